@@ -1,0 +1,81 @@
+import type { WireError } from '../../runtime/protocol/messages.ts';
+import type { Clock } from '../clock.ts';
+import type { FaultPoints } from '../fault-points.ts';
+import type { LiveFunction } from '../functions/live-function.ts';
+import type { History } from '../ports/history.ts';
+import type { StateStore } from '../ports/state.ts';
+import type { Streams } from '../ports/streams.ts';
+import type { Random } from '../random.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { BatchTokens } from '../wire/batch-tokens.ts';
+import type { PodClient } from '../wire/pod-client.ts';
+import type { PodDirectory } from '../wire/pod-directory.ts';
+
+/** The data plane's door: owns the consumer groups of the live functions, and everything from a record to its commit. */
+export interface Dispatcher {
+  /** The functions that are live now; sessions of others end in good order. Returns at once. */
+  update(functions: readonly LiveFunction[]): void;
+  /** Figures of now; cheap enough for once a second. */
+  report(): readonly UnitReport[];
+  /** Waits until the inbox event with this id is committed here, or the time is over. */
+  resultOf(unit: string, eventId: string, timeoutMs: number): Promise<SettledResult>;
+  /** Finishes and commits what is in flight within `graceMs`, then leaves the groups. */
+  stop(graceMs: number): Promise<void>;
+}
+
+export interface DispatcherOptions {
+  readonly streams: Streams;
+  readonly state: StateStore;
+  readonly history: History;
+  readonly pods: PodDirectory;
+  readonly client: PodClient;
+  readonly tokens: BatchTokens;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly faults: FaultPoints;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly limits: DispatchLimits;
+}
+
+export interface DispatchLimits {
+  /** Raw records held per partition, waiting or in flight. */
+  readonly bytesPerPartitionMax: number;
+  readonly windowOffsetsMax: number;
+  readonly commitEventsMax: number;
+  readonly commitBytesMax: number;
+  /** How long ids of inbox events are remembered. */
+  readonly dedupeWindowMs: number;
+}
+
+export interface UnitReport {
+  readonly unit: string;
+  /** Events read and not done, in flight included. */
+  readonly waiting: number;
+  readonly inFlight: number;
+  readonly finishedTotal: number;
+  readonly failedTotal: number;
+  readonly deadLettersTotal: number;
+  readonly emitsTotal: number;
+  readonly busyMsTotal: number;
+  /** Pod id → events in flight on it. */
+  readonly inFlightByPod: ReadonlyMap<string, number>;
+  readonly partitions: readonly PartitionReport[];
+}
+
+export interface PartitionReport {
+  readonly topic: string;
+  readonly partition: number;
+  readonly frontier: number;
+  /** undefined: not known at the moment. */
+  readonly endOffset: number | undefined;
+  readonly inFlight: number;
+  /** When the oldest unfinished event was appended; undefined: nothing waits. */
+  readonly oldestAppendedAtMs: number | undefined;
+}
+
+export type SettledResult =
+  | { readonly kind: 'ok'; readonly answer: Uint8Array | undefined }
+  | { readonly kind: 'dead-letter'; readonly reason: string; readonly error: WireError }
+  | { readonly kind: 'timeout' };

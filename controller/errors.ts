@@ -1,0 +1,1 @@
+export { FaasError } from '../runtime/sdk/errors.ts';

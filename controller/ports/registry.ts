@@ -1,0 +1,83 @@
+import type { ContextSpec, FunctionSpec } from '../manifest/spec.ts';
+
+/**
+ * Registry: what is deployed, and which revision of each function is live.
+ *
+ * Laws:
+ * R1 `activate` makes all revisions of a context live in one step, or none.
+ * R2 a revision is immutable: the same hash is the same revision, and activating what is live changes nothing.
+ * R3 revision counters of a function only grow, also across a delete.
+ * R4 a bundle is stored under the sha256 of its bytes, and bytes that do not match are refused.
+ * R5 `watch` calls back after every change, at least once, with no more than a hint: read again.
+ * R6 at most one holder leads a name at a time; its fencing number grows with each change of holder.
+ */
+export interface Registry {
+  contexts(): Promise<readonly ContextRecord[]>;
+  context(name: string): Promise<ContextRecord | undefined>;
+  /** Functions that are live, of all contexts or of one. */
+  functions(context?: string): Promise<readonly FunctionRecord[]>;
+  revisions(unit: string): Promise<readonly RevisionRecord[]>;
+  /** Stores revisions that are not live yet; answers each with its counter. Known hashes are answered as they are. */
+  putRevisions(context: string, revisions: readonly NewRevision[]): Promise<readonly RevisionRecord[]>;
+  /** R1. Functions of the context that are not named stop being live. */
+  activate(context: ContextSpec, revisionIds: ReadonlyMap<string, string>, atMs: number): Promise<void>;
+  /** Sets or clears a condition of a live function (`Failing`, `StateLost`, …). */
+  setCondition(unit: string, condition: Condition): Promise<void>;
+  conditions(unit: string): Promise<readonly Condition[]>;
+  /** Removes the context or one of its functions; topics and state are the caller's business. */
+  remove(context: string, functionName?: string): Promise<void>;
+  putBundle(hash: string, bundle: Bundle): Promise<void>;
+  bundle(hash: string): Promise<Bundle | undefined>;
+  /** Removes bundles that no kept revision names; answers how many. The last `keep` revisions of each function are kept. */
+  prune(keep: number): Promise<number>;
+  watch(onChange: () => void): () => void;
+  /** Takes or renews leadership; undefined when someone else holds it. */
+  lead(name: string, holder: string, ttlMs: number, nowMs: number): Promise<{ readonly fencing: number } | undefined>;
+  resign(name: string, holder: string): Promise<void>;
+  close(): Promise<void>;
+}
+
+export interface ContextRecord {
+  readonly spec: ContextSpec;
+  readonly deployedAtMs: number;
+}
+
+export interface FunctionRecord {
+  /** `<context>.<function>` */
+  readonly unit: string;
+  readonly context: string;
+  readonly name: string;
+  readonly live: RevisionRecord;
+  readonly previousLive: string | undefined;
+  readonly activatedAtMs: number;
+}
+
+export interface NewRevision {
+  readonly functionName: string;
+  /** sha256 over bundle hash, canonical resolved spec and wire version; 64 hex digits. */
+  readonly hash: string;
+  readonly bundleHash: string;
+  readonly spec: FunctionSpec;
+  readonly createdAtMs: number;
+}
+
+export interface RevisionRecord extends NewRevision {
+  readonly unit: string;
+  /** `r<counter>-<first 8 hex digits of hash>` */
+  readonly id: string;
+  readonly counter: number;
+}
+
+export interface Bundle {
+  /** One ES module, UTF-8. */
+  readonly code: Uint8Array;
+  readonly sourceMap: Uint8Array | undefined;
+}
+
+export interface Condition {
+  readonly type: string;
+  readonly status: boolean;
+  readonly reason: string;
+  readonly message: string;
+  readonly sinceMs: number;
+}

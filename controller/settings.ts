@@ -1,0 +1,57 @@
+/**
+ * All settings of the server, in one table: flag `--<key with dashes>`, environment `FAAS_<KEY>`, or `faas.settings.yaml` (nested by the dots),
+ * in this order of precedence, then the default. Durations and sizes are written with units and held in milliseconds and bytes.
+ */
+export const settingTable = {
+  data: { type: 'path', default: './.faas', meaning: 'Data folder: database, token, lock.' },
+  'admin.host': { type: 'text', default: '127.0.0.1', meaning: 'Address of the admin listener (API, internal protocol, metrics, health).' },
+  'admin.port': { type: 'port', default: 7070, meaning: 'Port of the admin listener; 0 takes a free one.' },
+  'gateway.host': { type: 'text', default: '127.0.0.1', meaning: 'Address of the gateway listener (webhooks, direct calls).' },
+  'gateway.port': { type: 'port', default: 7071, meaning: 'Port of the gateway listener; 0 takes a free one.' },
+  'gateway.bodyMax': { type: 'size', default: 1_048_576, meaning: 'Largest webhook or call body; above it the answer is 413.' },
+  'gateway.allowUnverified': {
+    type: 'boolean',
+    default: false,
+    meaning: 'Allow `verify: none` webhooks on a gateway that is not on loopback.',
+  },
+  'gateway.ratePerSecond': {
+    type: 'number',
+    default: 0,
+    meaning: 'Requests per second and client address at the gateway; 0 means no limit.',
+  },
+  hosts: {
+    type: 'list',
+    default: [],
+    meaning: 'Host names that the listeners answer to besides localhost and their own address; others get 421.',
+  },
+  'secrets.dir': { type: 'path', default: '', meaning: 'Folder with one file per secret; FAAS_SECRET_<NAME> comes first.' },
+  'pods.pool': { type: 'number', default: 1, meaning: 'Generic warm pods that wait for a function.' },
+  'pods.max': { type: 'number', default: 16, meaning: 'Pods at most on this machine, generic ones included.' },
+  'pods.drain': { type: 'duration', default: 30_000, meaning: 'How long a pod may finish its events after it was told to end.' },
+  'scale.idle': { type: 'duration', default: 60_000, meaning: 'Idle time after which a function goes down to its minimum of pods.' },
+  'streams.partitions': { type: 'number', default: 8, meaning: 'Partitions of a topic that is created without a number.' },
+  'streams.retention': { type: 'duration', default: 604_800_000, meaning: 'How long records are kept.' },
+  'streams.retentionBytes': { type: 'size', default: 1_073_741_824, meaning: 'How many bytes of records are kept per partition.' },
+  'dispatch.bytesPerPartition': { type: 'size', default: 8_388_608, meaning: 'Records held in memory per partition.' },
+  'dedupe.window': { type: 'duration', default: 604_800_000, meaning: 'How long ids of inbox events are remembered.' },
+  'dedupe.bytes': { type: 'size', default: 268_435_456, meaning: 'How many bytes of ids are remembered; the oldest go first.' },
+  'shutdown.grace': { type: 'duration', default: 10_000, meaning: 'How long a stopping server finishes what is in flight.' },
+  'log.level': { type: 'text', default: 'info', meaning: 'debug, info, warn or error.' },
+  'log.format': { type: 'text', default: 'auto', meaning: 'json, text, or auto: text on a terminal.' },
+} as const satisfies Record<string, SettingRow>;
+
+export interface SettingRow {
+  readonly type: 'text' | 'path' | 'port' | 'number' | 'boolean' | 'duration' | 'size' | 'list';
+  readonly default: string | number | boolean | readonly string[];
+  readonly meaning: string;
+}
+
+export type SettingKey = keyof typeof settingTable;
+type ValueOf<R extends SettingRow> = R['type'] extends 'text' | 'path'
+  ? string
+  : R['type'] extends 'boolean'
+    ? boolean
+    : R['type'] extends 'list'
+      ? readonly string[]
+      : number;
+export type Settings = { readonly [K in SettingKey]: ValueOf<(typeof settingTable)[K]> };

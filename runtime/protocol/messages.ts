@@ -1,0 +1,164 @@
+import type { TriggerKind } from '../sdk/event.ts';
+
+/** The version of the wire between dispatcher or gateway and pod; part of each revision's hash. */
+export const wireVersion = 1;
+
+/** Bounds of the wire: what is larger is refused at the edge with a named error. */
+export const wireLimits = {
+  frameBytesMax: 8 * 2 ** 20,
+  batchEventsMax: 2_000,
+  batchBytesMax: 16 * 2 ** 20,
+  stateValueBytesMax: 2 ** 20,
+  errorMessageBytesMax: 4_096,
+  errorStackBytesMax: 16_384,
+  logLineBytesMax: 16_384,
+} as const;
+
+export type WireHeader = readonly [name: string, value: Uint8Array];
+
+/** Makes a generic pod one function. Sent once in a pod's life. */
+export interface LoadRequest {
+  readonly unit: string;
+  readonly context: string;
+  readonly functionName: string;
+  readonly revision: string;
+  /** sha256 of `code`, hex; the pod checks it. */
+  readonly bundleHash: string;
+  readonly code: Uint8Array;
+  readonly sourceMap: Uint8Array | undefined;
+  readonly timeoutMs: number;
+  readonly lifespanMs: number;
+  readonly memoryBytes: number;
+  readonly concurrency: number;
+  readonly emits: readonly string[];
+  /** As units. */
+  readonly calls: readonly string[];
+  /** The worker's whole environment. */
+  readonly env: Readonly<Record<string, string>>;
+  /** Filters on payload fields, per stream name: JSON pointer → value. */
+  readonly dataFilters: Readonly<Record<string, Readonly<Record<string, string | number | boolean | null>>>>;
+}
+
+/** FAAS_LOAD_SYNTAX, FAAS_LOAD_EXPORT, FAAS_LOAD_IMPORT (threw), FAAS_LOAD_TIMEOUT, FAAS_LOAD_INIT, FAAS_LOAD_HASH. */
+export type LoadResult =
+  | { readonly kind: 'ready'; readonly handler: 'event' | 'batch'; readonly phases: { readonly loadMs: number; readonly initMs: number } }
+  | { readonly kind: 'failed'; readonly error: WireError };
+
+export interface Batch {
+  /** 128 random bits, hex; authorises reads of this function's state and its declared calls until the batch ends. */
+  readonly batchToken: string;
+  readonly unit: string;
+  readonly revision: string;
+  readonly events: readonly BatchEvent[];
+  /** Prefetched state of the events' keys. */
+  readonly state: readonly BatchState[];
+}
+
+export interface BatchEvent {
+  /** Position in the batch; results name it. */
+  readonly index: number;
+  readonly attempt: number;
+  readonly trigger: TriggerKind;
+  /** The manifest's name of the stream; '' where there is none. */
+  readonly stream: string;
+  readonly topic: string;
+  readonly partition: number;
+  /** −1 for a direct call. */
+  readonly offset: number;
+  readonly appendedAtMs: number;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  readonly headers: readonly WireHeader[];
+  /** Direct calls: what is left of the caller's time; undefined: the function's timeout alone counts. */
+  readonly remainingMs: number | undefined;
+  readonly idempotencyKey: string;
+}
+
+export interface BatchState {
+  readonly key: string;
+  /** null: the key has no state. */
+  readonly version: string | null;
+  readonly value: Uint8Array | undefined;
+}
+
+/** One per event, in the order in which they finish. */
+export interface EventResult {
+  readonly index: number;
+  readonly outcome: Outcome;
+}
+
+export type Outcome =
+  | OkOutcome
+  /** Counts as an attempt of this event, unless `retryable` is false: then it is dead-lettered at once. */
+  | { readonly kind: 'failed'; readonly reason: FailureReason; readonly retryable: boolean; readonly error: WireError }
+  /** Was not run, or was stopped for somebody else's sake: send again without an attempt. */
+  | { readonly kind: 'returned'; readonly why: 'neighbour-timeout' | 'worker-ended' | 'draining' | 'after-failure' };
+
+export interface OkOutcome {
+  readonly kind: 'ok';
+  /** Keys read, with the version that was seen; null: had no state. */
+  readonly reads: readonly { readonly key: string; readonly version: string | null }[];
+  /** The last write of each key; null deletes. */
+  readonly writes: readonly { readonly key: string; readonly value: Uint8Array | null }[];
+  readonly emits: readonly WireEmit[];
+  /** JSON of what the handler returned; undefined where it returned nothing. Only direct calls use it. */
+  readonly answer: Uint8Array | undefined;
+  /** A payload filter did not match: the handler did not run. */
+  readonly filtered: boolean;
+  /** Milliseconds in the handler. */
+  readonly busyMs: number;
+  /** Milliseconds since the epoch at which the handler was entered. */
+  readonly enteredAtMs: number;
+}
+
+export interface WireEmit {
+  /** emit: `target` is a stream as the manifest names it. start: a unit. */
+  readonly kind: 'emit' | 'start';
+  readonly target: string;
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array;
+  readonly contentType: string;
+  /** CloudEvents id of a start (answered to the handler); undefined for emits: the dispatcher derives it from the cause. */
+  readonly id: string | undefined;
+  readonly type: string | undefined;
+  readonly headers: readonly WireHeader[];
+}
+
+export type FailureReason = 'error' | 'timeout' | 'crash' | 'decode' | 'schema' | 'undeclared' | 'floating-call' | 'too-large' | 'memory';
+
+/** Bounded by wireLimits; never holds payload, key or secret by itself (an author's message may). */
+export interface WireError {
+  readonly code: string;
+  readonly name: string;
+  readonly message: string;
+  readonly stack: string | undefined;
+}
+
+/** What a handler prints or logs, attributed to its event where that is known. */
+export interface PodLog {
+  readonly index: number | undefined;
+  readonly level: 'debug' | 'info' | 'warn' | 'error';
+  readonly message: string;
+  readonly fields: Readonly<Record<string, unknown>> | undefined;
+  readonly atMs: number;
+  readonly traceparent: string | undefined;
+}
+
+/** How a batch request ended. After `lost`, results already received stand; the rest is suspect only if the pod has ended. */
+export type BatchEnd =
+  | { readonly kind: 'done' }
+  | { readonly kind: 'busy' }
+  | { readonly kind: 'draining' }
+  | { readonly kind: 'lost'; readonly detail: string };
+
+export type PodState = 'empty' | 'loading' | 'ready' | 'draining' | 'gone';
+
+export interface PodStatus {
+  readonly wireVersions: readonly number[];
+  readonly state: PodState;
+  readonly bootId: string;
+  readonly unit: string | undefined;
+  readonly revision: string | undefined;
+  readonly eventsInFlight: number;
+  readonly rssBytes: number;
+}

@@ -1,0 +1,1 @@
+export function buildEntries(): Promise<void>;

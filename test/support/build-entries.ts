@@ -1,0 +1,6 @@
+import { buildEntries } from '../../scripts/build-entries.mjs';
+
+/** The tests run the TypeScript sources; the entries that start as threads and processes of their own are bundled first. */
+export default async function setup(): Promise<void> {
+  await buildEntries();
+}
