@@ -1,0 +1,34 @@
+import type { ContextSpec } from '../manifest/spec.ts';
+
+/** Deploying and removing: the door of this duty for the API. */
+export interface Deployments {
+  /**
+   * Makes all functions of a context live in one step, or none. Bundles must have been stored before. Each changed revision is started on a pod
+   * first; one that does not load leaves the old revisions with all traffic.
+   */
+  deploy(spec: ContextSpec, bundleHashes: ReadonlyMap<string, string>): Promise<DeployResult>;
+  /** Stops and forgets a context or one of its functions. `state: true` also removes its state, inbox and dead letters, which are kept otherwise. */
+  remove(context: string, functionName: string | undefined, options: { readonly state: boolean }): Promise<RemoveResult>;
+  /** Makes an earlier revision live again, or the one before this when none is named. */
+  rollBack(unit: string, revision: string | undefined): Promise<DeployResult>;
+}
+
+export type DeployResult =
+  | { readonly kind: 'deployed'; readonly functions: readonly DeployedFunction[]; readonly warnings: readonly string[] }
+  | { readonly kind: 'refused'; readonly problems: readonly DeployProblem[] };
+
+export interface DeployedFunction {
+  readonly unit: string;
+  readonly revision: string;
+  readonly change: 'created' | 'updated' | 'unchanged' | 'removed';
+}
+
+export interface DeployProblem {
+  /** undefined: the context as a whole. */
+  readonly unit: string | undefined;
+  readonly code: string;
+  readonly message: string;
+  readonly hint: string | undefined;
+}
+
+export type RemoveResult = { readonly kind: 'removed'; readonly units: readonly string[] } | { readonly kind: 'unknown' };
