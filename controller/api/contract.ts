@@ -1,0 +1,386 @@
+import { type Static, type TProperties, Type } from '@sinclair/typebox';
+import { ContextSpecSchema, FunctionSpecSchema, identifierPattern } from './spec-schema.ts';
+
+/**
+ * Every request and answer of the HTTP API under /v1: the server checks requests with these schemas, and the OpenAPI document is made of
+ * them. Clients import the types only (`import type`) and the paths from paths.ts: neither costs anything at run time.
+ * An absent member means "not known" or "there is none", never zero. Times are milliseconds since the epoch.
+ */
+const strict = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false });
+const optional = Type.Optional;
+const text = Type.String();
+const flag = Type.Boolean();
+const milliseconds = Type.Integer();
+const natural = Type.Integer({ minimum: 0 });
+
+const identifier = Type.String({ pattern: identifierPattern });
+const unit = Type.String({ description: '<context>.<function>' });
+const sha256 = Type.String({ pattern: '^[0-9a-f]{64}$' });
+/** Any JSON value. */
+const json = Type.Unsafe<unknown>({});
+const key = Type.Union([Type.String({ maxLength: 65_536 }), Type.Null()], { description: 'Null: the event has no key.' });
+const limit = (max: number, usual: number) => Type.Integer({ minimum: 1, maximum: max, default: usual });
+
+// Parameters in paths
+
+export const ContextParams = strict({ context: identifier });
+export type ContextParams = Static<typeof ContextParams>;
+export const FunctionParams = strict({ context: identifier, function: identifier });
+export type FunctionParams = Static<typeof FunctionParams>;
+export const StreamParams = strict({ context: identifier, stream: identifier });
+export type StreamParams = Static<typeof StreamParams>;
+export const BundleParams = strict({ hash: sha256 });
+export type BundleParams = Static<typeof BundleParams>;
+export const DeadLetterParams = strict({
+  context: identifier,
+  function: identifier,
+  id: Type.String({ pattern: '^[0-9]{1,9}-[0-9]{1,15}$', description: '<partition>-<offset> in the dead letter topic.' }),
+});
+export type DeadLetterParams = Static<typeof DeadLetterParams>;
+
+// Errors: RFC 9457, application/problem+json
+
+export const Problem = Type.Object(
+  {
+    type: Type.String({ description: 'A link to the description of the code.' }),
+    title: text,
+    status: Type.Integer(),
+    code: Type.String({ description: 'Stable; see docs/reference/errors.md.' }),
+    detail: text,
+    hint: optional(Type.String({ description: 'What to do next.' })),
+    /** One entry per thing that is wrong, where there are several. */
+    problems: optional(
+      Type.Array(
+        strict({
+          at: optional(Type.String({ description: 'Which one: a JSON pointer into the request, or a unit.' })),
+          code: optional(text),
+          message: text,
+          hint: optional(text),
+        }),
+      ),
+    ),
+  },
+  { additionalProperties: true },
+);
+export type Problem = Static<typeof Problem>;
+
+// The server
+
+export const VersionAnswer = strict({
+  name: Type.Literal('faas'),
+  version: text,
+  node: text,
+  wireVersion: natural,
+  startedAtMs: milliseconds,
+  streams: Type.String({ description: 'The adapter behind the streams port.' }),
+  state: Type.String({ description: 'The adapter behind the state port.' }),
+});
+export type VersionAnswer = Static<typeof VersionAnswer>;
+
+export const SettingsAnswer = strict({
+  settings: Type.Array(
+    strict({
+      key: text,
+      /** As held: milliseconds, bytes, text, a list. */
+      value: json,
+      /** As a person writes it, with units. */
+      text,
+      origin: Type.Union([Type.Literal('flag'), Type.Literal('env'), Type.Literal('file'), Type.Literal('default')]),
+      flag: text,
+      env: text,
+      meaning: text,
+    }),
+  ),
+});
+export type SettingsAnswer = Static<typeof SettingsAnswer>;
+
+/** Names only: no request ever answers a secret's value. */
+export const SecretsAnswer = strict({
+  secrets: Type.Array(
+    strict({
+      name: text,
+      usedBy: Type.Array(unit),
+      /** Where it was found; absent: it is missing. */
+      source: optional(text),
+      /** How many values are valid at the moment: 2 during a rotation. */
+      values: natural,
+      env: Type.String({ description: 'The variable in which the server looks first.' }),
+    }),
+  ),
+});
+export type SecretsAnswer = Static<typeof SecretsAnswer>;
+
+// Contexts and deployments
+
+const streamInfo = {
+  name: text,
+  topic: text,
+  internal: flag,
+  schema: flag,
+};
+export const ContextAnswer = strict({
+  context: text,
+  owner: optional(text),
+  deployedAtMs: milliseconds,
+  functions: Type.Array(text),
+  streams: Type.Array(strict(streamInfo)),
+});
+export type ContextAnswer = Static<typeof ContextAnswer>;
+export const ContextsAnswer = strict({ contexts: Type.Array(ContextAnswer) });
+export type ContextsAnswer = Static<typeof ContextsAnswer>;
+export const ContextDetailAnswer = strict({ deployedAtMs: milliseconds, spec: ContextSpecSchema });
+export type ContextDetailAnswer = Static<typeof ContextDetailAnswer>;
+
+/** The body of PUT /v1/bundles/:hash and of its source map is the file itself, application/octet-stream. Bundle first, source map second. */
+export const BundleAnswer = strict({ hash: sha256, bytes: natural });
+export type BundleAnswer = Static<typeof BundleAnswer>;
+
+export const DeployRequest = strict({
+  spec: ContextSpecSchema,
+  bundles: Type.Record(identifier, sha256, {
+    description: 'Function → hash of its bundle, which was stored before.',
+    additionalProperties: false,
+  }),
+});
+export type DeployRequest = Static<typeof DeployRequest>;
+
+const deployedFunction = strict({
+  unit,
+  revision: text,
+  change: Type.Union([Type.Literal('created'), Type.Literal('updated'), Type.Literal('unchanged'), Type.Literal('removed')]),
+});
+/** A deployment that is refused is a problem 422 with the code FAAS_DEPLOY_REFUSED and one entry in `problems` per reason. */
+export const DeployAnswer = strict({ functions: Type.Array(deployedFunction), warnings: Type.Array(text) });
+export type DeployAnswer = Static<typeof DeployAnswer>;
+
+export const RemoveQuery = strict({
+  state: optional(Type.Boolean({ default: false, description: 'Also remove state, inbox and dead letters, for good.' })),
+});
+export type RemoveQuery = Static<typeof RemoveQuery>;
+export const RemoveAnswer = strict({ removed: Type.Array(unit) });
+export type RemoveAnswer = Static<typeof RemoveAnswer>;
+
+export const RollbackRequest = strict({ revision: optional(Type.String({ description: 'Absent: the one that was live before.' })) });
+export type RollbackRequest = Static<typeof RollbackRequest>;
+
+// Functions
+
+const condition = strict({ type: text, status: flag, reason: text, message: text, sinceMs: milliseconds });
+export const FunctionAnswer = strict({
+  unit,
+  context: text,
+  name: text,
+  revision: text,
+  triggers: Type.Array(Type.String({ description: 'In a few words: `stream orders`, `webhook /stripe`, `schedule 0 6 * * *`.' })),
+  activatedAtMs: milliseconds,
+  pods: strict({ ready: natural, draining: natural }),
+  backlogEvents: optional(
+    Type.Integer({ description: 'Events between what is done and the end of all its partitions; absent: not known.' }),
+  ),
+  oldestAgeMs: optional(Type.Integer({ description: 'Age of the oldest unfinished event that was read; absent: nothing waits.' })),
+  conditions: Type.Array(condition),
+});
+export type FunctionAnswer = Static<typeof FunctionAnswer>;
+export const FunctionsAnswer = strict({ functions: Type.Array(FunctionAnswer) });
+export type FunctionsAnswer = Static<typeof FunctionsAnswer>;
+
+const partitionLag = strict({
+  topic: text,
+  partition: natural,
+  startOffset: natural,
+  endOffset: natural,
+  frontier: optional(Type.Integer({ description: 'Every offset below it is done; absent: nothing was ever read.' })),
+  backlogEvents: natural,
+});
+
+export const FunctionDetailAnswer = Type.Composite(
+  [
+    FunctionAnswer,
+    strict({
+      spec: FunctionSpecSchema,
+      group: text,
+      inboxTopic: text,
+      deadLetterTopic: text,
+      previousRevision: optional(text),
+      revisions: Type.Array(strict({ id: text, hash: text, bundleHash: text, createdAtMs: milliseconds, live: flag })),
+      running: Type.Array(
+        strict({
+          id: text,
+          state: Type.Union([Type.Literal('ready'), Type.Literal('draining')]),
+          revision: text,
+          pid: optional(natural),
+          startedAtMs: milliseconds,
+          inFlight: natural,
+        }),
+      ),
+      state: strict({ keys: natural, valueBytes: natural, outboxEntries: natural }),
+      deadLetters: natural,
+      partitions: Type.Array(partitionLag),
+      /** Since this server started; absent: its dispatcher does not know the function (yet). */
+      totals: optional(
+        strict({ finished: natural, failed: natural, deadLetters: natural, emits: natural, inFlight: natural, waiting: natural }),
+      ),
+    }),
+  ],
+  { additionalProperties: false },
+);
+export type FunctionDetailAnswer = Static<typeof FunctionDetailAnswer>;
+
+export const InvokeRequest = strict({
+  key: optional(key),
+  data: json,
+  timeoutMs: optional(Type.Integer({ minimum: 1, maximum: 900_000, default: 30_000 })),
+  idempotencyKey: optional(Type.String({ minLength: 1, maxLength: 256 })),
+});
+export type InvokeRequest = Static<typeof InvokeRequest>;
+/** A handler that fails is a problem 502 with the code FAAS_CALL_FAILED; `error` in it holds code, name, message and stack. */
+export const InvokeAnswer = strict({
+  /** What the handler returned; absent where it returned nothing. */
+  answer: optional(json),
+  /** The stored answer of an earlier call with the same idempotency key. */
+  repeated: flag,
+  tookMs: Type.Number(),
+});
+export type InvokeAnswer = Static<typeof InvokeAnswer>;
+
+// Streams
+
+export const StreamsAnswer = strict({
+  streams: Type.Array(
+    strict({
+      ...streamInfo,
+      context: text,
+      /** Absent: the topic is not there yet. */
+      partitions: optional(natural),
+      retainedEvents: optional(natural),
+    }),
+  ),
+});
+export type StreamsAnswer = Static<typeof StreamsAnswer>;
+
+/** At most this many events in one request. */
+export const eventsMax = 1_000;
+export const EmitRequest = strict({
+  events: Type.Array(
+    strict({
+      key: optional(key),
+      data: json,
+      /** CloudEvents id; absent: the server makes one, and a repeated request appends again. */
+      id: optional(Type.String({ minLength: 1, maxLength: 256 })),
+      type: optional(Type.String({ minLength: 1, maxLength: 256 })),
+      headers: optional(
+        Type.Record(Type.String({ pattern: '^[A-Za-z0-9_.-]{1,128}$' }), Type.String({ maxLength: 8_192 }), {
+          additionalProperties: false,
+        }),
+      ),
+    }),
+    { minItems: 1, maxItems: eventsMax },
+  ),
+});
+export type EmitRequest = Static<typeof EmitRequest>;
+/** Durable when it is answered. All events of a request are appended, or none: one that breaks the stream's schema is a problem 422. */
+export const EmitAnswer = strict({ topic: text, events: Type.Array(strict({ id: text, partition: natural, offset: natural })) });
+export type EmitAnswer = Static<typeof EmitAnswer>;
+
+// State
+
+export const StateQuery = strict({
+  prefix: optional(text),
+  after: optional(Type.String({ description: 'The `next` of the page before.' })),
+  limit: optional(limit(1_000, 100)),
+});
+export type StateQuery = Static<typeof StateQuery>;
+export const StateEntryQuery = strict({ key: text });
+export type StateEntryQuery = Static<typeof StateEntryQuery>;
+export const StateEntryAnswer = strict({ key: text, value: json, version: text });
+export type StateEntryAnswer = Static<typeof StateEntryAnswer>;
+/** Keys in ascending order of their UTF-8 bytes. */
+export const StateAnswer = strict({ entries: Type.Array(StateEntryAnswer), next: optional(text) });
+export type StateAnswer = Static<typeof StateAnswer>;
+
+// Dead letters
+
+const deadLetterError = strict({ code: text, name: text, message: text, stack: optional(text) });
+const deadLetter = {
+  id: text,
+  atMs: milliseconds,
+  eventId: text,
+  key: optional(key),
+  reason: text,
+  error: deadLetterError,
+  attempts: natural,
+  revision: text,
+  origin: strict({ topic: text, partition: natural, offset: Type.Integer() }),
+  /** Whether a replay of it was handled; known for as long as ids are remembered (setting `dedupe.window`). */
+  replayed: flag,
+};
+export const DeadLettersQuery = strict({
+  after: optional(Type.String({ description: 'The `next` of the page before.' })),
+  limit: optional(limit(1_000, 100)),
+});
+export type DeadLettersQuery = Static<typeof DeadLettersQuery>;
+export const DeadLetterSummary = strict(deadLetter);
+export type DeadLetterSummary = Static<typeof DeadLetterSummary>;
+/** By partition, then by offset: events of one key in their order. */
+export const DeadLettersAnswer = strict({ deadLetters: Type.Array(DeadLetterSummary), total: natural, next: optional(text) });
+export type DeadLettersAnswer = Static<typeof DeadLettersAnswer>;
+export const DeadLetterAnswer = strict({
+  ...deadLetter,
+  /** The payload as UTF-8 text; absent where it is not UTF-8, or null. */
+  value: optional(text),
+  valueBase64: optional(text),
+  headers: Type.Array(strict({ name: text, value: text })),
+});
+export type DeadLetterAnswer = Static<typeof DeadLetterAnswer>;
+
+export const ReplayRequest = Type.Union([
+  strict({ ids: Type.Array(DeadLetterParams.properties.id, { minItems: 1, maxItems: 10_000 }) }),
+  strict({ all: Type.Literal(true) }),
+]);
+export type ReplayRequest = Static<typeof ReplayRequest>;
+/** `replayed`: now in the inbox, in order. `known`: were handled by an earlier replay, left alone. `missing`: no such dead letter. */
+export const ReplayAnswer = strict({ replayed: Type.Array(text), known: Type.Array(text), missing: Type.Array(text) });
+export type ReplayAnswer = Static<typeof ReplayAnswer>;
+
+// Lag
+
+export const LagAnswer = strict({
+  functions: Type.Array(
+    strict({
+      unit,
+      backlogEvents: optional(natural),
+      oldestAgeMs: optional(natural),
+      waiting: optional(natural),
+      inFlight: optional(natural),
+      partitions: Type.Array(partitionLag),
+    }),
+  ),
+});
+export type LagAnswer = Static<typeof LagAnswer>;
+
+// History: logs, decisions, webhooks
+
+export const HistoryQuery = strict({
+  unit: optional(Type.String({ description: '`<context>.<function>`; empty: the server itself; absent: all.' })),
+  sinceMs: optional(milliseconds),
+  after: optional(Type.Integer({ minimum: 0, description: 'Only entries with a larger id.' })),
+  limit: optional(limit(10_000, 200)),
+});
+export type HistoryQuery = Static<typeof HistoryQuery>;
+/**
+ * With `follow` the answer is text/event-stream: first the entries that match, then each new one; `id:` is the entry's id (sent back as
+ * Last-Event-ID it reads on), `data:` a HistoryItem. A comment line every 15 s keeps the connection.
+ */
+export const LogsQuery = strict({ ...HistoryQuery.properties, follow: optional(Type.Boolean({ default: false })) });
+export type LogsQuery = Static<typeof LogsQuery>;
+export const HistoryItem = strict({ id: natural, atMs: milliseconds, unit: text, data: Type.Record(Type.String(), Type.Unknown()) });
+export type HistoryItem = Static<typeof HistoryItem>;
+/** Oldest first: the last `limit` entries that match. */
+export const HistoryAnswer = strict({ entries: Type.Array(HistoryItem) });
+export type HistoryAnswer = Static<typeof HistoryAnswer>;
+
+// Health
+
+/** 200 when everything is ready, else 503. */
+export const ReadyAnswer = strict({ ready: flag, checks: Type.Array(strict({ name: text, ok: flag, detail: optional(text) })) });
+export type ReadyAnswer = Static<typeof ReadyAnswer>;

@@ -1,0 +1,59 @@
+/**
+ * Every path of the admin listener. Free of imports, so that a client (the CLI, a page) can use it at no cost;
+ * the shapes behind the paths are in contract.ts, to be imported from there as types.
+ */
+export const paths = {
+  version: '/v1/version',
+  openapi: '/v1/openapi.json',
+  contexts: '/v1/contexts',
+  context: '/v1/contexts/:context',
+  bundle: '/v1/bundles/:hash',
+  sourceMap: '/v1/bundles/:hash/source-map',
+  deployments: '/v1/deployments',
+  functions: '/v1/functions',
+  function: '/v1/functions/:context/:function',
+  invoke: '/v1/functions/:context/:function/invoke',
+  rollback: '/v1/functions/:context/:function/rollback',
+  state: '/v1/functions/:context/:function/state',
+  /** The key is in the query, because `.`, `..` and the empty key cannot be told in a path. */
+  stateEntry: '/v1/functions/:context/:function/state/entry',
+  deadLetters: '/v1/functions/:context/:function/dead-letters',
+  deadLetter: '/v1/functions/:context/:function/dead-letters/:id',
+  replay: '/v1/functions/:context/:function/dead-letters/replay',
+  streams: '/v1/streams',
+  events: '/v1/streams/:context/:stream/events',
+  lag: '/v1/lag',
+  logs: '/v1/logs',
+  decisions: '/v1/decisions',
+  webhooks: '/v1/webhooks',
+  settings: '/v1/settings',
+  secrets: '/v1/secrets',
+  /** For pods, authorised by the token of a running batch. */
+  internalState: '/internal/v1/state',
+  internalCall: '/internal/v1/call',
+  metrics: '/metrics',
+  healthz: '/healthz',
+  readyz: '/readyz',
+} as const;
+
+export type PathName = keyof typeof paths;
+
+/** The names after colons in a path. */
+type ParamsIn<P extends string> = P extends `${string}:${infer Name}/${infer Rest}`
+  ? Name | ParamsIn<Rest>
+  : P extends `${string}:${infer Name}`
+    ? Name
+    : never;
+
+export type ParamsOf<N extends PathName> = { readonly [K in ParamsIn<(typeof paths)[N]>]: string };
+
+export type Query = Readonly<Record<string, string | number | boolean | undefined>>;
+
+/** A path with its parameters filled in and encoded; members of the query that are undefined are left out. */
+export function pathTo<N extends PathName>(name: N, params: ParamsOf<N>, query: Query = {}): string {
+  const values = new Map<string, string>(Object.entries(params));
+  const path = paths[name].replace(/:([a-z]+)/g, (_, param: string) => encodeURIComponent(values.get(param) ?? ''));
+  const search = new URLSearchParams();
+  for (const [key, value] of Object.entries(query)) if (value !== undefined) search.set(key, String(value));
+  return search.size === 0 ? path : `${path}?${search.toString()}`;
+}
