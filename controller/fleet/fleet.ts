@@ -1,0 +1,320 @@
+import { performance } from 'node:perf_hooks';
+import type { LoadRequest, LoadResult } from '../../runtime/protocol/messages.ts';
+import type { Clock } from '../clock.ts';
+import type { LiveFunction } from '../functions/live-function.ts';
+import type { History } from '../ports/history.ts';
+import type { PodExit, PodInfo, Pods } from '../ports/pods.ts';
+import type { Registry } from '../ports/registry.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import type { PodClient } from '../wire/pod-client.ts';
+import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
+import { loadRequestOf } from './load-request.ts';
+import { drainSentence, type FleetAction, type FleetLimits, type FleetPod, loadBackoffMs, planFleet } from './plan-fleet.ts';
+
+export interface FleetOptions {
+  readonly pods: Pods;
+  readonly client: PodClient;
+  readonly registry: Registry;
+  readonly history: History;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  readonly limits: FleetLimits;
+  readonly drainMs: number;
+  readonly loadTimeoutMs: number;
+  /** Where pods reach us; known once the admin listener has its port. */
+  readonly callbackUrl: () => string;
+  /** Memory of a generic pod; the function's own limit travels with its load. */
+  readonly podMemoryBytes: number;
+}
+
+/** What a listener of wishes gets: `dispatcher` and `gateway` ask, `scale` answers. */
+export type WantListener = (unit: string, pods: number, reason: Parameters<PodDirectory['want']>[2]) => void;
+
+interface Member {
+  readonly info: PodInfo;
+  /** `trial`: has loaded a revision that is not live yet; nobody sees it. */
+  phase: FleetPod['phase'] | 'trial';
+  live: LiveFunction | undefined;
+  handler: 'event' | 'batch';
+}
+
+interface Wish {
+  live: LiveFunction;
+  replicas: number;
+  loadFailures: number;
+  notBeforeMs: number;
+}
+
+/** The pods of all functions: starts generic ones, makes them functions, drains them, replaces those that ended. */
+export class Fleet implements PodDirectory {
+  readonly #options: FleetOptions;
+  readonly #members = new Map<string, Member>();
+  readonly #wishes = new Map<string, Wish>();
+  readonly #changeListeners = new Set<(unit: string) => void>();
+  readonly #exitListeners = new Set<Parameters<PodDirectory['onExit']>[0]>();
+  readonly #wantListeners = new Set<WantListener>();
+  readonly #views = new Map<string, readonly PodView[]>();
+  readonly #underWay = new Set<Promise<void>>();
+  #inFlightByPod: ReadonlyMap<string, number> = new Map();
+  #starting = 0;
+  #startFailures = 0;
+  #startNotBeforeMs = 0;
+  #planned = false;
+  #stopped = false;
+  #cancelTimer: (() => void) | undefined;
+
+  constructor(options: FleetOptions) {
+    this.#options = options;
+    options.pods.onExit(exit => this.#ended(exit));
+    options.pods.onOutput(output => options.log.info('pod output', { pod: output.id, stream: output.stream, text: output.text }));
+  }
+
+  podsOf(unit: string): readonly PodView[] {
+    return this.#views.get(unit) ?? [];
+  }
+
+  want(...request: Parameters<PodDirectory['want']>): void {
+    for (const listener of this.#wantListeners) listener(...request);
+  }
+
+  onWant(listener: WantListener): () => void {
+    this.#wantListeners.add(listener);
+    return () => this.#wantListeners.delete(listener);
+  }
+
+  onChange(listener: (unit: string) => void): () => void {
+    this.#changeListeners.add(listener);
+    return () => this.#changeListeners.delete(listener);
+  }
+
+  onExit(listener: Parameters<PodDirectory['onExit']>[0]): () => void {
+    this.#exitListeners.add(listener);
+    return () => this.#exitListeners.delete(listener);
+  }
+
+  /** The functions that may have pods from now on. Keeps the replicas of those it knows. */
+  update(functions: readonly LiveFunction[]): void {
+    const units = new Set(functions.map(live => live.unit));
+    for (const unit of this.#wishes.keys()) if (!units.has(unit)) this.#wishes.delete(unit);
+    for (const live of functions) {
+      const wish = this.#wishes.get(live.unit);
+      if (wish === undefined) this.#wishes.set(live.unit, { live, replicas: 0, loadFailures: 0, notBeforeMs: 0 });
+      else if (wish.live.revision !== live.revision) Object.assign(wish, { live, loadFailures: 0, notBeforeMs: 0 });
+      else wish.live = live;
+      this.#adoptTrials(live);
+    }
+    this.#plan();
+  }
+
+  scale(unit: string, replicas: number): void {
+    const wish = this.#wishes.get(unit);
+    if (wish === undefined || wish.replicas === replicas) return;
+    wish.replicas = replicas;
+    this.#plan();
+  }
+
+  replicas(unit: string): number {
+    return this.#wishes.get(unit)?.replicas ?? 0;
+  }
+
+  /** Figures of the data plane, so that idle pods go first. */
+  observe(inFlightByPod: ReadonlyMap<string, number>): void {
+    this.#inFlightByPod = inFlightByPod;
+    this.#plan();
+  }
+
+  /** All pods, for telemetry and the API. */
+  list(): readonly (FleetPod & { readonly address: string; readonly pid: number | undefined })[] {
+    return [...this.#members.values()].map(member => ({ ...this.#asFleetPod(member), address: member.info.address, pid: member.info.pid }));
+  }
+
+  /**
+   * Loads a revision that is not live yet on a pod of its own. The pod stays: it serves the revision once that is live, and is drained if it
+   * never becomes so. Takes a generic pod or starts one even above `podsMax`, so that a full machine can still be redeployed.
+   */
+  async trial(live: LiveFunction): Promise<LoadResult> {
+    const generic = [...this.#members.values()].find(member => member.phase === 'generic');
+    if (generic !== undefined) generic.phase = 'loading';
+    return this.#load(generic ?? (await this.#startOne('loading')), live, 'trial');
+  }
+
+  /** Drains the trial pods of revisions that did not become live. */
+  abandon(revisions: readonly LiveFunction[]): void {
+    for (const member of this.#members.values()) {
+      if (member.phase === 'trial' && revisions.some(one => isOf(member, one))) this.#drain(member, 'replaced');
+    }
+  }
+
+  async stop(): Promise<void> {
+    this.#stopped = true;
+    this.#cancelTimer?.();
+    await Promise.all([...this.#members.values()].map(member => this.#options.pods.stop(member.info.id, this.#options.drainMs)));
+    await Promise.allSettled([...this.#underWay]);
+    await this.#options.pods.close();
+  }
+
+  /** Plans once per turn of the event loop, however many things changed in it. */
+  #plan(): void {
+    if (this.#planned || this.#stopped) return;
+    this.#planned = true;
+    queueMicrotask(() => {
+      this.#planned = false;
+      if (!this.#stopped) this.#act();
+    });
+  }
+
+  #act(): void {
+    const { clock, limits } = this.#options;
+    const nowMs = clock.now();
+    const pods = [...this.#members.values()].map(member => this.#asFleetPod(member));
+    for (let i = 0; i < this.#starting; i += 1) pods.push({ id: `starting-${i}`, phase: 'starting', unit: undefined, revision: undefined, eventsInFlight: 0, startedAtMs: nowMs });
+    const wishes = [...this.#wishes.values()].map(wish => ({ unit: wish.live.unit, revision: wish.live.revision, replicas: wish.replicas, notBeforeMs: wish.notBeforeMs }));
+    for (const action of planFleet(pods, wishes, limits, nowMs)) this.#do(action, nowMs);
+    this.#wakeAt(Math.min(...[...this.#wishes.values()].filter(wish => wish.replicas > 0 && wish.notBeforeMs > nowMs).map(wish => wish.notBeforeMs), this.#startNotBeforeMs > nowMs ? this.#startNotBeforeMs : Infinity), nowMs);
+  }
+
+  #do(action: FleetAction, nowMs: number): void {
+    if (action.kind === 'start') {
+      if (nowMs >= this.#startNotBeforeMs) this.#track(this.#startOne('generic').then(() => undefined));
+      return;
+    }
+    const member = this.#members.get(action.podId);
+    if (member === undefined) return;
+    if (action.kind === 'drain') return this.#drain(member, action.why);
+    const wish = this.#wishes.get(action.unit);
+    if (wish !== undefined) this.#track(this.#load(member, wish.live, 'ready').then(() => undefined));
+  }
+
+  #track(work: Promise<void>): void {
+    const settled = work
+      .catch(error => this.#options.log.error('pod action failed', { error: String(error) }))
+      .finally(() => {
+        this.#underWay.delete(settled);
+        this.#plan();
+      });
+    this.#underWay.add(settled);
+  }
+
+  async #startOne(phase: 'generic' | 'loading'): Promise<Member> {
+    const { pods, metrics, clock } = this.#options;
+    this.#starting += 1;
+    const beginMs = performance.now();
+    try {
+      const info = await pods.start({ memoryBytes: this.#options.podMemoryBytes, callbackUrl: this.#options.callbackUrl() });
+      metrics.observe('faas_cold_start_seconds', { unit: '', phase: 'boot' }, (performance.now() - beginMs) / 1000);
+      const member: Member = { info, phase, live: undefined, handler: 'event' };
+      this.#members.set(info.id, member);
+      this.#startFailures = 0;
+      return member;
+    } catch (error) {
+      this.#startFailures += 1;
+      this.#startNotBeforeMs = clock.now() + loadBackoffMs(this.#startFailures);
+      throw error;
+    } finally {
+      this.#starting -= 1;
+      this.#plan();
+    }
+  }
+
+  async #load(member: Member, live: LiveFunction, then: 'ready' | 'trial'): Promise<LoadResult> {
+    member.phase = 'loading';
+    member.live = live;
+    const { client, registry, metrics, loadTimeoutMs } = this.#options;
+    const bundle = await registry.bundle(live.bundleHash);
+    if (bundle === undefined) {
+      const error = { code: 'FAAS_BUNDLE_UNKNOWN', name: 'Error', message: `the bundle ${live.bundleHash.slice(0, 12)} of ${live.unit} is not stored`, stack: undefined };
+      this.#loadFailed(member, live, error.message);
+      return { kind: 'failed', error };
+    }
+    const request: LoadRequest = loadRequestOf(live, bundle);
+    const result = await client.load(member.info, request, loadTimeoutMs);
+    if (!this.#members.has(member.info.id)) return result.kind === 'failed' ? result : { kind: 'failed', error: { code: 'FAAS_LOAD_EXIT', name: 'Error', message: 'the pod ended while it loaded the function', stack: undefined } };
+    if (result.kind === 'failed') {
+      this.#loadFailed(member, live, `${result.error.code}: ${result.error.message}`);
+      return result;
+    }
+    metrics.observe('faas_cold_start_seconds', { unit: live.unit, phase: 'load' }, result.phases.loadMs / 1000);
+    metrics.observe('faas_cold_start_seconds', { unit: live.unit, phase: 'init' }, result.phases.initMs / 1000);
+    const wish = this.#wishes.get(live.unit);
+    if (wish !== undefined && wish.live.revision === live.revision) Object.assign(wish, { loadFailures: 0, notBeforeMs: 0 });
+    member.handler = result.handler;
+    member.phase = then;
+    if (then === 'ready') this.#changed(live.unit);
+    return result;
+  }
+
+  #loadFailed(member: Member, live: LiveFunction, message: string): void {
+    this.#options.log.warn('function did not load', { unit: live.unit, revision: live.revision, pod: member.info.id, error: message });
+    const wish = this.#wishes.get(live.unit);
+    if (wish !== undefined && wish.live.revision === live.revision) {
+      wish.loadFailures += 1;
+      wish.notBeforeMs = this.#options.clock.now() + loadBackoffMs(wish.loadFailures);
+    }
+    if (this.#members.has(member.info.id)) {
+      member.phase = 'draining';
+      this.#track(this.#options.pods.stop(member.info.id, 0).then(() => undefined));
+    }
+  }
+
+  #drain(member: Member, why: Extract<FleetAction, { kind: 'drain' }>['why']): void {
+    if (member.phase === 'draining') return;
+    member.phase = 'draining';
+    const unit = member.live?.unit;
+    this.#options.log.debug('pod drains', { pod: member.info.id, unit, why: drainSentence(why) });
+    if (unit !== undefined) this.#changed(unit);
+    this.#track(this.#options.pods.stop(member.info.id, this.#options.drainMs).then(() => undefined));
+  }
+
+  #ended(exit: PodExit): void {
+    const member = this.#members.get(exit.id);
+    if (member === undefined) return;
+    this.#members.delete(exit.id);
+    const unit = member.live?.unit;
+    this.#options.metrics.count('faas_pod_exits_total', { unit: unit ?? '', reason: exit.reason });
+    if (exit.reason !== 'stopped') {
+      this.#options.log.warn('pod ended by itself', { pod: exit.id, unit, reason: exit.reason, code: exit.code, signal: exit.signal });
+      this.#options.history.write({ kind: 'decision', atMs: this.#options.clock.now(), unit: unit ?? '', data: { what: 'pod-exit', pod: exit.id, reason: exit.reason, code: exit.code, signal: exit.signal } });
+    }
+    for (const listener of this.#exitListeners) listener({ ...exit, unit });
+    if (unit !== undefined) this.#changed(unit);
+    this.#plan();
+  }
+
+  #changed(unit: string): void {
+    const views: PodView[] = [];
+    for (const member of this.#members.values()) {
+      if (member.live?.unit !== unit || (member.phase !== 'ready' && member.phase !== 'draining')) continue;
+      const { live } = member;
+      views.push({ pod: member.info, unit, revision: live.revision, state: member.phase, handler: member.handler, concurrency: live.spec.limits.concurrency });
+    }
+    if (views.length === 0) this.#views.delete(unit);
+    else this.#views.set(unit, views);
+    for (const listener of this.#changeListeners) listener(unit);
+  }
+
+  /** The pod that proved a revision is its first pod; idle scaling takes it away when nothing comes. */
+  #adoptTrials(live: LiveFunction): void {
+    const wish = this.#wishes.get(live.unit);
+    for (const member of this.#members.values()) {
+      if (member.phase !== 'trial' || !isOf(member, live) || wish === undefined) continue;
+      member.phase = 'ready';
+      wish.replicas = Math.max(wish.replicas, 1);
+      this.#changed(live.unit);
+    }
+  }
+
+  #asFleetPod(member: Member): FleetPod {
+    return { id: member.info.id, phase: member.phase === 'trial' ? 'loading' : member.phase, unit: member.live?.unit, revision: member.live?.revision, eventsInFlight: this.#inFlightByPod.get(member.info.id) ?? 0, startedAtMs: member.info.startedAtMs };
+  }
+
+  #wakeAt(atMs: number, nowMs: number): void {
+    this.#cancelTimer?.();
+    this.#cancelTimer = atMs === Infinity ? undefined : this.#options.clock.after(Math.max(1, atMs - nowMs), () => this.#plan());
+  }
+}
+
+function isOf(member: Member, live: LiveFunction): boolean {
+  return member.live?.unit === live.unit && member.live.revision === live.revision;
+}

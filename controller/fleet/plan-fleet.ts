@@ -1,0 +1,103 @@
+import { assertNever } from '../../runtime/sdk/assert-never.ts';
+
+/** One pod as the fleet knows it. `unit` is undefined for a generic one, and for one that has just been started for nobody in particular. */
+export interface FleetPod {
+  readonly id: string;
+  readonly phase: 'starting' | 'generic' | 'loading' | 'ready' | 'draining';
+  readonly unit: string | undefined;
+  readonly revision: string | undefined;
+  readonly eventsInFlight: number;
+  readonly startedAtMs: number;
+}
+
+export interface FleetWish {
+  readonly unit: string;
+  /** The live revision; pods of others are replaced. */
+  readonly revision: string;
+  readonly replicas: number;
+  /** After failed loads: no new pod for this unit before then. */
+  readonly notBeforeMs: number;
+}
+
+export interface FleetLimits {
+  /** Generic pods to have in waiting. */
+  readonly pool: number;
+  /** Pods at most, whatever they do; draining ones count until they have ended. */
+  readonly podsMax: number;
+}
+
+export type FleetAction =
+  | { readonly kind: 'start' }
+  | { readonly kind: 'load'; readonly podId: string; readonly unit: string }
+  | { readonly kind: 'drain'; readonly podId: string; readonly why: 'replaced' | 'removed' | 'surplus' | 'pool-surplus' };
+
+/**
+ * What to do now so that the pods become those that are wished for. Laws: never more pods than `podsMax`; an old revision is drained only when
+ * the live one has a ready pod (or is wished at zero); a surplus pod is drained only when it is idle, the youngest first; the same input gives
+ * the same plan.
+ */
+export function planFleet(pods: readonly FleetPod[], wishes: readonly FleetWish[], limits: FleetLimits, nowMs: number): readonly FleetAction[] {
+  const actions: FleetAction[] = [];
+  const generic = pods.filter(pod => pod.phase === 'generic').sort(byAge);
+  const starting = pods.filter(pod => pod.phase === 'starting').length;
+  let missing = 0;
+  for (const wish of fairly(wishes, pods)) {
+    const mine = pods.filter(pod => pod.unit === wish.unit);
+    const current = mine.filter(pod => pod.revision === wish.revision && (pod.phase === 'ready' || pod.phase === 'loading'));
+    for (let need = wish.replicas - current.length; need > 0 && wish.notBeforeMs <= nowMs; need -= 1) {
+      const pod = generic.shift();
+      if (pod !== undefined) actions.push({ kind: 'load', podId: pod.id, unit: wish.unit });
+      else missing += 1;
+    }
+    actions.push(...drains(mine, current, wish));
+  }
+  const known = new Set(wishes.map(wish => wish.unit));
+  for (const pod of pods) if (pod.unit !== undefined && pod.phase === 'ready' && !known.has(pod.unit)) actions.push({ kind: 'drain', podId: pod.id, why: 'removed' });
+  const room = Math.max(0, limits.podsMax - pods.length);
+  const starts = Math.min(room, Math.max(0, missing + limits.pool - starting - generic.length));
+  for (let i = 0; i < starts; i += 1) actions.push({ kind: 'start' });
+  for (const pod of generic.slice(limits.pool + missing)) actions.push({ kind: 'drain', podId: pod.id, why: 'pool-surplus' });
+  return actions;
+}
+
+/** Units without any pod first, so that one greedy function cannot keep another from its first pod. */
+function fairly(wishes: readonly FleetWish[], pods: readonly FleetPod[]): readonly FleetWish[] {
+  const has = new Set(pods.filter(pod => pod.phase !== 'draining').map(pod => pod.unit));
+  return [...wishes].sort((a, b) => Number(has.has(a.unit)) - Number(has.has(b.unit)) || (a.unit < b.unit ? -1 : 1));
+}
+
+function drains(mine: readonly FleetPod[], current: readonly FleetPod[], wish: FleetWish): readonly FleetAction[] {
+  const actions: FleetAction[] = [];
+  const currentReady = current.filter(pod => pod.phase === 'ready');
+  if (currentReady.length > 0 || wish.replicas === 0) {
+    for (const pod of mine) if (pod.phase === 'ready' && pod.revision !== wish.revision) actions.push({ kind: 'drain', podId: pod.id, why: 'replaced' });
+  }
+  const idle = currentReady.filter(pod => pod.eventsInFlight === 0).sort((a, b) => byAge(b, a));
+  for (const pod of idle.slice(0, Math.max(0, current.length - wish.replicas))) actions.push({ kind: 'drain', podId: pod.id, why: 'surplus' });
+  return actions;
+}
+
+function byAge(a: FleetPod, b: FleetPod): number {
+  return a.startedAtMs - b.startedAtMs || (a.id < b.id ? -1 : 1);
+}
+
+/** Wait before the n-th start after n failed loads in a row: 0.5 s doubled up to 30 s. */
+export function loadBackoffMs(failures: number): number {
+  return failures === 0 ? 0 : Math.min(30_000, 500 * 2 ** Math.min(failures - 1, 10));
+}
+
+/** Why a pod was drained, in words for the history. */
+export function drainSentence(why: Extract<FleetAction, { kind: 'drain' }>['why']): string {
+  switch (why) {
+    case 'replaced':
+      return 'a newer revision has taken over';
+    case 'removed':
+      return 'its function is gone';
+    case 'surplus':
+      return 'fewer pods are wanted';
+    case 'pool-surplus':
+      return 'the pool of generic pods is full';
+    default:
+      return assertNever(why);
+  }
+}
