@@ -1,3 +1,5 @@
+import { FaasError } from './errors.ts';
+
 /**
  * The named places at which a test may end the process. Production passes `noFaults`; `FAAS_FAULT_POINT=name:hit` arms
  * one (main.ts), and the process ends as by kill -9 when that point is passed for the hit-th time.
@@ -32,3 +34,21 @@ export type FaultPoint = (typeof faultPointNames)[number];
 export type FaultPoints = (at: FaultPoint) => void;
 
 export const noFaults: FaultPoints = () => {};
+
+/** `name:hit` → fault points that end this process, as kill -9 does, at the hit-th passage of that place. Undefined text arms nothing. */
+export function armFaultPoint(text: string | undefined, kill: () => void): FaultPoints {
+  if (text === undefined || text === '') return noFaults;
+  const [name, hit] = text.split(':');
+  if (!faultPointNames.some(known => known === name))
+    throw new FaasError(
+      'FAAS_FAULT_POINT_UNKNOWN',
+      `FAAS_FAULT_POINT names no fault point: ${text}`,
+      `One of: ${faultPointNames.join(', ')}`,
+    );
+  let left = Number(hit ?? '1');
+  return at => {
+    if (at !== name) return;
+    left -= 1;
+    if (left === 0) kill();
+  };
+}

@@ -169,10 +169,22 @@ export class Fleet implements PodDirectory {
     const { clock, limits } = this.#options;
     const nowMs = clock.now();
     const pods = [...this.#members.values()].map(member => this.#asFleetPod(member));
-    for (let i = 0; i < this.#starting; i += 1) pods.push({ id: `starting-${i}`, phase: 'starting', unit: undefined, revision: undefined, eventsInFlight: 0, startedAtMs: nowMs });
-    const wishes = [...this.#wishes.values()].map(wish => ({ unit: wish.live.unit, revision: wish.live.revision, replicas: wish.replicas, notBeforeMs: wish.notBeforeMs }));
+    for (let i = 0; i < this.#starting; i += 1)
+      pods.push({ id: `starting-${i}`, phase: 'starting', unit: undefined, revision: undefined, eventsInFlight: 0, startedAtMs: nowMs });
+    const wishes = [...this.#wishes.values()].map(wish => ({
+      unit: wish.live.unit,
+      revision: wish.live.revision,
+      replicas: wish.replicas,
+      notBeforeMs: wish.notBeforeMs,
+    }));
     for (const action of planFleet(pods, wishes, limits, nowMs)) this.#do(action, nowMs);
-    this.#wakeAt(Math.min(...[...this.#wishes.values()].filter(wish => wish.replicas > 0 && wish.notBeforeMs > nowMs).map(wish => wish.notBeforeMs), this.#startNotBeforeMs > nowMs ? this.#startNotBeforeMs : Infinity), nowMs);
+    this.#wakeAt(
+      Math.min(
+        ...[...this.#wishes.values()].filter(wish => wish.replicas > 0 && wish.notBeforeMs > nowMs).map(wish => wish.notBeforeMs),
+        this.#startNotBeforeMs > nowMs ? this.#startNotBeforeMs : Infinity,
+      ),
+      nowMs,
+    );
   }
 
   #do(action: FleetAction, nowMs: number): void {
@@ -182,9 +194,9 @@ export class Fleet implements PodDirectory {
     }
     const member = this.#members.get(action.podId);
     if (member === undefined) return;
-    if (action.kind === 'drain') return this.#drain(member, action.why);
-    const wish = this.#wishes.get(action.unit);
-    if (wish !== undefined) this.#track(this.#load(member, wish.live, 'ready').then(() => undefined));
+    const wish = action.kind === 'load' ? this.#wishes.get(action.unit) : undefined;
+    if (action.kind === 'drain') this.#drain(member, action.why);
+    else if (wish !== undefined) this.#track(this.#load(member, wish.live, 'ready').then(() => undefined));
   }
 
   #track(work: Promise<void>): void {
@@ -224,13 +236,24 @@ export class Fleet implements PodDirectory {
     const { client, registry, metrics, loadTimeoutMs } = this.#options;
     const bundle = await registry.bundle(live.bundleHash);
     if (bundle === undefined) {
-      const error = { code: 'FAAS_BUNDLE_UNKNOWN', name: 'Error', message: `the bundle ${live.bundleHash.slice(0, 12)} of ${live.unit} is not stored`, stack: undefined };
+      const error = {
+        code: 'FAAS_BUNDLE_UNKNOWN',
+        name: 'Error',
+        message: `the bundle ${live.bundleHash.slice(0, 12)} of ${live.unit} is not stored`,
+        stack: undefined,
+      };
       this.#loadFailed(member, live, error.message);
       return { kind: 'failed', error };
     }
     const request: LoadRequest = loadRequestOf(live, bundle);
     const result = await client.load(member.info, request, loadTimeoutMs);
-    if (!this.#members.has(member.info.id)) return result.kind === 'failed' ? result : { kind: 'failed', error: { code: 'FAAS_LOAD_EXIT', name: 'Error', message: 'the pod ended while it loaded the function', stack: undefined } };
+    if (!this.#members.has(member.info.id))
+      return result.kind === 'failed'
+        ? result
+        : {
+            kind: 'failed',
+            error: { code: 'FAAS_LOAD_EXIT', name: 'Error', message: 'the pod ended while it loaded the function', stack: undefined },
+          };
     if (result.kind === 'failed') {
       this.#loadFailed(member, live, `${result.error.code}: ${result.error.message}`);
       return result;
@@ -275,7 +298,12 @@ export class Fleet implements PodDirectory {
     this.#options.metrics.count('faas_pod_exits_total', { unit: unit ?? '', reason: exit.reason });
     if (exit.reason !== 'stopped') {
       this.#options.log.warn('pod ended by itself', { pod: exit.id, unit, reason: exit.reason, code: exit.code, signal: exit.signal });
-      this.#options.history.write({ kind: 'decision', atMs: this.#options.clock.now(), unit: unit ?? '', data: { what: 'pod-exit', pod: exit.id, reason: exit.reason, code: exit.code, signal: exit.signal } });
+      this.#options.history.write({
+        kind: 'decision',
+        atMs: this.#options.clock.now(),
+        unit: unit ?? '',
+        data: { what: 'pod-exit', pod: exit.id, reason: exit.reason, code: exit.code, signal: exit.signal },
+      });
     }
     for (const listener of this.#exitListeners) listener({ ...exit, unit });
     if (unit !== undefined) this.#changed(unit);
@@ -287,7 +315,14 @@ export class Fleet implements PodDirectory {
     for (const member of this.#members.values()) {
       if (member.live?.unit !== unit || (member.phase !== 'ready' && member.phase !== 'draining')) continue;
       const { live } = member;
-      views.push({ pod: member.info, unit, revision: live.revision, state: member.phase, handler: member.handler, concurrency: live.spec.limits.concurrency });
+      views.push({
+        pod: member.info,
+        unit,
+        revision: live.revision,
+        state: member.phase,
+        handler: member.handler,
+        concurrency: live.spec.limits.concurrency,
+      });
     }
     if (views.length === 0) this.#views.delete(unit);
     else this.#views.set(unit, views);
@@ -306,7 +341,14 @@ export class Fleet implements PodDirectory {
   }
 
   #asFleetPod(member: Member): FleetPod {
-    return { id: member.info.id, phase: member.phase === 'trial' ? 'loading' : member.phase, unit: member.live?.unit, revision: member.live?.revision, eventsInFlight: this.#inFlightByPod.get(member.info.id) ?? 0, startedAtMs: member.info.startedAtMs };
+    return {
+      id: member.info.id,
+      phase: member.phase === 'trial' ? 'loading' : member.phase,
+      unit: member.live?.unit,
+      revision: member.live?.revision,
+      eventsInFlight: this.#inFlightByPod.get(member.info.id) ?? 0,
+      startedAtMs: member.info.startedAtMs,
+    };
   }
 
   #wakeAt(atMs: number, nowMs: number): void {

@@ -36,7 +36,12 @@ export type FleetAction =
  * the live one has a ready pod (or is wished at zero); a surplus pod is drained only when it is idle, the youngest first; the same input gives
  * the same plan.
  */
-export function planFleet(pods: readonly FleetPod[], wishes: readonly FleetWish[], limits: FleetLimits, nowMs: number): readonly FleetAction[] {
+export function planFleet(
+  pods: readonly FleetPod[],
+  wishes: readonly FleetWish[],
+  limits: FleetLimits,
+  nowMs: number,
+): readonly FleetAction[] {
   const actions: FleetAction[] = [];
   const generic = pods.filter(pod => pod.phase === 'generic').sort(byAge);
   const starting = pods.filter(pod => pod.phase === 'starting').length;
@@ -52,7 +57,9 @@ export function planFleet(pods: readonly FleetPod[], wishes: readonly FleetWish[
     actions.push(...drains(mine, current, wish));
   }
   const known = new Set(wishes.map(wish => wish.unit));
-  for (const pod of pods) if (pod.unit !== undefined && pod.phase === 'ready' && !known.has(pod.unit)) actions.push({ kind: 'drain', podId: pod.id, why: 'removed' });
+  for (const pod of pods)
+    if (pod.unit !== undefined && pod.phase === 'ready' && !known.has(pod.unit))
+      actions.push({ kind: 'drain', podId: pod.id, why: 'removed' });
   const room = Math.max(0, limits.podsMax - pods.length);
   const starts = Math.min(room, Math.max(0, missing + limits.pool - starting - generic.length));
   for (let i = 0; i < starts; i += 1) actions.push({ kind: 'start' });
@@ -70,10 +77,12 @@ function drains(mine: readonly FleetPod[], current: readonly FleetPod[], wish: F
   const actions: FleetAction[] = [];
   const currentReady = current.filter(pod => pod.phase === 'ready');
   if (currentReady.length > 0 || wish.replicas === 0) {
-    for (const pod of mine) if (pod.phase === 'ready' && pod.revision !== wish.revision) actions.push({ kind: 'drain', podId: pod.id, why: 'replaced' });
+    for (const pod of mine)
+      if (pod.phase === 'ready' && pod.revision !== wish.revision) actions.push({ kind: 'drain', podId: pod.id, why: 'replaced' });
   }
   const idle = currentReady.filter(pod => pod.eventsInFlight === 0).sort((a, b) => byAge(b, a));
-  for (const pod of idle.slice(0, Math.max(0, current.length - wish.replicas))) actions.push({ kind: 'drain', podId: pod.id, why: 'surplus' });
+  for (const pod of idle.slice(0, Math.max(0, currentReady.length - wish.replicas)))
+    actions.push({ kind: 'drain', podId: pod.id, why: 'surplus' });
   return actions;
 }
 

@@ -12,17 +12,36 @@ export function checkDeployment(spec: ContextSpec, deployed: readonly ContextSpe
 function notThereYet(unit: string, spec: FunctionSpec): readonly DeployProblem[] {
   const problems: DeployProblem[] = spec.on.flatMap(trigger => unsupportedTrigger(unit, trigger));
   if (spec.retry.onExhausted === 'park') {
-    problems.push({ unit, code: 'FAAS_NOT_SUPPORTED', message: 'retry.onExhausted: park is not supported yet', hint: 'Use `dlq` (replay it later with `faas dlq replay`) or `block`.' });
+    problems.push({
+      unit,
+      code: 'FAAS_NOT_SUPPORTED',
+      message: 'retry.onExhausted: park is not supported yet',
+      hint: 'Use `dlq` (replay it later with `faas dlq replay`) or `block`.',
+    });
   }
   return problems;
 }
 
 function unsupportedTrigger(unit: string, trigger: TriggerSpec): readonly DeployProblem[] {
   if (trigger.kind === 'resource') {
-    return [{ unit, code: 'FAAS_NOT_SUPPORTED', message: 'resource triggers need the Kubernetes adapter, which is not there yet', hint: 'Remove the trigger, or feed the changes through a stream or a webhook.' }];
+    return [
+      {
+        unit,
+        code: 'FAAS_NOT_SUPPORTED',
+        message: 'resource triggers need the Kubernetes adapter, which is not there yet',
+        hint: 'Remove the trigger, or feed the changes through a stream or a webhook.',
+      },
+    ];
   }
   if (trigger.kind === 'lag') {
-    return [{ unit, code: 'FAAS_NOT_SUPPORTED', message: 'lag triggers are not supported yet', hint: 'Remove the trigger; `faas lag` shows the figures in the meantime.' }];
+    return [
+      {
+        unit,
+        code: 'FAAS_NOT_SUPPORTED',
+        message: 'lag triggers are not supported yet',
+        hint: 'Remove the trigger; `faas lag` shows the figures in the meantime.',
+      },
+    ];
   }
   return [];
 }

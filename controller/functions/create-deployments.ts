@@ -7,7 +7,7 @@ import type { StateStore } from '../ports/state.ts';
 import type { Streams, TopicOptions } from '../ports/streams.ts';
 import type { Log } from '../telemetry/log.ts';
 import { checkDeployment } from './check-deployment.ts';
-import type { DeployedFunction, DeployProblem, DeployResult, Deployments, RemoveResult } from './deployments.ts';
+import type { DeployedFunction, Deployments, DeployProblem, DeployResult, RemoveResult } from './deployments.ts';
 import { deadLetterTopicOf, groupOf, inboxTopicOf, type LiveFunction, unitOf } from './live-function.ts';
 import { pinOffsets } from './pin-offsets.ts';
 import { resolveLive } from './resolve-live.ts';
@@ -87,13 +87,25 @@ function newRevision(spec: FunctionSpec, contexts: ReadonlyMap<string, ContextSp
   return { functionName: spec.name, hash: revisionHash(bundleHash, spec, topics), bundleHash, spec, createdAtMs };
 }
 
-async function missingBundles(registry: Registry, spec: ContextSpec, bundleHashes: ReadonlyMap<string, string>): Promise<readonly DeployProblem[]> {
+async function missingBundles(
+  registry: Registry,
+  spec: ContextSpec,
+  bundleHashes: ReadonlyMap<string, string>,
+): Promise<readonly DeployProblem[]> {
   const problems: DeployProblem[] = [];
   for (const { name } of spec.functions) {
     const hash = bundleHashes.get(name);
     if (hash !== undefined && (await registry.bundle(hash)) !== undefined) continue;
-    const message = hash === undefined ? `no bundle is named for the function "${name}"` : `the bundle ${hash.slice(0, 12)} of the function "${name}" was not uploaded`;
-    problems.push({ unit: unitOf(spec.context, name), code: 'FAAS_BUNDLE_UNKNOWN', message, hint: 'Upload it with PUT /v1/bundles/<sha256> before the deployment; `faas deploy` does both.' });
+    const message =
+      hash === undefined
+        ? `no bundle is named for the function "${name}"`
+        : `the bundle ${hash.slice(0, 12)} of the function "${name}" was not uploaded`;
+    problems.push({
+      unit: unitOf(spec.context, name),
+      code: 'FAAS_BUNDLE_UNKNOWN',
+      message,
+      hint: 'Upload it with PUT /v1/bundles/<sha256> before the deployment; `faas deploy` does both.',
+    });
   }
   return problems;
 }
@@ -103,12 +115,27 @@ async function prove(options: DeploymentsOptions, changed: readonly LiveFunction
   return results.flatMap(({ live, result }) =>
     result.kind === 'ready'
       ? []
-      : [{ unit: live.unit, code: result.error.code, message: `${live.spec.handler}: ${result.error.stack ?? result.error.message}`, hint: 'The old revision keeps all traffic. Fix the handler and deploy again.' }],
+      : [
+          {
+            unit: live.unit,
+            code: result.error.code,
+            message: `${live.spec.handler}: ${result.error.stack ?? result.error.message}`,
+            hint: 'The old revision keeps all traffic. Fix the handler and deploy again.',
+          },
+        ],
   );
 }
 
 function failedToStart(error: unknown): LoadResult {
-  return { kind: 'failed', error: { code: 'FAAS_POD_START', name: 'Error', message: `no pod could be started: ${error instanceof Error ? error.message : String(error)}`, stack: undefined } };
+  return {
+    kind: 'failed',
+    error: {
+      code: 'FAAS_POD_START',
+      name: 'Error',
+      message: `no pod could be started: ${error instanceof Error ? error.message : String(error)}`,
+      stack: undefined,
+    },
+  };
 }
 
 async function createTopics(options: DeploymentsOptions, spec: ContextSpec): Promise<readonly string[]> {
@@ -116,20 +143,29 @@ async function createTopics(options: DeploymentsOptions, spec: ContextSpec): Pro
   const warnings: string[] = [];
   for (const stream of spec.streams) {
     const partitions = stream.partitions ?? topicDefaults.partitions;
-    const retention = { ageMs: stream.retention?.ageMs ?? topicDefaults.retention.ageMs, bytesPerPartition: stream.retention?.bytes ?? topicDefaults.retention.bytesPerPartition };
+    const retention = {
+      ageMs: stream.retention?.ageMs ?? topicDefaults.retention.ageMs,
+      bytesPerPartition: stream.retention?.bytes ?? topicDefaults.retention.bytesPerPartition,
+    };
     const info = await streams.ensureTopic(stream.topic, { partitions, retention: withoutUndefined(retention) });
     if (stream.partitions !== undefined && info.partitions !== stream.partitions) {
-      warnings.push(`stream "${stream.name}": topic ${stream.topic} has ${info.partitions} partitions, not ${stream.partitions}; partitions are fixed when a topic is created`);
+      warnings.push(
+        `stream "${stream.name}": topic ${stream.topic} has ${info.partitions} partitions, not ${stream.partitions}; partitions are fixed when a topic is created`,
+      );
     }
   }
   for (const { name } of spec.functions) {
     const unit = unitOf(spec.context, name);
-    for (const topic of [inboxTopicOf(unit), deadLetterTopicOf(unit)]) await streams.ensureTopic(topic, { partitions: topicDefaults.partitions, retention: withoutUndefined(topicDefaults.retention) });
+    for (const topic of [inboxTopicOf(unit), deadLetterTopicOf(unit)])
+      await streams.ensureTopic(topic, { partitions: topicDefaults.partitions, retention: withoutUndefined(topicDefaults.retention) });
   }
   return warnings;
 }
 
-function withoutUndefined(retention: { ageMs?: number | undefined; bytesPerPartition?: number | undefined }): NonNullable<TopicOptions['retention']> {
+function withoutUndefined(retention: {
+  ageMs?: number | undefined;
+  bytesPerPartition?: number | undefined;
+}): NonNullable<TopicOptions['retention']> {
   return {
     ...(retention.ageMs === undefined ? {} : { ageMs: retention.ageMs }),
     ...(retention.bytesPerPartition === undefined ? {} : { bytesPerPartition: retention.bytesPerPartition }),
@@ -138,17 +174,26 @@ function withoutUndefined(retention: { ageMs?: number | undefined; bytesPerParti
 
 function changesOf(before: ReadonlyMap<string, string>, revisions: readonly RevisionRecord[]): readonly DeployedFunction[] {
   const kept = new Set(revisions.map(record => record.unit));
-  const removed = [...before].filter(([unit]) => !kept.has(unit)).map(([unit, revision]) => ({ unit, revision, change: 'removed' as const }));
+  const removed = [...before]
+    .filter(([unit]) => !kept.has(unit))
+    .map(([unit, revision]) => ({ unit, revision, change: 'removed' as const }));
   const present = revisions.map(({ unit, id }) => {
     const old = before.get(unit);
-    return { unit, revision: id, change: old === undefined ? ('created' as const) : old === id ? ('unchanged' as const) : ('updated' as const) };
+    return {
+      unit,
+      revision: id,
+      change: old === undefined ? ('created' as const) : old === id ? ('unchanged' as const) : ('updated' as const),
+    };
   });
   return [...present, ...removed];
 }
 
 async function rollBack(options: DeploymentsOptions, unit: string, revision: string | undefined): Promise<DeployResult> {
   const { registry } = options;
-  const refuse = (message: string, hint: string): DeployResult => ({ kind: 'refused', problems: [{ unit, code: 'FAAS_REVISION_UNKNOWN', message, hint }] });
+  const refuse = (message: string, hint: string): DeployResult => ({
+    kind: 'refused',
+    problems: [{ unit, code: 'FAAS_REVISION_UNKNOWN', message, hint }],
+  });
   const functions = await registry.functions();
   const current = functions.find(record => record.unit === unit);
   if (current === undefined) return refuse(`there is no function ${unit}`, 'List the functions with `faas list`.');
@@ -161,13 +206,22 @@ async function rollBack(options: DeploymentsOptions, unit: string, revision: str
   if (context === undefined) return refuse(`the context ${current.context} is gone`, 'Deploy it again.');
   const spec = { ...context, functions: context.functions.map(one => (one.name === current.name ? target.spec : one)) };
   contexts.set(spec.context, spec);
-  const revisions = functions.filter(record => record.context === current.context).map(record => (record.unit === unit ? target : record.live));
+  const revisions = functions
+    .filter(record => record.context === current.context)
+    .map(record => (record.unit === unit ? target : record.live));
   return activate(options, spec, revisions, contexts);
 }
 
-async function remove(options: DeploymentsOptions, context: string, functionName: string | undefined, withState: boolean): Promise<RemoveResult> {
+async function remove(
+  options: DeploymentsOptions,
+  context: string,
+  functionName: string | undefined,
+  withState: boolean,
+): Promise<RemoveResult> {
   const { registry, streams, state } = options;
-  const units = (await registry.functions(context)).map(record => record.unit).filter(unit => functionName === undefined || unit === unitOf(context, functionName));
+  const units = (await registry.functions(context))
+    .map(record => record.unit)
+    .filter(unit => functionName === undefined || unit === unitOf(context, functionName));
   if (units.length === 0 && (functionName !== undefined || (await registry.context(context)) === undefined)) return { kind: 'unknown' };
   await registry.remove(context, functionName);
   await options.refresh();

@@ -16,5 +16,9 @@ export async function pinOffsets(streams: Streams, live: LiveFunction): Promise<
 async function beginOf(streams: Streams, { topic, from }: Subscription): Promise<readonly CommittedOffset[]> {
   if ((await streams.describeTopic(topic)) === undefined) return [];
   if (typeof from === 'object') return (await streams.offsetsAt(topic, from.timeMs)).map(one => ({ ...one, metadata: '' }));
-  return (await streams.bounds(topic)).map(({ partition, startOffset, endOffset }) => ({ partition, offset: from === 'earliest' ? startOffset : endOffset, metadata: '' }));
+  return (await streams.bounds(topic)).map(({ partition, startOffset, endOffset }) => ({
+    partition,
+    offset: from === 'earliest' ? startOffset : endOffset,
+    metadata: '',
+  }));
 }

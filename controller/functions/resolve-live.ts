@@ -35,6 +35,8 @@ export function resolveLive(record: RevisionRecord, contexts: ReadonlyMap<string
 function subscriptionsOf(trigger: StreamTrigger, topics: ReadonlyMap<string, string | undefined>): readonly Subscription[] {
   return trigger.streams.flatMap(ref => {
     const topic = topics.get(ref.name);
-    return topic === undefined ? [] : [{ topic, stream: ref.name, order: trigger.order, batch: trigger.batch, filter: trigger.filter, from: trigger.from, inbox: false }];
+    return topic === undefined
+      ? []
+      : [{ topic, stream: ref.name, order: trigger.order, batch: trigger.batch, filter: trigger.filter, from: trigger.from, inbox: false }];
   });
 }

@@ -45,12 +45,12 @@ export function decideReplicas(observation: ScaleObservation, policy: ScalePolic
     `within ${floor}..${policy.max}`,
   ];
   const decided = (replicas: number, reason: ScaleReason): ScaleDecision => ({ replicas, from, reason, arithmetic });
+  if (from > policy.max) return decided(policy.max, 'maximum');
   if (from < floor) return decided(floor, 'minimum');
   if (asked > from) {
     if (from >= policy.max) return decided(from, 'maximum');
     return decided(Math.min(asked, policy.max), from === 0 ? 'first-event' : 'waiting-events');
   }
-  if (from > policy.max) return decided(policy.max, 'maximum');
   if (waitingEvents === undefined) return decided(from, 'unknown');
   if (waitingEvents === 0 && from > floor && observation.idleMs !== undefined && observation.idleMs >= policy.idleLimitMs) {
     return decided(floor, 'idle');

@@ -67,7 +67,10 @@ export class ScaleLoop {
     this.#wanted.delete(unit);
     if (waitingEvents !== 0 || wantedPods > 0 || !this.#busyAtMs.has(unit)) this.#busyAtMs.set(unit, nowMs);
     const idleMs = waitingEvents === 0 ? nowMs - (this.#busyAtMs.get(unit) ?? nowMs) : undefined;
-    const decision = decideReplicas({ replicas: this.#options.replicas(unit), waitingEvents, wantedPods, idleMs }, policyOf(live, this.#options.idleLimitMs));
+    const decision = decideReplicas(
+      { replicas: this.#options.replicas(unit), waitingEvents, wantedPods, idleMs },
+      policyOf(live, this.#options.idleLimitMs),
+    );
     if (decision.replicas !== decision.from) this.#act(unit, decision);
   }
 
@@ -75,12 +78,23 @@ export class ScaleLoop {
     const { replicas, from, reason, arithmetic } = decision;
     this.#options.scale(unit, replicas);
     this.#options.metrics.count('faas_scale_decisions_total', { unit, reason });
-    this.#options.history.write({ kind: 'decision', atMs: this.#options.clock.now(), unit, data: { what: 'scale', replicas, from, reason, arithmetic } });
+    this.#options.history.write({
+      kind: 'decision',
+      atMs: this.#options.clock.now(),
+      unit,
+      data: { what: 'scale', replicas, from, reason, arithmetic },
+    });
     this.#options.log.info('scaled', { unit, from, replicas, reason });
   }
 }
 
 function policyOf({ spec }: LiveFunction, idleLimitMs: number): ScalePolicy {
   const { min, max } = spec.scale;
-  return { min, max, concurrency: spec.limits.concurrency, warmMin: spec.warm.min, idleLimitMs: spec.warm.keepMs === 'auto' ? idleLimitMs : spec.warm.keepMs };
+  return {
+    min,
+    max,
+    concurrency: spec.limits.concurrency,
+    warmMin: spec.warm.min,
+    idleLimitMs: spec.warm.keepMs === 'auto' ? idleLimitMs : spec.warm.keepMs,
+  };
 }
