@@ -8,6 +8,11 @@ export const wireLimits = {
   frameBytesMax: 8 * 2 ** 20,
   batchEventsMax: 2_000,
   batchBytesMax: 16 * 2 ** 20,
+  bundleBytesMax: 50 * 2 ** 20,
+  /** Of a payload: deeper JSON parses, but nothing can serialise it again. */
+  jsonDepthMax: 256,
+  emitValueBytesMax: 2 ** 20,
+  answerBytesMax: 2 ** 20,
   stateValueBytesMax: 2 ** 20,
   errorMessageBytesMax: 4_096,
   errorStackBytesMax: 16_384,
@@ -49,6 +54,11 @@ export interface Batch {
   readonly batchToken: string;
   readonly unit: string;
   readonly revision: string;
+  /**
+   * key (also when undefined): events of one key run one after another, keys side by side. partition: all run one after another. none: as key, but
+   * an event that failed holds nobody up. With key and partition, what follows a failed event in its row is `returned` as `after-failure`.
+   */
+  readonly order?: 'key' | 'partition' | 'none';
   readonly events: readonly BatchEvent[];
   /** Prefetched state of the events' keys. */
   readonly state: readonly BatchState[];
@@ -89,19 +99,27 @@ export interface EventResult {
 
 export type Outcome =
   | OkOutcome
-  /** Counts as an attempt of this event, unless `retryable` is false: then it is dead-lettered at once. */
+  /**
+   * Counts as an attempt of this event, unless `retryable` is false: then it is dead-lettered at once. A `batch` handler that throws without naming
+   * events fails all of them alike: who sent more than one bisects instead of counting.
+   */
   | { readonly kind: 'failed'; readonly reason: FailureReason; readonly retryable: boolean; readonly error: WireError }
-  /** Was not run, or was stopped for somebody else's sake: send again without an attempt. */
-  | { readonly kind: 'returned'; readonly why: 'neighbour-timeout' | 'worker-ended' | 'draining' | 'after-failure' };
+  /**
+   * Was not run, or was stopped for somebody else's sake: send again without an attempt. `worker-ended`: it was running, with others, when the worker
+   * ended or hung, and nobody knows whose fault it was: send it alone (a suspect). `neighbour-crash`, `neighbour-timeout`: the guilty one is known.
+   */
+  | { readonly kind: 'returned'; readonly why: ReturnReason };
+
+export type ReturnReason = 'neighbour-timeout' | 'neighbour-crash' | 'worker-ended' | 'draining' | 'after-failure';
 
 export interface OkOutcome {
   readonly kind: 'ok';
-  /** Keys read, with the version that was seen; null: had no state. */
+  /** Keys read, with the version that was seen; null: had no state; `@<index>`: what the event with that index wrote in this same batch. */
   readonly reads: readonly { readonly key: string; readonly version: string | null }[];
   /** The last write of each key; null deletes. */
   readonly writes: readonly { readonly key: string; readonly value: Uint8Array | null }[];
   readonly emits: readonly WireEmit[];
-  /** JSON of what the handler returned; undefined where it returned nothing. Only direct calls use it. */
+  /** JSON of what the handler returned; undefined where it returned nothing. Only for the triggers `call` and `webhook`. */
   readonly answer: Uint8Array | undefined;
   /** A payload filter did not match: the handler did not run. */
   readonly filtered: boolean;
@@ -121,6 +139,7 @@ export interface WireEmit {
   /** CloudEvents id of a start (answered to the handler); undefined for emits: the dispatcher derives it from the cause. */
   readonly id: string | undefined;
   readonly type: string | undefined;
+  /** The author's, and `traceparent` of the attempt that emitted; causation, correlation and hop are the dispatcher's to add. */
   readonly headers: readonly WireHeader[];
 }
 
