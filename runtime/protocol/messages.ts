@@ -68,8 +68,6 @@ export interface BatchEvent {
   /** Position in the batch; results name it. */
   readonly index: number;
   readonly attempt: number;
-  /** Events of one lane run one after the other, in index order, and later ones see the writes of earlier ones; lanes run side by side. Undefined: a lane of its own. */
-  readonly lane?: number | undefined;
   readonly trigger: TriggerKind;
   /** The manifest's name of the stream; '' where there is none. */
   readonly stream: string;
