@@ -1,0 +1,157 @@
+import { Ajv, type ErrorObject } from 'ajv';
+import { didYouMean } from './nearest.ts';
+import type { Path } from './path.ts';
+import type { ManifestProblemCode } from './problem.ts';
+import type { ProblemList } from './problem-list.ts';
+import { identifierPattern, manifestSource, manifestVersion } from './source-schema.ts';
+import type { SourceTree } from './yaml-source.ts';
+
+/** Compares the tree with the source schema and says each difference in our own words, at its place. */
+export function checkShape(tree: SourceTree, problems: ProblemList): void {
+  validate ??= new Ajv({ allErrors: true, verbose: true, strict: false }).compile(manifestSource);
+  if (validate(tree.value)) return;
+  for (const error of relevant(validate.errors ?? [])) {
+    const path = pathOf(error.instancePath, tree.value);
+    if (!tree.isUnreadable(path)) report(error, path, tree, problems);
+  }
+}
+
+let validate: ReturnType<Ajv['compile']> | undefined;
+
+/** Of a union, only the errors of the branch that was meant: the one that takes values of this type. */
+function relevant(errors: readonly ErrorObject[]): readonly ErrorObject[] {
+  const hidden = new Set<ErrorObject>();
+  for (const union of errors.filter(error => error.keyword === 'anyOf')) {
+    const branches = Array.isArray(union.schema) ? union.schema : [];
+    const meant = branches.findIndex(branch => takes(branch, union.data));
+    for (const error of errors) {
+      if (!error.schemaPath.startsWith(`${union.schemaPath}/`) || !isWithin(error.instancePath, union.instancePath)) continue;
+      if (!error.schemaPath.startsWith(`${union.schemaPath}/${meant}/`)) hidden.add(error);
+    }
+    if (meant !== -1) hidden.add(union);
+  }
+  return errors.filter(error => !hidden.has(error) && error.propertyName === undefined);
+}
+
+function isWithin(pointer: string, outer: string): boolean {
+  return pointer === outer || pointer.startsWith(`${outer}/`);
+}
+
+function takes(branch: { readonly type?: unknown }, value: unknown): boolean {
+  return branch.type === typeName(value) || (branch.type === 'integer' && Number.isInteger(value));
+}
+
+function report(error: ErrorObject, path: Path, tree: SourceTree, problems: ProblemList) {
+  const { schema, title } = parentOf(error);
+  const expected = typeof title === 'string' ? `, expected ${title}` : '';
+  const add = (code: ManifestProblemCode, message: string, hint?: string, part: 'key' | 'value' = 'value', at: Path = path) =>
+    problems.add(code, tree.place(at, part), message, hint);
+  switch (error.keyword) {
+    case 'additionalProperties': {
+      const key = String(error.params.additionalProperty);
+      const known = Object.keys(schema.properties ?? {});
+      const hint = didYouMean(key, known) ?? `Known here: ${known.join(', ')}.`;
+      return add('FAAS_MANIFEST_UNKNOWN_KEY', `unknown key "${shorten(key)}"`, hint, 'key', [...path, key]);
+    }
+    case 'propertyNames': {
+      const key = String(error.params.propertyName);
+      return reportName(key, error, message => add('FAAS_MANIFEST_BAD_NAME', message, undefined, 'key', [...path, key]));
+    }
+    case 'required': {
+      const key = String(error.params.missingProperty);
+      return add('FAAS_MANIFEST_MISSING_KEY', `the key "${key}" is missing${expectedOf(schema, key)}`, undefined, 'key');
+    }
+    case 'const':
+      return add('FAAS_MANIFEST_VERSION', `version ${show(error.data)} is not known, expected ${manifestVersion}`);
+    case 'enum': {
+      const hint =
+        typeof error.data === 'string' && Array.isArray(error.schema) ? didYouMean(error.data, error.schema.map(String)) : undefined;
+      return add('FAAS_MANIFEST_BAD_VALUE', `${show(error.data)} is not allowed${expected}`, hint);
+    }
+    case 'type':
+    case 'anyOf':
+      return add(
+        'FAAS_MANIFEST_WRONG_TYPE',
+        `${describe(error.data)}${expected}`,
+        error.data === null ? 'Leave the key out, or give it a value.' : undefined,
+      );
+    case 'pattern':
+      return add(
+        error.schema === identifierPattern ? 'FAAS_MANIFEST_BAD_NAME' : 'FAAS_MANIFEST_BAD_VALUE',
+        `${show(error.data)} is not ${title ?? 'allowed'}`.replace(' is not ', ' is no match, expected '),
+      );
+    case 'minProperties':
+    case 'maxProperties':
+      return add('FAAS_MANIFEST_CONFLICT', `${countOf(error.data)} keys${expected}`, undefined, 'key');
+    case 'minItems':
+    case 'maxItems':
+      return add(
+        'FAAS_MANIFEST_OUT_OF_BOUNDS',
+        `${countOf(error.data)} entries, expected ${error.keyword === 'minItems' ? 'at least' : 'at most'} ${error.params.limit}`,
+      );
+    default:
+      return add('FAAS_MANIFEST_OUT_OF_BOUNDS', `${show(error.data)} is out of bounds${expected}`);
+  }
+}
+
+function parentOf(error: ErrorObject): { readonly schema: Readonly<Record<string, Record<string, unknown>>>; readonly title: unknown } {
+  const schema = error.parentSchema ?? {};
+  return { schema, title: schema.title };
+}
+
+function expectedOf(schema: Readonly<Record<string, Record<string, unknown>>>, key: string): string {
+  const property = schema.properties?.[key];
+  const title = typeof property === 'object' && property !== null && 'title' in property ? property.title : undefined;
+  return typeof title === 'string' ? `, expected ${title}` : '';
+}
+
+function reportName(key: string, error: ErrorObject, add: (message: string) => void): void {
+  const names = parentOf(error).schema.propertyNames ?? {};
+  const identifier = names.pattern === identifierPattern;
+  add(
+    identifier
+      ? `"${shorten(key)}" is not a name, expected lower-case letters, digits and "-", at most 40, starting with a letter`
+      : `the key "${shorten(key)}" is no match, expected one like ${names.pattern}`,
+  );
+}
+
+/** `a list`, `a mapping`, `the number 5`. */
+function describe(value: unknown): string {
+  if (value === null) return 'nothing is given';
+  if (Array.isArray(value)) return 'a list is given';
+  return typeof value === 'object' ? 'a mapping is given' : `${show(value)} is given`;
+}
+
+export function show(value: unknown): string {
+  if (typeof value === 'string') return `"${shorten(value)}"`;
+  return value === null || typeof value !== 'object' ? String(value) : describe(value);
+}
+
+/** A message stays one readable line whatever the file holds. */
+function shorten(text: string): string {
+  const clean = JSON.stringify(text.slice(0, shownMax)).slice(1, -1).replaceAll('\\"', '"');
+  return text.length > shownMax ? `${clean}…` : clean;
+}
+
+const shownMax = 80;
+
+function countOf(value: unknown): number {
+  return Array.isArray(value) ? value.length : Object.keys(Object(value)).length;
+}
+
+function typeName(value: unknown): string {
+  if (value === null) return 'null';
+  return Array.isArray(value) ? 'array' : typeof value;
+}
+
+/** List positions become numbers again, by looking at the value. */
+function pathOf(pointer: string, root: unknown): Path {
+  const path: (string | number)[] = [];
+  let value: unknown = root;
+  for (const raw of pointer.split('/').slice(1)) {
+    const part = raw.replaceAll('~1', '/').replaceAll('~0', '~');
+    path.push(Array.isArray(value) ? Number(part) : part);
+    value = Object(value)[part];
+  }
+  return path;
+}

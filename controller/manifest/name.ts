@@ -1,0 +1,24 @@
+import { identifierPattern } from './source-schema.ts';
+
+/** `orders` or `sales.orders`, as a function of `context` sees it. */
+export interface QualifiedName {
+  readonly written: string;
+  readonly context: string;
+  readonly name: string;
+}
+
+export function qualify(written: string, context: string): QualifiedName | undefined {
+  const parts = written.split('.');
+  if (parts.length > 2 || !parts.every(isIdentifier)) return undefined;
+  const [first = '', second] = parts;
+  return second === undefined ? { written, context, name: first } : { written, context: first, name: second };
+}
+
+export function isIdentifier(text: string): boolean {
+  return new RegExp(identifierPattern).test(text) && text !== 'constructor' && text !== 'prototype';
+}
+
+/** As short as it can be written in `context`. */
+export function printQualified(qualified: { readonly context: string; readonly name: string }, context: string): string {
+  return qualified.context === context ? qualified.name : `${qualified.context}.${qualified.name}`;
+}
