@@ -1,0 +1,221 @@
+import rateLimit from '@fastify/rate-limit';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { answersTo, hasToken, tokenDigest } from '../api/auth.ts';
+import { ProblemError, problemOf } from '../api/problem.ts';
+import { FaasError } from '../errors.ts';
+import type { LiveFunction } from '../functions/live-function.ts';
+import type { Settings } from '../settings.ts';
+import { answerCall } from './call-route.ts';
+import type { DirectCalls } from './direct-calls.ts';
+import { createWebhookIntake, type WebhookIntakeOptions } from './webhook-intake.ts';
+import { type WebhookMatch, WebhookRoutes } from './webhook-routes.ts';
+
+export interface GatewayServerOptions extends Omit<WebhookIntakeOptions, 'unverifiedAllowed'> {
+  readonly settings: Pick<
+    Settings,
+    'gateway.host' | 'gateway.port' | 'gateway.bodyMax' | 'gateway.ratePerSecond' | 'gateway.allowUnverified' | 'hosts'
+  >;
+  /** The admin token; `/call` asks for it. */
+  readonly token: string;
+  readonly calls: DirectCalls;
+}
+
+export interface GatewayServer {
+  /** The functions that are live now. */
+  update(functions: readonly LiveFunction[]): void;
+  /** FAAS_PORT_IN_USE when somebody else has the port. */
+  listen(): Promise<{ readonly url: string; readonly port: number }>;
+  /** Takes no more requests and waits for those under way. */
+  close(): Promise<void>;
+}
+
+/** Without these a client that sends a byte now and then holds its connection for ever. A call may be answered later: only receiving is bounded. */
+const receiveLimits = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1_000 } as const;
+
+const pathCharsMax = 4_096;
+const loopbackAddresses: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
+
+declare module 'fastify' {
+  interface FastifyRequest {
+    /** Set before the body is read, on webhook paths. */
+    webhook: WebhookMatch | undefined;
+  }
+}
+
+/** The gateway listener: webhooks in, direct calls through. Everything that can be refused without the body is refused before it is read. */
+export async function createGatewayServer(options: GatewayServerOptions): Promise<GatewayServer> {
+  const { settings } = options;
+  let routes = new WebhookRoutes([]);
+  const app = fastify({
+    logger: false,
+    bodyLimit: settings['gateway.bodyMax'],
+    requestTimeout: receiveLimits.requestTimeout,
+    forceCloseConnections: 'idle',
+    genReqId: () => options.random.token().slice(0, 16),
+    routerOptions: { maxParamLength: pathCharsMax },
+    http: receiveLimits,
+    frameworkErrors: (error, request, reply) => void answerProblem(options, error, request, reply),
+  });
+  app.setErrorHandler((error, request, reply) => answerProblem(options, error, request, reply));
+  app.setNotFoundHandler((request, reply) => answerProblem(options, unknownPath(request.method), request, reply));
+  takeRawBodies(app);
+  app.decorateRequest('webhook', undefined);
+  guardHost(app, settings);
+  if (settings['gateway.ratePerSecond'] > 0) await limitRate(app, settings['gateway.ratePerSecond']);
+  mountWebhooks(app, options, () => routes);
+  mountCalls(app, options);
+  await app.ready();
+  return {
+    update(functions) {
+      routes = new WebhookRoutes(functions);
+    },
+    listen: () => listen(app, settings['gateway.host'], settings['gateway.port']),
+    close: () => app.close(),
+  };
+}
+
+/** Signatures are over the bytes as they came, so nothing is parsed, whatever the content type says. */
+function takeRawBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
+}
+
+function guardHost(app: FastifyInstance, settings: GatewayServerOptions['settings']): void {
+  const hosts = new Set([settings['gateway.host'], ...settings.hosts].map(host => host.toLowerCase()));
+  app.addHook('onRequest', (request, _, done) => {
+    if (answersTo({ host: request.headers.host, localAddress: request.socket.localAddress }, hosts)) return done();
+    done(
+      new FaasError(
+        'FAAS_API_HOST',
+        'the Host header names a host that this listener does not answer to',
+        'Add the name to the setting `hosts`.',
+      ),
+    );
+  });
+}
+
+async function limitRate(app: FastifyInstance, perSecond: number): Promise<void> {
+  await app.register(rateLimit, {
+    max: perSecond,
+    timeWindow: 1_000,
+    errorResponseBuilder: () =>
+      new ProblemError(
+        'FAAS_RATE_LIMITED',
+        'more requests per second than the setting `gateway.ratePerSecond` allows',
+        'Send again later.',
+        {
+          headers: { 'retry-after': '1' },
+        },
+      ),
+  });
+}
+
+function mountWebhooks(app: FastifyInstance, options: GatewayServerOptions, routes: () => WebhookRoutes): void {
+  const { settings } = options;
+  const unverifiedAllowed = settings['gateway.allowUnverified'] || loopbackAddresses.has(settings['gateway.host']);
+  const take = createWebhookIntake({ ...options, unverifiedAllowed });
+  app.route<{ Params: { context: string } }>({
+    url: '/hooks/:context/*',
+    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    onRequest: (request, _, done) => {
+      const { context } = request.params;
+      request.webhook = routes().match(context, pathAfter(request.raw.url ?? '', context));
+      if (request.webhook === undefined) return done(new FaasError('FAAS_HOOK_UNKNOWN', 'no live function has a webhook at this path'));
+      done(request.method === 'POST' ? undefined : wrongMethod());
+    },
+    handler: async (request, reply) => {
+      const { webhook, body } = request;
+      if (webhook === undefined) throw new FaasError('FAAS_HOOK_UNKNOWN', 'no live function has a webhook at this path');
+      const answer = await take(webhook, {
+        rawHeaders: request.raw.rawHeaders,
+        body: body instanceof Uint8Array ? body : new Uint8Array(),
+      });
+      if (answer.body !== undefined) reply.type('application/json');
+      return reply.status(answer.status).send(answer.body);
+    },
+  });
+}
+
+function mountCalls(app: FastifyInstance, options: GatewayServerOptions): void {
+  const digest = tokenDigest(options.token);
+  app.route<{ Params: { context: string; function: string }; Querystring: { key?: string | string[] } }>({
+    url: '/call/:context/:function',
+    method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
+    onRequest: (request, _, done) => {
+      if (!hasToken(request.headers.authorization, digest)) {
+        const hint = 'Send `Authorization: Bearer <token>`; the token is in the file `token` of the data folder.';
+        return done(new FaasError('FAAS_API_UNAUTHORIZED', 'a bearer token is needed', hint));
+      }
+      done(request.method === 'POST' ? undefined : wrongMethod());
+    },
+    handler: (request, reply) => answerCall(options.calls, request, reply),
+  });
+}
+
+/** What follows `/hooks/<context>` in the request's target, still encoded. */
+function pathAfter(url: string, context: string): string {
+  const path = url.split('?', 1)[0] ?? '';
+  return path.slice('/hooks/'.length + encodedLength(path, context));
+}
+
+/** The context's segment as it was sent: names need no escapes, but a client may have used some. */
+function encodedLength(path: string, context: string): number {
+  const end = path.indexOf('/', '/hooks/'.length);
+  return end < 0 ? context.length : end - '/hooks/'.length;
+}
+
+function wrongMethod(): ProblemError {
+  return new ProblemError('FAAS_HOOK_METHOD', 'webhooks and calls take POST alone', 'Send a POST.', { headers: { allow: 'POST' } });
+}
+
+function unknownPath(method: string): FaasError {
+  return new FaasError(
+    'FAAS_API_ROUTE_UNKNOWN',
+    `there is no ${method} at this path`,
+    'Use /hooks/<context>/<path> or /call/<context>/<function>.',
+  );
+}
+
+function answerProblem(options: GatewayServerOptions, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const ours = translate(error, options.settings['gateway.bodyMax']);
+  const problem = problemOf(ours, request.id);
+  if (problem.code === 'FAAS_INTERNAL')
+    options.log.error('request failed', { requestId: request.id, route: request.routeOptions?.url, error });
+  const { webhook } = request;
+  if (webhook !== undefined)
+    options.metrics.count('faas_webhook_requests_total', { context: webhook.live.context, status: String(problem.status) });
+  if (ours instanceof ProblemError) reply.headers(ours.headers);
+  if (problem.status === 401 && webhook === undefined) reply.header('www-authenticate', 'Bearer realm="faas"');
+  return reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+}
+
+/** What fastify throws by itself, in our words. */
+function translate(error: unknown, bodyMax: number): unknown {
+  if (!isFastifyError(error)) return error;
+  if (error.statusCode === 413)
+    return new FaasError(
+      'FAAS_API_BODY_TOO_LARGE',
+      `bodies may have ${bodyMax} bytes`,
+      'Send less, or raise the setting `gateway.bodyMax`.',
+    );
+  if (error.statusCode !== undefined && error.statusCode < 500) return new FaasError('FAAS_API_REQUEST', 'the request is malformed');
+  return error;
+}
+
+function isFastifyError(error: unknown): error is FastifyError {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('FST_');
+}
+
+async function listen(app: FastifyInstance, host: string, wanted: number): Promise<{ url: string; port: number }> {
+  try {
+    await app.listen({ host, port: wanted });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+    const hint = 'Stop the other server, or choose another port with --gateway-port (0 takes a free one).';
+    throw new FaasError('FAAS_PORT_IN_USE', `${host}:${wanted} is taken by another program`, hint, { cause: error });
+  }
+  const address = app.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : wanted;
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return { url: `http://${name.includes(':') ? `[${name}]` : name}:${port}`, port };
+}
