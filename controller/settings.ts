@@ -8,7 +8,13 @@ export const settingTable = {
   'admin.port': { type: 'port', default: 7070, meaning: 'Port of the admin listener; 0 takes a free one.' },
   'gateway.host': { type: 'text', default: '127.0.0.1', meaning: 'Address of the gateway listener (webhooks, direct calls).' },
   'gateway.port': { type: 'port', default: 7071, meaning: 'Port of the gateway listener; 0 takes a free one.' },
-  'gateway.bodyMax': { type: 'size', default: 1_048_576, meaning: 'Largest webhook or call body; above it the answer is 413.' },
+  'gateway.bodyMax': {
+    type: 'size',
+    default: 1_048_576,
+    min: 1_024,
+    max: 4_194_304,
+    meaning: 'Largest webhook or call body; above it the answer is 413.',
+  },
   'gateway.allowUnverified': {
     type: 'boolean',
     default: false,
@@ -25,24 +31,45 @@ export const settingTable = {
     meaning: 'Host names that the listeners answer to besides localhost and their own address; others get 421.',
   },
   'secrets.dir': { type: 'path', default: '', meaning: 'Folder with one file per secret; FAAS_SECRET_<NAME> comes first.' },
-  'pods.pool': { type: 'number', default: 1, meaning: 'Generic warm pods that wait for a function.' },
-  'pods.max': { type: 'number', default: 16, meaning: 'Pods at most on this machine, generic ones included.' },
+  'pods.pool': { type: 'number', default: 1, max: 64, meaning: 'Generic warm pods that wait for a function.' },
+  'pods.max': { type: 'number', default: 16, min: 1, max: 1_000, meaning: 'Pods at most on this machine, generic ones included.' },
   'pods.drain': { type: 'duration', default: 30_000, meaning: 'How long a pod may finish its events after it was told to end.' },
   'scale.idle': { type: 'duration', default: 60_000, meaning: 'Idle time after which a function goes down to its minimum of pods.' },
-  'streams.partitions': { type: 'number', default: 8, meaning: 'Partitions of a topic that is created without a number.' },
-  'streams.retention': { type: 'duration', default: 604_800_000, meaning: 'How long records are kept.' },
-  'streams.retentionBytes': { type: 'size', default: 1_073_741_824, meaning: 'How many bytes of records are kept per partition.' },
-  'dispatch.bytesPerPartition': { type: 'size', default: 8_388_608, meaning: 'Records held in memory per partition.' },
+  'streams.partitions': {
+    type: 'number',
+    default: 8,
+    min: 1,
+    max: 1_000,
+    meaning: 'Partitions of a topic that is created without a number.',
+  },
+  'streams.retention': { type: 'duration', default: 604_800_000, min: 1_000, meaning: 'How long records are kept.' },
+  'streams.retentionBytes': {
+    type: 'size',
+    default: 1_073_741_824,
+    min: 1_048_576,
+    meaning: 'How many bytes of records are kept per partition.',
+  },
+  'dispatch.bytesPerPartition': { type: 'size', default: 8_388_608, min: 65_536, meaning: 'Records held in memory per partition.' },
   'dedupe.window': { type: 'duration', default: 604_800_000, meaning: 'How long ids of inbox events are remembered.' },
   'dedupe.bytes': { type: 'size', default: 268_435_456, meaning: 'How many bytes of ids are remembered; the oldest go first.' },
   'shutdown.grace': { type: 'duration', default: 10_000, meaning: 'How long a stopping server finishes what is in flight.' },
-  'log.level': { type: 'text', default: 'info', meaning: 'debug, info, warn or error.' },
-  'log.format': { type: 'text', default: 'auto', meaning: 'json, text, or auto: text on a terminal.' },
+  'log.level': {
+    type: 'text',
+    default: 'info',
+    oneOf: ['debug', 'info', 'warn', 'error'],
+    meaning: 'The least important lines that are written.',
+  },
+  'log.format': { type: 'text', default: 'auto', oneOf: ['auto', 'json', 'text'], meaning: 'auto: text on a terminal, else json.' },
 } as const satisfies Record<string, SettingRow>;
 
 export interface SettingRow {
   readonly type: 'text' | 'path' | 'port' | 'number' | 'boolean' | 'duration' | 'size' | 'list';
   readonly default: string | number | boolean | readonly string[];
+  /** Bounds of numbers, in the unit in which they are held. */
+  readonly min?: number;
+  readonly max?: number;
+  /** The only texts that are allowed. */
+  readonly oneOf?: readonly string[];
   readonly meaning: string;
 }
 
@@ -55,3 +82,24 @@ type ValueOf<R extends SettingRow> = R['type'] extends 'text' | 'path'
       ? readonly string[]
       : number;
 export type Settings = { readonly [K in SettingKey]: ValueOf<(typeof settingTable)[K]> };
+
+/** `gateway.bodyMax` → `gateway-body-max`, a flag without its dashes. */
+export function flagOf(key: SettingKey): string {
+  return key.replace(/[A-Z]/g, letter => `-${letter.toLowerCase()}`).replaceAll('.', '-');
+}
+
+/** `gateway.bodyMax` → `FAAS_GATEWAY_BODY_MAX`. */
+export function envOf(key: SettingKey): string {
+  return `FAAS_${flagOf(key).replaceAll('-', '_').toUpperCase()}`;
+}
+
+export function isSettingKey(text: string): text is SettingKey {
+  return Object.hasOwn(settingTable, text);
+}
+
+/** In the order of the table. */
+export const settingKeys: readonly SettingKey[] = Object.keys(settingTable).filter(isSettingKey);
+
+export function settingRow(key: SettingKey): SettingRow {
+  return settingTable[key];
+}

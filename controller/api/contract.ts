@@ -42,7 +42,7 @@ export type DeadLetterParams = Static<typeof DeadLetterParams>;
 
 export const Problem = Type.Object(
   {
-    type: Type.String({ description: 'A link to the description of the code.' }),
+    type: Type.String({ description: '`urn:faas:error:<code>`' }),
     title: text,
     status: Type.Integer(),
     code: Type.String({ description: 'Stable; see docs/reference/errors.md.' }),

@@ -1,0 +1,164 @@
+import helmet from '@fastify/helmet';
+import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import { FaasError } from '../errors.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { ApiPorts } from './api-ports.ts';
+import { type Doorman, refusalOf, tokenDigest } from './auth.ts';
+import { type HealthOptions, mountHealth } from './health.ts';
+import { parseJsonBody } from './json-body.ts';
+import { mountRoutes } from './mount-routes.ts';
+import { paths } from './paths.ts';
+import { mountPodCallbacks, type PodCallbacks } from './pod-callback-routes.ts';
+import { ProblemError, problemOf } from './problem.ts';
+import { allRoutes } from './routes.ts';
+
+export interface AdminServerOptions extends ApiPorts, HealthOptions {
+  /** The admin token (token-file.ts). */
+  readonly token: string;
+  readonly podCallbacks: PodCallbacks;
+  readonly log: Log;
+  readonly limits?: Partial<AdminLimits>;
+}
+
+export interface AdminServer {
+  /** FAAS_PORT_IN_USE when somebody else has the port. */
+  listen(): Promise<{ readonly url: string; readonly port: number }>;
+  /** Takes no more requests, ends streamed answers, waits for the rest. */
+  close(): Promise<void>;
+}
+
+/** Slow clients are cut off: without these, one that sends a byte now and then holds its connection for ever. */
+export interface AdminLimits {
+  readonly headersMs: number;
+  readonly requestMs: number;
+  readonly checkIntervalMs: number;
+  readonly bodyBytesMax: number;
+}
+
+/** A request may take a minute because a bundle of 50 MiB may have a slow way. */
+const usualLimits: AdminLimits = { headersMs: 10_000, requestMs: 60_000, checkIntervalMs: 1_000, bodyBytesMax: 2 ** 20 };
+
+/** The admin listener: the API under /v1, the callbacks of pods under /internal/v1, metrics and health. */
+export async function createAdminServer(options: AdminServerOptions): Promise<AdminServer> {
+  const limits = { ...usualLimits, ...options.limits };
+  const stopping = new AbortController();
+  const app = fastify({
+    logger: false,
+    bodyLimit: limits.bodyBytesMax,
+    requestTimeout: limits.requestMs,
+    forceCloseConnections: 'idle',
+    genReqId: () => options.random.token().slice(0, 16),
+    routerOptions: { maxParamLength: 1_024 },
+    http: { headersTimeout: limits.headersMs, requestTimeout: limits.requestMs, connectionsCheckingInterval: limits.checkIntervalMs },
+    frameworkErrors: (error, request, reply) => void answerProblem(options.log, error, request, reply),
+  });
+  await app.register(helmet, headersOfEveryAnswer);
+  guard(app, options);
+  answerProblems(app, options.log);
+  takeBodies(app);
+  mountHealth(app, options);
+  mountPodCallbacks(app, options.podCallbacks);
+  await mountRoutes(app, allRoutes(options), stopping.signal);
+  await app.ready();
+  return { listen: () => listen(app, options), close: () => close(app, stopping) };
+}
+
+const headersOfEveryAnswer = {
+  contentSecurityPolicy: {
+    useDefaults: false,
+    directives: { defaultSrc: ["'self'"], frameAncestors: ["'none'"], baseUri: ["'none'"], formAction: ["'none'"] },
+  },
+  strictTransportSecurity: false,
+} as const;
+
+/** Health needs no token; pods bring the token of their batch. */
+const openPaths: ReadonlySet<string> = new Set([paths.healthz, paths.readyz, paths.internalState, paths.internalCall]);
+
+function guard(app: FastifyInstance, options: AdminServerOptions): void {
+  const hosts = new Set([options.settings['admin.host'], ...options.settings.hosts].map(host => host.toLowerCase()));
+  const doorman: Doorman = { tokenDigest: tokenDigest(options.token), hosts, openPaths };
+  app.addHook('onRequest', async (request, reply) => {
+    reply.header('cache-control', 'no-store');
+    const { headers } = request;
+    const refusal = refusalOf(
+      {
+        method: request.method,
+        path: request.routeOptions.url ?? '',
+        host: headers.host,
+        localAddress: request.socket.localAddress,
+        origin: headers.origin,
+        authorization: headers.authorization,
+        contentType: headers['content-type'],
+        hasBody: headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0',
+      },
+      doorman,
+    );
+    if (refusal !== undefined) throw refusal;
+  });
+}
+
+function answerProblems(app: FastifyInstance, log: Log): void {
+  app.setErrorHandler((error, request, reply) => answerProblem(log, error, request, reply));
+  app.setNotFoundHandler((request, reply) => {
+    const unknown = new FaasError(
+      'FAAS_API_ROUTE_UNKNOWN',
+      `there is no ${request.method} at this path`,
+      `${paths.openapi} lists all of them.`,
+    );
+    return answerProblem(log, unknown, request, reply);
+  });
+}
+
+function answerProblem(log: Log, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const ours = translate(error);
+  const problem = problemOf(ours, request.id);
+  if (problem.status >= 500 && problem.code === 'FAAS_INTERNAL') {
+    log.error('request failed', { requestId: request.id, method: request.method, route: request.routeOptions?.url, error });
+  }
+  if (ours instanceof ProblemError) reply.headers(ours.headers);
+  if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="faas"');
+  return reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+}
+
+/** What fastify throws by itself, in our words. Its validation errors are made in mount-routes.ts. */
+function translate(error: unknown): unknown {
+  if (!isFastifyError(error)) return error;
+  if (error.statusCode === 413)
+    return new FaasError('FAAS_API_BODY_TOO_LARGE', 'the body is larger than this path takes', 'Send less in one request.');
+  if (error.statusCode === 415)
+    return new FaasError('FAAS_API_MEDIA_TYPE', 'this path does not take that content type', 'See the OpenAPI document.');
+  if (error.statusCode === 400) return new FaasError('FAAS_API_REQUEST', 'the request is malformed', 'See the OpenAPI document.');
+  return error;
+}
+
+function isFastifyError(error: unknown): error is FastifyError {
+  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('FST_');
+}
+
+/** Two types of bodies, both read whole and bounded before anything looks at them. */
+function takeBodies(app: FastifyInstance): void {
+  app.removeAllContentTypeParsers();
+  app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: FastifyRequest, body: Buffer) => parseJsonBody(body));
+  app.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, async (_: FastifyRequest, body: Buffer) => body);
+}
+
+async function listen(app: FastifyInstance, options: AdminServerOptions): Promise<{ url: string; port: number }> {
+  const host = options.settings['admin.host'];
+  const wanted = options.settings['admin.port'];
+  try {
+    await app.listen({ host, port: wanted });
+  } catch (error) {
+    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
+    const hint = 'Stop the other server, or choose another port with --admin-port (0 takes a free one).';
+    throw new FaasError('FAAS_PORT_IN_USE', `${host}:${wanted} is taken by another program`, hint, { cause: error });
+  }
+  const address = app.server.address();
+  const port = typeof address === 'object' && address !== null ? address.port : wanted;
+  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
+  return { url: `http://${name.includes(':') ? `[${name}]` : name}:${port}`, port };
+}
+
+async function close(app: FastifyInstance, stopping: AbortController): Promise<void> {
+  stopping.abort();
+  await app.close();
+}

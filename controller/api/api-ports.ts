@@ -1,0 +1,36 @@
+import type { Clock } from '../clock.ts';
+import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { Deployments } from '../functions/deployments.ts';
+import type { DirectCalls } from '../gateway/direct-calls.ts';
+import type { History } from '../ports/history.ts';
+import type { Registry } from '../ports/registry.ts';
+import type { StateStore } from '../ports/state.ts';
+import type { Streams } from '../ports/streams.ts';
+import type { Random } from '../random.ts';
+import type { Settings } from '../settings.ts';
+import type { SettingOrigins } from '../settings-source.ts';
+import type { PodDirectory } from '../wire/pod-directory.ts';
+
+/** What the routes work on. */
+export interface ApiPorts {
+  readonly version: string;
+  readonly startedAtMs: number;
+  readonly settings: Settings;
+  readonly origins: SettingOrigins;
+  readonly registry: Registry;
+  readonly state: StateStore;
+  readonly streams: Streams;
+  readonly history: History;
+  readonly deployments: Deployments;
+  readonly calls: DirectCalls;
+  readonly dispatcher: Pick<Dispatcher, 'report'>;
+  readonly pods: Pick<PodDirectory, 'podsOf'>;
+  readonly secrets: SecretCheck;
+  readonly clock: Clock;
+  readonly random: Random;
+}
+
+/** Whether secrets are there, never what they are. */
+export interface SecretCheck {
+  check(name: string): Promise<{ readonly source: string | undefined; readonly values: number }>;
+}

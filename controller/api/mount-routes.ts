@@ -1,0 +1,89 @@
+import swagger from '@fastify/swagger';
+import { Ajv, type ErrorObject } from 'ajv';
+import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
+import { Problem } from './contract.ts';
+import { paths } from './paths.ts';
+import { ProblemError } from './problem.ts';
+import { type Route, StreamedAnswer } from './route.ts';
+
+/** Mounts the routes with their checks, and the OpenAPI document that is made of the same schemas. */
+export async function mountRoutes(app: FastifyInstance, routes: readonly Route[], stopping: AbortSignal): Promise<void> {
+  checkRequests(app);
+  app.setSerializerCompiler(() => data => JSON.stringify(data));
+  await app.register(swagger, { openapi: openApiHead });
+  await app.register(async scope => {
+    for (const route of routes) mount(scope, route, stopping);
+    scope.get(paths.openapi, { schema: { hide: true } }, async () => app.swagger());
+  });
+}
+
+export const openApiHead = {
+  openapi: '3.1.0',
+  info: { title: 'faas', version: 'v1', description: 'The HTTP API of a faas server, on its admin listener.' },
+  servers: [{ url: 'http://127.0.0.1:7070' }],
+  components: { securitySchemes: { token: { type: 'http' as const, scheme: 'bearer' } } },
+  security: [{ token: [] }],
+};
+
+/** Text in paths and queries becomes numbers and booleans; in a body nothing is bent to fit, and nothing unknown is dropped in silence. */
+function checkRequests(app: FastifyInstance): void {
+  const common = { useDefaults: true, removeAdditional: false, allErrors: false, strict: false };
+  const bodies = new Ajv({ ...common, coerceTypes: false });
+  const texts = new Ajv({ ...common, coerceTypes: true });
+  app.setValidatorCompiler(({ schema, httpPart }) => (httpPart === 'body' ? bodies : texts).compile(schema));
+  app.setSchemaErrorFormatter((errors, part) => {
+    const [first] = errors;
+    const at = `${part}${first?.instancePath ?? ''}`;
+    const message = first === undefined ? 'does not have the expected form' : sentence(first);
+    const hint = `${paths.openapi} describes every request.`;
+    return new ProblemError('FAAS_API_REQUEST', `${at} ${message}`, hint, { problems: [{ at, message }] });
+  });
+}
+
+function sentence(error: Pick<ErrorObject, 'keyword' | 'params' | 'message'>): string {
+  const { keyword, params, message } = error;
+  if (keyword === 'additionalProperties') return `has an unknown member "${String(params.additionalProperty)}"`;
+  if (keyword === 'enum') return `must be one of ${String(params.allowedValues)}`;
+  return message ?? 'does not have the expected form';
+}
+
+function mount(app: FastifyInstance, route: Route, stopping: AbortSignal): void {
+  app.route({
+    method: route.method,
+    url: paths[route.path],
+    ...(route.bodyBytesMax !== undefined && { bodyLimit: route.bodyBytesMax }),
+    schema: {
+      operationId: `${route.method.toLowerCase()}-${route.path}`,
+      summary: route.summary,
+      tags: [route.tag],
+      ...(route.params && { params: route.params }),
+      ...(route.query && { querystring: route.query }),
+      ...bodyOf(route),
+      response: {
+        200: { description: 'Done.', ...route.answer },
+        '4xx': { description: 'A problem that the request can mend.', content: { 'application/problem+json': { schema: Problem } } },
+        '5xx': { description: 'A problem of the server or of a handler.', content: { 'application/problem+json': { schema: Problem } } },
+      },
+    },
+    handler: async (request, reply) => send(reply, await route.handle(checked(request, reply, stopping))),
+  });
+}
+
+/** Bytes are described for the document, but not checked: the handler compares their hash. */
+function bodyOf(route: Route): Record<string, unknown> {
+  if (route.body === undefined) return {};
+  if (route.body !== 'bytes') return { body: route.body };
+  return { body: { content: { 'application/octet-stream': { schema: {} } } } };
+}
+
+function checked(request: FastifyRequest, reply: FastifyReply, stopping: AbortSignal) {
+  const gone = new AbortController();
+  reply.raw.once('close', () => gone.abort());
+  const { params, query, body, headers, id } = request;
+  return { params, query, body, headers, id, signal: AbortSignal.any([gone.signal, stopping]) };
+}
+
+function send(reply: FastifyReply, answer: unknown): FastifyReply {
+  if (answer instanceof StreamedAnswer) return reply.type(answer.contentType).send(answer.stream);
+  return reply.send(answer);
+}

@@ -1,0 +1,48 @@
+import { chmod, link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { join } from 'node:path';
+import { FaasError } from '../errors.ts';
+import type { Random } from '../random.ts';
+
+const tokenPattern = /^[A-Za-z0-9_-]{32,256}$/;
+
+/**
+ * The admin token of a data folder: `<folder>/token`, mode 0600, made at the first start. Whoever reads it may deploy code. It appears whole
+ * or not at all; of two first starts at once, both get the same one.
+ */
+export async function loadToken(folder: string, random: Random): Promise<string> {
+  const file = join(folder, 'token');
+  const token = (await readToken(file)) ?? (await makeToken(folder, file, random));
+  if (tokenPattern.test(token)) return token;
+  throw new FaasError('FAAS_TOKEN_FILE', `${file} does not hold a token`, 'Remove the file; the next start makes a new one.');
+}
+
+/** Undefined: there is none. A file that others may read is closed again before it is used. */
+async function readToken(file: string): Promise<string | undefined> {
+  try {
+    if (((await stat(file)).mode & 0o077) !== 0) await chmod(file, 0o600);
+    return (await readFile(file, 'utf8')).trim();
+  } catch (error) {
+    if (error instanceof Error && 'code' in error && error.code === 'ENOENT') return undefined;
+    throw new FaasError('FAAS_TOKEN_FILE', `${file} cannot be read`, 'Give the user of the server access to its data folder.', {
+      cause: error,
+    });
+  }
+}
+
+/** Written beside and linked into place: `link` refuses an existing name, so nobody ever reads half a token or replaces a good one. */
+async function makeToken(folder: string, file: string, random: Random): Promise<string> {
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+  const beside = `${file}.${random.token()}`;
+  const handle = await open(beside, 'wx', 0o600);
+  try {
+    await handle.writeFile(`${random.token()}${random.token()}\n`);
+    await handle.sync();
+    await link(beside, file).catch(error => {
+      if (error.code !== 'EEXIST') throw error;
+    });
+  } finally {
+    await handle.close();
+    await rm(beside, { force: true });
+  }
+  return (await readFile(file, 'utf8')).trim();
+}

@@ -1,0 +1,153 @@
+import { createHash } from 'node:crypto';
+import { mkdtemp } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { createMemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
+import { type AdminServerOptions, createAdminServer } from '../../controller/api/admin-server.ts';
+import { loadToken } from '../../controller/api/token-file.ts';
+import { systemClock } from '../../controller/clock.ts';
+import type { UnitReport } from '../../controller/dispatch/dispatcher.ts';
+import { noFaults } from '../../controller/fault-points.ts';
+import { createDeployments } from '../../controller/functions/create-deployments.ts';
+import type { DirectAnswer, DirectCall } from '../../controller/gateway/direct-calls.ts';
+import { parseManifest } from '../../controller/manifest/parse-manifest.ts';
+import type { ContextSpec } from '../../controller/manifest/spec.ts';
+import { systemRandom } from '../../controller/random.ts';
+import { loadSettings } from '../../controller/settings-source.ts';
+import type { Log, LogFields } from '../../controller/telemetry/log.ts';
+import type { PodView } from '../../controller/wire/pod-directory.ts';
+
+const utf8 = new TextEncoder();
+
+export const shopManifest = `
+version: 1
+context: shop
+owner: team-shop
+streams:
+  orders: { topic: orders, partitions: 2, schema: schemas/order.json }
+  vips: { internal: true, partitions: 2 }
+functions:
+  customer-totals:
+    handler: src/customer-totals.ts
+    on:
+      - stream: { streams: [orders], from: earliest }
+      - webhook: { path: /stripe, verify: stripe, secret: stripe-key, key: "json:/data/object/customer" }
+    emits: [vips]
+  tax:
+    handler: src/tax.ts
+    on:
+      - schedule: { every: 5m }
+`;
+
+export const orderSchema = { type: 'object', required: ['total'], properties: { total: { type: 'number' } } };
+
+export function specOf(text: string): ContextSpec {
+  const files = new Map([['schemas/order.json', JSON.stringify(orderSchema)]]);
+  const parsed = parseManifest(text, { file: 'faas.yaml', env: {}, fileExists: () => true, readFile: path => files.get(path) });
+  if (parsed.kind === 'problems') throw new Error(JSON.stringify(parsed.problems));
+  return parsed.spec;
+}
+
+export const bundle = utf8.encode('export default () => 1;');
+export const bundleHash = createHash('sha256').update(bundle).digest('hex');
+
+export interface LoggedLine {
+  readonly level: string;
+  readonly message: string;
+  readonly fields: LogFields | undefined;
+}
+
+/** The admin listener on a free port over the memory adapters, with the real deployments; pods and calls answer what a test sets. */
+export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
+  const folder = await mkdtemp(join(tmpdir(), 'faas-api-'));
+  const clock = systemClock;
+  const random = systemRandom;
+  const adapters = createMemoryAdapters({ clock, random });
+  const lines: LoggedLine[] = [];
+  const log = collectingLog(lines);
+  const world = {
+    folder,
+    token: await loadToken(folder, random),
+    ...adapters,
+    lines,
+    reports: [] as UnitReport[],
+    pods: [] as PodView[],
+    calls: [] as DirectCall[],
+    answer: { kind: 'ok', answer: undefined, repeated: false } as DirectAnswer,
+    secrets: new Map<string, string>(),
+  };
+  const deployments = createDeployments({
+    ...adapters,
+    clock,
+    faults: noFaults,
+    log,
+    trial: async () => ({ kind: 'ready', handler: 'event', phases: { loadMs: 1, initMs: 0 } }),
+    abandon() {},
+    async refresh() {},
+    topicDefaults: { partitions: 2, retention: { ageMs: 86_400_000, bytesPerPartition: 2 ** 30 } },
+  });
+  const { settings, origins } = loadSettings({ flags: { 'admin-port': '0', data: folder }, env: {} });
+  const server = await createAdminServer({
+    version: '1.2.3',
+    startedAtMs: clock.now(),
+    token: world.token,
+    settings,
+    origins,
+    ...adapters,
+    deployments,
+    calls: {
+      async call(call) {
+        world.calls.push(call);
+        return world.answer;
+      },
+      async stop() {},
+    },
+    dispatcher: { report: () => world.reports },
+    pods: { podsOf: unit => world.pods.filter(pod => pod.unit === unit) },
+    secrets: { check: async name => ({ source: world.secrets.get(name), values: world.secrets.has(name) ? 1 : 0 }) },
+    metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', expose: async () => 'faas_up 1\n' },
+    podCallbacks: {
+      readState: async body => ({ status: 200, body }),
+      call: async body => ({ status: 200, body }),
+    },
+    readyChecks: [],
+    clock,
+    random,
+    log,
+    ...change,
+  });
+  const { url, port } = await server.listen();
+  const request = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
+    fetch(`${url}${path}`, {
+      method,
+      headers: {
+        authorization: `Bearer ${world.token}`,
+        ...(body !== undefined && { 'content-type': body instanceof Uint8Array ? 'application/octet-stream' : 'application/json' }),
+        ...headers,
+      },
+      ...(body !== undefined && { body: body instanceof Uint8Array ? new Blob([body.slice()]) : JSON.stringify(body) }),
+    });
+  const json = async (method: string, path: string, body?: unknown) => {
+    const response = await request(method, path, body);
+    const answer: unknown = await response.json();
+    return { status: response.status, answer };
+  };
+  const deploy = async (text = shopManifest) => {
+    const spec = specOf(text);
+    await request('PUT', `/v1/bundles/${bundleHash}`, bundle);
+    return json('POST', '/v1/deployments', { spec, bundles: Object.fromEntries(spec.functions.map(one => [one.name, bundleHash])) });
+  };
+  return { ...world, world, url, port, request, json, deploy, server, close: () => server.close() };
+}
+
+function collectingLog(lines: LoggedLine[], base: LogFields = {}): Log {
+  const at = (level: string) => (message: string, fields?: LogFields) =>
+    void lines.push({ level, message, fields: { ...base, ...fields } });
+  return {
+    debug: at('debug'),
+    info: at('info'),
+    warn: at('warn'),
+    error: at('error'),
+    with: fields => collectingLog(lines, { ...base, ...fields }),
+  };
+}
