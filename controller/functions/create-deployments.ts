@@ -78,7 +78,6 @@ async function activate(
   await registry.activate(spec, new Map(revisions.map(record => [record.spec.name, record.id])), clock.now());
   faults('deploy.after-activate');
   await options.refresh();
-  await registry.prune(5);
   return { kind: 'deployed', functions: changesOf(before, revisions), warnings };
 }
 
