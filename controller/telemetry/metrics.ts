@@ -42,7 +42,7 @@ export const metricTable = {
   faas_pods: {
     kind: 'gauge',
     labels: ['unit', 'state'],
-    help: 'Pods by state: starting, ready, draining; the unit is empty for generic ones.',
+    help: 'Pods by state: starting, generic, loading, ready, draining; the unit is empty for those without a function.',
   },
   faas_pod_exits_total: { kind: 'counter', labels: ['unit', 'reason'], help: 'Pods that ended, by reason.' },
   faas_cold_start_seconds: {
