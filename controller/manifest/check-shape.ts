@@ -1,8 +1,9 @@
 import { Ajv, type ErrorObject } from 'ajv';
 import { didYouMean } from './nearest.ts';
-import type { Path } from './path.ts';
+import { type Path, pathOf } from './path.ts';
 import type { ManifestProblemCode } from './problem.ts';
 import type { ProblemList } from './problem-list.ts';
+import { describe, shorten, show } from './show-value.ts';
 import { identifierPattern, manifestSource, manifestVersion } from './source-schema.ts';
 import type { SourceTree } from './yaml-source.ts';
 
@@ -55,7 +56,9 @@ function report(error: ErrorObject, path: Path, tree: SourceTree, problems: Prob
     }
     case 'propertyNames': {
       const key = String(error.params.propertyName);
-      return reportName(key, error, message => add('FAAS_MANIFEST_BAD_NAME', message, undefined, 'key', [...path, key]));
+      const { pattern, title: wanted } = schema.propertyNames ?? {};
+      const code = pattern === identifierPattern ? 'FAAS_MANIFEST_BAD_NAME' : 'FAAS_MANIFEST_BAD_VALUE';
+      return add(code, `the key "${shorten(key)}" is given, expected ${wanted}`, undefined, 'key', [...path, key]);
     }
     case 'required': {
       const key = String(error.params.missingProperty);
@@ -78,7 +81,7 @@ function report(error: ErrorObject, path: Path, tree: SourceTree, problems: Prob
     case 'pattern':
       return add(
         error.schema === identifierPattern ? 'FAAS_MANIFEST_BAD_NAME' : 'FAAS_MANIFEST_BAD_VALUE',
-        `${show(error.data)} is not ${title ?? 'allowed'}`.replace(' is not ', ' is no match, expected '),
+        `${show(error.data)} is given${expected}`,
       );
     case 'minProperties':
     case 'maxProperties':
@@ -105,36 +108,6 @@ function expectedOf(schema: Readonly<Record<string, Record<string, unknown>>>, k
   return typeof title === 'string' ? `, expected ${title}` : '';
 }
 
-function reportName(key: string, error: ErrorObject, add: (message: string) => void): void {
-  const names = parentOf(error).schema.propertyNames ?? {};
-  const identifier = names.pattern === identifierPattern;
-  add(
-    identifier
-      ? `"${shorten(key)}" is not a name, expected lower-case letters, digits and "-", at most 40, starting with a letter`
-      : `the key "${shorten(key)}" is no match, expected one like ${names.pattern}`,
-  );
-}
-
-/** `a list`, `a mapping`, `the number 5`. */
-function describe(value: unknown): string {
-  if (value === null) return 'nothing is given';
-  if (Array.isArray(value)) return 'a list is given';
-  return typeof value === 'object' ? 'a mapping is given' : `${show(value)} is given`;
-}
-
-export function show(value: unknown): string {
-  if (typeof value === 'string') return `"${shorten(value)}"`;
-  return value === null || typeof value !== 'object' ? String(value) : describe(value);
-}
-
-/** A message stays one readable line whatever the file holds. */
-function shorten(text: string): string {
-  const clean = JSON.stringify(text.slice(0, shownMax)).slice(1, -1).replaceAll('\\"', '"');
-  return text.length > shownMax ? `${clean}…` : clean;
-}
-
-const shownMax = 80;
-
 function countOf(value: unknown): number {
   return Array.isArray(value) ? value.length : Object.keys(Object(value)).length;
 }
@@ -142,16 +115,4 @@ function countOf(value: unknown): number {
 function typeName(value: unknown): string {
   if (value === null) return 'null';
   return Array.isArray(value) ? 'array' : typeof value;
-}
-
-/** List positions become numbers again, by looking at the value. */
-function pathOf(pointer: string, root: unknown): Path {
-  const path: (string | number)[] = [];
-  let value: unknown = root;
-  for (const raw of pointer.split('/').slice(1)) {
-    const part = raw.replaceAll('~1', '/').replaceAll('~0', '~');
-    path.push(Array.isArray(value) ? Number(part) : part);
-    value = Object(value)[part];
-  }
-  return path;
 }

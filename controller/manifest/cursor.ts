@@ -1,7 +1,7 @@
-import { show } from './check-shape.ts';
 import type { Path } from './path.ts';
 import type { ManifestProblemCode } from './problem.ts';
 import type { Position, ProblemList } from './problem-list.ts';
+import { show } from './show-value.ts';
 import type { SourceTree } from './yaml-source.ts';
 
 /**
@@ -28,6 +28,11 @@ export class Cursor {
   at(key: string): Cursor {
     const held = isMapping(this.value) && Object.hasOwn(this.value, key) ? this.value[key] : undefined;
     return new Cursor(this.#tree, this.#problems, [...this.path, key], held);
+  }
+
+  /** What is further in; only for its position. */
+  within(path: Path): Cursor {
+    return new Cursor(this.#tree, this.#problems, [...this.path, ...path], undefined);
   }
 
   /** Keys of a mapping with their values, in the order of the file. */

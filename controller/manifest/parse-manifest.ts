@@ -1,22 +1,15 @@
 import { checkShape } from './check-shape.ts';
 import { Cursor } from './cursor.ts';
+import { decodeUtf8 } from './decode-utf8.ts';
 import type { Path } from './path.ts';
 import type { Problem } from './problem.ts';
 import { fileStart, ProblemList } from './problem-list.ts';
 import { resolveContext } from './resolve-context.ts';
+import type { ManifestSurroundings } from './resolving.ts';
 import type { ContextSpec } from './spec.ts';
 import { manifestBytesMax, readYaml } from './yaml-source.ts';
 
-/** Where a manifest comes from. Paths are relative to its folder, with `/`. */
-export interface ManifestSurroundings {
-  /** How the file is called in problems. */
-  readonly file: string;
-  /** What `${NAME}` is replaced from. */
-  readonly env: Readonly<Record<string, string | undefined>>;
-  readonly fileExists: (path: string) => boolean;
-  /** undefined: there is no such file. */
-  readonly readFile: (path: string) => Uint8Array | string | undefined;
-}
+export type { ManifestSurroundings };
 
 export type ParsedManifest =
   | { readonly kind: 'ok'; readonly spec: ContextSpec; readonly warnings: readonly Problem[] }
@@ -30,7 +23,8 @@ export function parseManifest(source: string | Uint8Array, surroundings: Manifes
   const problems = new ProblemList(surroundings.file);
   const warnings = new ProblemList(surroundings.file);
   const text = decode(source, problems);
-  const tree = text === undefined ? undefined : readYaml(text, { env: surroundings.env, isSecret: isSecretPlace }, problems);
+  const tree =
+    text === undefined ? undefined : readYaml(text, { env: surroundings.env, isSecret: isSecretPlace, isSchema: isSchemaPlace }, problems);
   if (tree === undefined) return { kind: 'problems', problems: problems.list() };
   checkShape(tree, problems);
   const spec = resolveContext(new Cursor(tree, problems, [], tree.value), { ...surroundings, problems, warnings });
@@ -41,6 +35,10 @@ function isSecretPlace(path: Path): boolean {
   return path[0] === 'functions' && path[2] === 'on' && path.at(-1) === 'secret';
 }
 
+function isSchemaPlace(path: Path): boolean {
+  return path[0] === 'streams' && path[2] === 'schema';
+}
+
 function decode(source: string | Uint8Array, problems: ProblemList): string | undefined {
   const bytes = typeof source === 'string' ? Buffer.byteLength(source) : source.byteLength;
   if (bytes > manifestBytesMax) {
@@ -48,18 +46,8 @@ function decode(source: string | Uint8Array, problems: ProblemList): string | un
     return undefined;
   }
   if (typeof source === 'string') return source;
-  try {
-    return new TextDecoder('utf-8', { fatal: true }).decode(source);
-  } catch {
-    // The lenient decoder puts U+FFFD at the first bad byte; before it, both agree.
-    const before = new TextDecoder().decode(source).split('\uFFFD')[0] ?? '';
-    const lines = before.split('\n');
-    problems.add(
-      'FAAS_MANIFEST_ENCODING',
-      { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 },
-      'not UTF-8 text',
-      'Save the file as UTF-8.',
-    );
-    return undefined;
-  }
+  const decoded = decodeUtf8(source);
+  if (decoded.kind === 'ok') return decoded.text;
+  problems.add('FAAS_MANIFEST_ENCODING', decoded.position, 'a byte that is not UTF-8', 'Save the file as UTF-8.');
+  return undefined;
 }

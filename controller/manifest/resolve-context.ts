@@ -1,26 +1,11 @@
 import { internalTopicOf } from '../functions/live-function.ts';
 import type { Cursor } from './cursor.ts';
 import { isIdentifier } from './name.ts';
-import type { ManifestSurroundings } from './parse-manifest.ts';
-import type { ProblemList } from './problem-list.ts';
 import { resolveFunction } from './resolve-function.ts';
 import { resolveSchema } from './resolve-schema.ts';
+import type { Neighbours, Resolving } from './resolving.ts';
 import type { ContextSpec, StreamSpec } from './spec.ts';
 import { parseDuration, parseSize } from './units.ts';
-
-export interface Resolving extends ManifestSurroundings {
-  readonly problems: ProblemList;
-  readonly warnings: ProblemList;
-}
-
-/** What one function has to know of the context around it. */
-export interface Neighbours {
-  readonly context: string;
-  readonly streams: ReadonlySet<string>;
-  readonly functions: ReadonlySet<string>;
-  /** Webhook paths seen so far, with parameters as `:`, and the function that has them. */
-  readonly webhookPaths: Map<string, string>;
-}
 
 /** Fills in the defaults and checks what a schema cannot say. The answer is only good when no problem was added. */
 export function resolveContext(root: Cursor, resolving: Resolving): ContextSpec {

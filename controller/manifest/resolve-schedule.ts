@@ -2,7 +2,7 @@ import { Cron } from 'croner';
 import type { Cursor } from './cursor.ts';
 import { parseInstant } from './instant.ts';
 import { didYouMean } from './nearest.ts';
-import type { Resolving } from './resolve-context.ts';
+import type { Resolving } from './resolving.ts';
 import type { ScheduleTrigger } from './spec.ts';
 import { parseDuration } from './units.ts';
 

@@ -1,17 +1,26 @@
-import { Ajv } from 'ajv';
+import { checkJsonSchema } from './check-json-schema.ts';
 import type { Cursor } from './cursor.ts';
-import { fileStart } from './problem-list.ts';
-import type { Resolving } from './resolve-context.ts';
+import { decodeUtf8 } from './decode-utf8.ts';
+import { readJson } from './json-source.ts';
+import { fileStart, type Position } from './problem-list.ts';
 import { resolveInside } from './resolve-file.ts';
+import type { Resolving } from './resolving.ts';
 import type { JsonSchema } from './spec.ts';
 
-/** The JSON Schema of a stream: in place, or a file beside the manifest. */
+/** The JSON Schema of a stream: in place, or a file beside the manifest; problems of a file are at their place in that file. */
 export function resolveSchema(at: Cursor, resolving: Resolving): JsonSchema | undefined {
   if (typeof at.value === 'boolean') return at.value;
   const written = at.text();
-  if (written === undefined) return isObject(at.value) ? checked(plain(at.value), at, undefined, resolving) : undefined;
-  const path = resolveInside(written);
-  if (path === undefined) {
+  if (written !== undefined) return resolveSchemaFile(at, written, resolving);
+  if (!isObject(at.value)) return undefined;
+  const schema = plain(at.value);
+  for (const { path, message } of checkJsonSchema(schema)) at.within(path).problem('FAAS_MANIFEST_SCHEMA', message);
+  return schema;
+}
+
+function resolveSchemaFile(at: Cursor, written: string, resolving: Resolving): JsonSchema | undefined {
+  const file = resolveInside(written);
+  if (file === undefined) {
     at.problem(
       'FAAS_MANIFEST_SCHEMA',
       `"${written}" is outside the folder of the manifest`,
@@ -19,38 +28,44 @@ export function resolveSchema(at: Cursor, resolving: Resolving): JsonSchema | un
     );
     return undefined;
   }
-  const content = resolving.readFile(path);
+  const content = resolving.readFile(file);
   if (content === undefined) {
-    at.problem('FAAS_MANIFEST_SCHEMA', `the file "${path}" does not exist`);
+    at.problem(
+      'FAAS_MANIFEST_SCHEMA',
+      `the file "${file}" does not exist`,
+      `Create it, or correct the path: it is relative to ${resolving.file}.`,
+    );
     return undefined;
   }
-  const text = typeof content === 'string' ? content : new TextDecoder().decode(content);
-  try {
-    const schema: unknown = JSON.parse(text);
-    if (typeof schema === 'boolean') return schema;
-    if (isObject(schema)) return checked(schema, at, path, resolving);
-    resolving.problems.addIn(path, 'FAAS_MANIFEST_SCHEMA', fileStart, 'not a JSON Schema, expected an object, true or false');
-  } catch (error) {
-    resolving.problems.addIn(
-      path,
-      'FAAS_MANIFEST_SCHEMA',
-      fileStart,
-      `not JSON: ${error instanceof Error ? error.message : String(error)}`,
-    );
+  const say = (position: Position, message: string) => resolving.problems.addIn(file, 'FAAS_MANIFEST_SCHEMA', position, message);
+  const text = typeof content === 'string' ? ({ kind: 'ok', text: content } as const) : decodeUtf8(content);
+  if (text.kind === 'malformed') {
+    say(text.position, 'not UTF-8 text');
+    return undefined;
   }
-  return undefined;
+  if (text.text.length > schemaLengthMax) {
+    say(fileStart, `${text.text.length} characters, expected at most ${schemaLengthMax}`);
+    return undefined;
+  }
+  return readSchema(text.text, say);
 }
 
-function checked(schema: Readonly<Record<string, unknown>>, at: Cursor, file: string | undefined, resolving: Resolving): JsonSchema {
-  const say = (message: string) =>
-    file === undefined
-      ? at.problem('FAAS_MANIFEST_SCHEMA', message)
-      : resolving.problems.addIn(file, 'FAAS_MANIFEST_SCHEMA', fileStart, message);
-  try {
-    new Ajv({ strict: false, logger: false, validateFormats: false }).compile(schema);
-  } catch (error) {
-    say(`not a JSON Schema: ${error instanceof Error ? error.message : String(error)}`);
+/** Of one file; a schema travels and is stored with every revision. */
+const schemaLengthMax = 262_144;
+
+function readSchema(text: string, say: (position: Position, message: string) => void): JsonSchema | undefined {
+  const source = readJson(text);
+  if (source.kind === 'malformed') {
+    say(source.position, `not JSON: ${source.message}`);
+    return undefined;
   }
+  const schema = source.value;
+  if (typeof schema === 'boolean') return schema;
+  if (!isObject(schema)) {
+    say(source.place(''), 'not a JSON Schema, expected an object, true or false');
+    return undefined;
+  }
+  for (const { pointer, message } of checkJsonSchema(schema)) say(source.place(pointer), message);
   return schema;
 }
 

@@ -1,10 +1,10 @@
 import { assertNever } from '../../runtime/sdk/assert-never.ts';
 import type { Cursor } from './cursor.ts';
 import { parseInstant } from './instant.ts';
-import type { Neighbours, Resolving } from './resolve-context.ts';
-import { resolveStreamRefs } from './resolve-function.ts';
+import { resolveStreamRefs } from './resolve-references.ts';
 import { resolveSchedule } from './resolve-schedule.ts';
 import { resolveWebhook } from './resolve-webhook.ts';
+import type { Neighbours, Resolving } from './resolving.ts';
 import type { FilterSpec, LagTrigger, ResourceTrigger, StreamTrigger, TriggerSpec } from './spec.ts';
 import { parseDuration } from './units.ts';
 

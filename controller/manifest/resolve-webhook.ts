@@ -1,5 +1,5 @@
 import type { Cursor } from './cursor.ts';
-import type { Neighbours, Resolving } from './resolve-context.ts';
+import type { Neighbours, Resolving } from './resolving.ts';
 import type { KeySource, VerifySpec, WebhookTrigger } from './spec.ts';
 
 export function resolveWebhook(functionName: string, at: Cursor, neighbours: Neighbours, resolving: Resolving): WebhookTrigger {

@@ -17,10 +17,11 @@ interface Notes {
 }
 
 const strict = { additionalProperties: false } as const;
+const identifierTitle = 'a name of lower-case letters, digits and "-", at most 40 long, that starts with a letter';
 const identifier = (notes: Notes) =>
   Type.String({
     pattern: identifierPattern,
-    title: 'a name of lower-case letters, digits and "-", at most 40 long, that starts with a letter',
+    title: identifierTitle,
     ...notes,
   });
 const duration = (notes: Notes) =>
@@ -35,7 +36,7 @@ const reference = (title: string) => Type.String({ pattern: referencePattern, ti
 const named = (value: TSchema, entriesMax: number, notes: Notes) =>
   Type.Unsafe<Record<string, unknown>>({
     type: 'object',
-    propertyNames: { pattern: identifierPattern },
+    propertyNames: { pattern: identifierPattern, title: identifierTitle },
     additionalProperties: value,
     maxProperties: entriesMax,
     title: 'a mapping from names',
@@ -102,7 +103,7 @@ const filter = Type.Object(
     headers: Type.Optional(
       Type.Unsafe<Record<string, string>>({
         type: 'object',
-        propertyNames: { pattern: headerNamePattern },
+        propertyNames: { pattern: headerNamePattern, title: 'a header name' },
         additionalProperties: { type: 'string', title: 'text' },
         maxProperties: 32,
         title: 'a mapping from header names to text',
@@ -112,7 +113,7 @@ const filter = Type.Object(
     data: Type.Optional(
       Type.Unsafe<Record<string, string | number | boolean | null>>({
         type: 'object',
-        propertyNames: { pattern: '^(/[^/]*)+$' },
+        propertyNames: { pattern: '^(/[^/]*)+$', title: 'a JSON pointer such as /order/total' },
         additionalProperties: { type: ['string', 'number', 'boolean', 'null'], title: 'text, a number, true, false or null' },
         maxProperties: 32,
         title: 'a mapping from JSON pointers to values',
@@ -416,7 +417,7 @@ const functionSource = Type.Object(
     env: Type.Optional(
       Type.Unsafe<Record<string, unknown>>({
         type: 'object',
-        propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$' },
+        propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$', title: 'the name of an environment variable' },
         additionalProperties: { type: ['string', 'number', 'boolean'], title: 'text' },
         maxProperties: 256,
         default: {},

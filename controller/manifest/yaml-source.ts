@@ -29,13 +29,15 @@ export interface ReadOptions {
   readonly env: Readonly<Record<string, string | undefined>>;
   /** Places where `${NAME}` is refused. */
   readonly isSecret: (path: Path) => boolean;
+  /** Places inside of a JSON Schema: `constructor` is a fine name of a property there. */
+  readonly isSchema: (path: Path) => boolean;
 }
 
 /** Bounds of a manifest. Real ones are a few kilobytes; above these a file is a mistake or an attack. */
-export const manifestBytesMax = 262_144;
-const depthMax = 32;
-const nodesMax = 50_000;
-const forbiddenKeys: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
+export const manifestBytesMax = 1_048_576;
+const depthMax = 64;
+const nodesMax = 100_000;
+const forbiddenKeys: readonly string[] = ['__proto__', 'constructor', 'prototype'];
 
 /** undefined: the file cannot be read at all; the reasons are in `problems`. */
 export function readYaml(text: string, options: ReadOptions, problems: ProblemList): SourceTree | undefined {
@@ -185,7 +187,7 @@ class Reader {
       // The source text: `1.0`, `yes` and `0x10` are names as they are written.
       const name = typeof keyNode.value === 'string' ? keyNode.value : (keyNode.source ?? String(keyNode.value));
       const inner = [...path, name];
-      if (forbiddenKeys.has(name)) {
+      if (forbiddenKeys.includes(name) && (name === '__proto__' || !this.#options.isSchema(path))) {
         this.#problems.add('FAAS_MANIFEST_FORBIDDEN_KEY', position, `the key "${name}" is not allowed`, 'Choose another name.');
       } else if (Object.hasOwn(result, name)) {
         const first = this.#place(inner, 'key');
