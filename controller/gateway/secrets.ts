@@ -11,17 +11,8 @@ import type { LiveFunction } from '../functions/live-function.ts';
 export interface Secrets {
   /** One or two values, the current one first; none: the secret is missing. */
   valuesOf(name: string): Promise<readonly string[]>;
-  /** For `faas secret check`: where each comes from, never what it is. */
-  check(names: readonly string[]): Promise<readonly SecretReport[]>;
-}
-
-export interface SecretReport {
-  readonly name: string;
-  readonly origin: 'environment' | 'file' | 'missing';
-  /** 2 while a previous value is accepted as well. */
-  readonly values: number;
-  /** Where to put it: `FAAS_SECRET_STRIPE_KEY`, and the file when there is a folder. */
-  readonly places: readonly string[];
+  /** For `faas secret check`: where it comes from, a variable or a file; never what it is. Two values while a previous one is accepted as well. */
+  check(name: string): Promise<{ readonly source: string | undefined; readonly values: number }>;
 }
 
 export interface SecretsOptions {
@@ -46,27 +37,24 @@ export function createSecrets({ env, folder, clock }: SecretsOptions): Secrets {
     return value;
   }
 
-  async function find(name: string): Promise<{ readonly origin: SecretReport['origin']; readonly values: readonly string[] }> {
-    if (!isSecretName(name)) return { origin: 'missing', values: [] };
+  async function find(name: string): Promise<{ readonly source: string | undefined; readonly values: readonly string[] }> {
+    if (!isSecretName(name)) return { source: undefined, values: [] };
     const fromEnv = trimmed(env[variableOf(name)]);
     const current = fromEnv ?? (await fromFile(name));
-    if (current === undefined) return { origin: 'missing', values: [] };
+    if (current === undefined) return { source: undefined, values: [] };
     const previous = trimmed(env[`${variableOf(name)}_PREVIOUS`]) ?? (await fromFile(`${name}.previous`));
     return {
-      origin: fromEnv === undefined ? 'file' : 'environment',
+      source: fromEnv === undefined ? join(folder, name) : variableOf(name),
       values: previous === undefined || previous === current ? [current] : [current, previous],
     };
   }
 
   return {
     valuesOf: async name => (await find(name)).values,
-    check: names =>
-      Promise.all(
-        names.map(async name => {
-          const { origin, values } = await find(name);
-          return { name, origin, values: values.length, places: [variableOf(name), ...(folder === '' ? [] : [join(folder, name)])] };
-        }),
-      ),
+    async check(name) {
+      const { source, values } = await find(name);
+      return { source, values: values.length };
+    },
   };
 }
 

@@ -1,0 +1,180 @@
+import { hopMax } from '../../runtime/protocol/headers.ts';
+import type { Clock } from '../clock.ts';
+import type { FaultPoints } from '../fault-points.ts';
+import type { LiveFunction } from '../functions/live-function.ts';
+import type { History } from '../ports/history.ts';
+import type { StateStore } from '../ports/state.ts';
+import type { Streams } from '../ports/streams.ts';
+import type { Random } from '../random.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { Metrics } from '../telemetry/metrics.ts';
+import { childTraceparent } from '../telemetry/trace.ts';
+import type { BatchTokens } from '../wire/batch-tokens.ts';
+import type { PodClient } from '../wire/pod-client.ts';
+import type { PodDirectory } from '../wire/pod-directory.ts';
+import { CallSession } from './call-session.ts';
+import type { DirectAnswer, DirectCall, DirectCalls } from './direct-calls.ts';
+import type { PendingCall } from './pending-call.ts';
+import { TopicPartitions } from './topic-partitions.ts';
+import { UnitCalls } from './unit-calls.ts';
+
+export interface DirectCallsOptions {
+  readonly streams: Pick<Streams, 'append' | 'describeTopic'>;
+  readonly state: StateStore;
+  readonly history: Pick<History, 'write'>;
+  readonly pods: PodDirectory;
+  readonly client: Pick<PodClient, 'run'>;
+  readonly tokens: BatchTokens;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly faults: FaultPoints;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** How long answers are kept under their Idempotency-Key. */
+  readonly dedupeWindowMs: number;
+  /** The name of this gateway's place; whoever claims it next takes over what is left in it. */
+  readonly slot: string;
+  /** See UnitCallsOptions; setImmediate where nothing is given. */
+  readonly soon?: (callback: () => void) => void;
+}
+
+/** What the composition root does with it besides calling. */
+export interface DirectCallsRole extends DirectCalls {
+  /** The functions that are live now. */
+  update(functions: readonly LiveFunction[]): void;
+}
+
+const stopPollMs = 10;
+const unavailable: DirectAnswer = { kind: 'unavailable', retryAfterMs: 1_000 };
+
+export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole {
+  const { pods, clock, state } = options;
+  const units = new Map<string, UnitCalls>();
+  const partitions = new TopicPartitions(options.streams);
+  /** Calls with an Idempotency-Key that are under way: a second one waits for the first. */
+  const underWay = new Map<string, Promise<DirectAnswer>>();
+  const ids = callIds(options.random);
+  let open = 0;
+  let stopped = false;
+
+  const unwatch = [pods.onChange(unit => units.get(unit)?.flushSoon()), pods.onExit(({ id, unit }) => units.get(unit ?? '')?.podGone(id))];
+
+  async function call(request: DirectCall): Promise<DirectAnswer> {
+    const startedAtMs = clock.now();
+    const answer = await answerOf(request, startedAtMs);
+    options.metrics.count('faas_direct_calls_total', { unit: units.has(request.unit) ? request.unit : '', result: answer.kind });
+    if (units.has(request.unit))
+      options.metrics.observe('faas_direct_call_seconds', { unit: request.unit }, (clock.now() - startedAtMs) / 1000);
+    return answer;
+  }
+
+  function answerOf(request: DirectCall, startedAtMs: number): DirectAnswer | Promise<DirectAnswer> {
+    const calls = units.get(request.unit);
+    if (calls === undefined) return { kind: 'unknown-function' };
+    if (request.depth > hopMax) return { kind: 'too-deep' };
+    if (stopped || calls.isFull) return unavailable;
+    return request.idempotencyKey === undefined
+      ? enqueue(calls, request, startedAtMs)
+      : once(calls, request, request.idempotencyKey, startedAtMs);
+  }
+
+  function once(calls: UnitCalls, request: DirectCall, idempotencyKey: string, startedAtMs: number): Promise<DirectAnswer> {
+    const lane = `${request.unit}\n${idempotencyKey}`;
+    const first = underWay.get(lane);
+    if (first !== undefined) return first.then(answer => (answer.kind === 'ok' ? { ...answer, repeated: true } : answer));
+    const answer = state
+      .known(request.unit, [idempotencyKey])
+      .then(([known]): DirectAnswer | Promise<DirectAnswer> =>
+        known === undefined ? enqueue(calls, request, startedAtMs) : { kind: 'ok', answer: known.answer, repeated: true },
+      )
+      .finally(() => underWay.delete(lane));
+    underWay.set(lane, answer);
+    return answer;
+  }
+
+  function enqueue(calls: UnitCalls, request: DirectCall, startedAtMs: number): Promise<DirectAnswer> {
+    open += 1;
+    return new Promise(resolve => {
+      const pending: PendingCall = {
+        request,
+        id: request.idempotencyKey ?? ids(),
+        traceparent: childTraceparent(request.traceparent, options.random),
+        startedAtMs,
+        deadlineMs: startedAtMs + request.timeoutMs,
+        staleRuns: 0,
+        returns: 0,
+        suspect: false,
+        settled: false,
+        settle(answer) {
+          if (pending.settled) return;
+          pending.settled = true;
+          open -= 1;
+          cancel();
+          resolve(answer);
+        },
+      };
+      const cancel = clock.after(request.timeoutMs, () =>
+        pending.settle(pods.podsOf(request.unit).length > 0 ? { kind: 'timeout' } : unavailable),
+      );
+      calls.add(pending);
+    });
+  }
+
+  function unitCalls(live: LiveFunction): UnitCalls {
+    const session = new CallSession(
+      { ...options, source: { unit: live.unit, name: `direct.${options.slot}` } },
+      {
+        committed: ready => {
+          ready.call.settle({ kind: 'ok', answer: ready.outcome.answer, repeated: false });
+          created.finish(ready.call);
+        },
+        repeated: (ready, answer) => {
+          ready.call.settle({ kind: 'ok', answer, repeated: true });
+          created.finish(ready.call);
+        },
+        stale: (ready, keys) => created.rerun(ready, keys),
+        failed: ready => {
+          ready.call.settle(unavailable);
+          created.finish(ready.call);
+        },
+      },
+    );
+    const created: UnitCalls = new UnitCalls(live, session, { ...options, partitions, soon: options.soon ?? setImmediate });
+    if (state.capabilities.emits === 'outbox') session.adopt();
+    return created;
+  }
+
+  return {
+    call,
+    update(functions) {
+      partitions.forget();
+      const live = new Set(functions.map(({ unit }) => unit));
+      for (const [unit, calls] of units) {
+        if (live.has(unit)) continue;
+        calls.end();
+        units.delete(unit);
+      }
+      for (const one of functions) {
+        const known = units.get(one.unit);
+        if (known === undefined) units.set(one.unit, unitCalls(one));
+        else known.update(one);
+      }
+    },
+    async stop(graceMs) {
+      stopped = true;
+      const untilMs = clock.now() + graceMs;
+      while (open > 0 && clock.now() < untilMs) await clock.sleep(stopPollMs);
+      for (const off of unwatch) off();
+    },
+  };
+}
+
+/** Unique within the unit for all times, at the price of a counter. */
+function callIds(random: Random): () => string {
+  const prefix = random.token();
+  let count = 0;
+  return () => {
+    count += 1;
+    return `${prefix}-${count}`;
+  };
+}

@@ -1,0 +1,309 @@
+import type { BatchState, EventResult, OkOutcome, Outcome, PodLog, WireError, WireHeader } from '../../runtime/protocol/messages.ts';
+import { wireLimits } from '../../runtime/protocol/messages.ts';
+import { assertNever } from '../../runtime/sdk/assert-never.ts';
+import type { Clock } from '../clock.ts';
+import { settleOutcome } from '../dispatch/settle.ts';
+import { inboxTopicOf, type LiveFunction } from '../functions/live-function.ts';
+import type { History } from '../ports/history.ts';
+import type { StateStore } from '../ports/state.ts';
+import type { Random } from '../random.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { BatchTokens } from '../wire/batch-tokens.ts';
+import type { PodClient } from '../wire/pod-client.ts';
+import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
+import { needsCommit, type ReadyCall, staleRunsMax } from './call-group.ts';
+import type { CallSession } from './call-session.ts';
+import { eventOfCall, type PendingCall, sharedHeaders } from './pending-call.ts';
+import { type PodLoad, pickPod } from './pick-pod.ts';
+import type { TopicPartitions } from './topic-partitions.ts';
+import { WaitingCalls } from './waiting-calls.ts';
+
+export interface UnitCallsOptions {
+  readonly state: Pick<StateStore, 'read'>;
+  readonly history: Pick<History, 'write'>;
+  readonly pods: PodDirectory;
+  readonly client: Pick<PodClient, 'run'>;
+  readonly tokens: BatchTokens;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  readonly partitions: TopicPartitions;
+  /** Calls back when the event loop has taken in what had already arrived: calls of one turn travel as one batch, and none of them waits for it. */
+  readonly soon: (callback: () => void) => void;
+}
+
+export const waitingCallsMax = 10_000;
+const batchCallsMax = 128;
+const batchBytesMax = wireLimits.batchBytesMax / 4;
+const returnsMax = 5;
+const busyMs = 10;
+const wantEveryMs = 100;
+/** How much the latest handler time counts in the average. */
+const handlerWeight = 0.1;
+
+/** The direct calls of one unit: which wait, which are on which pod, which are being committed. */
+export class UnitCalls {
+  readonly #options: UnitCallsOptions;
+  readonly #session: CallSession;
+  readonly #waiting = new WaitingCalls();
+  readonly #loads = new Map<string, { inFlight: number; busyUntilMs: number }>();
+  readonly #shared: readonly WireHeader[];
+  #live: LiveFunction;
+  #callable: ReadonlySet<string>;
+  #usesState = false;
+  #handlerMs = 1;
+  #turn = 0;
+  #flushing = false;
+  #wantedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(live: LiveFunction, session: CallSession, options: UnitCallsOptions) {
+    this.#live = live;
+    this.#callable = new Set(live.spec.calls);
+    this.#session = session;
+    this.#shared = sharedHeaders(live.unit);
+    this.#options = options;
+  }
+
+  update(live: LiveFunction): void {
+    this.#live = live;
+    this.#callable = new Set(live.spec.calls);
+  }
+
+  get live(): LiveFunction {
+    return this.#live;
+  }
+
+  get isFull(): boolean {
+    return this.#waiting.size >= waitingCallsMax;
+  }
+
+  add(call: PendingCall): void {
+    this.#waiting.push(call);
+    this.flushSoon();
+  }
+
+  flushSoon(): void {
+    if (this.#flushing) return;
+    this.#flushing = true;
+    this.#options.soon(() => {
+      this.#flushing = false;
+      this.#flush();
+    });
+  }
+
+  podGone(podId: string): void {
+    this.#loads.delete(podId);
+  }
+
+  /** The function is not live any more: whoever still waits gets to know. */
+  end(): void {
+    for (const call of this.#waiting.drain()) call.settle({ kind: 'unknown-function' });
+  }
+
+  /** From the commit: run it again, or say that it is no use. */
+  rerun({ call }: ReadyCall, keys: readonly string[]): void {
+    this.#usesState = true;
+    this.#waiting.release(call);
+    call.staleRuns += 1;
+    if (call.staleRuns > staleRunsMax) call.settle({ kind: 'conflict', keys });
+    else this.#again(call);
+  }
+
+  finish(call: PendingCall): void {
+    this.#waiting.release(call);
+    if (this.#waiting.ready > 0) this.flushSoon();
+  }
+
+  #flush(): void {
+    const { pods, clock } = this.#options;
+    while (this.#waiting.ready > 0) {
+      const nowMs = clock.now();
+      const picked = pickPod(pods.podsOf(this.#live.unit), this.#live.revision, id => this.#loadOf(id), this.#handlerMs, this.#turn, nowMs);
+      this.#turn += 1;
+      if (picked.kind !== 'pod') {
+        this.#wantPods(nowMs);
+        return;
+      }
+      const calls = this.#waiting.take(Math.min(picked.room, batchCallsMax), batchBytesMax, this.#usesState);
+      if (calls.length > 0) this.#send(picked.view, calls);
+    }
+  }
+
+  #wantPods(nowMs: number): void {
+    const { pods } = this.#options;
+    if (nowMs - this.#wantedAtMs < wantEveryMs) return;
+    this.#wantedAtMs = nowMs;
+    const ready = pods.podsOf(this.#live.unit).filter(view => view.state === 'ready').length;
+    pods.want(this.#live.unit, ready + 1, 'direct-call');
+  }
+
+  #send(view: PodView, calls: readonly PendingCall[]): void {
+    this.#loadOf(view.pod.id).inFlight += calls.length;
+    this.#run(view, calls).catch(error => {
+      this.#options.log.error('batch of direct calls broke', { unit: this.#live.unit, error });
+      for (const call of calls) if (!call.settled) this.#fail(call, 'crash', crashError('the batch could not be run'));
+    });
+  }
+
+  async #run(view: PodView, calls: readonly PendingCall[]): Promise<void> {
+    const { tokens, random, client, clock } = this.#options;
+    const load = this.#loadOf(view.pod.id);
+    const open: (PendingCall | undefined)[] = [...calls];
+    const batchToken = random.token();
+    const depth = calls.reduce((deepest, { request }) => Math.max(deepest, request.depth), 0);
+    tokens.grant(batchToken, { unit: this.#live.unit, podId: view.pod.id, calls: this.#callable, depth });
+    try {
+      const state = this.#usesState ? await this.#prefetch(calls) : [];
+      const nowMs = clock.now();
+      const events = calls.map((call, index) => eventOfCall(call, index, this.#shared, nowMs));
+      const end = await client.run(
+        view.pod,
+        { batchToken, unit: this.#live.unit, revision: view.revision, order: 'none', events, state },
+        {
+          result: result => {
+            const call = open[result.index];
+            if (call === undefined) return;
+            open[result.index] = undefined;
+            load.inFlight -= 1;
+            this.#take(call, result);
+          },
+          log: entry => this.#keepLog(entry, calls),
+        },
+      );
+      if (end.kind === 'busy' || end.kind === 'draining') this.#avoid(load, end.kind);
+      for (const call of open.reverse()) if (call !== undefined) this.#unanswered(call, end.kind);
+    } finally {
+      tokens.revoke(batchToken);
+      for (const call of open) if (call !== undefined) load.inFlight -= 1;
+      if (this.#waiting.ready > 0) this.flushSoon();
+    }
+  }
+
+  async #prefetch(calls: readonly PendingCall[]): Promise<readonly BatchState[]> {
+    const keys = [...new Set(calls.flatMap(({ request }) => request.key ?? []))];
+    return keys.length === 0 ? [] : this.#options.state.read(this.#live.unit, keys);
+  }
+
+  #take(call: PendingCall, { outcome }: EventResult): void {
+    switch (outcome.kind) {
+      case 'ok':
+        this.#succeed(call, outcome);
+        break;
+      case 'failed':
+        this.#fail(call, outcome.reason, outcome.error);
+        break;
+      case 'returned':
+        this.#takeBack(call, outcome.why);
+        break;
+      default:
+        assertNever(outcome);
+    }
+  }
+
+  #succeed(call: PendingCall, outcome: OkOutcome): void {
+    this.#handlerMs += handlerWeight * (outcome.busyMs - this.#handlerMs);
+    if (outcome.reads.length > 0 || outcome.writes.length > 0) this.#usesState = true;
+    // The caller has gone with its deadline, and was told so: nothing of it is kept.
+    if (!call.settled && needsCommit(call, outcome)) {
+      this.#commit(call, outcome);
+    } else {
+      call.settle({ kind: 'ok', answer: outcome.answer, repeated: false });
+      this.finish(call);
+    }
+  }
+
+  #commit(call: PendingCall, outcome: OkOutcome): void {
+    const topics = outcome.emits.flatMap(({ kind, target }) =>
+      kind === 'start' ? inboxTopicOf(target) : (this.#live.emitTopics.get(target) ?? []),
+    );
+    const { partitions, clock } = this.#options;
+    if (partitions.haveAll(topics)) {
+      this.#submit(call, outcome, clock.now());
+    } else {
+      partitions.load(topics).then(
+        () => this.#submit(call, outcome, clock.now()),
+        () => this.#fail(call, 'error', crashError('the topics of its emits could not be looked up')),
+      );
+    }
+  }
+
+  #submit(call: PendingCall, outcome: OkOutcome, nowMs: number): void {
+    const cause = {
+      live: this.#live,
+      eventId: call.id,
+      idempotencyKey: call.id,
+      correlationId: undefined,
+      traceparent: call.traceparent,
+      hop: call.request.depth,
+    };
+    const settled = settleOutcome(outcome, cause, topic => this.#options.partitions.of(topic), nowMs);
+    if (settled.kind === 'refused') this.#fail(call, 'undeclared', settled.error);
+    else this.#session.submit({ call, outcome, emits: settled.emits });
+  }
+
+  #fail(call: PendingCall, reason: string, error: WireError): void {
+    const late = reason === 'timeout' && this.#options.clock.now() >= call.deadlineMs;
+    call.settle(late ? { kind: 'timeout' } : { kind: 'failed', error, reason });
+    this.finish(call);
+  }
+
+  #takeBack(call: PendingCall, why: Extract<Outcome, { kind: 'returned' }>['why']): void {
+    if (why === 'worker-ended') call.suspect = true;
+    this.#waiting.release(call);
+    call.returns += 1;
+    if (call.returns > returnsMax)
+      call.settle({ kind: 'failed', reason: 'crash', error: crashError(`the pod gave it back ${call.returns} times`) });
+    else this.#again(call);
+  }
+
+  #unanswered(call: PendingCall, why: 'done' | 'busy' | 'draining' | 'lost'): void {
+    if (why === 'lost' || why === 'done') {
+      this.#fail(call, 'crash', crashError('the pod ended before it answered'));
+    } else {
+      this.#waiting.release(call);
+      this.#again(call);
+    }
+  }
+
+  #again(call: PendingCall): void {
+    if (call.settled) return;
+    this.#waiting.unshift(call);
+    this.flushSoon();
+  }
+
+  #avoid(load: { busyUntilMs: number }, why: 'busy' | 'draining'): void {
+    const { clock } = this.#options;
+    const forMs = why === 'busy' ? busyMs : wantEveryMs;
+    load.busyUntilMs = clock.now() + forMs;
+    clock.after(forMs, () => this.flushSoon());
+  }
+
+  #loadOf(podId: string): PodLoad & { inFlight: number; busyUntilMs: number } {
+    const known = this.#loads.get(podId);
+    if (known !== undefined) return known;
+    const load = { inFlight: 0, busyUntilMs: Number.NEGATIVE_INFINITY };
+    this.#loads.set(podId, load);
+    return load;
+  }
+
+  #keepLog({ index, level, message, fields, atMs, traceparent }: PodLog, calls: readonly PendingCall[]): void {
+    const call = index === undefined ? undefined : calls[index];
+    this.#options.history.write({
+      kind: 'log',
+      atMs,
+      unit: this.#live.unit,
+      data: {
+        level,
+        message,
+        revision: this.#live.revision,
+        ...(fields === undefined ? {} : { fields }),
+        ...(call === undefined ? {} : { eventId: call.id }),
+        ...(traceparent === undefined ? {} : { traceparent }),
+      },
+    });
+  }
+}
+
+function crashError(message: string): WireError {
+  return { code: 'FAAS_POD_LOST', name: 'FaasError', message, stack: undefined };
+}
