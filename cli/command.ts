@@ -1,0 +1,59 @@
+import type { Arguments } from './arguments.ts';
+import type { Output } from './output.ts';
+
+/** One row of the command table: help, completion, reference and parsing all come from it. */
+export interface CommandSpec {
+  /** One or two words: `deploy`, `state get`. */
+  readonly name: string;
+  readonly summary: string;
+  readonly args: readonly ArgumentSpec[];
+  readonly flags: readonly FlagSpec[];
+  /** Every setting of the server is a flag as well. */
+  readonly settings?: true;
+  /** Stops by itself after the first Ctrl-C; the second one ends it at once. Without it the first one does. */
+  readonly graceful?: true;
+  readonly examples: readonly string[];
+  /** Loaded only when this command is asked for. */
+  readonly load: () => Promise<{ readonly run: CommandBody }>;
+}
+
+/** The exit code: 0 well, 1 failed. Usage errors (2) are thrown as UsageError. */
+export type CommandBody = (invocation: Invocation) => Promise<number>;
+
+export interface Invocation {
+  readonly args: Arguments;
+  readonly out: Output;
+  /** Aborts at the first Ctrl-C or SIGTERM. */
+  readonly signal: AbortSignal;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly cwd: string;
+  readonly stdin: NodeJS.ReadStream;
+}
+
+export interface ArgumentSpec {
+  readonly name: string;
+  readonly meaning: string;
+  readonly required: boolean;
+  /** Takes all that follow; the last argument only. */
+  readonly many?: true;
+  readonly choices?: readonly string[];
+}
+
+export interface FlagSpec {
+  /** Without the dashes. */
+  readonly name: string;
+  readonly short?: string;
+  readonly kind: 'switch' | 'text' | 'list' | 'number' | 'duration';
+  /** What stands for the value in help: `--file <path>`. */
+  readonly label?: string;
+  readonly choices?: readonly string[];
+  /** As one would write it. */
+  readonly default?: string;
+  /** The variable that says the same; FAAS_<NAME> unless given. */
+  readonly env?: string;
+  readonly meaning: string;
+}
+
+export function envOf(flag: FlagSpec): string {
+  return flag.env ?? `FAAS_${flag.name.replaceAll('-', '_').toUpperCase()}`;
+}

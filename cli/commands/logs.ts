@@ -1,0 +1,48 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { connect } from '../api-client.ts';
+import type { Invocation } from '../command.ts';
+import { CommandFailure } from '../failure.ts';
+import { followLogs, levels, logLine, readLogs } from '../log-reader.ts';
+import { qualifiedName } from '../unit-name.ts';
+
+export async function run(invocation: Invocation): Promise<number> {
+  const { args, out, signal } = invocation;
+  const word = args.argument('function');
+  const unit = word === undefined ? undefined : (await qualifiedName(word, invocation)).full;
+  const context = word === undefined ? args.text('context') : undefined;
+  const since = args.duration('since');
+  const client = await connect(invocation);
+  const wanted = {
+    unit,
+    context,
+    levels: levels.slice(Math.max(0, levels.indexOf(args.text('level') ?? 'debug'))),
+    sinceMs: since === undefined ? undefined : Date.now() - since,
+  };
+  const print = (entry: Parameters<typeof logLine>[0]) =>
+    out.line(out.format === 'table' ? logLine(entry, out.paint) : JSON.stringify(entry));
+  const first = await readLogs(client, wanted, args.number('tail') ?? 200);
+  for (const entry of first.entries) await print(entry);
+  if (!args.on('follow')) return 0;
+  let after = first.lastId;
+  let lostAtMs: number | undefined;
+  while (!signal.aborted) {
+    try {
+      after = await followLogs(client, wanted, after, signal, async entry => {
+        lostAtMs = undefined;
+        await print(entry);
+      });
+    } catch (cause) {
+      if (!(cause instanceof CommandFailure) || signal.aborted) throw cause;
+      lostAtMs ??= Date.now();
+      if (Date.now() - lostAtMs > patienceMs) throw cause;
+    }
+    if (!signal.aborted) out.status('the server is gone, trying again…');
+    await sleep(retryMs, undefined, { signal }).catch(() => undefined);
+    out.status('');
+  }
+  return 0;
+}
+
+/** A server that restarts is back by then; one that does not is worth an error. */
+const patienceMs = 30_000;
+const retryMs = 500;

@@ -1,0 +1,133 @@
+import type { CommandSpec, FlagSpec } from './command.ts';
+
+export interface CompletedCommand {
+  readonly command: CommandSpec;
+  readonly flags: readonly FlagSpec[];
+}
+
+/** A script that completes commands, flags and the values of flags and arguments that have a fixed set. */
+export function completionScript(shell: string, commands: readonly CompletedCommand[]): string {
+  if (shell === 'zsh') return zsh(commands);
+  return shell === 'fish' ? fish(commands) : bash(commands);
+}
+
+function firstWords(commands: readonly CompletedCommand[]): readonly string[] {
+  return [...new Set(commands.map(({ command }) => command.name.split(' ')[0] ?? ''))];
+}
+
+/** `state` → `get list` */
+function secondWords(commands: readonly CompletedCommand[]): ReadonlyMap<string, readonly string[]> {
+  const groups = new Map<string, string[]>();
+  for (const { command } of commands) {
+    const [first = '', second] = command.name.split(' ');
+    if (second !== undefined) groups.set(first, [...(groups.get(first) ?? []), second]);
+  }
+  return groups;
+}
+
+function wordsAfter({ command, flags }: CompletedCommand): readonly string[] {
+  return [...command.args.flatMap(argument => argument.choices ?? []), ...flags.map(flag => `--${flag.name}`)];
+}
+
+function choicesOf(commands: readonly CompletedCommand[]): ReadonlyMap<string, readonly string[]> {
+  return new Map(
+    commands.flatMap(({ flags }) => flags.flatMap(flag => (flag.choices === undefined ? [] : [[`--${flag.name}`, flag.choices] as const]))),
+  );
+}
+
+function bash(commands: readonly CompletedCommand[]): string {
+  const cases = commands.map(entry => `    '${entry.command.name}') words='${wordsAfter(entry).join(' ')}' ;;`);
+  const groups = [...secondWords(commands)].map(([first, seconds]) => `    '${first}') words='${seconds.join(' ')}' ;;`);
+  const values = [...choicesOf(commands)].map(([flag, choices]) => `    ${flag}) words='${choices.join(' ')}' ;;`);
+  return `# faas completion for bash: source <(faas completion bash)
+_faas() {
+  local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" words=''
+  case "\${COMP_WORDS[1]} \${COMP_WORDS[2]}" in
+    ${[...secondWords(commands)].map(([first, seconds]) => seconds.map(second => `'${first} ${second}'`).join('|')).join('|')}) local name="\${COMP_WORDS[1]} \${COMP_WORDS[2]}" ;;
+    *) local name="\${COMP_WORDS[1]}" ;;
+  esac
+  if [ "$COMP_CWORD" -eq 1 ]; then name=''; words='${firstWords(commands).join(' ')}'; fi
+  [ "$COMP_CWORD" -eq 2 ] && name="\${COMP_WORDS[1]}"
+  case "$name" in
+${[...cases, ...groups].join('\n')}
+  esac
+  case "$before" in
+${values.join('\n')}
+    --file|-f|--data|--secrets-dir) COMPREPLY=($(compgen -f -- "$current")); return ;;
+  esac
+  COMPREPLY=($(compgen -W "$words" -- "$current"))
+}
+complete -F _faas faas`;
+}
+
+function zsh(commands: readonly CompletedCommand[]): string {
+  const quote = (text: string) => text.replaceAll("'", "'\\''").replaceAll(':', '\\:');
+  const describe = (list: readonly (readonly [string, string])[]) =>
+    list.map(([name, meaning]) => `'${quote(name)}:${quote(meaning)}'`).join(' ');
+  const firsts = firstWords(commands).map(first => {
+    const own = commands.find(({ command }) => command.name === first);
+    const under = secondWords(commands).get(first) ?? [];
+    return [first, own?.command.summary ?? `${first} ${under.join(', ')}`] as const;
+  });
+  const groups = [...secondWords(commands)].map(
+    ([first, seconds]) =>
+      `    ${first}) if (( CURRENT == 3 )); then words=(${describe(seconds.map(second => [second, commands.find(({ command }) => command.name === `${first} ${second}`)?.command.summary ?? ''] as const))}); _describe 'command' words; return; fi ;;`,
+  );
+  const cases = commands.map(({ command, flags }) => {
+    const choices = command.args.flatMap(argument => argument.choices ?? []).map(choice => [choice, ''] as const);
+    return `    '${command.name}') options=(${describe([...choices, ...flags.map(flag => [`--${flag.name}`, flag.meaning] as const)])}) ;;`;
+  });
+  const values = [...choicesOf(commands)].map(([flag, choices]) => `    ${flag}) compadd ${choices.join(' ')}; return ;;`);
+  return `#compdef faas
+# faas completion for zsh: faas completion zsh > "\${fpath[1]}/_faas"
+_faas() {
+  local -a words_ options
+  local name="\${words[2]}"
+  if (( CURRENT == 2 )); then words_=(${describe(firsts)}); _describe 'command' words_; return; fi
+  local second="\${words[3]}"
+  case "$name" in
+${groups.join('\n').replaceAll('words=(', 'words_=(').replaceAll("'command' words;", "'command' words_;")}
+  esac
+  case "$name" in ${[...secondWords(commands).keys()].join('|')}) name="$name $second" ;; esac
+  case "\${words[CURRENT-1]}" in
+${values.join('\n')}
+    --file|-f|--data|--secrets-dir) _files; return ;;
+  esac
+  case "$name" in
+${cases.join('\n')}
+  esac
+  _describe 'flag' options
+}
+compdef _faas faas`;
+}
+
+function fish(commands: readonly CompletedCommand[]): string {
+  const quote = (text: string) => `'${text.replaceAll('\\', '\\\\').replaceAll("'", "\\'")}'`;
+  const lines = ['# faas completion for fish: faas completion fish > ~/.config/fish/completions/faas.fish', 'complete -c faas -f'];
+  for (const first of firstWords(commands)) {
+    const own = commands.find(({ command }) => command.name === first);
+    lines.push(`complete -c faas -n __fish_use_subcommand -a ${first}${own === undefined ? '' : ` -d ${quote(own.command.summary)}`}`);
+  }
+  for (const { command, flags } of commands) {
+    const [first = '', second] = command.name.split(' ');
+    const seen = `__fish_seen_subcommand_from ${first}`;
+    if (second !== undefined)
+      lines.push(`complete -c faas -n '${seen}; and test (count (commandline -opc)) -eq 2' -a ${second} -d ${quote(command.summary)}`);
+    const condition = second === undefined ? seen : `${seen}; and __fish_seen_subcommand_from ${second}`;
+    for (const choice of command.args.flatMap(argument => argument.choices ?? []))
+      lines.push(`complete -c faas -n '${condition}' -a ${choice}`);
+    for (const flag of flags) lines.push(fishFlag(condition, flag, quote));
+  }
+  return lines.join('\n');
+}
+
+function fishFlag(condition: string, flag: FlagSpec, quote: (text: string) => string): string {
+  const short = flag.short === undefined ? '' : ` -s ${flag.short}`;
+  const values =
+    flag.choices === undefined
+      ? flag.label === 'path' || flag.label === 'folder'
+        ? ' -rF'
+        : ' -x'
+      : ` -x -a ${quote(flag.choices.join(' '))}`;
+  return `complete -c faas -n '${condition}' -l ${flag.name}${short}${flag.kind === 'switch' ? '' : values} -d ${quote(flag.meaning)}`;
+}

@@ -1,0 +1,55 @@
+import { basename, dirname, relative, sep } from 'node:path';
+import { watch } from 'chokidar';
+
+export interface FileWatch {
+  /** Watches these files as well: handlers may import from outside of the project's folder. */
+  add(paths: readonly string[]): void;
+  /** What changed since the last call, once something did; undefined when the signal aborted. */
+  next(signal: AbortSignal): Promise<ReadonlySet<string> | undefined>;
+  close(): Promise<void>;
+}
+
+/** An editor writes several files, or one in several steps: what comes within this time is one change. */
+const settleMs = 20;
+const ignoredFolders: ReadonlySet<string> = new Set(['node_modules', '.git', '.faas', 'dist', 'coverage']);
+
+/** Resolves when the folder is being watched, so that no change after it is missed. */
+export async function watchFolder(root: string, ignored: readonly string[], concerns: (path: string) => boolean): Promise<FileWatch> {
+  const changed = new Set<string>();
+  let wake = () => {};
+  const watcher = watch(root, {
+    ignoreInitial: true,
+    ignored: path => ignored.some(folder => path === folder || path.startsWith(`${folder}${sep}`)) || isIgnored(root, path),
+  });
+  watcher.on('all', (event, path) => {
+    if (event === 'addDir' || event === 'unlinkDir' || !concerns(path)) return;
+    changed.add(path);
+    wake();
+  });
+  await new Promise<void>(resolve => watcher.once('ready', () => resolve()));
+  return {
+    add: paths => void watcher.add(paths.filter(path => relative(root, path).startsWith('..'))),
+    async next(signal) {
+      while (changed.size === 0 && !signal.aborted) {
+        await new Promise<void>(resolve => {
+          wake = resolve;
+          signal.addEventListener('abort', () => resolve(), { once: true });
+        });
+      }
+      if (signal.aborted) return undefined;
+      await new Promise(resolve => setTimeout(resolve, settleMs));
+      const found = new Set(changed);
+      changed.clear();
+      return found;
+    },
+    close: () => watcher.close(),
+  };
+}
+
+/** Also editors' own files: a swap file is no change. */
+function isIgnored(root: string, path: string): boolean {
+  if (path === root) return false;
+  const name = basename(path);
+  if (/^(\.#|4913$)|~$|\.sw[a-z]$|\.tmp$/.test(name)) return true;
+  return ignoredFolders.has(name) && dirname(path).startsWith(root);
+}

@@ -1,0 +1,74 @@
+#!/usr/bin/env node
+import type { CommandSpec, FlagSpec } from './command.ts';
+import { flagsOf } from './command-flags.ts';
+import { commandTable } from './commands/table.ts';
+import { findCommand } from './find-command.ts';
+
+/** The command line: finds the command, loads only its body, and turns how it ends into an exit code. */
+async function main(words: readonly string[]): Promise<number> {
+  const asked = words[0] === 'help' ? [...words.slice(1), '--help'] : words[0] === '--version' ? ['version', ...words.slice(1)] : words;
+  const found = await findCommand(commandTable, asked);
+  if (found.kind === 'overview') {
+    const { overview } = await import('./help.ts');
+    process.stdout.write(`${overview(commandTable)}\n`);
+    return 0;
+  }
+  const flags = await flagsOf(found.command);
+  if (wantsHelp(found.rest)) {
+    const { commandHelp } = await import('./help.ts');
+    process.stdout.write(`${commandHelp(found.command, flags)}\n`);
+    return 0;
+  }
+  return run(found.command, flags, found.rest);
+}
+
+function wantsHelp(words: readonly string[]): boolean {
+  const end = words.indexOf('--');
+  return words.slice(0, end < 0 ? words.length : end).some(word => word === '--help' || word === '-h');
+}
+
+async function run(command: CommandSpec, flags: readonly FlagSpec[], words: readonly string[]): Promise<number> {
+  const [{ parseArguments }, { createOutput }] = await Promise.all([import('./arguments.ts'), import('./output.ts')]);
+  const args = await parseArguments(command, flags, words, process.env);
+  const format = flags.some(flag => flag.name === 'output') ? args.text('output') : undefined;
+  const out = createOutput({
+    format: format === 'json' || format === 'yaml' ? format : 'table',
+    quiet: args.on('quiet'),
+    verbose: args.on('verbose'),
+    noColor: args.on('no-color'),
+    env: process.env,
+    stdout: process.stdout,
+    stderr: process.stderr,
+  });
+  const signal = stopOnSignals(command.graceful === true);
+  const { run: body } = await command.load();
+  const code = await body({ args, out, signal, env: process.env, cwd: process.cwd(), stdin: process.stdin });
+  return signal.aborted && signal.reason === 'SIGINT' ? 130 : code;
+}
+
+/** A command that holds something open stops by itself after the first signal; every other one, and any second signal, ends at once. */
+function stopOnSignals(graceful: boolean): AbortSignal {
+  const controller = new AbortController();
+  const stop = (name: 'SIGINT' | 'SIGTERM') => {
+    if (!graceful || controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143);
+    controller.abort(name);
+  };
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
+  return controller.signal;
+}
+
+/** A reader that has seen enough (`| head`) is no failure. */
+function endWithReader(cause: NodeJS.ErrnoException): void {
+  if (cause.code === 'EPIPE') process.exit(0);
+  throw cause;
+}
+
+process.stdout.on('error', endWithReader);
+process.stderr.on('error', endWithReader);
+try {
+  process.exitCode = await main(process.argv.slice(2));
+} catch (cause) {
+  const { reportFailure } = await import('./failure.ts');
+  process.exitCode = reportFailure(cause, process.stderr, process.argv.includes('--verbose') || process.argv.includes('-v'));
+}
