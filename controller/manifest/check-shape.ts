@@ -4,7 +4,8 @@ import { type Path, pathOf } from './path.ts';
 import type { ManifestProblemCode } from './problem.ts';
 import type { ProblemList } from './problem-list.ts';
 import { describe, shorten, show } from './show-value.ts';
-import { identifierPattern, manifestSource, manifestVersion } from './source-schema.ts';
+import { identifierPattern } from './source-parts.ts';
+import { manifestSource, manifestVersion } from './source-schema.ts';
 import type { SourceTree } from './yaml-source.ts';
 
 /** Compares the tree with the source schema and says each difference in our own words, at its place. */

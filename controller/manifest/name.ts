@@ -1,4 +1,4 @@
-import { identifierPattern } from './source-schema.ts';
+import { identifierPattern } from './source-parts.ts';
 
 /** `orders` or `sales.orders`, as a function of `context` sees it. */
 export interface QualifiedName {

@@ -1,0 +1,150 @@
+import { Type } from '@sinclair/typebox';
+import { duration, oneOf, reference, size, strict, whole } from './source-parts.ts';
+import { triggerSource } from './trigger-source.ts';
+import { cpuPattern, durationPattern, durationRangePattern } from './units.ts';
+
+const triggersMax = 32;
+
+/** An entry of `functions`. */
+export const functionSource = Type.Object(
+  {
+    handler: Type.String({
+      minLength: 1,
+      maxLength: 500,
+      title: 'the path of a .ts, .mts, .js or .mjs file',
+      description: 'File with the handler, relative to the manifest and inside its folder.',
+      examples: ['src/customer-totals.ts'],
+    }),
+    on: Type.Optional(
+      Type.Array(triggerSource, {
+        maxItems: triggersMax,
+        title: 'a list of triggers',
+        default: [],
+        description: 'What the function is run by. Without a trigger it can still be called and started.',
+      }),
+    ),
+    retry: Type.Optional(
+      Type.Object(
+        {
+          attempts: Type.Optional(whole(1, 1000, { default: 5, description: 'Attempts in all; a crash of the infrastructure is none.' })),
+          backoff: Type.Optional(
+            Type.String({
+              pattern: durationRangePattern,
+              title: 'a range such as 200ms..30s',
+              default: '200ms..30s',
+              description: 'Waiting time after the first attempt, doubled up to the second value.',
+            }),
+          ),
+          maxCrashes: Type.Optional(
+            whole(1, 100, { default: 3, description: 'Crashes of the pod while the event ran alone, until it is a dead letter.' }),
+          ),
+          onExhausted: Type.Optional(
+            oneOf(['dlq', 'park', 'block'], {
+              default: 'dlq',
+              description: '`dlq`: dead letter. `park`: hold back this key only. `block`: retry for ever.',
+            }),
+          ),
+        },
+        {
+          ...strict,
+          title: 'a mapping with attempts, backoff, maxCrashes and onExhausted',
+          description: 'What happens to an event whose handling fails.',
+        },
+      ),
+    ),
+    limits: Type.Optional(
+      Type.Object(
+        {
+          timeout: Type.Optional(duration({ default: '30s', description: 'Per event; per batch for `batch` handlers. From 1ms to 24h.' })),
+          lifespan: Type.Optional(
+            duration({ default: '10m', description: 'After this time the function gets a new worker. From 1s to 30d.' }),
+          ),
+          memory: Type.Optional(size({ default: '256Mi', description: 'Per pod, from 32Mi to 64Gi.' })),
+          cpu: Type.Optional(
+            Type.Union(
+              [
+                Type.String({ pattern: cpuPattern, title: 'processor time such as 500m or 2' }),
+                Type.Number({ exclusiveMinimum: 0, maximum: 999, title: 'a number of cores' }),
+              ],
+              {
+                title: 'processor time such as 500m or 2',
+                default: '500m',
+                description: 'Per pod, in cores or thousandths of one.',
+              },
+            ),
+          ),
+          concurrency: Type.Optional(whole(1, 10_000, { default: 16, description: 'Events (or batch calls) in flight per pod.' })),
+        },
+        {
+          ...strict,
+          title: 'a mapping with timeout, lifespan, memory, cpu and concurrency',
+          description: 'What one event and one pod may use.',
+        },
+      ),
+    ),
+    scale: Type.Optional(
+      Type.Object(
+        {
+          min: Type.Optional(whole(0, 10_000, { default: 0, description: 'Pods at least.' })),
+          max: Type.Optional(whole(1, 10_000, { default: 10, description: 'Pods at most.' })),
+          maxAge: Type.Optional(
+            duration({ default: '30s', description: 'How old an event may get before it is handled. At least 100ms.' }),
+          ),
+          lagThreshold: Type.Optional(whole(1, Number.MAX_SAFE_INTEGER, { description: 'Expert override: waiting events per pod.' })),
+        },
+        {
+          ...strict,
+          title: 'a mapping with min, max, maxAge and lagThreshold',
+          description: 'The service level, and the bounds within which it is kept.',
+        },
+      ),
+    ),
+    warm: Type.Optional(
+      Type.Object(
+        {
+          keep: Type.Optional(
+            Type.String({
+              pattern: `^auto$|${durationPattern}`,
+              title: 'auto, or a duration such as 5m',
+              default: 'auto',
+              description: 'How long an idle pod is kept.',
+            }),
+          ),
+          min: Type.Optional(whole(0, 1000, { default: 0, description: 'Pods that are kept warm in any case.' })),
+        },
+        { ...strict, title: 'a mapping with keep and min', description: 'How idle pods are kept for the next event.' },
+      ),
+    ),
+    emits: Type.Optional(
+      Type.Array(reference('the name of a stream, or <context>.<stream>'), {
+        maxItems: 256,
+        title: 'a list of streams',
+        default: [],
+        description: 'Streams that the function may emit to.',
+      }),
+    ),
+    calls: Type.Optional(
+      Type.Array(reference('the name of a function, or <context>.<function>'), {
+        maxItems: 256,
+        title: 'a list of functions',
+        default: [],
+        description: 'Functions that it may call or start.',
+      }),
+    ),
+    env: Type.Optional(
+      Type.Unsafe<Record<string, unknown>>({
+        type: 'object',
+        propertyNames: { pattern: '^[A-Za-z_][A-Za-z0-9_]{0,127}$', title: 'the name of an environment variable' },
+        additionalProperties: { type: ['string', 'number', 'boolean'], title: 'text' },
+        maxProperties: 256,
+        default: {},
+        title: 'a mapping from variable names to text',
+        description: 'Environment variables of the handler. No secrets: they are stored and shown.',
+      }),
+    ),
+    durability: Type.Optional(
+      oneOf(['default', 'strict'], { default: 'default', description: '`strict`: publish only what the store has made durable.' }),
+    ),
+  },
+  { ...strict, title: 'a function: a mapping with handler, on, retry, limits and so on' },
+);
