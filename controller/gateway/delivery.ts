@@ -133,9 +133,11 @@ const withheld = new Set([
   headerNames.traceparent,
 ]);
 
-/** A sender must not be able to set attributes of the runtime (`ce_faasseq` would make an event a duplicate). */
+/** What the runtime gives a meaning of its own in records: a sender with `ce_faasseq` could make an event a duplicate, one with `faas-replay` a replay. */
+const ownPrefixes = ['ce_', 'ce-', 'faas-'];
+
 function recordHeaders(delivery: Delivery): readonly RecordHeader[] {
   return delivery.headerNames
-    .filter(name => !withheld.has(name) && !name.startsWith('ce_') && !name.startsWith('ce-'))
+    .filter(name => !withheld.has(name) && !ownPrefixes.some(prefix => name.startsWith(prefix)))
     .map(name => [name, utf8.encode(delivery.headers(name).join(', '))]);
 }

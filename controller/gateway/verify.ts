@@ -140,7 +140,7 @@ function timed(
   if (timestampMs === undefined || texts.length === 0 || texts.length > signaturesMax) return malformed;
   if (new Set(texts).size !== texts.length) return malformed;
   const signatures = texts.flatMap(text => decode(text, encoding, digestBytes.sha256) ?? []);
-  if (signatures.length === 0) return malformed;
+  if (signatures.length !== texts.length) return malformed;
   return { kind: 'claim', algorithm: 'sha256', keyOf, signedPrefix, timestampMs, signatures };
 }
 
