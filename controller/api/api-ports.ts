@@ -2,6 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Deployments } from '../functions/deployments.ts';
 import type { DirectCalls } from '../gateway/direct-calls.ts';
+import type { Secrets } from '../gateway/secrets.ts';
 import type { History } from '../ports/history.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { StateStore } from '../ports/state.ts';
@@ -25,12 +26,7 @@ export interface ApiPorts {
   readonly calls: DirectCalls;
   readonly dispatcher: Pick<Dispatcher, 'report'>;
   readonly pods: Pick<PodDirectory, 'podsOf'>;
-  readonly secrets: SecretCheck;
+  readonly secrets: Pick<Secrets, 'check'>;
   readonly clock: Clock;
   readonly random: Random;
-}
-
-/** Whether secrets are there, never what they are. */
-export interface SecretCheck {
-  check(name: string): Promise<{ readonly source: string | undefined; readonly values: number }>;
 }

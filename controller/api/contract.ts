@@ -265,11 +265,11 @@ export const EmitRequest = strict({
     strict({
       key: optional(key),
       data: json,
-      /** CloudEvents id; absent: the server makes one, and a repeated request appends again. */
+      /** CloudEvents id; absent: the server makes one. A stream takes the same id twice: only functions' inboxes de-duplicate. */
       id: optional(Type.String({ minLength: 1, maxLength: 256 })),
       type: optional(Type.String({ minLength: 1, maxLength: 256 })),
       headers: optional(
-        Type.Record(Type.String({ pattern: '^[A-Za-z0-9_.-]{1,128}$' }), Type.String({ maxLength: 8_192 }), {
+        Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$' }), Type.String({ maxLength: 8_192 }), {
           additionalProperties: false,
         }),
       ),

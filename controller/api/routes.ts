@@ -1,11 +1,16 @@
 import type { ApiPorts } from './api-ports.ts';
+import { deadLetterRoutes } from './dead-letter-routes.ts';
 import { deploymentRoutes } from './deployment-routes.ts';
 import { functionRoutes } from './function-routes.ts';
+import { historyRoutes } from './history-routes.ts';
+import { invokeRoutes } from './invoke-routes.ts';
 import type { Route } from './route.ts';
+import { serverRoutes } from './server-routes.ts';
 import { stateRoutes } from './state-routes.ts';
-import { versionRoutes } from './version-routes.ts';
+import { streamRoutes } from './stream-routes.ts';
 
 /** Every route under /v1. */
 export function allRoutes(ports: ApiPorts): readonly Route[] {
-  return [...versionRoutes(ports), ...functionRoutes(ports), ...deploymentRoutes(ports), ...stateRoutes(ports)];
+  const byNoun = [functionRoutes, invokeRoutes, deploymentRoutes, streamRoutes, stateRoutes, deadLetterRoutes, historyRoutes, serverRoutes];
+  return byNoun.flatMap(routesOf => routesOf(ports));
 }

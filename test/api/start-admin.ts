@@ -10,6 +10,7 @@ import type { UnitReport } from '../../controller/dispatch/dispatcher.ts';
 import { noFaults } from '../../controller/fault-points.ts';
 import { createDeployments } from '../../controller/functions/create-deployments.ts';
 import type { DirectAnswer, DirectCall } from '../../controller/gateway/direct-calls.ts';
+import { createSecrets } from '../../controller/gateway/secrets.ts';
 import { parseManifest } from '../../controller/manifest/parse-manifest.ts';
 import type { ContextSpec } from '../../controller/manifest/spec.ts';
 import { systemRandom } from '../../controller/random.ts';
@@ -74,7 +75,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     pods: [] as PodView[],
     calls: [] as DirectCall[],
     answer: { kind: 'ok', answer: undefined, repeated: false } as DirectAnswer,
-    secrets: new Map<string, string>(),
+    secretsEnv: {} as Record<string, string>,
   };
   const deployments = createDeployments({
     ...adapters,
@@ -104,7 +105,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     },
     dispatcher: { report: () => world.reports },
     pods: { podsOf: unit => world.pods.filter(pod => pod.unit === unit) },
-    secrets: { check: async name => ({ source: world.secrets.get(name), values: world.secrets.has(name) ? 1 : 0 }) },
+    secrets: createSecrets({ env: world.secretsEnv, folder: '', clock }),
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', expose: async () => 'faas_up 1\n' },
     podCallbacks: {
       readState: async body => ({ status: 200, body }),
