@@ -132,6 +132,8 @@ export class LocalGroups {
         const result = await this.#log.read(at, fromOffset, options);
         if (!member.assigned.has(key)) return nothing;
         if (result.nextOffset > fromOffset) return result;
+        // Meanwhile it may have been aborted, or more appended: look again before waiting for the next sign of either.
+        if (options.signal.aborted || fromOffset < this.#log.endOffset(at)) continue;
       }
       const leftMs = deadlineMs - this.#clock.now();
       if (leftMs <= 0) return nothing;

@@ -1,0 +1,219 @@
+import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { join } from 'node:path';
+import { FaasError } from '../../errors.ts';
+import { integer, loadDriver, resultCode, resultCodeOf, type SqlDatabase, type SqlStatement } from './driver.ts';
+import { applicationId, schema, schemaVersion } from './schema.ts';
+
+/** One open database. Statements are prepared once per text; texts are literals in the tables' files, so the cache is bounded by them. */
+export class Database {
+  readonly path: string;
+  readonly #connection: SqlDatabase;
+  readonly #statements = new Map<string, SqlStatement>();
+
+  constructor(path: string, connection: SqlDatabase) {
+    this.path = path;
+    this.#connection = connection;
+  }
+
+  get isTransaction(): boolean {
+    return this.#connection.isTransaction;
+  }
+
+  exec(sql: string): void {
+    this.#connection.exec(sql);
+  }
+
+  sql(text: string): SqlStatement {
+    const found = this.#statements.get(text);
+    if (found !== undefined) return found;
+    const statement = this.#connection.prepare(text);
+    this.#statements.set(text, statement);
+    return statement;
+  }
+
+  close(): void {
+    this.#statements.clear();
+    this.#connection.close();
+  }
+}
+
+export interface DataFolder {
+  readonly database: Database;
+  /** Closes the database and lets others have the folder. */
+  close(): void;
+}
+
+/**
+ * Opens the database of a data folder, or creates it, and keeps every other server out until `close` or the end of the process. Throws
+ * FaasErrors that name the path: FAAS_DATA_LOCKED, FAAS_DATA_FOLDER, FAAS_DATA_READ_ONLY, FAAS_DATA_CORRUPT, FAAS_DATA_FOREIGN, FAAS_DATA_NEWER.
+ */
+export async function openDataFolder(folder: string, pid: number): Promise<DataFolder> {
+  const { DatabaseSync } = await loadDriver();
+  const path = join(folder, 'faas.db');
+  makePrivate(folder, path);
+  const lock = new DatabaseSync(join(folder, 'faas.lock'));
+  try {
+    takeLock(lock, folder, pid);
+    const database = new Database(path, new DatabaseSync(path));
+    try {
+      prepare(database);
+    } catch (error) {
+      database.close();
+      throw error;
+    }
+    return {
+      database,
+      close() {
+        database.close();
+        lock.close();
+      },
+    };
+  } catch (error) {
+    lock.close();
+    throw openingError(error, folder, path);
+  }
+}
+
+/** Translates what SQLite reports while it works; `undefined`: not an error of SQLite. */
+export function storeError(error: unknown, path: string): FaasError | undefined {
+  const options = { cause: error };
+  switch (resultCodeOf(error)) {
+    case undefined:
+      return undefined;
+    case resultCode.full:
+      return new FaasError(
+        'FAAS_STORE_FULL',
+        `no space left to write ${path}`,
+        'Free disk space: nothing acknowledged is lost, and writing goes on by itself.',
+        options,
+      );
+    case resultCode.corrupt:
+    case resultCode.notADatabase:
+      return corrupt(path, options);
+    case resultCode.readOnly:
+    case resultCode.cantOpen:
+      return readOnly(path, options);
+    case resultCode.ioError:
+      return new FaasError(
+        'FAAS_STORE_IO',
+        `reading or writing ${path} failed: ${messageOf(error)}`,
+        'Check the disk and the system log, then start again.',
+        options,
+      );
+    default:
+      return new FaasError(
+        'FAAS_STORE_FAILED',
+        `the database ${path} answered: ${messageOf(error)}`,
+        'This is a defect of the server: please report it with this message.',
+        options,
+      );
+  }
+}
+
+/** Files hold events and secrets of others' making: the owner alone may read them, and SQLite gives its side files the same mode. */
+function makePrivate(folder: string, path: string): void {
+  try {
+    mkdirSync(folder, { recursive: true, mode: 0o700 });
+    for (const file of [path, join(folder, 'faas.lock')]) closeSync(openSync(file, 'a', 0o600));
+  } catch (error) {
+    const isFile = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false;
+    const code = error instanceof Error && 'code' in error ? error.code : undefined;
+    if (isFile || code === 'ENOTDIR') {
+      throw new FaasError('FAAS_DATA_FOLDER', `the data folder ${folder} is a file`, 'Choose a folder with --data or FAAS_DATA.', {
+        cause: error,
+      });
+    }
+    if (code === 'ENOSPC')
+      throw new FaasError('FAAS_STORE_FULL', `no space left to write ${path}`, 'Free disk space and start again.', { cause: error });
+    throw readOnly(folder, { cause: error });
+  }
+}
+
+/**
+ * The lock is an open transaction on a database of its own: the system lets go of it when the process ends, however it ends. Only the text
+ * beside it says whose it is; faas.lock itself must never be opened by other means, because closing any handle drops a process's locks.
+ */
+function takeLock(lock: SqlDatabase, folder: string, pid: number): void {
+  const pidPath = join(folder, 'faas.pid');
+  try {
+    lock.exec('PRAGMA busy_timeout = 1000; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+  } catch (error) {
+    if (resultCodeOf(error) !== resultCode.busy) throw error;
+    const owner = readText(pidPath) ?? 'unknown';
+    throw new FaasError(
+      'FAAS_DATA_LOCKED',
+      `another server, process ${owner}, uses the data folder ${folder}`,
+      'Stop that server, or choose another folder with --data or FAAS_DATA.',
+      { cause: error },
+    );
+  }
+  writeFileSync(pidPath, `${pid}\n`, { mode: 0o600 });
+}
+
+function prepare(database: Database): void {
+  const pragma = (name: string) => integer(database.sql(`PRAGMA ${name}`).get() ?? {}, name);
+  const version = pragma('user_version');
+  const tables = integer(database.sql('SELECT count(*) AS tables FROM sqlite_schema').get() ?? {}, 'tables');
+  if (tables > 0 && pragma('application_id') !== applicationId) {
+    throw new FaasError(
+      'FAAS_DATA_FOREIGN',
+      `${database.path} belongs to another program`,
+      'Choose another data folder with --data or FAAS_DATA.',
+    );
+  }
+  if (version > schemaVersion) {
+    throw new FaasError(
+      'FAAS_DATA_NEWER',
+      `${database.path} has schema version ${version}, this server knows up to ${schemaVersion}`,
+      'Start the newer version of faas that wrote it, or choose another data folder with --data or FAAS_DATA.',
+    );
+  }
+  // FULL: an acknowledged commit survives a power cut. The cache is small because the whole server has to stay small.
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000');
+  database.exec('PRAGMA cache_size = -4096; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 16777216');
+  if (tables > 0) return;
+  database.exec(`BEGIN IMMEDIATE; PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; ${schema} COMMIT`);
+}
+
+function openingError(error: unknown, folder: string, path: string): unknown {
+  if (error instanceof FaasError) return error;
+  return (
+    storeError(error, path) ??
+    new FaasError(
+      'FAAS_DATA_FOLDER',
+      `cannot use the data folder ${folder}: ${messageOf(error)}`,
+      'Check the folder and its permissions.',
+      { cause: error },
+    )
+  );
+}
+
+function corrupt(path: string, options: ErrorOptions): FaasError {
+  return new FaasError(
+    'FAAS_DATA_CORRUPT',
+    `${path} is damaged or not a database`,
+    'Keep a copy of the folder, restore a backup, or start with an empty folder; "sqlite3 faas.db .recover" saves what can be read.',
+    options,
+  );
+}
+
+function readOnly(path: string, options: ErrorOptions): FaasError {
+  return new FaasError(
+    'FAAS_DATA_READ_ONLY',
+    `cannot write ${path}: ${messageOf(options.cause)}`,
+    'Make it writable for this user, or choose another folder with --data or FAAS_DATA.',
+    options,
+  );
+}
+
+function readText(path: string): string | undefined {
+  try {
+    return readFileSync(path, 'utf8').trim();
+  } catch {
+    return undefined;
+  }
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : String(error);
+}

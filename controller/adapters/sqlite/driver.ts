@@ -1,0 +1,63 @@
+/** What both drivers bind and answer. Text that may hold a NUL is bound as bytes: the drivers cut text there. */
+export type SqlValue = null | number | bigint | string | Uint8Array;
+export type SqlRow = Readonly<Record<string, SqlValue | undefined>>;
+
+export interface SqlStatement {
+  run(...values: readonly SqlValue[]): { readonly changes: number | bigint };
+  get(...values: readonly SqlValue[]): SqlRow | undefined;
+  all(...values: readonly SqlValue[]): readonly SqlRow[];
+  iterate(...values: readonly SqlValue[]): IterableIterator<SqlRow>;
+}
+
+export interface SqlDatabase {
+  readonly isTransaction: boolean;
+  exec(sql: string): void;
+  prepare(sql: string): SqlStatement;
+  close(): void;
+}
+
+interface SqlDriver {
+  readonly DatabaseSync: new (path: string) => SqlDatabase;
+}
+
+/** node:sqlite where this Node has it without a flag, else the same API as a package. */
+export async function loadDriver(): Promise<SqlDriver> {
+  // Not a literal: the types of the oldest supported Node do not know the module.
+  const builtin: string = 'node:sqlite';
+  try {
+    return (await import(builtin)) as SqlDriver;
+  } catch {
+    return (await import('@photostructure/sqlite')) as SqlDriver;
+  }
+}
+
+/** The primary result code of an error that SQLite reported; undefined for other errors. */
+export function resultCodeOf(error: unknown): number | undefined {
+  if (!(error instanceof Error) || !('errcode' in error) || typeof error.errcode !== 'number') return undefined;
+  return error.errcode & 0xff;
+}
+
+export const resultCode = { busy: 5, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 } as const;
+
+export function integer(row: SqlRow, column: string): number {
+  const value = row[column];
+  if (typeof value !== 'number') throw new TypeError(`column ${column} is ${typeof value}, not a number`);
+  return value;
+}
+
+export function text(row: SqlRow, column: string): string {
+  const value = row[column];
+  if (typeof value !== 'string') throw new TypeError(`column ${column} is ${typeof value}, not text`);
+  return value;
+}
+
+export function bytes(row: SqlRow, column: string): Uint8Array {
+  const value = row[column];
+  if (!(value instanceof Uint8Array)) throw new TypeError(`column ${column} is ${typeof value}, not bytes`);
+  return value;
+}
+
+/** Bytes, or undefined for null. */
+export function bytesOrNone(row: SqlRow, column: string): Uint8Array | undefined {
+  return row[column] === null ? undefined : bytes(row, column);
+}

@@ -1,0 +1,109 @@
+import { Worker } from 'node:worker_threads';
+import { entryPath } from '../../entries.ts';
+import { FaasError } from '../../errors.ts';
+import type { Log } from '../../telemetry/log.ts';
+import type { AnswerOf, ArgumentOf, FromWorker, OperationName, Request, StoredError } from './operations.ts';
+import type { WorkerData } from './sqlite-worker.ts';
+
+interface Waiting {
+  resolve(value: unknown): void;
+  reject(error: Error): void;
+}
+
+/** Beyond it callers do not wait for answers any more, and more requests would only fill the memory. */
+const waitingMax = 50_000;
+
+/**
+ * The main thread's side of the worker that owns the database: requests in order, answers when they are durable. Fails with FAAS_STORE_CLOSED
+ * after `close`, FAAS_STORE_BUSY beyond `waitingMax`, and with what stopped the worker when that ended by itself.
+ */
+export class SqliteClient {
+  readonly #worker: Worker;
+  readonly #log: Log;
+  readonly #waiting = new Map<number, Waiting>();
+  readonly #opened: Promise<void>;
+  readonly #closed: Promise<void>;
+  #lastId = 0;
+  #ended: FaasError | undefined;
+
+  constructor(data: WorkerData, log: Log) {
+    this.#log = log;
+    this.#worker = new Worker(entryPath('sqlite-worker'), {
+      workerData: data,
+      resourceLimits: { maxOldGenerationSizeMb: 64 },
+      name: 'faas-sqlite',
+    });
+    this.#closed = new Promise(resolve => this.#worker.once('exit', () => resolve()));
+    this.#opened = new Promise((resolve, reject) => {
+      this.#worker.on('message', (message: FromWorker) => {
+        if (message.kind === 'answers') this.#settle(message.answers);
+        else if (message.kind === 'open') resolve();
+        else if (message.kind === 'refused') reject(errorOf(message.error));
+      });
+      this.#worker.once('error', error => {
+        this.#end(failed(error.message, error));
+        reject(failed(error.message, error));
+      });
+      this.#worker.once('exit', () => {
+        this.#end(failed('the database thread ended'));
+        reject(failed('the database thread ended'));
+      });
+    });
+  }
+
+  /** Resolves when requests can be made; throws what openDataFolder throws. */
+  opened(): Promise<void> {
+    return this.#opened;
+  }
+
+  request<N extends OperationName>(name: N, argument: ArgumentOf<N>, transfer: readonly ArrayBuffer[] = []): Promise<AnswerOf<N>> {
+    if (this.#ended !== undefined) return Promise.reject(this.#ended);
+    if (this.#waiting.size >= waitingMax) return Promise.reject(busy());
+    this.#lastId += 1;
+    const request: Request = { id: this.#lastId, name, argument };
+    return new Promise<AnswerOf<N>>((resolve, reject) => {
+      this.#waiting.set(request.id, { resolve: value => resolve(value as AnswerOf<N>), reject });
+      this.#worker.postMessage(request, [...transfer]);
+    });
+  }
+
+  /** Carries out what was asked for so far, then closes the database. */
+  async close(): Promise<void> {
+    this.#ended ??= new FaasError('FAAS_STORE_CLOSED', 'the database is closed', 'The server is stopping; try again when it runs.');
+    this.#worker.postMessage('close');
+    await this.#closed;
+  }
+
+  #settle(answers: Extract<FromWorker, { kind: 'answers' }>['answers']): void {
+    for (const answer of answers) {
+      const waiting = this.#waiting.get(answer.id);
+      this.#waiting.delete(answer.id);
+      if ('error' in answer) waiting?.reject(errorOf(answer.error));
+      else waiting?.resolve(answer.value);
+    }
+  }
+
+  #end(error: FaasError): void {
+    if (this.#ended === undefined) this.#log.error('database thread failed', { error: error.message });
+    this.#ended ??= error;
+    for (const waiting of this.#waiting.values()) waiting.reject(this.#ended);
+    this.#waiting.clear();
+  }
+}
+
+function errorOf({ code, message, hint }: StoredError): FaasError {
+  return new FaasError(code, message, hint);
+}
+
+function failed(message: string, cause?: unknown): FaasError {
+  return new FaasError(
+    'FAAS_STORE_FAILED',
+    `the database thread failed: ${message}`,
+    'Start the server again: what was acknowledged is stored.',
+    { cause },
+  );
+}
+
+function busy(): FaasError {
+  return new FaasError('FAAS_STORE_BUSY', `${waitingMax} requests wait for the database`, 'Send less at once, or try again in a moment.');
+}

@@ -1,0 +1,176 @@
+import type { Clock } from '../../clock.ts';
+import type {
+  AttemptRecord,
+  Claimed,
+  ClaimRequest,
+  CommitRequest,
+  CommitResult,
+  Emit,
+  KnownId,
+  OutboxEntry,
+  Seq,
+  Source,
+  SourceProgress,
+  StateCapabilities,
+  StateEntry,
+  StateFigures,
+  StateRead,
+  StateStore,
+} from '../../ports/state.ts';
+import type { PackedCommit, PackedEmits, StoredOutboxEntry } from './operations.ts';
+import { packBytes } from './packed-bytes.ts';
+import { packEach, packRecords, unpackRecords } from './record-codec.ts';
+import type { SqliteClient } from './sqlite-client.ts';
+import type { SqliteStreams } from './sqlite-streams.ts';
+import type { TopicDirectory } from './topic-directory.ts';
+
+/** State in the same file as the log: with `emits: inline` a commit appends its emits in its own transaction. */
+export class SqliteState implements StateStore {
+  readonly capabilities: StateCapabilities;
+  readonly #client: SqliteClient;
+  readonly #clock: Clock;
+  readonly #topics: TopicDirectory;
+  readonly #streams: SqliteStreams;
+
+  constructor(options: { client: SqliteClient; clock: Clock; topics: TopicDirectory; streams: SqliteStreams; emits: 'inline' | 'outbox' }) {
+    this.#client = options.client;
+    this.#clock = options.clock;
+    this.#topics = options.topics;
+    this.#streams = options.streams;
+    this.capabilities = { adapter: 'sqlite', emits: options.emits, mayRollBack: false };
+  }
+
+  async claim(source: Source, claim: ClaimRequest): Promise<Claimed> {
+    const claimed = await this.#client.request('claim', { ...placeOf(source), ...claim });
+    return {
+      ...claimed,
+      highSeqs: new Map(claimed.highSeqs.map(([stream, generation, counter]) => [stream, { generation, counter }])),
+      outbox: claimed.outbox.map(toOutboxEntry),
+    };
+  }
+
+  async commit(source: Source, commit: CommitRequest): Promise<CommitResult> {
+    const packed = this.#pack(source, commit);
+    const { result, ends } = await this.#client.request('commit', packed, [packed.bytes.data, packed.emits.data]);
+    ends.forEach((end, index) => {
+      const target = packed.emits.targets[index];
+      if (target !== undefined) this.#streams.appended(target, end);
+    });
+    return result;
+  }
+
+  recordAttempts(source: Source, ownerToken: string, attempts: readonly AttemptRecord[]): Promise<'ok' | 'fenced'> {
+    return this.#client.request('recordAttempts', { ...placeOf(source), ownerToken, attempts });
+  }
+
+  trim(source: Source, ownerToken: string, upTo: Seq): Promise<'ok' | 'fenced'> {
+    return this.#client.request('trim', { ...placeOf(source), ownerToken, ...upTo });
+  }
+
+  verify(source: Source, ownerToken: string, ordinal: number): Promise<'ok' | 'fenced' | 'rollback'> {
+    return this.#client.request('verify', { ...placeOf(source), ownerToken, ordinal });
+  }
+
+  async read(unit: string, keys: readonly string[]): Promise<readonly StateRead[]> {
+    const packed = packBytes(keys.map(toBytes));
+    const { versions, lengths, buffers } = await this.#client.request('readState', { unit, keys: packed }, [packed.data]);
+    const data = buffers[0] ?? new ArrayBuffer(0);
+    let at = 0;
+    return keys.map((key, index) => {
+      const length = lengths[index] ?? -1;
+      if (length === -1) return { key, version: null, value: undefined };
+      const value = new Uint8Array(data, at, length);
+      at += length;
+      return { key, version: versions[index] ?? null, value };
+    });
+  }
+
+  known(unit: string, ids: readonly string[]): Promise<readonly KnownId[]> {
+    return this.#client.request('known', { unit, ids, nowMs: this.#clock.now() });
+  }
+
+  async list(unit: string, page: { prefix?: string; after?: string; limit: number }): Promise<readonly StateEntry[]> {
+    const after = page.after === undefined ? undefined : toBytes(page.after);
+    const values = await this.#client.request('listState', { unit, prefix: toBytes(page.prefix ?? ''), after, limit: page.limit });
+    return values.map(({ key, value, version }) => ({ key: Buffer.from(key).toString('utf8'), value, version }));
+  }
+
+  figures(unit: string): Promise<StateFigures> {
+    return this.#client.request('figures', unit);
+  }
+
+  progress(unit: string): Promise<readonly SourceProgress[]> {
+    return this.#client.request('progress', unit);
+  }
+
+  async resetProgress(source: Source, offset: number): Promise<void> {
+    await this.#client.request('resetProgress', { ...placeOf(source), offset });
+  }
+
+  async deleteUnit(unit: string): Promise<void> {
+    await this.#client.request('deleteUnit', unit);
+  }
+
+  async expire(nowMs: number, bytesMax: number): Promise<{ removed: number; boundHit: boolean }> {
+    const sum = { removed: 0, boundHit: false };
+    for (let more = true; more; ) {
+      const step = await this.#client.request('expireIds', { nowMs, bytesMax });
+      sum.removed += step.removed;
+      sum.boundHit ||= step.boundHit;
+      more = step.more;
+    }
+    return sum;
+  }
+
+  async close(): Promise<void> {}
+
+  #pack(source: Source, commit: CommitRequest): PackedCommit {
+    const { ownerToken, ordinal, id, stream, highSeqOffset, done, clearAttempts, reads, writes, ids, knownIds } = commit;
+    return {
+      ...placeOf(source),
+      ...{ ownerToken, ordinal, id, stream, highSeqOffset, done, clearAttempts },
+      nowMs: this.#clock.now(),
+      expectedFrontier: commit.expectedFrontier,
+      highSeqs: commit.highSeqs.map(high => [high.stream, high.seq.generation, high.seq.counter]),
+      readVersions: reads.map(({ version }) => version),
+      idExpiries: ids.map(({ expiresAtMs }) => expiresAtMs),
+      writes: writes.length,
+      bytes: packBytes([
+        ...reads.map(({ key }) => toBytes(key)),
+        ...writes.flatMap(({ key, value }) => [toBytes(key), value]),
+        ...ids.flatMap(entry => [toBytes(entry.id), entry.answer ?? null]),
+        ...knownIds.map(toBytes),
+      ]),
+      emits: this.capabilities.emits === 'inline' ? this.#packForLog(commit.emits) : packForOutbox(commit.emits),
+    };
+  }
+
+  #packForLog(emits: readonly Emit[]): PackedEmits {
+    const places = new Map<number, { topic: string; partition: number }>();
+    const placed = emits.map(record => {
+      const slot = this.#topics.slotOf(record);
+      places.set(slot, { topic: record.topic, partition: record.partition });
+      return { slot, record };
+    });
+    const { chunks, data } = packRecords(placed);
+    return { chunks, data, targets: chunks.flatMap(({ slot }) => places.get(slot) ?? []) };
+  }
+}
+
+function packForOutbox(emits: readonly Emit[]): PackedEmits {
+  return { ...packEach(emits), targets: emits.map(({ topic, partition }) => ({ topic, partition })) };
+}
+
+function toOutboxEntry({ generation, counter, stream, topic, partition, payload }: StoredOutboxEntry): OutboxEntry {
+  const [record] = unpackRecords(payload, 0, 0);
+  const { key, value, headers } = record ?? { key: null, value: null, headers: [] };
+  return { seq: { generation, counter }, stream, emit: { topic, partition, key, value, headers } };
+}
+
+function placeOf({ unit, name }: Source): { unit: string; source: string } {
+  return { unit, source: name };
+}
+
+function toBytes(text: string): Uint8Array {
+  return Buffer.from(text);
+}

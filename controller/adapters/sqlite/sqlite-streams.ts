@@ -1,0 +1,158 @@
+import type { Clock } from '../../clock.ts';
+import type {
+  CommittedOffset,
+  GroupMember,
+  JoinOptions,
+  NewRecord,
+  PartitionBounds,
+  ReadLimit,
+  ReadResult,
+  StreamRecord,
+  Streams,
+  StreamsCapabilities,
+  TopicInfo,
+  TopicOptions,
+  TopicPartition,
+} from '../../ports/streams.ts';
+import { LocalGroups } from '../local-groups.ts';
+import type { LogSlice } from './operations.ts';
+import { packRecords, unpackRecords } from './record-codec.ts';
+import type { SqliteClient } from './sqlite-client.ts';
+import type { TopicDirectory } from './topic-directory.ts';
+
+/**
+ * Streams over the append-only log of the data folder. Groups live in this process, the only one that has the folder. Retention removes
+ * whole chunks, and counts bytes as they are stored.
+ */
+export class SqliteStreams implements Streams {
+  readonly capabilities: StreamsCapabilities = { adapter: 'sqlite', shared: false };
+  readonly #client: SqliteClient;
+  readonly #clock: Clock;
+  readonly #topics: TopicDirectory;
+  readonly #groups: LocalGroups;
+
+  constructor(options: { client: SqliteClient; clock: Clock; topics: TopicDirectory }) {
+    this.#client = options.client;
+    this.#clock = options.clock;
+    this.#topics = options.topics;
+    this.#groups = new LocalGroups(options.clock, {
+      partitionsOf: topic => this.#topics.find(topic)?.partitions,
+      endOffset: at => this.#topics.endOf(at),
+      read: (at, fromOffset, limit) => this.read(at.topic, at.partition, fromOffset, limit),
+      committedOffset: async (group, at) => {
+        const offsets = await this.committed(group, at.topic);
+        return offsets.find(({ partition }) => partition === at.partition);
+      },
+      commitOffset: (group, { topic, partition }, offset, metadata) =>
+        this.#client.request('setCommitted', { group, topic, offsets: [{ partition, offset, metadata }], mode: 'replace' }),
+    });
+  }
+
+  async ensureTopic(topic: string, options: TopicOptions): Promise<TopicInfo> {
+    const known = this.#topics.find(topic);
+    if (known !== undefined) return infoOf(known);
+    const added = this.#topics.add(await this.#client.request('ensureTopic', { topic, options }));
+    this.#groups.rebalanceSoon();
+    return infoOf(added);
+  }
+
+  async describeTopic(topic: string): Promise<TopicInfo | undefined> {
+    const found = this.#topics.find(topic);
+    return found === undefined ? undefined : infoOf(found);
+  }
+
+  async listTopics(): Promise<readonly TopicInfo[]> {
+    return this.#topics
+      .all()
+      .map(infoOf)
+      .sort((a, b) => (a.topic < b.topic ? -1 : 1));
+  }
+
+  async deleteTopic(topic: string): Promise<void> {
+    // Refused from here on, so that nothing is appended to slots that are on their way out.
+    this.#topics.remove(topic);
+    this.#groups.rebalanceSoon();
+    await this.#client.request('deleteTopic', topic);
+  }
+
+  async append(topic: string, records: readonly NewRecord[]): Promise<readonly number[]> {
+    const placed = records.map(record => ({ slot: this.#topics.slotOf({ topic, partition: record.partition }), record }));
+    if (placed.length === 0) return [];
+    const { chunks, places, data } = packRecords(placed);
+    const firsts = await this.#client.request('append', { chunks, data, atMs: this.#clock.now() }, [data]);
+    const { firstSlot } = this.#topics.find(topic) ?? { firstSlot: 0 };
+    chunks.forEach(({ slot, records: count }, index) =>
+      this.appended({ topic, partition: slot - firstSlot }, (firsts[index] ?? 0) + count),
+    );
+    return places.map(({ chunk, index }) => (firsts[chunk] ?? 0) + index);
+  }
+
+  /** Lets waiting fetches know of records that are durable, also those that a commit appended. */
+  appended(at: TopicPartition, end: number): void {
+    this.#topics.learnEnd(at, end);
+    this.#groups.appended(at);
+  }
+
+  async bounds(topic: string): Promise<readonly PartitionBounds[]> {
+    const { firstSlot, partitions } = this.#topics.require(topic);
+    const bounds = await this.#client.request('bounds', { firstSlot, partitions });
+    return bounds.map((bound, partition) => ({ partition, ...bound }));
+  }
+
+  async offsetsAt(topic: string, timeMs: number): Promise<readonly { partition: number; offset: number }[]> {
+    const { firstSlot, partitions } = this.#topics.require(topic);
+    const offsets = await this.#client.request('offsetsAt', { firstSlot, partitions, timeMs });
+    return offsets.map((offset, partition) => ({ partition, offset }));
+  }
+
+  async read(topic: string, partition: number, fromOffset: number, limit: ReadLimit): Promise<ReadResult> {
+    const slot = this.#topics.slotOf({ topic, partition });
+    const slice = await this.#client.request('readLog', { slot, fromOffset, records: limit.records, bytes: limit.bytes });
+    this.#topics.learnEnd({ topic, partition }, slice.endOffset);
+    return { records: recordsOf(slice), nextOffset: slice.nextOffset };
+  }
+
+  async join(options: JoinOptions): Promise<GroupMember> {
+    return this.#groups.join(options);
+  }
+
+  committed(group: string, topic: string): Promise<readonly CommittedOffset[]> {
+    return this.#client.request('committed', { group, topic });
+  }
+
+  async setCommitted(group: string, topic: string, offsets: readonly CommittedOffset[], mode: 'ifAbsent' | 'replace'): Promise<void> {
+    if (mode === 'replace') this.#groups.refuseMembers(group);
+    await this.#client.request('setCommitted', { group, topic, offsets, mode });
+  }
+
+  async deleteGroup(group: string): Promise<void> {
+    this.#groups.refuseMembers(group);
+    await this.#client.request('deleteGroup', group);
+  }
+
+  async expire(nowMs: number): Promise<number> {
+    let removed = 0;
+    let fromSlot: number | undefined = 0;
+    while (fromSlot !== undefined) {
+      const step: { removed: number; nextSlot: number | undefined } = await this.#client.request('expireLog', { nowMs, fromSlot });
+      removed += step.removed;
+      fromSlot = step.nextSlot;
+    }
+    return removed;
+  }
+
+  /** Ends the memberships; the database is closed by whoever opened it. */
+  async close(): Promise<void> {
+    this.#groups.close();
+  }
+}
+
+function recordsOf({ slices, buffers }: LogSlice): StreamRecord[] {
+  return slices.flatMap(({ firstOffset, atMs }, index) =>
+    unpackRecords(new Uint8Array(buffers[index] ?? new ArrayBuffer(0)), firstOffset, atMs),
+  );
+}
+
+function infoOf({ topic, partitions }: TopicInfo): TopicInfo {
+  return { topic, partitions };
+}

@@ -1,0 +1,22 @@
+import { openOnDisk } from './sqlite-on-disk.ts';
+import { streamsContract } from './streams.ts';
+
+streamsContract('sqlite', async clock => {
+  const disk = await openOnDisk(clock);
+  return {
+    streams: disk.adapters.streams,
+    async reopen() {
+      await disk.reopen();
+      this.streams = disk.adapters.streams;
+    },
+    // A chunk that is not there is a hole: append records, then remove their row behind the adapter's back.
+    async skipOffsets({ topic, partition }, count) {
+      const filler = Array.from({ length: count }, () => ({ partition, key: null, value: null, headers: [] }));
+      const [first = 0] = await disk.adapters.streams.append(topic, filler);
+      await disk.sql(
+        `DELETE FROM log WHERE id = ((SELECT first_slot FROM topics WHERE name = '${topic}') + ${partition} << 40 | ${first})`,
+      );
+    },
+    close: () => disk.close(),
+  };
+});
