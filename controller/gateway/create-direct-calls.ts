@@ -42,7 +42,16 @@ export interface DirectCallsOptions {
 export interface DirectCallsRole extends DirectCalls {
   /** The functions that are live now. */
   update(functions: readonly LiveFunction[]): void;
+  /** Work that no stream shows: calls under way, and all that were ever taken. */
+  figures(unit: string): CallFigures;
 }
+
+export interface CallFigures {
+  readonly open: number;
+  readonly takenTotal: number;
+}
+
+const noCalls: CallFigures = { open: 0, takenTotal: 0 };
 
 const stopPollMs = 10;
 const unavailable: DirectAnswer = { kind: 'unavailable', retryAfterMs: 1_000 };
@@ -54,6 +63,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
   /** Calls with an Idempotency-Key that are under way: a second one waits for the first. */
   const underWay = new Map<string, Promise<DirectAnswer>>();
   const ids = callIds(options.random);
+  const figures = new Map<string, { open: number; takenTotal: number }>();
   let open = 0;
   let stopped = false;
 
@@ -93,6 +103,10 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
   }
 
   function enqueue(calls: UnitCalls, request: DirectCall, startedAtMs: number): Promise<DirectAnswer> {
+    const figure = figures.get(request.unit) ?? { open: 0, takenTotal: 0 };
+    figures.set(request.unit, figure);
+    figure.open += 1;
+    figure.takenTotal += 1;
     open += 1;
     return new Promise(resolve => {
       const pending: PendingCall = {
@@ -109,6 +123,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
           if (pending.settled) return;
           pending.settled = true;
           open -= 1;
+          figure.open -= 1;
           cancel();
           resolve(answer);
         },
@@ -146,6 +161,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
 
   return {
     call,
+    figures: unit => figures.get(unit) ?? noCalls,
     update(functions) {
       partitions.forget();
       const live = new Set(functions.map(({ unit }) => unit));
@@ -153,6 +169,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
         if (live.has(unit)) continue;
         calls.end();
         units.delete(unit);
+        figures.delete(unit);
       }
       for (const one of functions) {
         const known = units.get(one.unit);

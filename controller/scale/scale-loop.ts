@@ -14,8 +14,8 @@ export interface ScaleLoopOptions {
   readonly idleLimitMs: number;
   readonly live: () => readonly LiveFunction[];
   readonly report: () => readonly UnitReport[];
-  /** Direct calls under way per unit: work that no stream shows. */
-  readonly callsInFlight: (unit: string) => number;
+  /** Direct calls: work that no stream shows. `takenTotal` only grows. */
+  readonly calls: (unit: string) => { readonly open: number; readonly takenTotal: number };
   readonly replicas: (unit: string) => number;
   readonly scale: (unit: string, replicas: number) => void;
 }
@@ -26,7 +26,7 @@ const tickMs = 1_000;
 export class ScaleLoop {
   readonly #options: ScaleLoopOptions;
   readonly #wanted = new Map<string, number>();
-  readonly #busyAtMs = new Map<string, number>();
+  readonly #busy = new Map<string, { readonly atMs: number; readonly callsTaken: number }>();
 
   constructor(options: ScaleLoopOptions) {
     this.#options = options;
@@ -55,18 +55,20 @@ export class ScaleLoop {
     const live = this.#options.live();
     for (const one of live) this.#decide(one, reports.get(one.unit));
     const units = new Set(live.map(one => one.unit));
-    for (const unit of this.#busyAtMs.keys()) if (!units.has(unit)) this.#busyAtMs.delete(unit);
+    for (const unit of this.#busy.keys()) if (!units.has(unit)) this.#busy.delete(unit);
   }
 
   #decide(live: LiveFunction, report: UnitReport | undefined): void {
     const { unit } = live;
     const nowMs = this.#options.clock.now();
-    const calls = this.#options.callsInFlight(unit);
-    const waitingEvents = report === undefined ? undefined : report.waiting + calls;
+    const { open, takenTotal } = this.#options.calls(unit);
+    const waitingEvents = report === undefined ? undefined : report.waiting + open;
     const wantedPods = this.#wanted.get(unit) ?? 0;
     this.#wanted.delete(unit);
-    if (waitingEvents !== 0 || wantedPods > 0 || !this.#busyAtMs.has(unit)) this.#busyAtMs.set(unit, nowMs);
-    const idleMs = waitingEvents === 0 ? nowMs - (this.#busyAtMs.get(unit) ?? nowMs) : undefined;
+    const last = this.#busy.get(unit);
+    const busy = waitingEvents !== 0 || wantedPods > 0 || last?.callsTaken !== takenTotal;
+    if (busy) this.#busy.set(unit, { atMs: nowMs, callsTaken: takenTotal });
+    const idleMs = busy || last === undefined ? undefined : nowMs - last.atMs;
     const decision = decideReplicas(
       { replicas: this.#options.replicas(unit), waitingEvents, wantedPods, idleMs },
       policyOf(live, this.#options.idleLimitMs),
