@@ -1,0 +1,196 @@
+import { mkdir } from 'node:fs/promises';
+import { createAdminServer } from './api/admin-server.ts';
+import { removeServerFile, writeServerFile } from './api/server-file.ts';
+import { loadToken } from './api/token-file.ts';
+import { systemClock } from './clock.ts';
+import { runSchedules } from './cron/schedule-loop.ts';
+import { createDispatcher } from './dispatch/create-dispatcher.ts';
+import { armFaultPoint } from './fault-points.ts';
+import { Fleet } from './fleet/fleet.ts';
+import { createDeployments } from './functions/create-deployments.ts';
+import { createFunctionsLoop } from './functions/functions-loop.ts';
+import { createDirectCalls } from './gateway/create-direct-calls.ts';
+import { createGatewayServer } from './gateway/gateway-server.ts';
+import { createSecrets } from './gateway/secrets.ts';
+import { writeGauges } from './gauges.ts';
+import { systemRandom } from './random.ts';
+import { ScaleLoop } from './scale/scale-loop.ts';
+import type { Settings } from './settings.ts';
+import type { SettingOrigins } from './settings-source.ts';
+import type { Log } from './telemetry/log.ts';
+import { createMetrics } from './telemetry/prometheus-metrics.ts';
+import { runUpkeep } from './upkeep-loop.ts';
+import { packageVersion } from './version.ts';
+import { BatchTokens } from './wire/batch-tokens.ts';
+import { createHttpPodClient } from './wire/http-pod-client.ts';
+import { createPodCallbacks } from './wire/pod-callbacks.ts';
+
+export interface ServerOptions {
+  readonly settings: Settings;
+  readonly origins: SettingOrigins;
+  readonly log: Log;
+}
+
+export interface RunningServer {
+  readonly adminUrl: string;
+  readonly gatewayUrl: string;
+  /** Refuses new work, finishes what is in flight within `shutdown.grace`, ends the pods, closes the stores. */
+  stop(): Promise<void>;
+}
+
+const podMemoryBytes = 256 * 2 ** 20;
+const loadTimeoutMs = 30_000;
+const gaugesEveryMs = 1_000;
+const dispatchLimits = { windowOffsetsMax: 8_192, commitEventsMax: 200, commitBytesMax: 256 * 2 ** 10 } as const;
+
+/** The only place where adapters and roles are put together. What was opened is closed in reverse order, also when a later step fails. */
+export async function startServer(options: ServerOptions): Promise<RunningServer> {
+  const opened: (() => Promise<unknown>)[] = [];
+  const stop = once(async () => {
+    for (const close of opened.reverse()) await close().catch(error => options.log.error('could not stop in good order', { error }));
+  });
+  try {
+    return { ...(await open(options, close => opened.push(close))), stop };
+  } catch (error) {
+    await stop();
+    throw error;
+  }
+}
+
+async function open(
+  { settings, origins, log }: ServerOptions,
+  onStop: (close: () => Promise<unknown>) => void,
+): Promise<Omit<RunningServer, 'stop'>> {
+  const clock = systemClock;
+  const random = systemRandom;
+  const faults = armFaultPoint(process.env.FAAS_FAULT_POINT, () => process.kill(process.pid, 'SIGKILL'));
+  const startedAtMs = clock.now();
+  const folder = settings.data;
+  const metrics = createMetrics();
+  const tokens = new BatchTokens();
+  const stopping = new AbortController();
+  const dedupeWindowMs = settings['dedupe.window'];
+  await mkdir(folder, { recursive: true, mode: 0o700 });
+
+  const { openSqliteAdapters } = await import('./adapters/sqlite/sqlite-adapters.ts');
+  const stores = await openSqliteAdapters({ folder, clock, random, log });
+  onStop(() => stores.close());
+  const { streams, state, registry, history } = stores;
+  const token = await loadToken(folder, random);
+  const { createProcessPods } = await import('./adapters/process/process-pods.ts');
+  const client = createHttpPodClient({ clock, log });
+  onStop(() => client.close());
+
+  const fleet = new Fleet({
+    pods: createProcessPods({ clock, random, log }),
+    client,
+    registry,
+    history,
+    clock,
+    log,
+    metrics,
+    limits: { pool: settings['pods.pool'], podsMax: settings['pods.max'] },
+    drainMs: settings['pods.drain'],
+    loadTimeoutMs,
+    callbackUrl: () => adminUrl,
+    podMemoryBytes,
+  });
+  const data = { streams, state, history, pods: fleet, client, tokens, clock, random, faults, log, metrics };
+  const dispatcher = createDispatcher({
+    ...data,
+    limits: { ...dispatchLimits, bytesPerPartitionMax: settings['dispatch.bytesPerPartition'], dedupeWindowMs },
+  });
+  const calls = createDirectCalls({ ...data, dedupeWindowMs, slot: 'local' });
+  const secrets = createSecrets({ env: process.env, folder: settings['secrets.dir'], clock });
+  const gateway = await createGatewayServer({ ...data, settings, token, calls, dispatcher, secrets });
+  const functions = createFunctionsLoop(registry, log, live => {
+    for (const role of [fleet, dispatcher, calls, gateway]) role.update(live);
+  });
+  const scale = new ScaleLoop({
+    clock,
+    log,
+    metrics,
+    history,
+    idleLimitMs: settings['scale.idle'],
+    live: functions.live,
+    report: () => dispatcher.report(),
+    calls: calls.figures,
+    replicas: unit => fleet.replicas(unit),
+    scale: (unit, replicas) => fleet.scale(unit, replicas),
+  });
+  fleet.onWant((unit, wanted) => scale.want(unit, wanted));
+  const deployments = createDeployments({
+    registry,
+    streams,
+    state,
+    clock,
+    faults,
+    log,
+    trial: live => fleet.trial(live),
+    abandon: revisions => fleet.abandon(revisions),
+    refresh: functions.refresh,
+    topicDefaults: {
+      partitions: settings['streams.partitions'],
+      retention: { ageMs: settings['streams.retention'], bytesPerPartition: settings['streams.retentionBytes'] },
+    },
+  });
+  const version = packageVersion();
+  const podCallbacks = createPodCallbacks({ state, calls, tokens });
+  const readyChecks = [{ name: 'store', check: async () => (await registry.contexts()).length >= 0 }];
+  const admin = await createAdminServer({
+    ...data,
+    version,
+    startedAtMs,
+    settings,
+    origins,
+    registry,
+    deployments,
+    calls,
+    dispatcher,
+    secrets,
+    token,
+    podCallbacks,
+    readyChecks,
+  });
+
+  onStop(() => admin.close());
+  const { url: adminUrl } = await admin.listen();
+  onStop(() => fleet.stop());
+  onStop(() => dispatcher.stop(settings['shutdown.grace']));
+  onStop(() => calls.stop(settings['shutdown.grace']));
+  onStop(async () => functions.stop());
+  await functions.refresh();
+  const loops = [
+    scale.run(stopping.signal),
+    runSchedules({ ...data, functions: functions.live }, stopping.signal),
+    runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, stopping.signal),
+    watchFigures(),
+  ];
+  onStop(async () => {
+    stopping.abort();
+    await Promise.all(loops);
+  });
+  onStop(() => gateway.close());
+  const { url: gatewayUrl } = await gateway.listen();
+  await writeServerFile(folder, { pid: process.pid, adminUrl, gatewayUrl, startedAtMs, version });
+  onStop(() => removeServerFile(folder, process.pid));
+  log.info('server listens', { admin: adminUrl, gateway: gatewayUrl, data: folder, version });
+  return { adminUrl, gatewayUrl };
+
+  async function watchFigures(): Promise<void> {
+    while (!stopping.signal.aborted) {
+      const reports = dispatcher.report();
+      fleet.observe(new Map(reports.flatMap(report => [...report.inFlightByPod])));
+      writeGauges(metrics, reports, fleet.list(), clock.now());
+      await clock.sleep(gaugesEveryMs, stopping.signal);
+    }
+  }
+}
+
+function once<Result>(work: () => Promise<Result>): () => Promise<Result> {
+  let result: Promise<Result> | undefined;
+  return () => {
+    result ??= work();
+    return result;
+  };
+}
