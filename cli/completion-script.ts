@@ -11,6 +11,9 @@ export function completionScript(shell: string, commands: readonly CompletedComm
   return shell === 'fish' ? fish(commands) : bash(commands);
 }
 
+/** Their values are paths. */
+const fileFlags = ['--file', '-f', '--data', '--secrets-dir'] as const;
+
 function firstWords(commands: readonly CompletedCommand[]): readonly string[] {
   return [...new Set(commands.map(({ command }) => command.name.split(' ')[0] ?? ''))];
 }
@@ -42,18 +45,18 @@ function bash(commands: readonly CompletedCommand[]): string {
   return `# faas completion for bash: source <(faas completion bash)
 _faas() {
   local current="\${COMP_WORDS[COMP_CWORD]}" before="\${COMP_WORDS[COMP_CWORD-1]}" words=''
-  case "\${COMP_WORDS[1]} \${COMP_WORDS[2]}" in
-    ${[...secondWords(commands)].map(([first, seconds]) => seconds.map(second => `'${first} ${second}'`).join('|')).join('|')}) local name="\${COMP_WORDS[1]} \${COMP_WORDS[2]}" ;;
-    *) local name="\${COMP_WORDS[1]}" ;;
-  esac
-  if [ "$COMP_CWORD" -eq 1 ]; then name=''; words='${firstWords(commands).join(' ')}'; fi
-  [ "$COMP_CWORD" -eq 2 ] && name="\${COMP_WORDS[1]}"
+  local name="\${COMP_WORDS[1]}"
   case "$name" in
-${[...cases, ...groups].join('\n')}
+    ${[...secondWords(commands).keys()].join('|')}) [ "$COMP_CWORD" -gt 2 ] && name="$name \${COMP_WORDS[2]}" ;;
+  esac
+  [ "$COMP_CWORD" -eq 1 ] && name=''
+  case "$name" in
+    '') words='${firstWords(commands).join(' ')}' ;;
+${[...groups, ...cases].join('\n')}
   esac
   case "$before" in
 ${values.join('\n')}
-    --file|-f|--data|--secrets-dir) COMPREPLY=($(compgen -f -- "$current")); return ;;
+    ${fileFlags.join('|')}) COMPREPLY=($(compgen -f -- "$current")); return ;;
   esac
   COMPREPLY=($(compgen -W "$words" -- "$current"))
 }
@@ -61,44 +64,45 @@ complete -F _faas faas`;
 }
 
 function zsh(commands: readonly CompletedCommand[]): string {
-  const quote = (text: string) => text.replaceAll("'", "'\\''").replaceAll(':', '\\:');
-  const describe = (list: readonly (readonly [string, string])[]) =>
-    list.map(([name, meaning]) => `'${quote(name)}:${quote(meaning)}'`).join(' ');
-  const firsts = firstWords(commands).map(first => {
-    const own = commands.find(({ command }) => command.name === first);
-    const under = secondWords(commands).get(first) ?? [];
-    return [first, own?.command.summary ?? `${first} ${under.join(', ')}`] as const;
+  const firsts = firstWords(commands).map(first => [first, summaryOf(commands, first)] as const);
+  const groups = [...secondWords(commands)].map(([first, seconds]) => {
+    const described = seconds.map(second => [second, summaryOf(commands, `${first} ${second}`)] as const);
+    return `    ${first}) found=(${zshList(described)}) ;;`;
   });
-  const groups = [...secondWords(commands)].map(
-    ([first, seconds]) =>
-      `    ${first}) if (( CURRENT == 3 )); then words=(${describe(seconds.map(second => [second, commands.find(({ command }) => command.name === `${first} ${second}`)?.command.summary ?? ''] as const))}); _describe 'command' words; return; fi ;;`,
-  );
   const cases = commands.map(({ command, flags }) => {
     const choices = command.args.flatMap(argument => argument.choices ?? []).map(choice => [choice, ''] as const);
-    return `    '${command.name}') options=(${describe([...choices, ...flags.map(flag => [`--${flag.name}`, flag.meaning] as const)])}) ;;`;
+    return `    '${command.name}') found=(${zshList([...choices, ...flags.map(flag => [`--${flag.name}`, flag.meaning] as const)])}) ;;`;
   });
   const values = [...choicesOf(commands)].map(([flag, choices]) => `    ${flag}) compadd ${choices.join(' ')}; return ;;`);
   return `#compdef faas
 # faas completion for zsh: faas completion zsh > "\${fpath[1]}/_faas"
 _faas() {
-  local -a words_ options
-  local name="\${words[2]}"
-  if (( CURRENT == 2 )); then words_=(${describe(firsts)}); _describe 'command' words_; return; fi
-  local second="\${words[3]}"
+  local -a found
+  local name="\${words[2]}" before="\${words[CURRENT-1]}"
   case "$name" in
-${groups.join('\n').replaceAll('words=(', 'words_=(').replaceAll("'command' words;", "'command' words_;")}
+    ${[...secondWords(commands).keys()].join('|')}) (( CURRENT > 3 )) && name="$name \${words[3]}" ;;
   esac
-  case "$name" in ${[...secondWords(commands).keys()].join('|')}) name="$name $second" ;; esac
-  case "\${words[CURRENT-1]}" in
+  case "$before" in
 ${values.join('\n')}
-    --file|-f|--data|--secrets-dir) _files; return ;;
+    ${fileFlags.join('|')}) _files; return ;;
   esac
+  (( CURRENT == 2 )) && name=''
   case "$name" in
-${cases.join('\n')}
+    '') found=(${zshList(firsts)}) ;;
+${[...groups, ...cases].join('\n')}
   esac
-  _describe 'flag' options
+  _describe 'faas' found
 }
 compdef _faas faas`;
+}
+
+function summaryOf(commands: readonly CompletedCommand[], name: string): string {
+  return commands.find(({ command }) => command.name === name)?.command.summary ?? '';
+}
+
+function zshList(list: readonly (readonly [name: string, meaning: string])[]): string {
+  const quote = (text: string) => text.replaceAll("'", "'\\''").replaceAll(':', '\\:');
+  return list.map(([name, meaning]) => `'${quote(name)}:${quote(meaning)}'`).join(' ');
 }
 
 function fish(commands: readonly CompletedCommand[]): string {

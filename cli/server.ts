@@ -1,13 +1,13 @@
+import type { RunningServer } from '../controller/main.ts';
 import type { LoadedSettings } from '../controller/settings-source.ts';
-import { CommandFailure } from './failure.ts';
 
-export interface RunningServer {
-  readonly adminUrl: string;
-  readonly gatewayUrl: string;
-  stop(): Promise<void>;
-}
+export type { RunningServer };
 
-/** Starts a server in this process. */
-export async function startServer(_loaded: LoadedSettings): Promise<RunningServer> {
-  throw new CommandFailure('FAAS_NOT_SUPPORTED', 'this build has no server');
+/** Starts a server in this process. What it logs goes to stderr, like all progress. */
+export async function startServer({ settings, origins }: LoadedSettings, logLevel: string = settings['log.level']): Promise<RunningServer> {
+  const [main, { createLog }] = await Promise.all([import('../controller/main.ts'), import('../controller/telemetry/json-log.ts')]);
+  const output = process.stderr;
+  const colour = output.isTTY === true && (process.env.NO_COLOR ?? '') === '';
+  const log = createLog({ level: logLevel, format: settings['log.format'], output, colour });
+  return main.startServer({ settings, origins, log });
 }

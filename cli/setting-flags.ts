@@ -2,19 +2,20 @@ import { readFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { envOf, flagOf, settingKeys, settingRow } from '../controller/settings.ts';
 import { type LoadedSettings, loadSettings } from '../controller/settings-source.ts';
+import { printSetting } from '../controller/settings-value.ts';
 import type { Arguments } from './arguments.ts';
 import type { FlagSpec, Invocation } from './command.ts';
 import { CommandFailure } from './failure.ts';
 
 /** Every row of the settings table as a flag. Values are checked where all sources of settings meet, so they stay text here. */
 export function settingFlags(): readonly FlagSpec[] {
-  return settingKeys.map(key => ({
-    name: flagOf(key),
-    kind: 'text',
-    label: settingRow(key).type,
-    env: envOf(key),
-    meaning: settingRow(key).meaning,
-  }));
+  return settingKeys.map(key => {
+    const row = settingRow(key);
+    const usual = printSetting(row, row.default);
+    const choices = row.oneOf === undefined ? '' : ` One of ${row.oneOf.join(', ')}.`;
+    const otherwise = usual === '' ? '' : ` Usually ${usual}.`;
+    return { name: flagOf(key), kind: 'text', label: row.type, env: envOf(key), meaning: `${row.meaning}${choices}${otherwise}` };
+  });
 }
 
 /** The settings of a server that starts here: flag, environment, ./faas.settings.yaml, default. Throws with all problems at once. */

@@ -18,7 +18,9 @@ export async function run(invocation: Invocation): Promise<number> {
   const loaded = await resolveSettings(invocation, true);
   const file = manifestPath(cwd, args.text('file') ?? 'faas.yaml');
   const folder = resolve(cwd, loaded.settings.data);
-  const server = await startServer(loaded);
+  // What the server does is of interest here only when it goes wrong.
+  const quiet = loaded.origins['log.level'] === 'default' && !args.on('verbose');
+  const server = await startServer(loaded, quiet ? 'warn' : undefined);
   const client = apiClient({ ...server, token: await readToken(folder) }, { timeoutMs: 30_000, folder });
   const session = new DevSession({ file, cwd, env, client });
   const watcher = await watchFolder(dirname(file), [folder], path => session.concerns(path));

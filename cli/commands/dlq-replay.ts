@@ -9,9 +9,10 @@ import { UsageError } from '../usage-error.ts';
 export async function run(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;
   const target = await qualifiedName(args.required('function'), invocation);
+  const request = wanted(args.all('id'), args.on('all'));
   const client = await connect(invocation);
   const path = pathTo('replay', { context: target.context, function: target.name });
-  const answer = await client.send<ReplayAnswer>('POST', path, wanted(args.all('id'), args.on('all')), replayTimeoutMs);
+  const answer = await client.send<ReplayAnswer>('POST', path, request, replayTimeoutMs);
   await out.result(answer, () =>
     fields([
       ['Replayed', String(answer.replayed.length)],

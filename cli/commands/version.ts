@@ -1,19 +1,18 @@
-import { readFile } from 'node:fs/promises';
 import type { VersionAnswer } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
+import { packageVersion } from '../../controller/version.ts';
 import { connect } from '../api-client.ts';
 import type { Invocation } from '../command.ts';
 import { CommandFailure } from '../failure.ts';
 import { fields } from '../output.ts';
-import { packageFile } from '../package-file.ts';
 
 export async function run(invocation: Invocation): Promise<number> {
   const { out } = invocation;
-  const { version } = JSON.parse(await readFile(packageFile('package.json'), 'utf8'));
+  const version = packageVersion();
   const server = await serverVersion(invocation);
   await out.result({ client: { version, node: process.versions.node }, ...(server === undefined ? {} : { server }) }, () =>
     fields([
-      ['faas', String(version)],
+      ['faas', version],
       ['node', process.versions.node],
       [
         'server',

@@ -1,0 +1,202 @@
+import { execFile, execFileSync } from 'node:child_process';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { promisify } from 'node:util';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { parseArguments } from '../../cli/arguments.ts';
+import { envOf } from '../../cli/command.ts';
+import { flagsOf } from '../../cli/command-flags.ts';
+import { commandTable } from '../../cli/commands/table.ts';
+import { cliFile, runCli } from './run-cli.ts';
+
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'faas-cli-'));
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+describe('the table', () => {
+  test('names, short flags and variables are unique within a command', async () => {
+    for (const command of commandTable) {
+      const flags = await flagsOf(command);
+      for (const values of [flags.map(flag => flag.name), flags.flatMap(flag => flag.short ?? []), flags.map(envOf)]) {
+        expect([command.name, values]).toEqual([command.name, [...new Set(values)]]);
+      }
+    }
+  });
+
+  test('every flag has a FAAS_* twin', async () => {
+    for (const command of commandTable) for (const flag of await flagsOf(command)) expect(envOf(flag)).toMatch(/^FAAS_[A-Z_]+$/);
+  });
+
+  test('every command has a body, a summary without a full stop, and an example that begins with it', async () => {
+    for (const command of commandTable) {
+      expect((await command.load()).run).toBeTypeOf('function');
+      expect(command.summary).toMatch(/^[A-Z].*[^.]$/);
+      expect(command.examples.some(example => example.includes(`faas ${command.name}`))).toBe(true);
+    }
+  });
+
+  test('every command is in the overview', async () => {
+    const { stdout } = await runCli(['--help']);
+    for (const command of commandTable) expect(stdout).toContain(`  ${command.name.padEnd(15)}${command.summary}\n`);
+  });
+});
+
+describe('a flag, its variable and its default, in this order', () => {
+  const list = commandTable.find(command => command.name === 'list');
+  const format = async (words: readonly string[], env: Record<string, string>) => {
+    if (list === undefined) throw new Error('no list');
+    const args = await parseArguments(list, await flagsOf(list), words, env);
+    return [args.text('output'), args.origin('output')];
+  };
+  test.each([
+    ['nothing given', [], {}, ['table', 'default']],
+    ['variable', [], { FAAS_OUTPUT: 'json' }, ['json', 'env']],
+    ['empty variable', [], { FAAS_OUTPUT: '' }, ['table', 'default']],
+    ['flag', ['--output', 'yaml'], { FAAS_OUTPUT: 'json' }, ['yaml', 'flag']],
+    ['flag with =', ['--output=yaml'], {}, ['yaml', 'flag']],
+    ['short flag', ['-o', 'yaml'], {}, ['yaml', 'flag']],
+    ['joined short flag', ['-oyaml'], {}, ['yaml', 'flag']],
+    ['the last one counts', ['-o', 'json', '-o', 'yaml'], {}, ['yaml', 'flag']],
+  ])('%s', async (_, words, env, expected) => {
+    expect(await format(words, env as Record<string, string>)).toEqual(expected);
+  });
+});
+
+describe('a command line that makes no sense: exit code 2, the reason and a way out, no stack, nothing on stdout', () => {
+  test.each([
+    [['deply'], 'unknown command "deply"', 'Did you mean "faas deploy"?'],
+    [['xyzzy'], 'unknown command "xyzzy"', 'faas --help lists all commands.'],
+    [['state'], 'faas state needs one word more', 'One of: faas state get, faas state list'],
+    [['state', 'gte'], 'unknown command "state gte"', 'Did you mean "faas state get"?'],
+    [['--verbose', 'list'], 'unknown flag --verbose', 'Flags stand after the command'],
+    [['list', '--ouput', 'json'], 'unknown flag --ouput', 'Did you mean --output?'],
+    [['list', '-z'], 'unknown flag -z', 'faas list --help lists its flags.'],
+    [['list', '--output', 'xml'], '--output: "xml" is not one of table, json, yaml', ''],
+    [['list', '--output'], '--output needs a value', 'Write --output <format>.'],
+    [['list', '--quiet=yes'], '--quiet takes no value', ''],
+    [['list', '--timeout', '5'], '--timeout: "5" is not a duration', ''],
+    [['list', 'pods'], '"pods" is not one of functions, streams, contexts', ''],
+    [['list', 'functions', 'more'], 'unexpected argument "more"', 'Usage: faas list [what]'],
+    [['describe'], '<function> is missing', 'Usage: faas describe <function>'],
+    [['describe', '../etc/passwd'], '"../etc/passwd" is not a name', 'Write <context>.<name>'],
+    [['describe', 'lonely'], 'which context is "lonely" in?', 'Write <context>.lonely'],
+    [['logs', '--tail', 'all'], '--tail: "all" is not a whole number', ''],
+    [['invoke', 'a.b', '{broken'], 'the argument is not JSON', 'A string needs its quotes'],
+    [['emit', 'a.b', '1', '--file', 'x'], 'either one event as an argument, or --file', ''],
+    [['emit', 'a.b', '1', '--header', 'x'], '--header: "x" is not name=value', ''],
+    [['dlq', 'replay', 'a.b'], 'name dead letters, or take --all', 'faas dlq list'],
+  ])('faas %j', async (words, message, hint) => {
+    const { code, stdout, stderr } = await runCli(words, { cwd: folder });
+    expect({ code, stdout }).toEqual({ code: 2, stdout: '' });
+    expect(stderr).toContain(`error: ${message}`);
+    expect(stderr).toContain('(FAAS_USAGE)');
+    expect(stderr).toContain(hint);
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+
+  test('a variable with a bad value is named', async () => {
+    const { code, stderr } = await runCli(['list'], { env: { FAAS_OUTPUT: 'xml' } });
+    expect([code, stderr]).toEqual([2, 'error: FAAS_OUTPUT: "xml" is not one of table, json, yaml (FAAS_USAGE)\n']);
+  });
+});
+
+describe('without a server', () => {
+  test('the failure says how to start one', async () => {
+    const { code, stdout, stderr } = await runCli(['list'], { cwd: folder });
+    expect({ code, stdout, stderr }).toEqual({
+      code: 1,
+      stdout: '',
+      stderr: `error: no server runs on the data folder ${join(folder, '.faas')} (FAAS_NO_SERVER)\nhint: Start one with: faas up. For another folder or machine: --data <folder> or --server <url>.\n`,
+    });
+  });
+
+  test('a file of a server that has ended is told from a server that never was', async () => {
+    await writeFile(join(folder, 'server.json'), JSON.stringify({ pid: 1, adminUrl: 'http://127.0.0.1:1', gatewayUrl: '' }));
+    await writeFile(join(folder, 'token'), 'secret-token');
+    const { code, stderr } = await runCli(['list', '--data', folder]);
+    expect(code).toBe(1);
+    expect(stderr).toContain('error: nothing answers at http://127.0.0.1:1 (FAAS_NO_SERVER)');
+    expect(stderr).toContain('hint: Start one with: faas up');
+    expect(stderr).not.toContain('secret-token');
+  });
+
+  test.each([
+    ['broken', '{', 'is not JSON'],
+    ['foreign', '{}', 'does not say where the server is'],
+  ])('a %s server.json is named', async (_, text, message) => {
+    await writeFile(join(folder, 'server.json'), text);
+    const { code, stderr } = await runCli(['list', '--data', folder]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`${message} (FAAS_SERVER_FILE)`);
+  });
+
+  test('the version of the command is printed all the same', async () => {
+    const { code, stdout } = await runCli(['version', '-o', 'json'], { cwd: folder });
+    expect(code).toBe(0);
+    expect(Object.keys(JSON.parse(stdout))).toEqual(['client']);
+  });
+
+  test('config shows what a server started here would have, and where it came from', async () => {
+    await writeFile(join(folder, 'faas.settings.yaml'), 'gateway:\n  port: 9000\n');
+    const { code, stdout } = await runCli(['config', '-o', 'json'], { cwd: folder, env: { FAAS_ADMIN_PORT: '9001' } });
+    const settings = new Map(
+      JSON.parse(stdout).settings.map((one: { key: string; value: unknown; origin: string }) => [one.key, [one.value, one.origin]]),
+    );
+    expect(code).toBe(0);
+    expect([settings.get('gateway.port'), settings.get('admin.port'), settings.get('admin.host')]).toEqual([
+      [9000, 'file'],
+      [9001, 'env'],
+      ['127.0.0.1', 'default'],
+    ]);
+  });
+});
+
+test('faas --help starts within 60 ms of bare node (medians of 9, in turns)', async () => {
+  const timed = async (work: () => Promise<unknown>) => {
+    const startedMs = performance.now();
+    await work();
+    return performance.now() - startedMs;
+  };
+  const bare: number[] = [];
+  const help: number[] = [];
+  for (let turn = 0; turn < 9; turn += 1) {
+    bare.push(await timed(() => promisify(execFile)(process.execPath, ['-e', '0'])));
+    help.push(await timed(() => promisify(execFile)(process.execPath, [cliFile, '--help'])));
+  }
+  const median = (times: number[]) => times.sort((a, b) => a - b)[4] ?? 0;
+  const aboveMs = median(help) - median(bare);
+  process.stdout.write(`faas --help: ${median(help).toFixed(0)} ms, ${aboveMs.toFixed(0)} ms above bare node\n`);
+  expect(aboveMs).toBeLessThan(60);
+}, 60_000);
+
+describe('completion', () => {
+  test.each(['bash', 'zsh', 'fish'])('%s knows every command and every flag', async shell => {
+    const { code, stdout } = await runCli(['completion', shell]);
+    expect(code).toBe(0);
+    for (const command of commandTable) {
+      for (const word of command.name.split(' ')) expect(stdout).toContain(word);
+      for (const flag of await flagsOf(command)) expect(stdout).toContain(shell === 'fish' ? `-l ${flag.name}` : `--${flag.name}`);
+    }
+  });
+
+  test.each([
+    ['faas de', 'dev deploy describe delete'],
+    ['faas state ', 'get list'],
+    ['faas state get --o', '--output'],
+    ['faas list --output ', 'table json yaml'],
+    ['faas list f', 'functions'],
+    ['faas completion z', 'zsh'],
+  ])('bash completes "%s"', async (line, words) => {
+    const script = await runCli(['completion', 'bash']);
+    const typed = line
+      .split(' ')
+      .map(word => `'${word}'`)
+      .join(' ');
+    const run = `${script.stdout}\nCOMP_WORDS=(${typed}); COMP_CWORD=$((\${#COMP_WORDS[@]}-1)); _faas; echo "\${COMPREPLY[*]}"`;
+    expect(execFileSync('bash', ['-c', run], { encoding: 'utf8' }).trim()).toBe(words);
+  });
+});

@@ -1,0 +1,373 @@
+import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { orderSchema, shopManifest, startAdmin } from '../api/start-admin.ts';
+import { type CliOptions, collect, runCli, startCli } from './run-cli.ts';
+
+let admin: Awaited<ReturnType<typeof startAdmin>>;
+let project: string;
+
+beforeAll(async () => {
+  admin = await startAdmin();
+  project = await mkdtemp(join(tmpdir(), 'faas-shop-'));
+  await mkdir(join(project, 'src'));
+  await mkdir(join(project, 'schemas'));
+  await writeFile(join(project, 'faas.yaml'), shopManifest);
+  await writeFile(join(project, 'schemas/order.json'), JSON.stringify(orderSchema));
+  await writeFile(join(project, 'src/customer-totals.ts'), 'export default () => 1;');
+  await writeFile(join(project, 'src/tax.ts'), 'export default () => 2;');
+});
+afterAll(async () => {
+  await admin.close();
+  await rm(project, { recursive: true, force: true });
+});
+
+const faas = (words: readonly string[], options: CliOptions = {}) =>
+  runCli(words, { cwd: project, ...options, env: { FAAS_SERVER: admin.url, FAAS_DATA: admin.folder, ...options.env } });
+
+describe('deploy', () => {
+  test('--dry-run checks and bundles, and asks no server', async () => {
+    const { code, stdout, stderr } = await faas(['deploy', '--dry-run'], { env: { FAAS_SERVER: 'http://127.0.0.1:1' } });
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^FUNCTION +BUNDLE +SIZE\nshop\.customer-totals +[0-9a-f]{12} +[\d.]+Ki\nshop\.tax +[0-9a-f]{12} +\d+B\n$/);
+    expect(stderr).toContain('nothing was deployed (--dry-run)');
+  });
+
+  test('bundles everything, uploads what is not known, prints what changed', async () => {
+    const first = await faas(['deploy', '--verbose']);
+    expect(first).toMatchObject({ code: 0 });
+    expect(first.stdout).toMatch(
+      /^FUNCTION +REVISION +CHANGE\nshop\.customer-totals +r1-[0-9a-f]{8} +created\nshop\.tax +r1-[0-9a-f]{8} +created\n$/,
+    );
+    expect(first.stderr).toMatch(/^bundled customer-totals [\d.]+Ki, \d+ ms$/m);
+    expect(first.stderr.match(/^uploading .*$/gm)).toEqual(['uploading customer-totals', 'uploading tax']);
+
+    const again = await faas(['deploy', '--verbose']);
+    expect(again.stdout.match(/unchanged/g)).toHaveLength(2);
+    expect(again.stderr).not.toContain('uploading');
+
+    await writeFile(join(project, 'src/tax.ts'), 'export default () => 3;');
+    const third = await faas(['deploy', '-v', '-o', 'json']);
+    expect(third.stderr.match(/^uploading .*$/gm)).toEqual(['uploading tax']);
+    expect(JSON.parse(third.stdout).functions.map((one: { change: string }) => one.change)).toEqual(['unchanged', 'updated']);
+  });
+
+  test('all problems of the manifest at once, each at its place with the lines around it; from the folder where it was called', async () => {
+    await mkdir(join(project, 'broken/src'), { recursive: true });
+    await writeFile(
+      join(project, 'broken/faas.yaml'),
+      'version: 1\ncontext: broken\nfunctions:\n  one:\n    handlr: src/one.ts\n    retry: { attempts: many }\n',
+    );
+    const { code, stdout, stderr } = await faas(['deploy', '--file', 'broken']);
+    expect({ code, stdout }).toEqual({ code: 1, stdout: '' });
+    expect(stderr).toContain('broken/faas.yaml:5:5 ');
+    expect(stderr).toContain('  > 5 |     handlr: src/one.ts\n      |     ^');
+    expect(stderr).toContain('broken/faas.yaml:6:');
+    expect(stderr).toMatch(/^error: \d+ problems \(FAAS_PROBLEMS\)$/m);
+    expect(stderr).not.toMatch(/^ +at /m);
+  });
+
+  test('a handler that cannot be bundled', async () => {
+    await mkdir(join(project, 'syntax'), { recursive: true });
+    await writeFile(join(project, 'syntax/faas.yaml'), 'version: 1\ncontext: syntax\nfunctions:\n  one: { handler: one.ts }\n');
+    await writeFile(join(project, 'syntax/one.ts'), 'export default () => {\n\tconst 1 = 2;\n};\n');
+    const { code, stderr } = await faas(['deploy'], { cwd: join(project, 'syntax') });
+    expect(code).toBe(1);
+    expect(stderr).toBe(
+      'error: Expected identifier but found "1" (FAAS_BUNDLE_SYNTAX)\n  one.ts:2:8 Expected identifier but found "1"\n    1 | export default () => {\n  > 2 |   const 1 = 2;\n      |         ^\n',
+    );
+  });
+
+  test('no manifest', async () => {
+    const { code, stderr } = await faas(['deploy', '--file', 'nowhere']);
+    expect(code).toBe(1);
+    expect(stderr).toContain(
+      'error: cannot read the manifest nowhere (FAAS_NO_MANIFEST)\nhint: Name it with --file, or make a project with: faas init',
+    );
+  });
+
+  test('a server that refuses: its reasons, and that nothing changed', async () => {
+    await mkdir(join(project, 'parked'), { recursive: true });
+    await writeFile(
+      join(project, 'parked/faas.yaml'),
+      'version: 1\ncontext: parked\nstreams: { a: {} }\nfunctions:\n  one:\n    handler: one.ts\n    on: [{ stream: { streams: [a], order: key } }]\n    retry: { onExhausted: park }\n',
+    );
+    await writeFile(join(project, 'parked/one.ts'), 'export default () => 1;');
+    const { code, stderr } = await faas(['deploy', '--file', 'parked']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('(FAAS_DEPLOY_REFUSED)');
+    expect(stderr).toContain('parked.one');
+    expect(stderr).toContain('What was live before is still live.');
+  });
+});
+
+describe('list and describe', () => {
+  test('functions, streams and contexts as tables', async () => {
+    expect((await faas(['list'])).stdout).toMatch(
+      /^FUNCTION +REVISION +PODS +BACKLOG +OLDEST +TRIGGERS +CONDITIONS\nshop\.customer-totals +r1-/,
+    );
+    expect((await faas(['list', 'streams'])).stdout).toMatch(
+      /^STREAM +TOPIC +PARTITIONS +EVENTS +INTERNAL +SCHEMA\nshop\.orders +orders +2 +0 +no +yes\nshop\.vips +shop\.int\.vips +2 +0 +yes +no\n$/,
+    );
+    expect((await faas(['list', 'contexts'])).stdout).toMatch(
+      /^CONTEXT +OWNER +FUNCTIONS +STREAMS +DEPLOYED\nshop +team-shop +customer-totals, tax +orders, vips +\d+m?s ago\n$/,
+    );
+  });
+
+  test('as JSON and YAML', async () => {
+    expect(JSON.parse((await faas(['list', '-o', 'json'])).stdout).functions).toHaveLength(2);
+    expect((await faas(['list', '-o', 'yaml'])).stdout).toMatch(/^functions:\n {2}- unit: shop\.customer-totals\n/);
+  });
+
+  test('another context has none', async () => {
+    expect((await faas(['list', '--context', 'other'])).stdout).toBe('no functions are deployed\n');
+  });
+
+  test('one function; its context is that of the manifest in the folder', async () => {
+    const { code, stdout } = await faas(['describe', 'customer-totals']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Function: +shop\.customer-totals\n/);
+    expect(stdout).toMatch(/^Revisions\nREVISION +BUNDLE +CREATED +LIVE\nr1-/m);
+  });
+
+  test('an unknown function: what the server says, exit code 1', async () => {
+    const { code, stdout, stderr } = await faas(['describe', 'shop.nobody']);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('(FAAS_FUNCTION_UNKNOWN)');
+  });
+});
+
+describe('invoke', () => {
+  test.each([
+    ['argument', ['{"total": 1}'], undefined, { total: 1 }],
+    ['file', ['@order.json'], undefined, { total: 2 }],
+    ['standard input', ['-'], '[3]', [3]],
+    ['piped', [], '"four"', 'four'],
+    ['nothing', [], '', null],
+  ])('data from %s', async (_, words, stdin, data) => {
+    await writeFile(join(project, 'order.json'), '{"total": 2}');
+    admin.world.answer = { kind: 'ok', answer: Buffer.from('{"sum":5}'), repeated: false };
+    const { code, stdout } = await faas(
+      ['invoke', 'shop.tax', ...words, '--key', 'alice', '--timeout', '2s'],
+      stdin === undefined ? {} : { stdin },
+    );
+    expect([code, stdout]).toEqual([0, '{\n  "sum": 5\n}\n']);
+    const call = admin.world.calls.at(-1);
+    expect([call?.unit, call?.key, JSON.parse(Buffer.from(call?.data ?? []).toString()), call?.timeoutMs]).toEqual([
+      'shop.tax',
+      'alice',
+      data,
+      2_000,
+    ]);
+  });
+
+  test('a handler that fails: exit code 1, its error, nothing on stdout', async () => {
+    admin.world.answer = {
+      kind: 'failed',
+      reason: 'error',
+      error: { code: 'BOOM', name: 'Error', message: 'no \u001b[31mluck', stack: undefined },
+    };
+    const { code, stdout, stderr } = await faas(['invoke', 'tax', '1']);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toContain('(FAAS_CALL_FAILED)');
+    expect(stderr).not.toContain('\u001b');
+  });
+
+  test('nothing returned', async () => {
+    admin.world.answer = { kind: 'ok', answer: undefined, repeated: false };
+    expect(await faas(['invoke', 'tax', '1'])).toEqual({ code: 0, stdout: '', stderr: 'the function returned nothing\n' });
+    expect((await faas(['invoke', 'tax', '1', '-o', 'json'])).stdout).toBe('null\n');
+  });
+});
+
+describe('emit', () => {
+  test('one event', async () => {
+    const { code, stdout } = await faas([
+      'emit',
+      'orders',
+      '{"total": 1}',
+      '--key',
+      'alice',
+      '--id',
+      'e1',
+      '--header',
+      'a=b=c',
+      '-o',
+      'json',
+    ]);
+    expect(code).toBe(0);
+    expect(JSON.parse(stdout)).toMatchObject({ topic: 'orders', id: 'e1' });
+  });
+
+  test('one that breaks the schema of its stream', async () => {
+    const { code, stderr } = await faas(['emit', 'orders', '{"total": "x"}']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('(FAAS_EVENT_SCHEMA)');
+  });
+
+  const lines = [
+    '{"key": "a", "data": {"total": 1}}',
+    '',
+    '{broken',
+    '{"key": "a", "data": {"total": "bad"}}',
+    '{"key": 5, "data": {"total": 1}}',
+    '{"total": 1}',
+    '{"key": null, "data": {"total": 2}, "headers": {"a": "b"}}',
+  ].join('\n');
+
+  test('NDJSON from standard input: bad lines are named, the good ones sent, exit code 1', async () => {
+    const { code, stdout, stderr } = await faas(['emit', 'orders', '--file', '-', '-o', 'json'], { stdin: lines });
+    expect([code, JSON.parse(stdout)]).toEqual([1, { stream: 'shop.orders', sent: 2, bad: 4, stopped: false }]);
+    expect(stderr).toMatch(/^bad: standard input:3 not JSON/m);
+    expect(stderr).toMatch(/^bad: standard input:4 .*total/m);
+    expect(stderr).toContain('bad: standard input:5 "key" is neither a string nor null\n');
+    expect(stderr).toContain('bad: standard input:6 unknown member "total"; payloads as they are need --key-from\n');
+  });
+
+  test('--strict with a file sends nothing', async () => {
+    await writeFile(join(project, 'lines.ndjson'), lines);
+    const before = JSON.parse((await faas(['list', 'streams', '-o', 'json'])).stdout).streams[0].retainedEvents;
+    const { code, stderr } = await faas(['emit', 'orders', '--file', 'lines.ndjson', '--strict']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('bad: lines.ndjson:3 ');
+    expect(stderr).toContain('nothing was sent');
+    expect(JSON.parse((await faas(['list', 'streams', '-o', 'json'])).stdout).streams[0].retainedEvents).toBe(before);
+  });
+
+  test('payloads as they are, with the key by a JSON pointer, thousands of them in order', async () => {
+    const many = Array.from({ length: 2_500 }, (_, i) => JSON.stringify({ total: i, customer: { 'na/me': 'k' } })).join('\n');
+    const { code, stdout } = await faas(['emit', 'orders', '--file', '-', '--key-from', '/customer/na~1me', '-o', 'json'], { stdin: many });
+    expect([code, JSON.parse(stdout).sent]).toEqual([0, 2_500]);
+  });
+
+  test('a file that is not there', async () => {
+    const { code, stderr } = await faas(['emit', 'orders', '--file', 'gone.ndjson']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('error: cannot read gone.ndjson');
+  });
+});
+
+describe('state', () => {
+  beforeAll(async () => {
+    await admin.json('POST', '/v1/streams/shop/orders/events', { events: [{ key: 'x', data: { total: 1 } }] });
+  });
+
+  test('a key without state: exit code 1', async () => {
+    const { code, stderr } = await faas(['state', 'get', 'customer-totals', 'nobody']);
+    expect(code).toBe(1);
+    expect(stderr).toContain('(FAAS_STATE_UNKNOWN)');
+  });
+
+  test('none at all', async () => {
+    expect((await faas(['state', 'list', 'customer-totals'])).stdout).toBe('no state\n');
+  });
+});
+
+describe('secrets', () => {
+  test('list names them, never values; check fails while one is missing', async () => {
+    expect((await faas(['secret', 'list'])).stdout).toMatch(
+      /^SECRET +FOUND IN +VALUES +USED BY\nstripe-key +missing +0 +shop\.customer-totals\n$/,
+    );
+    const missing = await faas(['secret', 'check']);
+    expect(missing.code).toBe(1);
+    expect(missing.stderr).toContain(
+      'error: the server has no value for stripe-key (FAAS_SECRET_MISSING)\nhint: Set FAAS_SECRET_STRIPE_KEY',
+    );
+    admin.world.secretsEnv.FAAS_SECRET_STRIPE_KEY = 'whsec';
+    expect((await faas(['secret', 'check', 'stripe-key'])).code).toBe(0);
+    expect((await faas(['secret', 'check', 'other'])).code).toBe(1);
+  });
+});
+
+describe('dead letters, lag, config, version', () => {
+  test('none yet', async () => {
+    expect((await faas(['dlq', 'list', 'tax'])).stdout).toBe('no dead letters\n');
+    expect((await faas(['dlq', 'show', 'tax', '0-1'])).stderr).toContain('(FAAS_DEAD_LETTER_UNKNOWN)');
+    expect((await faas(['dlq', 'replay', 'tax', '0-1'])).stdout).toMatch(/Missing: +0-1\n$/);
+  });
+
+  test('lag of all and of one', async () => {
+    expect((await faas(['lag'])).stdout).toMatch(/^FUNCTION +BACKLOG +OLDEST +WAITING +IN FLIGHT\nshop\.customer-totals +\d+ +- +\? +\?\n/);
+    expect((await faas(['lag', 'customer-totals'])).stdout).toMatch(/^TOPIC +PARTITION +START +DONE +END +BACKLOG\n/);
+  });
+
+  test('config of the server', async () => {
+    expect((await faas(['config'])).stdout).toMatch(/^admin\.port +0 +flag +FAAS_ADMIN_PORT$/m);
+  });
+
+  test('version of both', async () => {
+    expect(JSON.parse((await faas(['version', '-o', 'json'])).stdout).server.version).toBe('1.2.3');
+  });
+});
+
+describe('logs', () => {
+  const write = (message: string, level = 'info') =>
+    admin.history.write({ kind: 'log', atMs: Date.now(), unit: 'shop.tax', data: { level, message } });
+
+  test('the last lines of a level and above; hostile text cannot reach the terminal', async () => {
+    write('one');
+    write('two \u001b]0;owned\u0007', 'warn');
+    await admin.history.flush();
+    const { code, stdout } = await faas(['logs', 'tax', '--level', 'warn']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^[\d:.]+ {2}WARN {3}shop\.tax {2}two \\x1b\]0;owned\\x07\n$/);
+  });
+
+  test('-f goes on with new lines, and Ctrl-C ends it with 130', async () => {
+    const child = startCli(['logs', '-f', '--tail', '1'], { cwd: project, env: { FAAS_SERVER: admin.url, FAAS_DATA: admin.folder } });
+    const stdout = collect(child.stdout);
+    await stdout.until(/two/);
+    write('three');
+    await stdout.until(/three/);
+    expect(stdout.text()).not.toContain('one');
+    child.kill('SIGINT');
+    expect(await new Promise(resolve => child.once('close', resolve))).toBe(130);
+  });
+
+  test('a reader that has seen enough is no failure', async () => {
+    for (let i = 0; i < 2_000; i += 1) write(`line ${i} ${'x'.repeat(100)}`);
+    await admin.history.flush();
+    const child = startCli(['logs', '--tail', '2000'], { cwd: project, env: { FAAS_SERVER: admin.url, FAAS_DATA: admin.folder } });
+    const stderr = collect(child.stderr);
+    child.stdout?.once('data', () => child.stdout?.destroy());
+    expect([await new Promise(resolve => child.once('close', resolve)), stderr.text()]).toEqual([0, '']);
+  });
+});
+
+describe('the token', () => {
+  test('a wrong one is told from a missing server', async () => {
+    const { code, stderr } = await faas(['list'], { env: { FAAS_TOKEN: 'wrong' } });
+    expect(code).toBe(1);
+    expect(stderr).toContain('does not accept the token');
+    expect(stderr).not.toContain('wrong');
+  });
+
+  test('what answers is no faas server', async () => {
+    const { createServer } = await import('node:http');
+    const other = createServer((_, response) => response.end('<html>')).listen(0, '127.0.0.1');
+    await new Promise(resolve => other.once('listening', resolve));
+    const address = other.address();
+    const port = typeof address === 'object' ? address?.port : 0;
+    const { code, stderr } = await faas(['list', '--server', `http://127.0.0.1:${port}`]);
+    other.close();
+    expect(code).toBe(1);
+    expect(stderr).toContain('(FAAS_NOT_A_SERVER)');
+  });
+});
+
+describe('rollback and delete', () => {
+  test('rollback makes the revision before live again', async () => {
+    const { code, stdout } = await faas(['rollback', 'tax']);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/shop\.tax +r1-[0-9a-f]{8} +updated/);
+  });
+
+  test('delete asks; where nobody can answer it needs --yes', async () => {
+    expect(await faas(['delete', 'shop.tax'])).toMatchObject({ code: 2, stderr: expect.stringContaining('Add --yes') });
+    const { code, stdout, stderr } = await faas(['delete', 'shop', '--yes']);
+    expect([code, stdout]).toEqual([0, 'deleted shop.customer-totals\ndeleted shop.tax\n']);
+    expect(stderr).toContain('are kept');
+    expect((await faas(['list'])).stdout).toBe('no functions are deployed\n');
+  });
+});
