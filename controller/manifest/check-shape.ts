@@ -14,9 +14,14 @@ export function checkShape(tree: SourceTree, problems: ProblemList): void {
   if (validate(tree.value)) return;
   for (const error of relevant(validate.errors ?? [])) {
     const path = pathOf(error.instancePath, tree.value);
-    if (!tree.isUnreadable(path)) report(error, path, tree, problems);
+    if (tree.isUnreadable(path)) continue;
+    report(error, path, tree, problems);
+    if (!aboutKeys.has(error.keyword)) tree.refuse(path);
   }
 }
+
+/** Errors that leave the rest of a mapping as good as it is. */
+const aboutKeys: ReadonlySet<string> = new Set(['additionalProperties', 'propertyNames', 'required']);
 
 let validate: ReturnType<Ajv['compile']> | undefined;
 
@@ -77,7 +82,7 @@ function report(error: ErrorObject, path: Path, tree: SourceTree, problems: Prob
       return add(
         'FAAS_MANIFEST_WRONG_TYPE',
         `${describe(error.data)}${expected}`,
-        error.data === null ? 'Leave the key out, or give it a value.' : undefined,
+        error.data === null ? 'Remove it, or give it a value.' : undefined,
       );
     case 'pattern':
       return add(
@@ -85,8 +90,11 @@ function report(error: ErrorObject, path: Path, tree: SourceTree, problems: Prob
         `${show(error.data)} is given${expected}`,
       );
     case 'minProperties':
-    case 'maxProperties':
-      return add('FAAS_MANIFEST_CONFLICT', `${countOf(error.data)} keys${expected}`, undefined, 'key');
+    case 'maxProperties': {
+      const keys = Object.keys(Object(error.data));
+      const given = keys.length === 0 ? 'nothing is' : keys.length > keysShownMax ? `${keys.length} keys are` : `${keys.join(' and ')} are`;
+      return add('FAAS_MANIFEST_CONFLICT', `${given} given${expected}`, undefined, 'key');
+    }
     case 'minItems':
     case 'maxItems':
       return add(
@@ -109,8 +117,10 @@ function expectedOf(schema: Readonly<Record<string, Record<string, unknown>>>, k
   return typeof title === 'string' ? `, expected ${title}` : '';
 }
 
+const keysShownMax = 5;
+
 function countOf(value: unknown): number {
-  return Array.isArray(value) ? value.length : Object.keys(Object(value)).length;
+  return Array.isArray(value) ? value.length : 0;
 }
 
 function typeName(value: unknown): string {

@@ -70,16 +70,17 @@ export class Cursor {
 
   /** A value with a unit, from `min` to `max`, both as written. */
   amount(parse: (text: string) => number | undefined, fallback: number, min: string, max: string): number {
-    const amount = parse(this.scalar() ?? '');
-    if (amount === undefined) return fallback;
-    if (amount < (parse(min) ?? 0) || amount > (parse(max) ?? 0)) {
+    const text = this.scalar();
+    if (text === undefined) return fallback;
+    const amount = parse(text);
+    if (amount === undefined || amount < (parse(min) ?? 0) || amount > (parse(max) ?? 0)) {
       this.problem('FAAS_MANIFEST_OUT_OF_BOUNDS', `${show(this.value)} is out of bounds, expected ${min} to ${max}`);
     }
-    return amount;
+    return amount ?? fallback;
   }
 
   problem(code: ManifestProblemCode, message: string, hint?: string, part: 'key' | 'value' = 'value'): void {
-    if (!this.#tree.isUnreadable(this.path)) this.#problems.add(code, this.place(part), message, hint);
+    if (!this.#tree.isUnreadable(this.path) && !this.#tree.isRefused(this.path)) this.#problems.add(code, this.place(part), message, hint);
   }
 
   place(part: 'key' | 'value' = 'value'): Position {

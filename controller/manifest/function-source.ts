@@ -64,7 +64,7 @@ export const functionSource = Type.Object(
             Type.Union(
               [
                 Type.String({ pattern: cpuPattern, title: 'processor time such as 500m or 2' }),
-                Type.Number({ exclusiveMinimum: 0, maximum: 999, title: 'a number of cores' }),
+                Type.Number({ exclusiveMinimum: 0, maximum: 999, title: 'processor time such as 500m or 2' }),
               ],
               {
                 title: 'processor time such as 500m or 2',

@@ -15,8 +15,11 @@ export function qualify(written: string, context: string): QualifiedName | undef
 }
 
 export function isIdentifier(text: string): boolean {
-  return new RegExp(identifierPattern).test(text) && text !== 'constructor' && text !== 'prototype';
+  return new RegExp(identifierPattern).test(text) && !objectNames.includes(text);
 }
+
+/** What every JavaScript object has already: as a key it could do harm in code that is less careful than ours. */
+export const objectNames: readonly string[] = ['__proto__', 'constructor', 'prototype'];
 
 /** As short as it can be written in `context`. */
 export function printQualified(qualified: { readonly context: string; readonly name: string }, context: string): string {

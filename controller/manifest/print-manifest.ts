@@ -32,7 +32,7 @@ export function printManifest(spec: ContextSpec): string {
 
 /** Text that looks like `${NAME}` is text here. */
 function escapeReferences(value: unknown): unknown {
-  if (typeof value === 'string') return value.replaceAll('${', '$${');
+  if (typeof value === 'string') return value.replaceAll('${', () => '$${');
   if (Array.isArray(value)) return value.map(escapeReferences);
   if (typeof value !== 'object' || value === null) return value;
   return Object.fromEntries(Object.entries(value).map(([key, held]) => [key, escapeReferences(held)]));

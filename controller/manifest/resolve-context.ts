@@ -1,6 +1,6 @@
 import { internalTopicOf } from '../functions/live-function.ts';
 import type { Cursor } from './cursor.ts';
-import { isIdentifier } from './name.ts';
+import { objectNames } from './name.ts';
 import { resolveFunction } from './resolve-function.ts';
 import { resolveSchema } from './resolve-schema.ts';
 import type { Neighbours, Resolving } from './resolving.ts';
@@ -28,13 +28,10 @@ export function resolveContext(root: Cursor, resolving: Resolving): ContextSpec 
   };
 }
 
-function checkName(at: Cursor, name: string): void {
-  if (isReservedName(name)) at.problem('FAAS_MANIFEST_BAD_NAME', `"${name}" is a reserved name`, 'Choose another one.');
-}
-
 /** Well-formed, and still not a name: JavaScript objects have it, or topics of the runtime begin with it. */
-function isReservedName(name: string): boolean {
-  return name === 'faas' || (/^[a-z]+$/.test(name) && !isIdentifier(name));
+function checkName(at: Cursor, name: string): void {
+  if (name === 'faas' || objectNames.includes(name))
+    at.problem('FAAS_MANIFEST_BAD_NAME', `"${name}" is a reserved name`, 'Choose another one.');
 }
 
 function resolveStream(name: string, at: Cursor, context: string, owners: Map<string, string>, resolving: Resolving): StreamSpec {

@@ -54,11 +54,13 @@ function resolveHandler(at: Cursor, resolving: Resolving): string {
 
 function resolveRetry(at: Cursor): RetrySpec {
   const backoff = at.at('backoff');
-  const backoffMs = parseDurationRange(backoff.text() ?? '') ?? { min: 200, max: 30_000 };
-  if (backoffMs.min > backoffMs.max)
-    backoff.problem('FAAS_MANIFEST_OUT_OF_BOUNDS', `"${backoff.text()}" ends before it starts, expected the smaller one first`);
-  else if (backoffMs.max > backoffMsMax)
+  const written = parseDurationRange(backoff.text() ?? '');
+  if (backoff.isThere && (written === undefined || written.max > backoffMsMax)) {
     backoff.problem('FAAS_MANIFEST_OUT_OF_BOUNDS', `"${backoff.text()}" is out of bounds, expected at most 24h`);
+  } else if (written !== undefined && written.min > written.max) {
+    backoff.problem('FAAS_MANIFEST_OUT_OF_BOUNDS', `"${backoff.text()}" ends before it starts, expected the smaller one first`);
+  }
+  const backoffMs = written ?? { min: 200, max: 30_000 };
   return {
     attempts: at.at('attempts').whole() ?? 5,
     backoffMs,

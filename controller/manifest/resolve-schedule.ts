@@ -56,19 +56,27 @@ function resolveWhen(at: Cursor, timezone: string): ScheduleTrigger['when'] {
 
 function resolveCron(at: Cursor, timezone: string): string {
   const cron = (at.text() ?? '').trim().replaceAll(/\s+/g, ' ');
+  const fault = cronFault(cron, timezone);
+  if (fault !== undefined)
+    at.problem(
+      'FAAS_MANIFEST_SCHEDULE',
+      `"${cron}" ${fault}`,
+      'Fields: minute, hour, day of month, month, day of week, such as "0 6 * * 1-5".',
+    );
+  return cron;
+}
+
+/** What is wrong with a pattern; undefined when it is good. */
+function cronFault(cron: string, timezone: string): string | undefined {
+  const fields = cron.split(' ').length;
+  if (fields !== 5 && fields !== 6 && !cron.startsWith('@')) return `has ${fields} fields, expected five, or six with seconds first`;
   try {
     const pattern = new Cron(cron, { paused: true, timezone, mode: '5-or-6-parts' });
-    if (pattern.nextRun(someDay) === null) at.problem('FAAS_MANIFEST_SCHEDULE', `the cron pattern "${cron}" never comes due`);
+    return pattern.nextRun(someDay) === null ? 'never comes due' : undefined;
   } catch (error) {
-    const reason = error instanceof Error ? error.message.replace(/^CronPattern: /, '') : String(error);
-    if (at.text() !== undefined)
-      at.problem(
-        'FAAS_MANIFEST_SCHEDULE',
-        `"${cron}" is not a cron pattern: ${reason}`,
-        'Five fields: minute, hour, day of month, month, day of week; "0 6 * * 1-5".',
-      );
+    const reason = error instanceof Error ? error.message.replace(/^CronPattern: /, '').replace(/\.$/, '') : String(error);
+    return `is not a cron pattern: ${reason.charAt(0).toLowerCase()}${reason.slice(1)}`;
   }
-  return cron;
 }
 
 /** Whether a pattern ever comes due does not depend on when it is asked. */
@@ -85,7 +93,10 @@ function resolveTimezone(at: Cursor): string {
   at.problem(
     'FAAS_MANIFEST_SCHEDULE',
     `"${zone}" is not a time zone`,
-    didYouMean(zone, Intl.supportedValuesOf('timeZone')) ?? 'Write it as Europe/Kyiv or UTC.',
+    didYouMean(zone, [...newerZones, ...Intl.supportedValuesOf('timeZone')]) ?? 'Write it as Europe/Kyiv or UTC.',
   );
   return 'UTC';
 }
+
+/** Names that are good, but missing from the list of zones of older ICU data. */
+const newerZones: readonly string[] = ['UTC', 'Europe/Kyiv', 'Asia/Kolkata', 'Asia/Ho_Chi_Minh', 'America/Nuuk'];

@@ -85,6 +85,8 @@ const hmac = Type.Object(
   { ...strict, title: 'a mapping with hmac', description: 'A scheme that has no name of its own.' },
 );
 
+const verifyTitle = 'github, stripe, slack, standard, none, or a mapping with hmac';
+
 const webhookTrigger = Type.Object(
   {
     path: Type.String({
@@ -93,8 +95,8 @@ const webhookTrigger = Type.Object(
       title: 'a path such as /stripe or /shops/:shop/orders',
       description: 'Path below `/hooks/<context>`; unique in the context.',
     }),
-    verify: Type.Union([oneOf(['github', 'stripe', 'slack', 'standard', 'none'], {}), hmac], {
-      title: 'github, stripe, slack, standard, none, or a mapping with hmac',
+    verify: Type.Union([oneOf(['github', 'stripe', 'slack', 'standard', 'none'], { title: verifyTitle }), hmac], {
+      title: verifyTitle,
       description: 'How the signature of a request is checked. `none` takes requests from everyone.',
     }),
     secret: Type.Optional(

@@ -12,6 +12,7 @@ import {
   type YAMLWarning,
 } from 'yaml';
 import { interpolate } from './interpolation.ts';
+import { objectNames } from './name.ts';
 import { type Path, pointerOf } from './path.ts';
 import { fileStart, type Position, type ProblemList } from './problem-list.ts';
 
@@ -21,8 +22,11 @@ export interface SourceTree {
   readonly value: unknown;
   /** Position of a value, or of the key it stands under; of the nearest thing around it when there is none. */
   place(path: Path, part: 'key' | 'value'): Position;
-  /** True when the value could not be read, which has been said already. */
+  /** True when the value, or what is around it, could not be read, which has been said already. */
   isUnreadable(path: Path): boolean;
+  /** True when the value has been found to be wrong: nothing more needs to be said about it. */
+  isRefused(path: Path): boolean;
+  refuse(path: Path): void;
 }
 
 export interface ReadOptions {
@@ -37,7 +41,6 @@ export interface ReadOptions {
 export const manifestBytesMax = 1_048_576;
 const depthMax = 64;
 const nodesMax = 100_000;
-const forbiddenKeys: readonly string[] = ['__proto__', 'constructor', 'prototype'];
 
 /** undefined: the file cannot be read at all; the reasons are in `problems`. */
 export function readYaml(text: string, options: ReadOptions, problems: ProblemList): SourceTree | undefined {
@@ -47,7 +50,7 @@ export function readYaml(text: string, options: ReadOptions, problems: ProblemLi
   const position = (offset: number) => toPosition(lines, offset);
   for (const error of syntaxErrors(document)) reportSyntax(error, text, position(error.pos[0]), problems);
   if (problems.size > 0) return undefined;
-  if (document.contents === null || isEmptyScalar(document.contents)) {
+  if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
     problems.add(
       'FAAS_MANIFEST_EMPTY',
       fileStart,
@@ -62,7 +65,7 @@ export function readYaml(text: string, options: ReadOptions, problems: ProblemLi
 /** After an unexpected token the library stumbles over all that follows: the first one is the news. */
 function syntaxErrors(document: Document.Parsed): readonly (YAMLParseError | YAMLWarning)[] {
   const [first, ...rest] = [...document.errors, ...document.warnings];
-  return first === undefined ? [] : [first, ...rest.filter(error => error.code !== 'UNEXPECTED_TOKEN')];
+  return first === undefined ? [] : [first, ...rest.filter(error => error.code !== 'UNEXPECTED_TOKEN' && error.pos[0] !== first.pos[0])];
 }
 
 function reportSyntax(error: YAMLParseError | YAMLWarning, text: string, position: Position, problems: ProblemList): void {
@@ -108,10 +111,6 @@ function toPosition(lines: LineCounter, offset: number): Position {
   return line === 0 ? fileStart : { line, column: col };
 }
 
-function isEmptyScalar(node: Node): boolean {
-  return isScalar(node) && (node.value === null || node.value === '') && node.source === '';
-}
-
 function lowerFirst(message: string): string {
   return message.charAt(0).toLowerCase() + message.slice(1);
 }
@@ -125,6 +124,7 @@ class Reader {
   readonly #keys = new Map<string, Position>();
   readonly #values = new Map<string, Position>();
   readonly #unreadable = new Set<string>();
+  readonly #refused = new Set<string>();
   #nodes = 0;
 
   constructor(text: string, options: ReadOptions, problems: ProblemList, position: (offset: number) => Position) {
@@ -139,6 +139,8 @@ class Reader {
     return {
       value,
       place: (path, part) => this.#place(path, part),
+      refuse: path => this.#refused.add(pointerOf(path)),
+      isRefused: path => this.#refused.has(pointerOf(path)),
       isUnreadable: path => path.some((_, index) => this.#unreadable.has(pointerOf(path.slice(0, index + 1)))),
     };
   }
@@ -165,7 +167,7 @@ class Reader {
     if (isAlias(node)) {
       const target = this.#anchors.get(node.source);
       if (target !== undefined) return this.#value(target, path, position);
-      this.#refuse(path, 'FAAS_MANIFEST_SYNTAX', position ?? fileStart, `no anchor "&${node.source}" before this alias`);
+      this.#giveUp(path, 'FAAS_MANIFEST_SYNTAX', position ?? fileStart, `no anchor "&${node.source}" before this alias`);
       return null;
     }
     if ((isMap(node) || isSeq(node) || isScalar(node)) && node.anchor !== undefined) this.#anchors.set(node.anchor, node);
@@ -187,7 +189,7 @@ class Reader {
       // The source text: `1.0`, `yes` and `0x10` are names as they are written.
       const name = typeof keyNode.value === 'string' ? keyNode.value : (keyNode.source ?? String(keyNode.value));
       const inner = [...path, name];
-      if (forbiddenKeys.includes(name) && (name === '__proto__' || !this.#options.isSchema(path))) {
+      if (objectNames.includes(name) && (name === '__proto__' || !this.#options.isSchema(path))) {
         this.#problems.add('FAAS_MANIFEST_FORBIDDEN_KEY', position, `the key "${name}" is not allowed`, 'Choose another name.');
       } else if (Object.hasOwn(result, name)) {
         const first = this.#place(inner, 'key');
@@ -209,7 +211,7 @@ class Reader {
     if (typeof node.value === 'bigint') return Number(node.value);
     if (typeof node.value !== 'string' || !node.value.includes('${')) return node.value;
     if (this.#options.isSecret(path)) {
-      this.#refuse(
+      this.#giveUp(
         path,
         'FAAS_MANIFEST_INTERPOLATED_SECRET',
         position,
@@ -227,7 +229,7 @@ class Reader {
       return this.#position(found);
     };
     for (const { name, written } of result.unresolved) {
-      this.#refuse(
+      this.#giveUp(
         path,
         'FAAS_MANIFEST_UNRESOLVED',
         locate(written),
@@ -236,7 +238,7 @@ class Reader {
       );
     }
     for (const written of result.malformed) {
-      this.#refuse(
+      this.#giveUp(
         path,
         'FAAS_MANIFEST_BAD_VALUE',
         locate(written),
@@ -250,11 +252,11 @@ class Reader {
 
   #tooLarge(path: Path, position: Position): null {
     const message = path.length > depthMax ? `nested more than ${depthMax} deep` : `more than ${nodesMax} values`;
-    if (this.#nodes <= nodesMax + 1 || path.length > depthMax) this.#refuse(path, 'FAAS_MANIFEST_TOO_LARGE', position, message);
+    if (this.#nodes <= nodesMax + 1 || path.length > depthMax) this.#giveUp(path, 'FAAS_MANIFEST_TOO_LARGE', position, message);
     return null;
   }
 
-  #refuse(path: Path, code: Parameters<ProblemList['add']>[0], position: Position, message: string, hint?: string): void {
+  #giveUp(path: Path, code: Parameters<ProblemList['add']>[0], position: Position, message: string, hint?: string): void {
     this.#unreadable.add(pointerOf(path));
     this.#problems.add(code, position, message, hint);
   }
