@@ -1,0 +1,198 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import type { Clock } from '../../clock.ts';
+import { entryPath } from '../../entries.ts';
+import { FaasError } from '../../errors.ts';
+import type { PodExit, PodInfo, PodSpec, Pods } from '../../ports/pods.ts';
+import type { Random } from '../../random.ts';
+import type { Log } from '../../telemetry/log.ts';
+
+export interface ProcessPodsOptions {
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+  /** The pod's entry file; by default the bundled one. */
+  readonly entry?: string;
+}
+
+/** All of the server's environment that a pod sees (law P6). */
+const environmentAllowed = ['PATH', 'TZ', 'LANG', 'LC_ALL', 'TMPDIR', 'NODE_EXTRA_CA_CERTS'];
+const startMsMax = 10_000;
+
+interface RunningPod {
+  readonly info: PodInfo;
+  readonly child: ChildProcess;
+  readonly exited: Promise<PodExit>;
+  asked: boolean;
+}
+
+/** Pods as child processes of this one. The token travels over the IPC channel, whose end is how a pod knows that it lost its parent. */
+export function createProcessPods(options: ProcessPodsOptions): Pods {
+  return new ProcessPods(options);
+}
+
+class ProcessPods implements Pods {
+  readonly #options: ProcessPodsOptions;
+  readonly #pods = new Map<string, RunningPod>();
+  readonly #exitListeners = new Set<(exit: PodExit) => void>();
+  readonly #outputListeners = new Set<(output: { id: string; stream: 'stdout' | 'stderr'; text: string }) => void>();
+  readonly #starting = new Set<ChildProcess>();
+  #count = 0;
+  #closed = false;
+
+  constructor(options: ProcessPodsOptions) {
+    this.#options = options;
+  }
+
+  async start(spec: PodSpec): Promise<PodInfo> {
+    if (this.#closed) throw new FaasError('FAAS_PODS_CLOSED', 'the server is stopping: no pod is started any more');
+    const { random, clock } = this.#options;
+    this.#count += 1;
+    const id = `pod-${this.#count}-${random.token().slice(0, 6)}`;
+    const bootId = random.token();
+    const token = random.token();
+    const child = this.#spawn(id, bootId, spec);
+    this.#starting.add(child);
+    const pod: { running: RunningPod | undefined; announced: PodExit['reason'] | undefined } = { running: undefined, announced: undefined };
+    const exited = new Promise<PodExit>(resolve => {
+      const over = (code: number | null, signal: NodeJS.Signals | null): void => {
+        const exit = { id, bootId, reason: reasonOf(code, signal, pod.running?.asked ?? false, pod.announced), code, signal };
+        this.#starting.delete(child);
+        if (pod.running !== undefined) {
+          this.#pods.delete(id);
+          for (const listener of this.#exitListeners) listener(exit);
+        }
+        resolve(exit);
+      };
+      child.once('exit', over);
+      child.once('error', () => child.pid === undefined && over(null, null));
+    });
+    child.on('message', (message: unknown) => {
+      pod.announced = announcedReason(message) ?? pod.announced;
+    });
+    const port = await this.#listening(child, exited);
+    const info: PodInfo = { id, bootId, address: `http://127.0.0.1:${port}`, token, startedAtMs: clock.now(), pid: child.pid };
+    this.#starting.delete(child);
+    pod.running = { info, child, exited, asked: false };
+    this.#pods.set(id, pod.running);
+    await tell(child, { kind: 'admit', token, callbackUrl: spec.callbackUrl });
+    return info;
+  }
+
+  list(): readonly PodInfo[] {
+    return [...this.#pods.values()].map(({ info }) => info);
+  }
+
+  async stop(id: string, graceMs: number): Promise<PodExit> {
+    const pod = this.#find(id);
+    pod.asked = true;
+    await tell(pod.child, { kind: 'stop', graceMs });
+    const cancel = this.#options.clock.after(graceMs, () => pod.child.kill('SIGKILL'));
+    const exit = await pod.exited;
+    cancel();
+    return exit;
+  }
+
+  async kill(id: string): Promise<PodExit> {
+    const pod = this.#find(id);
+    pod.asked = true;
+    pod.child.kill('SIGKILL');
+    return pod.exited;
+  }
+
+  onExit(listener: (exit: PodExit) => void): () => void {
+    this.#exitListeners.add(listener);
+    return () => this.#exitListeners.delete(listener);
+  }
+
+  onOutput(listener: (output: { id: string; stream: 'stdout' | 'stderr'; text: string }) => void): () => void {
+    this.#outputListeners.add(listener);
+    return () => this.#outputListeners.delete(listener);
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const child of this.#starting) child.kill('SIGKILL');
+    await Promise.all([...this.#pods.keys()].map(id => this.kill(id)));
+  }
+
+  #find(id: string): RunningPod {
+    const pod = this.#pods.get(id);
+    if (pod === undefined) throw new FaasError('FAAS_PODS_UNKNOWN', `there is no pod ${id}`);
+    return pod;
+  }
+
+  #spawn(id: string, bootId: string, spec: PodSpec): ChildProcess {
+    const entry = this.#options.entry ?? entryPath('pod');
+    const child = spawn(process.execPath, [entry, String(spec.memoryBytes), bootId], {
+      stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
+      env: allowedEnvironment(),
+      serialization: 'json',
+    });
+    for (const stream of ['stdout', 'stderr'] as const) {
+      child[stream]?.setEncoding('utf8').on('data', (text: string) => {
+        for (const listener of this.#outputListeners) listener({ id, stream, text });
+      });
+    }
+    return child;
+  }
+
+  /** The port at which the pod answers. Rejects, with nothing left running, when it ends or takes too long. */
+  async #listening(child: ChildProcess, exited: Promise<PodExit>): Promise<number> {
+    let cancel = (): void => {};
+    const port = new Promise<number>(resolve => {
+      child.on('message', (message: unknown) => {
+        const listening = portOf(message);
+        if (listening !== undefined) resolve(listening);
+      });
+    });
+    const late = new Promise<'late'>(resolve => {
+      cancel = this.#options.clock.after(startMsMax, () => resolve('late'));
+    });
+    const first = await Promise.race([port, exited, late]);
+    cancel();
+    if (typeof first === 'number') return first;
+    child.kill('SIGKILL');
+    await exited;
+    throw new FaasError(
+      'FAAS_POD_START',
+      first === 'late' ? `a pod did not start within ${startMsMax} ms` : `a pod ended while it started (${first.signal ?? first.code})`,
+    );
+  }
+}
+
+function allowedEnvironment(): Record<string, string> {
+  const environment: Record<string, string> = {};
+  for (const name of environmentAllowed) {
+    const value = process.env[name];
+    if (value !== undefined) environment[name] = value;
+  }
+  return environment;
+}
+
+/** What the pod announced counts most; a signal that nobody here sent was somebody's kill, and V8 ends by SIGABRT when its heap is full. */
+function reasonOf(code: number | null, signal: string | null, asked: boolean, announced: PodExit['reason'] | undefined): PodExit['reason'] {
+  if (announced !== undefined && announced !== 'stopped') return announced;
+  if (asked) return 'stopped';
+  if (signal === 'SIGABRT' || code === 134) return 'memory';
+  return signal === null ? 'crashed' : 'killed';
+}
+
+const reasons = ['stopped', 'crashed', 'memory', 'stuck'] as const;
+
+function announcedReason(message: unknown): PodExit['reason'] | undefined {
+  if (typeof message !== 'object' || message === null || Reflect.get(message, 'kind') !== 'exit') return undefined;
+  return reasons.find(reason => reason === Reflect.get(message, 'reason'));
+}
+
+function portOf(message: unknown): number | undefined {
+  if (typeof message !== 'object' || message === null || Reflect.get(message, 'kind') !== 'listening') return undefined;
+  return Number(Reflect.get(message, 'port'));
+}
+
+/** A pod that is already gone cannot be told, and need not be. */
+function tell(child: ChildProcess, message: object): Promise<void> {
+  return new Promise(resolve => {
+    if (!child.connected) return resolve();
+    child.send(message, () => resolve());
+  });
+}

@@ -1,0 +1,193 @@
+import { type Dispatcher, Pool } from 'undici';
+import { encodeBatch } from '../../runtime/protocol/batch.ts';
+import { decodeLoadResult, encodeLoad } from '../../runtime/protocol/control.ts';
+import { FrameReader } from '../../runtime/protocol/frame.ts';
+import {
+  type Batch,
+  type BatchEnd,
+  type LoadRequest,
+  type LoadResult,
+  type PodState,
+  type PodStatus,
+  wireVersion,
+} from '../../runtime/protocol/messages.ts';
+import { readReply } from '../../runtime/protocol/reply.ts';
+import { wireVersionHeader } from '../../runtime/protocol/version.ts';
+import type { Clock } from '../clock.ts';
+import type { PodInfo } from '../ports/pods.ts';
+import type { Log } from '../telemetry/log.ts';
+import type { BatchListener, PodClient } from './pod-client.ts';
+
+export interface HttpPodClientOptions {
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** Batches in flight per pod; a pod admits fewer. */
+const connectionsMax = 64;
+/** A pod says `alive` every 2 s: one that is silent for longer than this has hung or was stopped. */
+const silenceMsMax = 8_000;
+const statusTimeoutMs = 2_000;
+
+/** One pool of keep-alive connections per pod, made at its first use and closed when the pod cannot be reached. */
+export function createHttpPodClient(options: HttpPodClientOptions): PodClient {
+  return new HttpPodClient(options);
+}
+
+class HttpPodClient implements PodClient {
+  readonly #options: HttpPodClientOptions;
+  readonly #pools = new Map<string, Pool>();
+
+  constructor(options: HttpPodClientOptions) {
+    this.#options = options;
+  }
+
+  async status(pod: PodInfo): Promise<PodStatus | undefined> {
+    try {
+      const answer = await this.#pool(pod).request({
+        ...requestOf(pod, 'GET', '/v1/status'),
+        headersTimeout: statusTimeoutMs,
+        bodyTimeout: statusTimeoutMs,
+      });
+      const body: unknown = await answer.body.json();
+      return answer.statusCode === 200 ? readStatus(body) : undefined;
+    } catch {
+      return undefined;
+    }
+  }
+
+  async load(pod: PodInfo, request: LoadRequest, timeoutMs: number): Promise<LoadResult> {
+    const patienceMs = timeoutMs + 3_000;
+    try {
+      const answer = await this.#pool(pod).request({
+        ...requestOf(pod, 'POST', '/v1/load'),
+        body: encodeLoad(request, timeoutMs),
+        headersTimeout: patienceMs,
+        bodyTimeout: patienceMs,
+      });
+      const body = new Uint8Array(await answer.body.arrayBuffer());
+      if (answer.statusCode === 200) return decodeLoadResult(body);
+      return failedLoad('FAAS_LOAD_REFUSED', `the pod answered ${answer.statusCode}: ${new TextDecoder().decode(body.subarray(0, 500))}`);
+    } catch (error) {
+      return failedLoad('FAAS_LOAD_LOST', `the pod did not answer: ${messageOf(error)}`);
+    }
+  }
+
+  run(pod: PodInfo, batch: Batch, on: BatchListener): Promise<BatchEnd> {
+    const options = {
+      ...requestOf(pod, 'POST', '/v1/batch'),
+      body: encodeBatch(batch),
+      headersTimeout: silenceMsMax,
+      bodyTimeout: silenceMsMax,
+    };
+    return new Promise(resolve => {
+      this.#pool(pod).dispatch(options, new BatchAnswer(on, resolve));
+    });
+  }
+
+  async close(): Promise<void> {
+    const pools = [...this.#pools.values()];
+    this.#pools.clear();
+    await Promise.all(pools.map(pool => pool.destroy()));
+  }
+
+  #pool(pod: PodInfo): Pool {
+    const known = this.#pools.get(pod.bootId);
+    if (known !== undefined) return known;
+    const pool = new Pool(pod.address, {
+      connections: connectionsMax,
+      pipelining: 1,
+      keepAliveTimeout: 60_000,
+      connect: { timeout: 2_000 },
+    });
+    this.#pools.set(pod.bootId, pool);
+    pool.on('connectionError', () => this.#drop(pod, pool));
+    return pool;
+  }
+
+  #drop(pod: PodInfo, pool: Pool): void {
+    if (this.#pools.get(pod.bootId) !== pool) return;
+    this.#pools.delete(pod.bootId);
+    this.#options.log.debug('pod cannot be reached', { pod: pod.id });
+    pool.destroy().catch(() => undefined);
+  }
+}
+
+/** The answer to a batch, while it streams in. Ends once, with the first of: an `end` frame, a refusal, a lost connection. */
+class BatchAnswer implements Dispatcher.DispatchHandler {
+  readonly #on: BatchListener;
+  readonly #resolve: (end: BatchEnd) => void;
+  readonly #reader = new FrameReader();
+  #status = 0;
+  #end: BatchEnd | undefined;
+
+  constructor(on: BatchListener, resolve: (end: BatchEnd) => void) {
+    this.#on = on;
+    this.#resolve = resolve;
+  }
+
+  /** undici knows a handler of the present kind by this method. */
+  onRequestStart(): void {}
+
+  onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number): void {
+    this.#status = statusCode;
+  }
+
+  onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
+    if (this.#status !== 200) return;
+    try {
+      this.#reader.push(chunk, frame => {
+        const reply = readReply(frame);
+        if (reply.kind === 'result') this.#on.result(reply.result);
+        else if (reply.kind === 'log') this.#on.log(reply.log);
+        else if (reply.kind === 'end') this.#end = { kind: reply.end };
+      });
+    } catch (error) {
+      controller.abort(error instanceof Error ? error : new Error('the answer cannot be read'));
+    }
+  }
+
+  onResponseEnd(): void {
+    const lost = this.#status === 200 ? 'the answer ended before the batch did' : `the pod answered ${this.#status}`;
+    this.#resolve(this.#end ?? { kind: 'lost', detail: lost });
+  }
+
+  onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
+    this.#resolve(this.#end ?? { kind: 'lost', detail: messageOf(error) });
+  }
+}
+
+function requestOf(pod: PodInfo, method: 'GET' | 'POST', path: string) {
+  const headers = {
+    authorization: `Bearer ${pod.token}`,
+    [wireVersionHeader]: String(wireVersion),
+    'content-type': 'application/x-faas-frames',
+  };
+  return { origin: pod.address, method, path, headers } as const;
+}
+
+const states = ['empty', 'loading', 'ready', 'draining', 'gone'] as const satisfies readonly PodState[];
+
+function readStatus(body: unknown): PodStatus | undefined {
+  if (typeof body !== 'object' || body === null) return undefined;
+  const { wireVersions, state, bootId, unit, revision, eventsInFlight, rssBytes } = body as Readonly<Record<keyof PodStatus, unknown>>;
+  const known = states.find(name => name === state);
+  if (known === undefined || !Array.isArray(wireVersions) || typeof bootId !== 'string') return undefined;
+  return {
+    wireVersions: wireVersions.filter(version => typeof version === 'number'),
+    state: known,
+    bootId,
+    unit: typeof unit === 'string' ? unit : undefined,
+    revision: typeof revision === 'string' ? revision : undefined,
+    eventsInFlight: Number(eventsInFlight),
+    rssBytes: Number(rssBytes),
+  };
+}
+
+function failedLoad(code: string, message: string): LoadResult {
+  return { kind: 'failed', error: { code, name: 'FaasError', message, stack: undefined } };
+}
+
+function messageOf(error: unknown): string {
+  return error instanceof Error ? error.message : 'unknown';
+}

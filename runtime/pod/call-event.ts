@@ -1,0 +1,62 @@
+import { hasOwn } from '../protocol/intrinsics.ts';
+import { type Outcome, wireLimits } from '../protocol/messages.ts';
+import { FaasError } from '../sdk/errors.ts';
+import { createContext } from './context.ts';
+import { matchesData } from './data-filter.ts';
+import { checkSchema, encodeJson } from './emission.ts';
+import { type CallScope, EventRun, timeoutError } from './event-run.ts';
+import type { FunctionHost, LoadedFunction } from './function-host.ts';
+import type { EnterCall, RunningCall } from './work-queue.ts';
+
+export interface CallParts {
+  readonly fn: LoadedFunction;
+  readonly host: FunctionHost;
+  readonly cold: boolean;
+  readonly enter: EnterCall;
+}
+
+/** Decodes, filters, checks, handles and encodes one event. Throws what the handler throws, and our own named errors. */
+export async function callEventHandler(call: RunningCall, position: number, parts: CallParts): Promise<Outcome> {
+  const { fn, host } = parts;
+  const { batch, id, view } = call.queued;
+  const wire = batch.events[position];
+  if (wire === undefined) throw new Error(`no event at ${position}`);
+  if (host.now() >= call.scope.deadlineMs) throw timeoutError();
+  const run = new EventRun(id, wire, host);
+  const times = { enteredAtMs: call.enteredAtMs, busyMs: 0 };
+  if (!passesFilter(fn, run)) return { ...run.effects.outcome(times, undefined), filtered: true };
+  checkSchema(fn, wire.stream, run.event.data, 'the payload');
+  call.effects.push(run.effects);
+  const context = createContext(run, { fn, host, batchId: id, batchToken: batch.batchToken, view, scope: call.scope, cold: parts.cold });
+  const startedAt = host.monotonic();
+  const returned = await parts.enter(call, run, () => fn.handler(run.event, context));
+  await endOfCalls(call.scope);
+  return run.effects.outcome({ ...times, busyMs: host.monotonic() - startedAt }, answerOf(run, returned));
+}
+
+/** Throws FAAS_FLOATING_CALL; waits until fire-and-forget calls are handed over, because the batch's token ends with the batch. */
+export async function endOfCalls(scope: CallScope): Promise<void> {
+  if (scope.openCalls > 0) {
+    throw new FaasError(
+      'FAAS_FLOATING_CALL',
+      `the handler resolved with ${scope.openCalls} calls that it did not await`,
+      'Await each ctx.call, or use ctx.fireAndForget.',
+    );
+  }
+  if (scope.forgets.length > 0) await Promise.all(scope.forgets);
+}
+
+export function passesFilter(fn: LoadedFunction, { wire, event }: EventRun): boolean {
+  return !hasOwn(fn.dataFilters, wire.stream) || matchesData(event.data, fn.dataFilters[wire.stream]);
+}
+
+/** What somebody waits for; the return value of a handler of streams is nobody's. */
+function answerOf({ wire }: EventRun, returned: unknown): Uint8Array | undefined {
+  if ((wire.trigger !== 'call' && wire.trigger !== 'webhook') || returned === undefined) return undefined;
+  const answer = encodeJson(returned, 'FAAS_ANSWER_NOT_JSON', 'the answer');
+  if (answer.length <= wireLimits.answerBytesMax) return answer;
+  throw new FaasError(
+    'FAAS_ANSWER_TOO_LARGE',
+    `an answer of ${answer.length} bytes is larger than the ${wireLimits.answerBytesMax} that are allowed`,
+  );
+}

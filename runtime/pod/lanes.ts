@@ -1,0 +1,29 @@
+import { decodeUtf8 } from '../protocol/intrinsics.ts';
+import type { Batch } from '../protocol/messages.ts';
+
+/**
+ * Rows of events, by position in the batch, that run one after another; rows run side by side. `order: partition` is one row,
+ * otherwise one per key, and one for each event without a key.
+ */
+export function lanesOf(batch: Batch): number[][] {
+  if (batch.order === 'partition') return [batch.events.map((_, position) => position)];
+  const lanes: number[][] = [];
+  const byKey = new Map<string, number[]>();
+  for (let position = 0; position < batch.events.length; position += 1) {
+    const key = batch.events[position]?.key ?? null;
+    if (key === null) {
+      lanes.push([position]);
+      continue;
+    }
+    const text = decodeUtf8(key);
+    const lane = byKey.get(text);
+    if (lane !== undefined) {
+      lane.push(position);
+      continue;
+    }
+    const fresh = [position];
+    byKey.set(text, fresh);
+    lanes.push(fresh);
+  }
+  return lanes;
+}

@@ -1,0 +1,65 @@
+import type { ServerResponse } from 'node:http';
+import { FrameWriter } from '../protocol/frame.ts';
+import type { Outcome } from '../protocol/messages.ts';
+import { encodeReply, writeReply } from '../protocol/reply.ts';
+import { wholeBatch } from './board.ts';
+
+const aliveFrame = encodeReply({ kind: 'alive' });
+
+/** A batch whose answer is being written: which of its events were answered, and where the rest will go. */
+export class OpenBatch {
+  readonly events: number;
+  bytes: Uint8Array<ArrayBuffer> | undefined;
+  readonly #response: ServerResponse;
+  readonly #answered: Uint8Array;
+  #spoke = false;
+
+  constructor(events: number, bytes: Uint8Array<ArrayBuffer>, response: ServerResponse) {
+    this.events = events;
+    this.bytes = bytes;
+    this.#response = response;
+    this.#answered = new Uint8Array(events);
+  }
+
+  /** The worker's frames go out as they are. Answers how many events they settle; undefined: that cannot be (an index twice, or out of range). */
+  pass(frames: Uint8Array, answered: readonly number[]): number | undefined {
+    for (const index of answered) {
+      if (this.#answered[index] !== 0) return undefined;
+      this.#answered[index] = 1;
+    }
+    this.#write(frames);
+    return answered.length;
+  }
+
+  /** Answers for all events that nobody answered for. */
+  settle(running: ReadonlyMap<number, Outcome>, rest: Outcome): void {
+    const writer = new FrameWriter();
+    const whole = running.get(wholeBatch);
+    for (let index = 0; index < this.events; index += 1) {
+      if (this.#answered[index] !== 0) continue;
+      this.#answered[index] = 1;
+      writeReply(writer, { kind: 'result', result: { index, outcome: whole ?? running.get(index) ?? rest } });
+    }
+    if (writer.length > 0) this.#write(writer.take());
+  }
+
+  end(end: 'done' | 'busy' | 'draining'): void {
+    this.#response.end(encodeReply({ kind: 'end', end }));
+  }
+
+  /** Something for the client to hear when there is nothing to say: a pod that is silent for long is taken for lost. */
+  beat(): void {
+    if (!this.#spoke) this.#response.write(aliveFrame);
+    this.#spoke = false;
+  }
+
+  /** The answer cannot be completed. */
+  abandon(): void {
+    this.#response.destroy();
+  }
+
+  #write(frames: Uint8Array): void {
+    this.#spoke = true;
+    this.#response.write(frames);
+  }
+}

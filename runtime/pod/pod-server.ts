@@ -1,0 +1,116 @@
+import { timingSafeEqual } from 'node:crypto';
+import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import { readBatchHead } from '../protocol/batch.ts';
+import { decodeLoad, loadBytesMax } from '../protocol/control.ts';
+import { readFrames } from '../protocol/frame.ts';
+import { type LoadRequest, type PodStatus, wireLimits } from '../protocol/messages.ts';
+import { acceptedVersion, wireVersionHeader, wireVersions } from '../protocol/version.ts';
+
+/** What the pod does with requests that passed the door. */
+export interface PodHandlers {
+  status(): PodStatus;
+  load(request: LoadRequest, loadTimeoutMs: number, response: ServerResponse): void;
+  batch(
+    head: { readonly unit: string; readonly revision: string; readonly eventCount: number },
+    bytes: Uint8Array<ArrayBuffer>,
+    response: ServerResponse,
+  ): void;
+}
+
+/** The pod's HTTP edge: token, wire version, sizes. Bodies are handed on as bytes. `token` is undefined until the parent has told it. */
+export function createPodServer(token: () => string | undefined, handlers: PodHandlers): Server {
+  const server = createServer(
+    { keepAliveTimeout: 120_000, requestTimeout: 120_000, headersTimeout: 10_000, noDelay: true },
+    (request, response) => {
+      const refused = refusal(request, token());
+      if (refused !== undefined) return answerProblem(response, refused);
+      const path = request.url;
+      if (request.method === 'GET' && path === '/v1/status') return answerJson(response, 200, handlers.status());
+      if (request.method === 'POST' && path === '/v1/batch') {
+        return readBody(request, response, wireLimits.batchBytesMax, bytes => handlers.batch(readBatchHead(bytes), bytes, response));
+      }
+      if (request.method === 'POST' && path === '/v1/load') {
+        return readBody(request, response, loadBytesMax, bytes =>
+          readFrames(
+            bytes,
+            frame => {
+              const { request: load, loadTimeoutMs } = decodeLoad(frame);
+              handlers.load(load, loadTimeoutMs, response);
+            },
+            loadBytesMax,
+          ),
+        );
+      }
+      return answerProblem(response, { status: 404, code: 'FAAS_WIRE_PATH', detail: 'there is nothing at this path' });
+    },
+  );
+  server.on('clientError', (_error, socket) => socket.destroy());
+  return server;
+}
+
+interface Problem {
+  readonly status: number;
+  readonly code: string;
+  readonly detail: string;
+}
+
+function refusal(request: IncomingMessage, token: string | undefined): Problem | undefined {
+  if (token === undefined || !sameToken(request.headers.authorization, `Bearer ${token}`)) {
+    return { status: 401, code: 'FAAS_WIRE_TOKEN', detail: 'the token is not the one of this pod' };
+  }
+  const version = request.headers[wireVersionHeader];
+  if (request.method === 'POST' && acceptedVersion(typeof version === 'string' ? version : undefined) === undefined) {
+    return { status: 426, code: 'FAAS_WIRE_VERSION', detail: `this pod speaks ${wireVersions.join(', ')}` };
+  }
+  return undefined;
+}
+
+function sameToken(given: string | undefined, wanted: string): boolean {
+  const a = Buffer.from(given ?? '');
+  const b = Buffer.from(wanted);
+  return a.length === b.length && timingSafeEqual(a, b);
+}
+
+/** Collects the body into one buffer that can be handed to a thread. A length that is missing, wrong or too large is refused. */
+function readBody(
+  request: IncomingMessage,
+  response: ServerResponse,
+  bytesMax: number,
+  onBody: (bytes: Uint8Array<ArrayBuffer>) => void,
+): void {
+  const length = Number(request.headers['content-length']);
+  if (!Number.isSafeInteger(length) || length < 0)
+    return answerProblem(response, { status: 411, code: 'FAAS_WIRE_LENGTH', detail: 'a length is required' });
+  if (length > bytesMax)
+    return answerProblem(response, { status: 413, code: 'FAAS_WIRE_TOO_LARGE', detail: `at most ${bytesMax} bytes are taken` });
+  const bytes = new Uint8Array(length);
+  let at = 0;
+  request.on('data', (chunk: Uint8Array) => {
+    bytes.set(chunk, at);
+    at += chunk.length;
+  });
+  request.on('end', () => {
+    try {
+      onBody(bytes);
+    } catch (error) {
+      answerProblem(response, { status: 400, code: 'FAAS_WIRE', detail: error instanceof Error ? error.message : 'unreadable' });
+    }
+  });
+  request.on('error', () => response.destroy());
+}
+
+function answerProblem(response: ServerResponse, { status, code, detail }: Problem): void {
+  if (response.headersSent) return void response.destroy();
+  response.setHeader('connection', 'close');
+  answerJson(response, status, { type: 'about:blank', title: code, status, code, detail }, 'application/problem+json');
+}
+
+function answerJson(response: ServerResponse, status: number, body: unknown, contentType = 'application/json'): void {
+  const text = JSON.stringify(body);
+  response.writeHead(status, {
+    'content-type': contentType,
+    'content-length': Buffer.byteLength(text),
+    [wireVersionHeader]: wireVersions.join(','),
+  });
+  response.end(text);
+}

@@ -1,0 +1,288 @@
+import type { Server, ServerResponse } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { encodeLoadResult } from '../protocol/control.ts';
+import type { LoadRequest, LoadResult, PodStatus } from '../protocol/messages.ts';
+import { wireVersions } from '../protocol/version.ts';
+import { assertNever } from '../sdk/assert-never.ts';
+import { type BoardView, readBoard } from './board.ts';
+import { hashMatches, writeBundle } from './bundle-file.ts';
+import { OpenBatch } from './open-batch.ts';
+import { createPodServer } from './pod-server.ts';
+import { type ExitReason, emptyShim, type Shim, type ShimEffect, type ShimInput, step } from './shim.ts';
+import type { FromWorker } from './thread-messages.ts';
+import { startWorker, type WorkerClient } from './worker-client.ts';
+
+export interface PodOptions {
+  readonly bootId: string;
+  readonly memoryBytes: number;
+  /** The bundled worker. */
+  readonly workerFile: string;
+  readonly rssBytes: () => number;
+  readonly output: (stream: 'stdout' | 'stderr', text: string) => void;
+  /** Called once, after everything is answered. */
+  readonly exit: (reason: ExitReason) => void;
+}
+
+/** What the parent tells its pod once it has started. */
+export interface PodCredentials {
+  readonly token: string;
+  readonly callbackUrl: string;
+}
+
+export interface Pod {
+  /** Resolves with the port on loopback. */
+  listen(host: string): Promise<number>;
+  admit(credentials: PodCredentials): void;
+  stop(graceMs: number): void;
+  /** Ends the threads and the server without a word. */
+  destroy(): void;
+}
+
+const busyTickMs = 20;
+const idleTickMs = 250;
+const aliveMs = 2_000;
+
+/** A generic pod: the shim's machine with its server and its worker threads around it. */
+export function createPod(options: PodOptions): Pod {
+  return new RunningPod(options);
+}
+
+class RunningPod implements Pod {
+  readonly #options: PodOptions;
+  readonly #server: Server;
+  readonly #workers = new Map<number, WorkerClient>();
+  readonly #batches = new Map<number, OpenBatch>();
+  #shim: Shim = emptyShim();
+  #credentials: PodCredentials | undefined;
+  #load: { readonly request: LoadRequest; readonly response: ServerResponse; readonly bundle: ReturnType<typeof writeBundle> } | undefined;
+  #nextBatchId = 1;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #beatAtMs = 0;
+  #over = false;
+
+  constructor(options: PodOptions) {
+    this.#options = options;
+    this.#server = createPodServer(() => this.#credentials?.token, {
+      status: () => this.#status(),
+      load: (request, loadTimeoutMs, response) => this.#startLoad(request, loadTimeoutMs, response),
+      batch: (head, bytes, response) => this.#startBatch(head, bytes, response),
+    });
+    this.#startWorker(1);
+  }
+
+  async listen(host: string): Promise<number> {
+    await new Promise<void>((resolve, reject) => {
+      this.#server.once('error', reject);
+      this.#server.listen(0, host, resolve);
+    });
+    this.#schedule();
+    return (this.#server.address() as AddressInfo).port;
+  }
+
+  admit(credentials: PodCredentials): void {
+    this.#credentials = credentials;
+  }
+
+  stop(graceMs: number): void {
+    this.#step({ kind: 'stop', nowMs: Date.now(), graceMs });
+  }
+
+  destroy(): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#load?.bundle.remove();
+    for (const worker of this.#workers.values()) worker.terminate();
+    this.#server.close();
+    this.#server.closeAllConnections();
+  }
+
+  #status(): PodStatus {
+    return {
+      wireVersions,
+      state: this.#shim.phase,
+      bootId: this.#options.bootId,
+      unit: this.#load?.request.unit,
+      revision: this.#load?.request.revision,
+      eventsInFlight: this.#shim.batches.reduce((sum, { open }) => sum + open, 0),
+      rssBytes: this.#options.rssBytes(),
+    };
+  }
+
+  #startLoad(request: LoadRequest, loadTimeoutMs: number, response: ServerResponse): void {
+    if (this.#shim.phase !== 'empty')
+      return this.#answerLoad(
+        response,
+        failedLoad('FAAS_LOAD_TWICE', `the pod is ${this.#shim.phase}: a pod loads one function in its life`),
+      );
+    if (!hashMatches(request)) return this.#answerLoad(response, failedLoad('FAAS_LOAD_HASH', 'the bundle does not match its hash'));
+    this.#load = { request, response, bundle: writeBundle(request) };
+    const { concurrency, lifespanMs, memoryBytes } = request;
+    this.#step({ kind: 'load', nowMs: Date.now(), limits: { concurrency, lifespanMs, memoryBytes, loadTimeoutMs } });
+  }
+
+  #startBatch(
+    head: { unit: string; revision: string; eventCount: number },
+    bytes: Uint8Array<ArrayBuffer>,
+    response: ServerResponse,
+  ): void {
+    response.writeHead(200, { 'content-type': 'application/x-faas-frames' });
+    const batchId = this.#nextBatchId;
+    this.#nextBatchId += 1;
+    this.#batches.set(batchId, new OpenBatch(head.eventCount, bytes, response));
+    response.on('close', () => {
+      if (response.writableFinished) return;
+      this.#batches.delete(batchId);
+      this.#step({ kind: 'batch-gone', nowMs: Date.now(), batchId });
+    });
+    const known = head.unit === this.#load?.request.unit && head.revision === this.#load.request.revision;
+    if (!known) return this.#perform({ kind: 'end-batch', batchId, end: 'draining' });
+    this.#step({ kind: 'batch', batchId, events: head.eventCount, bytes: bytes.length });
+  }
+
+  #startWorker(workerId: number): void {
+    const client = startWorker(this.#options.workerFile, this.#load?.request.memoryBytes ?? this.#options.memoryBytes, {
+      message: message => this.#receive(workerId, message),
+      output: this.#options.output,
+      ended: error => {
+        const board = boardOf(client);
+        this.#workers.delete(workerId);
+        this.#step({ kind: 'worker-ended', nowMs: Date.now(), workerId, board, error });
+      },
+    });
+    this.#workers.set(workerId, client);
+  }
+
+  #receive(workerId: number, message: FromWorker): void {
+    const nowMs = Date.now();
+    switch (message.kind) {
+      case 'replies': {
+        const count = this.#batches.get(message.batchId)?.pass(message.frames, message.answered) ?? 0;
+        if (count > 0) this.#step({ kind: 'answered', nowMs, batchId: message.batchId, count });
+        return;
+      }
+      case 'loaded': {
+        const phases = { loadMs: message.loadMs, initMs: message.initMs };
+        return this.#step({ kind: 'loaded', nowMs, workerId, result: { kind: 'ready', handler: message.handler, phases } });
+      }
+      case 'load-failed':
+        return this.#step({ kind: 'load-failed', nowMs, workerId, error: message.error });
+      case 'bad-batch':
+        this.#batches.get(message.batchId)?.abandon();
+        return this.#step({ kind: 'batch-gone', nowMs, batchId: message.batchId });
+      case 'output':
+        return this.#options.output(message.stream, message.text);
+      case 'tainted':
+      case 'shut-down':
+        return this.#step({ kind: message.kind, nowMs, workerId });
+      case 'unattributed': {
+        const client = this.#workers.get(workerId);
+        if (client !== undefined) this.#step({ kind: 'unattributed', nowMs, workerId, board: boardOf(client) });
+        return;
+      }
+      default:
+        return assertNever(message);
+    }
+  }
+
+  #step(input: ShimInput): void {
+    if (this.#over) return;
+    const { shim, effects } = step(this.#shim, input);
+    this.#shim = shim;
+    for (const effect of effects) this.#perform(effect);
+    if (input.kind === 'batch' || input.kind === 'load' || input.kind === 'stop') this.#schedule();
+  }
+
+  #perform(effect: ShimEffect): void {
+    switch (effect.kind) {
+      case 'start-worker':
+        return this.#startWorker(effect.workerId);
+      case 'load-worker':
+        return this.#loadWorker(effect.workerId);
+      case 'answer-load':
+        if (this.#load !== undefined) this.#answerLoad(this.#load.response, effect.result);
+        return;
+      case 'run':
+        return this.#run(effect.workerId, effect.batchId);
+      case 'cancel':
+        return this.#workers.get(effect.workerId)?.send({ kind: 'cancel', batchId: effect.batchId });
+      case 'tell':
+        return this.#workers.get(effect.workerId)?.send({ kind: effect.what });
+      case 'settle':
+        this.#batches.get(effect.batchId)?.settle(effect.running, effect.rest);
+        return this.#endBatch(effect.batchId, 'done');
+      case 'end-batch':
+        return this.#endBatch(effect.batchId, effect.end);
+      case 'terminate':
+        return this.#workers.get(effect.workerId)?.terminate();
+      case 'exit':
+        return this.#exit(effect.reason);
+      default:
+        return assertNever(effect);
+    }
+  }
+
+  #loadWorker(workerId: number): void {
+    if (this.#load === undefined) return;
+    const { code: _code, sourceMap: _sourceMap, ...request } = this.#load.request;
+    this.#workers.get(workerId)?.load({ request, bundleUrl: this.#load.bundle.url, callbackUrl: this.#credentials?.callbackUrl ?? '' });
+  }
+
+  #run(workerId: number, batchId: number): void {
+    const bytes = this.#batches.get(batchId)?.bytes;
+    if (bytes !== undefined) this.#workers.get(workerId)?.send({ kind: 'batch', batchId, bytes, receivedAtMs: Date.now() }, [bytes.buffer]);
+  }
+
+  #endBatch(batchId: number, end: 'done' | 'busy' | 'draining'): void {
+    this.#batches.get(batchId)?.end(end);
+    this.#batches.delete(batchId);
+  }
+
+  #answerLoad(response: ServerResponse, result: LoadResult): void {
+    response.writeHead(200, { 'content-type': 'application/x-faas-frames' });
+    response.end(encodeLoadResult(result));
+  }
+
+  /** Looks at deadlines, memory and lifespan; often while something runs. */
+  #schedule(): void {
+    clearTimeout(this.#timer);
+    if (this.#over) return;
+    const busy = this.#shim.batches.length > 0 || this.#shim.phase === 'loading' || this.#shim.exit !== undefined;
+    this.#timer = setTimeout(() => this.#tick(), busy ? busyTickMs : idleTickMs);
+    this.#timer.unref();
+  }
+
+  #tick(): void {
+    const nowMs = Date.now();
+    const boards = new Map([...this.#workers].map(([id, client]) => [id, boardOf(client)]));
+    this.#step({ kind: 'tick', nowMs, rssBytes: this.#options.rssBytes(), boards });
+    if (nowMs - this.#beatAtMs > aliveMs) {
+      this.#beatAtMs = nowMs;
+      for (const batch of this.#batches.values()) batch.beat();
+    }
+    this.#schedule();
+  }
+
+  /** Lets the last answers leave before the process ends. */
+  #exit(reason: ExitReason): void {
+    this.#over = true;
+    clearTimeout(this.#timer);
+    this.#load?.bundle.remove();
+    const done = () => this.#options.exit(reason);
+    const timer = setTimeout(done, 500);
+    this.#server.close(() => {
+      clearTimeout(timer);
+      done();
+    });
+    this.#server.closeIdleConnections();
+  }
+}
+
+const emptyBoard: BoardView = { heartbeatMs: 0, synchronousSlot: undefined, culpritSlot: undefined, running: [] };
+
+function boardOf(client: WorkerClient): BoardView {
+  return client.board === undefined ? emptyBoard : readBoard(client.board);
+}
+
+function failedLoad(code: string, message: string): LoadResult {
+  return { kind: 'failed', error: { code, name: 'FaasError', message, stack: undefined } };
+}

@@ -1,0 +1,149 @@
+import { FrameWriter } from '../protocol/frame.ts';
+import { type EventResult, type PodLog, wireLimits } from '../protocol/messages.ts';
+import { writeReply } from '../protocol/reply.ts';
+import { bounded } from './describe-error.ts';
+
+export interface Replies {
+  readonly batchId: number;
+  readonly frames: Uint8Array<ArrayBuffer>;
+  readonly answered: readonly number[];
+}
+
+interface OpenBatch {
+  readonly writer: FrameWriter;
+  answered: number[];
+  /** Events not answered yet. */
+  open: number;
+  logBytes: number;
+  logsDropped: number;
+}
+
+/** One message to the shim costs as much as a dozen results: they are collected for at most this long. */
+const collectMsMax = 1;
+const collectEventsMax = 128;
+const collectBytesMax = 256 * 1024;
+/** What a batch may print; beyond it lines are counted and dropped. */
+const logBytesPerBatchMax = 1024 * 1024;
+
+/** Encodes what the worker has to say about its batches, and hands it over in pieces that are worth a message. */
+export class ReplyBuffer {
+  readonly #batches = new Map<number, OpenBatch>();
+  readonly #dirty = new Set<number>();
+  readonly #send: (replies: Replies) => void;
+  readonly #monotonic: () => number;
+  readonly #later: (flush: () => void) => void;
+  #scheduled = false;
+  #lastFlushMs = 0;
+
+  /** `later` calls back when the event loop turns. */
+  constructor(send: (replies: Replies) => void, monotonic: () => number, later: (flush: () => void) => void) {
+    this.#send = send;
+    this.#monotonic = monotonic;
+    this.#later = later;
+  }
+
+  open(batchId: number, events: number): void {
+    this.#batches.set(batchId, { writer: new FrameWriter(4096), answered: [], open: events, logBytes: 0, logsDropped: 0 });
+  }
+
+  /** Forgets a batch that nobody waits for. */
+  drop(batchId: number): void {
+    this.#batches.delete(batchId);
+    this.#dirty.delete(batchId);
+  }
+
+  /** Answers false when the result did not fit into a frame: the event fails as `too-large`. */
+  result(batchId: number, result: EventResult): boolean {
+    const batch = this.#batches.get(batchId);
+    if (batch === undefined) return false;
+    const fits = writeBounded(batch.writer, result);
+    batch.answered.push(result.index);
+    batch.open -= 1;
+    this.#touch(batchId, batch);
+    return fits;
+  }
+
+  /** Answers false when the batch is over, and the line has to go another way. */
+  log(batchId: number, log: PodLog): boolean {
+    const batch = this.#batches.get(batchId);
+    if (batch === undefined) return false;
+    const line = { ...log, message: bounded(log.message, wireLimits.logLineBytesMax), fields: boundedFields(log.fields) };
+    if (batch.logBytes >= logBytesPerBatchMax) batch.logsDropped += 1;
+    else {
+      const before = batch.writer.length;
+      writeReply(batch.writer, { kind: 'log', log: line });
+      batch.logBytes += batch.writer.length - before;
+    }
+    this.#touch(batchId, batch);
+    return true;
+  }
+
+  flush(): void {
+    this.#lastFlushMs = this.#monotonic();
+    for (const batchId of this.#dirty) {
+      const batch = this.#batches.get(batchId);
+      if (batch === undefined) continue;
+      if (batch.open === 0) this.#close(batchId, batch);
+      const answered = batch.answered;
+      batch.answered = [];
+      this.#send({ batchId, frames: batch.writer.take(), answered });
+    }
+    this.#dirty.clear();
+  }
+
+  #touch(batchId: number, batch: OpenBatch): void {
+    this.#dirty.add(batchId);
+    const due =
+      batch.open === 0 ||
+      batch.answered.length >= collectEventsMax ||
+      batch.writer.length >= collectBytesMax ||
+      this.#monotonic() - this.#lastFlushMs >= collectMsMax;
+    if (due) return this.flush();
+    if (this.#scheduled) return;
+    this.#scheduled = true;
+    this.#later(() => {
+      this.#scheduled = false;
+      this.flush();
+    });
+  }
+
+  #close(batchId: number, batch: OpenBatch): void {
+    this.#batches.delete(batchId);
+    if (batch.logsDropped === 0) return;
+    const log = {
+      index: undefined,
+      level: 'warn',
+      fields: { lines: batch.logsDropped },
+      atMs: Date.now(),
+      traceparent: undefined,
+    } as const;
+    writeReply(batch.writer, { kind: 'log', log: { ...log, message: 'log lines dropped: a batch may print 1 MiB' } });
+  }
+}
+
+function writeBounded(writer: FrameWriter, result: EventResult): boolean {
+  try {
+    writeReply(writer, { kind: 'result', result });
+    return true;
+  } catch {
+    const message = `what this event wrote and emitted is more than the ${wireLimits.frameBytesMax} bytes of a frame`;
+    const error = { code: 'FAAS_RESULT_TOO_LARGE', name: 'FaasError', message, stack: undefined };
+    writeReply(writer, {
+      kind: 'result',
+      result: { index: result.index, outcome: { kind: 'failed', reason: 'too-large', retryable: false, error } },
+    });
+    return false;
+  }
+}
+
+/** Fields are the author's: what is no JSON, or too much of it, is named instead. */
+function boundedFields(fields: PodLog['fields']): PodLog['fields'] {
+  if (fields === undefined) return undefined;
+  try {
+    const text = JSON.stringify(fields);
+    if (typeof text === 'string' && text.startsWith('{') && text.length <= wireLimits.logLineBytesMax) return JSON.parse(text);
+    return { dropped: `fields of ${text?.length ?? 0} characters` };
+  } catch {
+    return { dropped: 'fields that are no JSON' };
+  }
+}

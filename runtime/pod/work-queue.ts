@@ -1,0 +1,261 @@
+import type { Batch, EventResult, Outcome, ReturnReason } from '../protocol/messages.ts';
+import { FaasError } from '../sdk/errors.ts';
+import { BatchStateView } from './batch-state.ts';
+import { wholeBatch } from './board.ts';
+import { callBatchHandler } from './call-batch.ts';
+import { callEventHandler } from './call-event.ts';
+import { failureOf } from './describe-error.ts';
+import type { EventEffects } from './effects.ts';
+import { CallScope, type EventRun } from './event-run.ts';
+import type { FunctionHost, LoadedFunction } from './function-host.ts';
+import { lanesOf } from './lanes.ts';
+
+/** Where calls of the handler are written down while they run: the pod's board, so that the shim sees them. */
+export interface CallBoard {
+  enter(batchId: number, index: number, enteredAtMs: number, deadlineMs: number): number | undefined;
+  leave(slot: number): void;
+}
+
+export interface QueuedBatch {
+  readonly id: number;
+  readonly batch: Batch;
+  readonly receivedAtMs: number;
+  readonly view: BatchStateView;
+  cancelled: boolean;
+}
+
+/** One call of the handler, from its entry until it is settled. */
+export interface RunningCall {
+  readonly queued: QueuedBatch;
+  /** Positions in the batch that it handles. */
+  readonly positions: readonly number[];
+  readonly scope: CallScope;
+  readonly slot: number | undefined;
+  readonly enteredAtMs: number;
+  /** Closed when the call is settled. */
+  readonly effects: EventEffects[];
+  state: 'running' | 'ok' | 'failed';
+}
+
+export interface WorkQueueOptions {
+  readonly fn: LoadedFunction;
+  readonly host: FunctionHost;
+  readonly board: CallBoard;
+  /** Calls of the handler in flight. */
+  readonly concurrency: number;
+  /** Runs the handler so that what it does later is known to belong to the call. */
+  readonly enter: EnterCall;
+  /** Answers whether the result went out as it is; false: it was too large, and went out as a failure. */
+  readonly onResult: (batchId: number, result: EventResult) => boolean;
+  /** Lets the event loop turn. */
+  readonly yieldTurn: () => Promise<void>;
+}
+
+/** `run` is undefined in a `batch` handler: what it says belongs to the batch as a whole. */
+export type EnterCall = <Result>(call: RunningCall, run: EventRun | undefined, handle: () => Result) => Result;
+
+/** A row of events that run one after another, and how far it has come. */
+interface Row {
+  readonly queued: QueuedBatch;
+  readonly positions: readonly number[];
+  next: number;
+}
+
+export type PositionOutcome = readonly [position: number, outcome: Outcome];
+
+/** Handlers that never wait would keep timers, signals and new batches waiting for as long as the batch is. */
+const turnMsMax = 8;
+
+/** Feeds a function from batches: rows of one order, at most `concurrency` of them at a time, first come first served. */
+export class WorkQueue {
+  readonly #options: WorkQueueOptions;
+  readonly #waiting: Row[] = [];
+  readonly #calls = new Set<RunningCall>();
+  #waitingFrom = 0;
+  #active = 0;
+  #cold = true;
+  #draining = false;
+  #turnStartedAtMs = 0;
+
+  constructor(options: WorkQueueOptions) {
+    this.#options = options;
+  }
+
+  get calls(): ReadonlySet<RunningCall> {
+    return this.#calls;
+  }
+
+  add(id: number, batch: Batch, receivedAtMs: number): void {
+    const { fn, host } = this.#options;
+    const view = new BatchStateView(batch.state, async key => {
+      const [state] = await host.readState(batch.batchToken, [key]);
+      if (state === undefined) throw new FaasError('FAAS_STATE_READ', 'the state could not be read');
+      return state;
+    });
+    const queued: QueuedBatch = { id, batch, receivedAtMs, view, cancelled: false };
+    const rows = fn.kind === 'batch' ? [batch.events.map((_, position) => position)] : lanesOf(batch);
+    for (const positions of rows) this.#waiting.push({ queued, positions, next: 0 });
+    this.#turnStartedAtMs = host.now();
+    this.#pump();
+  }
+
+  /** What has not begun of the batch does not begin; nothing is answered for it. */
+  cancel(id: number): void {
+    for (const { queued } of this.#waiting) if (queued.id === id) queued.cancelled = true;
+    for (const { queued } of this.#calls) if (queued.id === id) queued.cancelled = true;
+  }
+
+  /** What has not begun is returned, now and from now on. */
+  drain(): void {
+    this.#draining = true;
+    this.#pump();
+  }
+
+  /** Tells what runs to stop. What it then throws is no failure of the event. */
+  abort(): void {
+    for (const call of this.#calls) call.scope.abort(new FaasError('FAAS_DRAINING', 'the pod is about to end'));
+  }
+
+  /** Fails one running call from outside (something it started threw, and nobody caught it). */
+  fail(call: RunningCall, thrown: unknown): void {
+    const failure = failureOf(thrown);
+    this.#settle(
+      call,
+      call.positions.map(position => [position, { kind: 'failed', ...failure }]),
+    );
+  }
+
+  /** Returns all running calls: one of them is guilty, and nobody knows which. */
+  returnAll(why: ReturnReason): void {
+    for (const call of [...this.#calls])
+      this.#settle(
+        call,
+        call.positions.map(position => [position, { kind: 'returned', why }]),
+      );
+  }
+
+  #pump(): void {
+    while (this.#active < this.#options.concurrency || this.#draining) {
+      const row = this.#waiting[this.#waitingFrom];
+      if (row === undefined) break;
+      this.#waitingFrom += 1;
+      if (this.#draining) {
+        this.#returnRest(row, 'draining');
+        continue;
+      }
+      this.#active += 1;
+      void this.#run(row);
+    }
+    if (this.#waitingFrom === this.#waiting.length || this.#waitingFrom > 1024) this.#waiting.splice(0, this.#waitingFrom);
+    if (this.#waiting.length === 0 || this.#waitingFrom > 1024) this.#waitingFrom = 0;
+  }
+
+  async #run(row: Row): Promise<void> {
+    while (row.next < row.positions.length && !row.queued.cancelled) {
+      if (this.#draining) this.#returnRest(row, 'draining');
+      else if (this.#options.fn.kind === 'batch') await this.#callBatch(row);
+      else await this.#callNext(row);
+    }
+    this.#active -= 1;
+    this.#pump();
+  }
+
+  async #callNext(row: Row): Promise<void> {
+    const { fn, host } = this.#options;
+    const now = host.now();
+    if (now - this.#turnStartedAtMs > turnMsMax) {
+      await this.#options.yieldTurn();
+      this.#turnStartedAtMs = host.now();
+    }
+    const position = row.positions[row.next] ?? 0;
+    row.next += 1;
+    const call = this.#enter(row.queued, [position]);
+    let outcome: Outcome;
+    try {
+      outcome = await callEventHandler(call, position, { fn, host, cold: this.#takeCold(), enter: this.#options.enter });
+    } catch (thrown) {
+      outcome = outcomeOf(call, thrown);
+    }
+    this.#settle(call, [[position, outcome]]);
+    if (call.state === 'failed' && row.queued.batch.order !== 'none') this.#returnRest(row, 'after-failure');
+  }
+
+  async #callBatch(row: Row): Promise<void> {
+    const { fn, host } = this.#options;
+    row.next = row.positions.length;
+    const call = this.#enter(row.queued, row.positions);
+    let outcomes: readonly PositionOutcome[];
+    try {
+      outcomes = await callBatchHandler(call, { fn, host, cold: this.#takeCold(), enter: this.#options.enter });
+    } catch (thrown) {
+      const outcome = outcomeOf(call, thrown);
+      outcomes = row.positions.map(position => [position, outcome]);
+    }
+    this.#settle(call, outcomes);
+  }
+
+  #enter(queued: QueuedBatch, positions: readonly number[]): RunningCall {
+    const { fn, host, board } = this.#options;
+    const enteredAtMs = host.now();
+    let deadlineMs = enteredAtMs + fn.timeoutMs;
+    for (const position of positions) {
+      const remainingMs = queued.batch.events[position]?.remainingMs;
+      if (remainingMs !== undefined) deadlineMs = Math.min(deadlineMs, queued.receivedAtMs + remainingMs);
+    }
+    const index = fn.kind === 'batch' ? wholeBatch : (queued.batch.events[positions[0] ?? 0]?.index ?? 0);
+    const slot = board.enter(queued.id, index, enteredAtMs, deadlineMs);
+    const call: RunningCall = {
+      queued,
+      positions,
+      scope: new CallScope(deadlineMs, host.now),
+      slot,
+      enteredAtMs,
+      effects: [],
+      state: 'running',
+    };
+    this.#calls.add(call);
+    return call;
+  }
+
+  /** Answers for the events of a call, once: what comes later is nobody's any more. */
+  #settle(call: RunningCall, outcomes: readonly PositionOutcome[]): void {
+    if (call.state !== 'running') return;
+    call.state = 'ok';
+    this.#calls.delete(call);
+    call.scope.end();
+    for (const effects of call.effects) effects.close();
+    if (call.slot !== undefined) this.#options.board.leave(call.slot);
+    for (const [position, outcome] of outcomes) {
+      if (!this.#answer(call.queued, position, outcome) || outcome.kind !== 'ok') call.state = 'failed';
+    }
+  }
+
+  /** Whether the outcome went out as it is; the writes of a good one are seen by later events of the batch. */
+  #answer({ id, batch, view, cancelled }: QueuedBatch, position: number, outcome: Outcome): boolean {
+    const event = batch.events[position];
+    if (event === undefined || cancelled) return false;
+    const kept = this.#options.onResult(id, { index: event.index, outcome });
+    if (kept && outcome.kind === 'ok') view.apply(event.index, outcome.writes);
+    return kept;
+  }
+
+  #returnRest(row: Row, why: ReturnReason): void {
+    for (; row.next < row.positions.length; row.next += 1) {
+      const position = row.positions[row.next];
+      if (position !== undefined) this.#answer(row.queued, position, { kind: 'returned', why });
+    }
+  }
+
+  #takeCold(): boolean {
+    const cold = this.#cold;
+    this.#cold = false;
+    return cold;
+  }
+}
+
+/** A handler that gives up because its signal aborted says why the signal did. */
+function outcomeOf(call: RunningCall, thrown: unknown): Outcome {
+  const aborted = call.scope.aborted;
+  if (aborted?.code === 'FAAS_DRAINING') return { kind: 'returned', why: 'draining' };
+  return { kind: 'failed', ...failureOf(aborted ?? thrown) };
+}

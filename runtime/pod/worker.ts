@@ -1,0 +1,182 @@
+import { AsyncLocalStorage } from 'node:async_hooks';
+import { randomFillSync } from 'node:crypto';
+import { type MessagePort, parentPort } from 'node:worker_threads';
+import { decodeBatch } from '../protocol/batch.ts';
+import type { PodLog } from '../protocol/messages.ts';
+import { BoardWriter } from './board.ts';
+import { createCallbacks } from './callbacks.ts';
+import { captureOutput } from './captured-output.ts';
+import { describeError } from './describe-error.ts';
+import type { EventRun } from './event-run.ts';
+import type { FunctionHost } from './function-host.ts';
+import { loadBundle } from './load-bundle.ts';
+import { ReplyBuffer } from './reply-buffer.ts';
+import type { FromWorker, ToWorker } from './thread-messages.ts';
+import { type RunningCall, WorkQueue } from './work-queue.ts';
+
+/** The worker thread of a pod: waits for its function, then runs its handler on the batches that the shim hands over. */
+
+interface Current {
+  readonly call: RunningCall;
+  readonly run: EventRun | undefined;
+}
+
+// Taken before any author's code runs, which may replace them.
+const now = Date.now;
+const monotonic = performance.now.bind(performance);
+const later = setImmediate;
+const exitThread = process.exit.bind(process);
+const killProcess = process.kill.bind(process);
+const ownPid = process.pid;
+const heartbeatMs = 10;
+
+const current = new AsyncLocalStorage<Current>();
+
+parentPort?.once('message', (port: MessagePort) => {
+  parentPort?.unref();
+  port.on('message', (message: ToWorker) => {
+    if (message.kind === 'load') void load(port, message);
+  });
+});
+
+async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Promise<void> {
+  const send = (out: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(out, transfer);
+  const { request, bundleUrl, board: memory, callbackUrl } = message;
+  const folder = new URL('.', bundleUrl).pathname;
+  const board = new BoardWriter(memory);
+  const replies = new ReplyBuffer(
+    out => send({ kind: 'replies', ...out }, [out.frames.buffer]),
+    monotonic,
+    flush => later(flush),
+  );
+  const print = (level: PodLog['level'], text: string): void =>
+    send({ kind: 'output', stream: level === 'error' || level === 'warn' ? 'stderr' : 'stdout', text: `${text}\n` });
+  const log = (batchId: number, line: PodLog): void => {
+    if (!replies.log(batchId, line)) print(line.level, line.message);
+  };
+  Object.assign(process.env, request.env);
+  process.setSourceMapsEnabled(true);
+  captureOutput((level, text) => {
+    const running = current.getStore();
+    if (running === undefined) print(level, text);
+    else if (running.run !== undefined) running.run.log(level, text, undefined);
+    else log(running.call.queued.id, { index: undefined, level, message: text, fields: undefined, atMs: now(), traceparent: undefined });
+  });
+  try {
+    const bundle = await loadBundle(request, bundleUrl, monotonic);
+    const host: FunctionHost = { now, monotonic, randomHex, log, ...createCallbacks(callbackUrl) };
+    const queue = new WorkQueue({
+      fn: bundle.fn,
+      host,
+      board,
+      concurrency: request.concurrency,
+      enter: (call, run, handle) => {
+        if (call.slot === undefined) return current.run({ call, run }, handle);
+        board.enterSynchronous(call.slot);
+        try {
+          return current.run({ call, run }, handle);
+        } finally {
+          board.leaveSynchronous();
+        }
+      },
+      onResult: (batchId, result) => replies.result(batchId, result),
+      yieldTurn: () => new Promise(resolve => later(resolve)),
+    });
+    guard(queue, board, replies, send, folder);
+    setInterval(() => board.beat(now()), heartbeatMs).unref();
+    port.on('message', (next: ToWorker) => receive(next, queue, board, replies, send, bundle.shutdown));
+    send({ kind: 'loaded', handler: bundle.fn.kind, loadMs: bundle.loadMs, initMs: bundle.initMs });
+  } catch (error) {
+    send({ kind: 'load-failed', error: describeError(error, folder) });
+  }
+}
+
+function receive(
+  message: ToWorker,
+  queue: WorkQueue,
+  board: BoardWriter,
+  replies: ReplyBuffer,
+  send: (out: FromWorker) => void,
+  shutdown: (() => unknown) | undefined,
+): void {
+  switch (message.kind) {
+    case 'batch': {
+      board.beat(now());
+      try {
+        const batch = decodeBatch(message.bytes);
+        replies.open(message.batchId, batch.events.length);
+        queue.add(message.batchId, batch, message.receivedAtMs);
+      } catch (error) {
+        send({ kind: 'bad-batch', batchId: message.batchId, detail: describeError(error).message });
+      }
+      return;
+    }
+    case 'cancel':
+      queue.cancel(message.batchId);
+      return replies.drop(message.batchId);
+    case 'drain':
+      return queue.drain();
+    case 'abort':
+      return queue.abort();
+    case 'shutdown':
+      void shutDown(shutdown, send);
+      return;
+    case 'load':
+      return;
+  }
+}
+
+async function shutDown(shutdown: (() => unknown) | undefined, send: (out: FromWorker) => void): Promise<void> {
+  try {
+    await shutdown?.();
+  } catch (error) {
+    send({ kind: 'output', stream: 'stderr', text: `shutdown threw: ${describeError(error).message}\n` });
+  }
+  send({ kind: 'shut-down' });
+}
+
+/**
+ * What an event started and nobody caught fails that event, as long as it runs; of an event that is over it is only a line of output.
+ * Where it is not known who started it, the only event that runs is taken, and of several none: they are sent again one by one.
+ */
+function guard(queue: WorkQueue, board: BoardWriter, replies: ReplyBuffer, send: (out: FromWorker) => void, folder: string): void {
+  const caught = (thrown: unknown, origin: 'uncaughtException' | 'unhandledRejection'): void => {
+    const error = describeError(thrown, folder);
+    const running = current.getStore();
+    const call = running?.call ?? (queue.calls.size === 1 ? [...queue.calls][0] : undefined);
+    if (call?.state === 'running') queue.fail(call, thrown);
+    else if (call !== undefined || queue.calls.size === 0) {
+      send({ kind: 'output', stream: 'stderr', text: `${origin} after the event was over: ${error.stack ?? error.message}\n` });
+    } else send({ kind: 'unattributed', error });
+    if (origin === 'uncaughtException') send({ kind: 'tainted' });
+  };
+  process.on('uncaughtException', thrown => caught(thrown, 'uncaughtException'));
+  process.on('unhandledRejection', thrown => caught(thrown, 'unhandledRejection'));
+  const blame = (): void => {
+    const slot = current.getStore()?.call.slot;
+    if (slot !== undefined && current.getStore()?.call.state === 'running') board.blame(slot);
+    replies.flush();
+  };
+  Reflect.set(process, 'exit', (code?: number) => {
+    blame();
+    exitThread(code);
+  });
+  Reflect.set(process, 'kill', (pid: number, signal?: NodeJS.Signals | number) => {
+    if (signal === 0 || (pid !== ownPid && pid !== 0 && pid !== -ownPid)) return killProcess(pid, signal);
+    blame();
+    return exitThread(1);
+  });
+}
+
+/** Span ids need to differ, not to be secret: random bytes are taken in blocks. */
+const pool = Buffer.alloc(4096);
+let poolAt = pool.length;
+
+function randomHex(bytes: number): string {
+  if (poolAt + bytes > pool.length) {
+    randomFillSync(pool);
+    poolAt = 0;
+  }
+  poolAt += bytes;
+  return pool.toString('hex', poolAt - bytes, poolAt);
+}

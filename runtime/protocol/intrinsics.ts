@@ -1,0 +1,32 @@
+/**
+ * What the codec needs of the language, taken at start: a handler that replaces `JSON.stringify` or adds to `Object.prototype` later
+ * breaks its own code, and not the wire. Headers are put together from `quote` (a string is never asked for `toJSON`) for the same reason.
+ */
+export const parseJson: (text: string) => unknown = JSON.parse;
+export const stringifyJson: (value: unknown) => string | undefined = JSON.stringify;
+export const quote: (text: string) => string = JSON.stringify;
+export const isArray: (value: unknown) => value is readonly unknown[] = Array.isArray;
+export const isSafeInteger: (value: unknown) => value is number = Number.isSafeInteger as typeof isSafeInteger;
+export const isFinite: (value: unknown) => value is number = Number.isFinite as typeof isFinite;
+
+const encoder = new TextEncoder();
+const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
+const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
+
+export const encodeUtf8: (text: string) => Uint8Array<ArrayBuffer> = encoder.encode.bind(encoder);
+export const encodeInto: (text: string, target: Uint8Array) => { read: number; written: number } = encoder.encodeInto.bind(encoder);
+/** What is no UTF-8 becomes U+FFFD. */
+export const decodeUtf8: (bytes: Uint8Array) => string = decoder.decode.bind(decoder);
+/** Throws a TypeError on what is no UTF-8. */
+export const decodeStrictUtf8: (bytes: Uint8Array) => string = strictDecoder.decode.bind(strictDecoder);
+
+export const subarray: (bytes: Uint8Array, from: number, to?: number) => Uint8Array = unbound(Uint8Array.prototype.subarray);
+export const setBytes: (target: Uint8Array, source: Uint8Array, at: number) => void = unbound(Uint8Array.prototype.set);
+export const sliceText: (text: string, from: number, to?: number) => string = unbound(String.prototype.slice);
+export const hasOwn: (object: object, name: string) => boolean = Object.hasOwn;
+
+function unbound<This, Args extends readonly unknown[], Result>(
+  method: (this: This, ...args: Args) => Result,
+): (self: This, ...args: Args) => Result {
+  return Function.prototype.call.bind(method);
+}
