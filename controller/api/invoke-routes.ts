@@ -1,5 +1,5 @@
 import { performance } from 'node:perf_hooks';
-import { problemOfAnswer } from '../gateway/call-route.ts';
+import { problemOfAnswer } from '../gateway/call-problem.ts';
 import type { ApiPorts } from './api-ports.ts';
 import { FunctionParams, InvokeAnswer, InvokeRequest } from './contract.ts';
 import { findFunction } from './find-unit.ts';
