@@ -108,7 +108,6 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
     figure.open += 1;
     figure.takenTotal += 1;
     open += 1;
-    calls.open += 1;
     return new Promise(resolve => {
       const pending: PendingCall = {
         request,
@@ -124,7 +123,6 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
           if (pending.settled) return;
           pending.settled = true;
           open -= 1;
-          calls.open -= 1;
           figure.open -= 1;
           cancel();
           resolve(answer);
@@ -179,7 +177,6 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
         else known.update(one);
       }
     },
-    inFlight: unit => units.get(unit)?.open ?? 0,
     async stop(graceMs) {
       stopped = true;
       const untilMs = clock.now() + graceMs;

@@ -43,8 +43,6 @@ const handlerWeight = 0.1;
 
 /** The direct calls of one unit: which wait, which are on which pod, which are being committed. */
 export class UnitCalls {
-  /** Calls that are not answered yet. */
-  open = 0;
   readonly #options: UnitCallsOptions;
   readonly #session: CallSession;
   readonly #waiting = new WaitingCalls();
