@@ -1,9 +1,6 @@
-import { readFile } from 'node:fs/promises';
 import { Agent, request as httpRequest, type IncomingMessage } from 'node:http';
-import { join, resolve } from 'node:path';
+import { join } from 'node:path';
 import type { Problem } from '../controller/api/contract.ts';
-import type { Arguments } from './arguments.ts';
-import type { Invocation } from './command.ts';
 import { CommandFailure } from './failure.ts';
 
 /** A client of the server's HTTP API. Every failure is a CommandFailure that says what to do next. */
@@ -21,66 +18,6 @@ export interface ServerAddress {
   readonly adminUrl: string;
   readonly gatewayUrl: string | undefined;
   readonly token: string;
-}
-
-/** The client that `--server`, `--token` and `--data` describe. */
-export async function connect({ args, cwd }: Pick<Invocation, 'args' | 'cwd'>): Promise<ApiClient> {
-  const folder = resolve(cwd, args.text('data') ?? './.faas');
-  return apiClient(await addressOf(args, folder), { timeoutMs: args.duration('timeout') ?? 30_000, folder });
-}
-
-async function addressOf(args: Arguments, folder: string): Promise<ServerAddress> {
-  const server = args.text('server');
-  const given = args.text('token');
-  if (server !== undefined) {
-    if (!URL.canParse(server) || !/^https?:$/.test(new URL(server).protocol)) {
-      throw new CommandFailure('FAAS_SERVER_ADDRESS', `"${server}" is not an http address`, {
-        hint: 'Write --server http://127.0.0.1:7070.',
-      });
-    }
-    return { adminUrl: server.replace(/\/$/, ''), gatewayUrl: undefined, token: given ?? (await readToken(folder)) };
-  }
-  const found = await readServerFile(folder);
-  return { ...found, token: given ?? (await readToken(folder)) };
-}
-
-/** What the running server wrote into its data folder. */
-export async function readServerFile(folder: string): Promise<{ readonly adminUrl: string; readonly gatewayUrl: string | undefined }> {
-  const file = join(folder, 'server.json');
-  let parsed: unknown;
-  try {
-    parsed = JSON.parse(await readFile(file, 'utf8'));
-  } catch (cause) {
-    if (cause instanceof SyntaxError) throw unreadable(file, 'is not JSON');
-    throw noServer(folder, cause);
-  }
-  if (typeof parsed !== 'object' || parsed === null || !('adminUrl' in parsed) || typeof parsed.adminUrl !== 'string') {
-    throw unreadable(file, 'does not say where the server is');
-  }
-  const gatewayUrl = 'gatewayUrl' in parsed && typeof parsed.gatewayUrl === 'string' ? parsed.gatewayUrl : undefined;
-  return { adminUrl: parsed.adminUrl, gatewayUrl };
-}
-
-function unreadable(file: string, what: string): CommandFailure {
-  return new CommandFailure('FAAS_SERVER_FILE', `${file} ${what}`, { hint: 'Start the server again (faas up), or name it with --server.' });
-}
-
-function noServer(folder: string, cause?: unknown): CommandFailure {
-  return new CommandFailure('FAAS_NO_SERVER', `no server runs on the data folder ${folder}`, {
-    hint: 'Start one with: faas up. For another folder or machine: --data <folder> or --server <url>.',
-    cause,
-  });
-}
-
-export async function readToken(folder: string): Promise<string> {
-  try {
-    return (await readFile(join(folder, 'token'), 'utf8')).trim();
-  } catch (cause) {
-    throw new CommandFailure('FAAS_NO_TOKEN', `cannot read the server's token in ${folder}`, {
-      hint: 'Run as the user who runs the server, name its data folder with --data, or set FAAS_TOKEN.',
-      cause,
-    });
-  }
 }
 
 /** The server said no, with its problem document. */

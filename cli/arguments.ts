@@ -1,6 +1,6 @@
 import { parseArgs } from 'node:util';
 import { parseDuration } from '../controller/manifest/units.ts';
-import { type ArgumentSpec, type CommandSpec, envOf, type FlagSpec } from './command.ts';
+import { type ArgumentSpec, envOf, type FlagSpec } from './flag-spec.ts';
 import { UsageError } from './usage-error.ts';
 
 export type Origin = 'flag' | 'env' | 'default';
@@ -69,9 +69,15 @@ export class Arguments {
   }
 }
 
+/** What parsing needs to know of a command. */
+interface Parsed {
+  readonly name: string;
+  readonly args: readonly ArgumentSpec[];
+}
+
 /** Throws UsageError. `words` are what follows the command's name. */
 export async function parseArguments(
-  command: CommandSpec,
+  command: Parsed,
   flags: readonly FlagSpec[],
   words: readonly string[],
   env: Readonly<Record<string, string | undefined>>,
@@ -101,7 +107,7 @@ function optionOf(flag: FlagSpec) {
   return flag.short === undefined ? { type } : { type, short: flag.short };
 }
 
-async function unknownFlag(command: CommandSpec, flags: readonly FlagSpec[], raw: string): Promise<UsageError> {
+async function unknownFlag(command: Parsed, flags: readonly FlagSpec[], raw: string): Promise<UsageError> {
   const { nearest } = await import('../controller/manifest/nearest.ts');
   const near = raw.startsWith('--')
     ? nearest(
@@ -158,7 +164,7 @@ function switchOf(text: string, where: string): boolean {
   throw new UsageError(`${where}: "${text}" is neither true nor false`);
 }
 
-function assign(command: CommandSpec, words: readonly string[]): ReadonlyMap<string, readonly string[]> {
+function assign(command: Parsed, words: readonly string[]): ReadonlyMap<string, readonly string[]> {
   const assigned = new Map<string, readonly string[]>();
   const rest = [...words];
   for (const argument of command.args) {

@@ -1,5 +1,6 @@
-import type { CommandSpec, FlagSpec } from './command.ts';
+import type { CommandSpec } from './command.ts';
 import { globalFlags } from './commands/flags.ts';
+import type { FlagSpec } from './flag-spec.ts';
 
 /** All flags that a command takes: its own, the server's settings where it starts one, and those of every command. */
 export async function flagsOf(command: CommandSpec): Promise<readonly FlagSpec[]> {

@@ -1,4 +1,5 @@
 import type { Arguments } from './arguments.ts';
+import type { ArgumentSpec, FlagSpec } from './flag-spec.ts';
 import type { Output } from './output.ts';
 
 /** One row of the command table: help, completion, reference and parsing all come from it. */
@@ -28,32 +29,4 @@ export interface Invocation {
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly stdin: NodeJS.ReadStream;
-}
-
-export interface ArgumentSpec {
-  readonly name: string;
-  readonly meaning: string;
-  readonly required: boolean;
-  /** Takes all that follow; the last argument only. */
-  readonly many?: true;
-  readonly choices?: readonly string[];
-}
-
-export interface FlagSpec {
-  /** Without the dashes. */
-  readonly name: string;
-  readonly short?: string;
-  readonly kind: 'switch' | 'text' | 'list' | 'number' | 'duration';
-  /** What stands for the value in help: `--file <path>`. */
-  readonly label?: string;
-  readonly choices?: readonly string[];
-  /** As one would write it. */
-  readonly default?: string;
-  /** The variable that says the same; FAAS_<NAME> unless given. */
-  readonly env?: string;
-  readonly meaning: string;
-}
-
-export function envOf(flag: FlagSpec): string {
-  return flag.env ?? `FAAS_${flag.name.replaceAll('-', '_').toUpperCase()}`;
 }

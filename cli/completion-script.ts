@@ -1,4 +1,5 @@
-import type { CommandSpec, FlagSpec } from './command.ts';
+import type { CommandSpec } from './command.ts';
+import type { FlagSpec } from './flag-spec.ts';
 
 export interface CompletedCommand {
   readonly command: CommandSpec;

@@ -1,5 +1,6 @@
 import { usageOf } from './arguments.ts';
-import { type CommandSpec, envOf, type FlagSpec } from './command.ts';
+import type { CommandSpec } from './command.ts';
+import { envOf, type FlagSpec } from './flag-spec.ts';
 
 export function overview(table: readonly CommandSpec[]): string {
   const width = Math.max(...table.map(command => command.name.length)) + 3;

@@ -1,8 +1,9 @@
 #!/usr/bin/env node
-import type { CommandSpec, FlagSpec } from './command.ts';
+import type { CommandSpec } from './command.ts';
 import { flagsOf } from './command-flags.ts';
 import { commandTable } from './commands/table.ts';
 import { findCommand } from './find-command.ts';
+import type { FlagSpec } from './flag-spec.ts';
 
 /** The command line: finds the command, loads only its body, and turns how it ends into an exit code. */
 async function main(words: readonly string[]): Promise<number> {

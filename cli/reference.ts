@@ -1,8 +1,9 @@
 import { usageOf } from './arguments.ts';
-import { type CommandSpec, envOf, type FlagSpec } from './command.ts';
+import type { CommandSpec } from './command.ts';
 import { flagsOf } from './command-flags.ts';
 import { globalFlags } from './commands/flags.ts';
 import { commandTable } from './commands/table.ts';
+import { envOf, type FlagSpec } from './flag-spec.ts';
 
 /** docs/reference/cli.md, made of the command table. */
 export async function cliReference(): Promise<string> {

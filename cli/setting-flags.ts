@@ -4,8 +4,9 @@ import { envOf, flagOf, settingKeys, settingRow } from '../controller/settings.t
 import { type LoadedSettings, loadSettings } from '../controller/settings-source.ts';
 import { printSetting } from '../controller/settings-value.ts';
 import type { Arguments } from './arguments.ts';
-import type { FlagSpec, Invocation } from './command.ts';
+import type { Invocation } from './command.ts';
 import { CommandFailure } from './failure.ts';
+import type { FlagSpec } from './flag-spec.ts';
 
 /** Every row of the settings table as a flag. Values are checked where all sources of settings meet, so they stay text here. */
 export function settingFlags(): readonly FlagSpec[] {

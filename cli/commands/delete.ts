@@ -1,8 +1,8 @@
 import { createInterface } from 'node:readline/promises';
 import type { RemoveAnswer } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
-import { connect } from '../api-client.ts';
 import type { Invocation } from '../command.ts';
+import { connect } from '../connect.ts';
 import { UsageError } from '../usage-error.ts';
 
 export async function run(invocation: Invocation): Promise<number> {

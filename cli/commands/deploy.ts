@@ -1,7 +1,7 @@
 import type { DeployAnswer } from '../../controller/api/contract.ts';
-import { connect } from '../api-client.ts';
 import { type BundleProblem, type BundleResult, bundleFunction } from '../bundle.ts';
 import type { Invocation } from '../command.ts';
+import { connect } from '../connect.ts';
 import { type Bundled, deployBundles, foreignSchemas } from '../deployment.ts';
 import type { Output } from '../output.ts';
 import { printable, size, table } from '../output.ts';

@@ -1,8 +1,9 @@
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeployAnswer } from '../../controller/api/contract.ts';
-import { type ApiClient, apiClient, readToken } from '../api-client.ts';
+import { type ApiClient, apiClient } from '../api-client.ts';
 import type { Invocation } from '../command.ts';
+import { readToken } from '../connect.ts';
 import { DevSession, namesOf } from '../dev-session.ts';
 import { CommandFailure, reportFailure } from '../failure.ts';
 import { watchFolder } from '../file-watch.ts';

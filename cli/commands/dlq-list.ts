@@ -1,7 +1,7 @@
 import type { DeadLettersAnswer } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
-import { connect } from '../api-client.ts';
 import type { Invocation } from '../command.ts';
+import { connect } from '../connect.ts';
 import { duration, table } from '../output.ts';
 import { readPages } from '../pages.ts';
 import { repeat } from '../repeat.ts';

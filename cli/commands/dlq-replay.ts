@@ -1,7 +1,7 @@
 import type { ReplayAnswer, ReplayRequest } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
-import { connect } from '../api-client.ts';
 import type { Invocation } from '../command.ts';
+import { connect } from '../connect.ts';
 import { fields } from '../output.ts';
 import { qualifiedName } from '../unit-name.ts';
 import { UsageError } from '../usage-error.ts';

@@ -1,4 +1,4 @@
-import type { FlagSpec } from '../command.ts';
+import type { FlagSpec } from '../flag-spec.ts';
 
 /** Flags that more than one command takes. */
 export const globalFlags: readonly FlagSpec[] = [

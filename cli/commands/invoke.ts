@@ -1,7 +1,7 @@
 import type { InvokeAnswer, InvokeRequest } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
-import { connect } from '../api-client.ts';
 import type { Invocation } from '../command.ts';
+import { connect } from '../connect.ts';
 import { toJson } from '../output.ts';
 import { readPayload } from '../payload.ts';
 import { qualifiedName } from '../unit-name.ts';

@@ -1,7 +1,8 @@
 import type { ContextsAnswer, FunctionsAnswer, StreamsAnswer } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
-import { type ApiClient, connect } from '../api-client.ts';
+import type { ApiClient } from '../api-client.ts';
 import type { Invocation } from '../command.ts';
+import { connect } from '../connect.ts';
 import { duration, type Output, table } from '../output.ts';
 import { repeat } from '../repeat.ts';
 

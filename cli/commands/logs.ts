@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { connect } from '../api-client.ts';
 import type { Invocation } from '../command.ts';
+import { connect } from '../connect.ts';
 import { CommandFailure } from '../failure.ts';
 import { followLogs, levels, logLine, readLogs } from '../log-reader.ts';
 import { qualifiedName } from '../unit-name.ts';

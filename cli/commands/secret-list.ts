@@ -1,7 +1,7 @@
 import type { SecretsAnswer } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
-import { connect } from '../api-client.ts';
 import type { Invocation } from '../command.ts';
+import { connect } from '../connect.ts';
 import { table } from '../output.ts';
 
 export async function run(invocation: Invocation): Promise<number> {

@@ -1,4 +1,5 @@
-import type { ArgumentSpec, CommandSpec } from '../command.ts';
+import type { CommandSpec } from '../command.ts';
+import type { ArgumentSpec } from '../flag-spec.ts';
 import { contextFlag, limitFlag, manifestFlag, outputFlag, serverFlags, watchFlag, yesFlag } from './flags.ts';
 
 const unit: ArgumentSpec = {

@@ -1,8 +1,8 @@
 import type { VersionAnswer } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
 import { packageVersion } from '../../controller/version.ts';
-import { connect } from '../api-client.ts';
 import type { Invocation } from '../command.ts';
+import { connect } from '../connect.ts';
 import { CommandFailure } from '../failure.ts';
 import { fields } from '../output.ts';
 

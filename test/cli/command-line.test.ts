@@ -5,9 +5,9 @@ import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { parseArguments } from '../../cli/arguments.ts';
-import { envOf } from '../../cli/command.ts';
 import { flagsOf } from '../../cli/command-flags.ts';
 import { commandTable } from '../../cli/commands/table.ts';
+import { envOf } from '../../cli/flag-spec.ts';
 import { cliFile, runCli } from './run-cli.ts';
 
 let folder: string;

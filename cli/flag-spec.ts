@@ -1,0 +1,27 @@
+export interface ArgumentSpec {
+  readonly name: string;
+  readonly meaning: string;
+  readonly required: boolean;
+  /** Takes all that follow; the last argument only. */
+  readonly many?: true;
+  readonly choices?: readonly string[];
+}
+
+export interface FlagSpec {
+  /** Without the dashes. */
+  readonly name: string;
+  readonly short?: string;
+  readonly kind: 'switch' | 'text' | 'list' | 'number' | 'duration';
+  /** What stands for the value in help: `--file <path>`. */
+  readonly label?: string;
+  readonly choices?: readonly string[];
+  /** As one would write it. */
+  readonly default?: string;
+  /** The variable that says the same; FAAS_<NAME> unless given. */
+  readonly env?: string;
+  readonly meaning: string;
+}
+
+export function envOf(flag: FlagSpec): string {
+  return flag.env ?? `FAAS_${flag.name.replaceAll('-', '_').toUpperCase()}`;
+}
