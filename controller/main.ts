@@ -162,7 +162,7 @@ async function open(
   await functions.refresh();
   const loops = [
     scale.run(stopping.signal),
-    runSchedules({ ...data, functions: functions.live }, stopping.signal),
+    runSchedules({ ...data, live: functions.live }, stopping.signal),
     runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, stopping.signal),
     watchFigures(),
   ];
