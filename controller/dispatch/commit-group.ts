@@ -1,0 +1,158 @@
+import type { CommitRequest } from '../ports/state.ts';
+import { OffsetRanges } from './offset-ranges.ts';
+import type { PendingEvent, Result } from './pending-event.ts';
+import { drop, purge } from './results.ts';
+import type { CommitInFlight, Effect, Session } from './session-state.ts';
+
+/** Progress without results is committed within this time. */
+const idleCommitMs = 1_000;
+
+/**
+ * Starts the next commit if there is something to commit and none is in flight: everything that is ready, within bounds. Progress alone waits up to
+ * a second, unless it fills half of the window.
+ */
+export function commitNext(session: Session, nowMs: number, effects: Effect[]): void {
+  if (session.commit !== undefined || session.verifying !== undefined || session.ended !== undefined) return;
+  purge(session, nowMs);
+  if (session.verifyWanted && session.durableOrdinal < session.ordinal) {
+    verify(session, effects);
+    return;
+  }
+  const group = takeGroup(session, nowMs);
+  if (group.length === 0 && !isIdleCommitDue(session, nowMs)) return;
+  session.idleCommitAtMs = undefined;
+  session.commit = buildCommit(session, group, nowMs);
+  effects.push({ kind: 'commit', request: session.commit.request, resend: 0 });
+}
+
+function verify(session: Session, effects: Effect[]): void {
+  session.verifyWanted = false;
+  session.verifying = { ordinal: session.ordinal, highSeqOffset: session.highSeqOffset };
+  effects.push({ kind: 'verify', ordinal: session.ordinal });
+}
+
+function isIdleCommitDue(session: Session, nowMs: number): boolean {
+  const hasProgress = !session.autoDone.isEmpty || highSeqOffsetOf(session) > session.highSeqOffset;
+  if (!hasProgress) return false;
+  const isPressing =
+    session.position - session.frontier > session.limits.windowOffsetsMax / 2 && !session.autoDone.isEmpty && session.running === 0;
+  session.idleCommitAtMs ??= nowMs + idleCommitMs;
+  return isPressing || session.stopping || nowMs >= session.idleCommitAtMs;
+}
+
+/** The duplicate filter may be stored up to here: not above what is done, and not above what was read. */
+function highSeqOffsetOf(session: Session): number {
+  return Math.min(session.frontier, session.position);
+}
+
+/**
+ * Removes a prefix of the ready results that can be committed together. A result that read from the store what an earlier one of the group
+ * overwrites has seen too little: it runs again. An id that is there twice ends the group; the next commit finds the duplicate.
+ */
+function takeGroup(session: Session, nowMs: number): Result[] {
+  while (true) {
+    const { count, rerun } = planGroup(session);
+    if (rerun === undefined) return session.ready.take(count);
+    drop(session, rerun, nowMs);
+    purge(session, nowMs);
+  }
+}
+
+export function planGroup(session: Pick<Session, 'ready' | 'limits'>): { count: number; rerun: Result | undefined } {
+  const { commitEventsMax, commitBytesMax } = session.limits;
+  const ids = new Set<string>();
+  const writers = new Map<string, Result>();
+  let count = 0;
+  let bytes = 0;
+  for (const result of session.ready) {
+    bytes += result.bytes;
+    if (count >= commitEventsMax || (count > 0 && bytes > commitBytesMax)) break;
+    const { dedupeId } = result.event;
+    if (dedupeId !== undefined && ids.has(dedupeId)) break;
+    if (dedupeId !== undefined) ids.add(dedupeId);
+    if (result.reads.some(read => sawTooLittle(read.from, writers.get(read.key)))) return { count, rerun: result };
+    for (const { key } of result.writes) writers.set(key, result);
+    count += 1;
+  }
+  return { count, rerun: undefined };
+}
+
+/** `from`: whose write was read, undefined for what the store had. `writer`: who wrote the key last in the group. */
+function sawTooLittle(from: Result | undefined, writer: Result | undefined): boolean {
+  return writer !== undefined && writer !== from;
+}
+
+function buildCommit(session: Session, group: readonly Result[], nowMs: number): CommitInFlight {
+  session.commitsBuilt += 1;
+  const id = `${session.ownerToken.slice(0, 16)}.${session.commitsBuilt}`;
+  const { autoDone, known } = session;
+  session.autoDone = new OffsetRanges();
+  session.known = [];
+  const done = new OffsetRanges();
+  done.addAll(autoDone);
+  for (const { event } of [...group].sort((a, b) => a.event.offset - b.event.offset)) done.add(event.offset, event.offset + 1);
+  const finished = [...group.map(({ event }) => event), ...known];
+  const { writes, writers } = foldWrites(group);
+  const highSeqOffset = highSeqOffsetOf(session);
+  const request: CommitRequest = {
+    ownerToken: session.ownerToken,
+    ordinal: session.ordinal + 1,
+    id,
+    stream: `${session.source.unit}|${session.source.name}`,
+    ...(session.subscription.order === 'partition' && group.length > 0 ? { expectedFrontier: session.frontier } : {}),
+    highSeqOffset,
+    highSeqs: highSeqOffset > session.highSeqOffset ? session.filter.changesBelow(highSeqOffset) : [],
+    done: done.toArray(),
+    clearAttempts: finished.filter(event => event.hasAttempts).map(event => event.offset),
+    ids: group.flatMap(result => idOf(result, nowMs + session.limits.dedupeWindowMs)),
+    knownIds: [...new Set(known.flatMap(({ dedupeId }) => (dedupeId === undefined ? [] : [dedupeId])))],
+    reads: checkedReads(group),
+    writes,
+    emits: group.flatMap(({ emits }) => emits),
+  };
+  return { request, group, autoDone, known, writes: writers, sent: 1 };
+}
+
+function idOf(result: Result, expiresAtMs: number): { id: string; expiresAtMs: number; answer?: Uint8Array }[] {
+  const { dedupeId } = result.event;
+  if (dedupeId === undefined) return [];
+  return [result.answer === undefined ? { id: dedupeId, expiresAtMs } : { id: dedupeId, expiresAtMs, answer: result.answer }];
+}
+
+/** The last write of each key in the group; the ones before it nobody can see. */
+function foldWrites(group: readonly Result[]): { writes: CommitRequest['writes']; writers: CommitInFlight['writes'] } {
+  const last = new Map<string, { by: Result; value: Uint8Array | null }>();
+  for (const result of group) for (const { key, value } of result.writes) last.set(key, { by: result, value });
+  const writes = [...last].map(([key, { value }]) => ({ key, value }));
+  const writers = new Map([...last].map(([key, { by }], index) => [key, { index, by }]));
+  return { writes, writers };
+}
+
+/** What the store is to check: reads of what it had, and reads of results that it has by now; each once. */
+function checkedReads(group: readonly Result[]): CommitRequest['reads'] {
+  const checked = new Map<string, { key: string; version: string | null }>();
+  for (const result of group) {
+    for (const read of result.reads) {
+      const version = versionOf(read);
+      if (version !== undefined) checked.set(`${read.key}\n${version}`, { key: read.key, version });
+    }
+  }
+  return [...checked.values()];
+}
+
+/** The version that a read must still find; undefined: it read from a result of the same group. */
+export function versionOf(read: Result['reads'][number]): string | null | undefined {
+  const { from } = read;
+  if (from === undefined) return read.version;
+  if (from.committed === undefined) return undefined;
+  const write = from.committed.writes.get(read.key);
+  // Overwritten within its own commit: no version is like this one, and so the read is found to be stale.
+  return write?.by === from ? `${from.committed.commitId}:${write.index}` : `${from.committed.commitId}:overwritten`;
+}
+
+/** The event and everything about it may be forgotten. */
+export function close(session: Session, event: PendingEvent): void {
+  session.open.delete(event);
+  session.heldBytes -= event.bytes;
+  if (event.dedupeId !== undefined && session.openIds.get(event.dedupeId) === event) session.openIds.delete(event.dedupeId);
+}

@@ -1,0 +1,205 @@
+import { DueQueue } from './due-queue.ts';
+import { Fifo } from './fifo.ts';
+import type { Lane, PendingEvent } from './pending-event.ts';
+
+export interface TakeLimit {
+  readonly events: number;
+  readonly bytes: number;
+}
+
+/** Refused this often in a row, an event runs while nothing else of its partition does. */
+export const stalesMax = 3;
+
+/**
+ * Which events may run now. A lane is free when nothing of it runs and nothing bars it; its head is then listed: to be taken, to be decided on
+ * by itself (`special`), or to wait for its time. Every entry of a list is judged again when it is taken, so that an old one does no harm.
+ */
+export class Lanes {
+  readonly special = new Set<PendingEvent>();
+  readonly #lanes = new Map<string, Lane>();
+  readonly #ready = new Fifo<Lane>();
+  /** Events without a lane. */
+  readonly #free = new Fifo<PendingEvent>();
+  readonly #delayed = new DueQueue<PendingEvent>();
+  #queued = 0;
+
+  lane(name: string): Lane {
+    let lane = this.#lanes.get(name);
+    if (lane === undefined) {
+      lane = { name, queue: [], running: [], barring: 0, uncommitted: 0, listed: false };
+      this.#lanes.set(name, lane);
+    }
+    return lane;
+  }
+
+  /** Lanes and single events that could run side by side now. */
+  get parallel(): number {
+    return this.#ready.length + this.#free.length;
+  }
+
+  /** Events that wait, the barred ones included. */
+  get queued(): number {
+    return this.#queued;
+  }
+
+  get nextDueAtMs(): number | undefined {
+    return this.#delayed.nextAtMs;
+  }
+
+  /** A new event; its offset is above all others of its lane. */
+  add(event: PendingEvent, nowMs: number): void {
+    this.#queued += 1;
+    if (event.lane === undefined) {
+      this.#list(event, nowMs);
+      return;
+    }
+    event.lane.queue.push(event);
+    this.refresh(event.lane, nowMs);
+  }
+
+  /** An event that is to run again, at its place among the others of its lane. */
+  requeue(event: PendingEvent, nowMs: number): void {
+    this.#queued += 1;
+    const { lane } = event;
+    if (lane === undefined) {
+      this.#list(event, nowMs);
+      return;
+    }
+    const at = lane.queue.findIndex(other => other.offset > event.offset);
+    lane.queue.splice(at < 0 ? lane.queue.length : at, 0, event);
+    if (lane.queue[0] === event) lane.listed = false;
+    this.refresh(lane, nowMs);
+  }
+
+  /** The event runs no more, whatever came of it. */
+  ended(event: PendingEvent): void {
+    const { lane } = event;
+    if (lane === undefined) return;
+    const at = lane.running.indexOf(event);
+    if (at >= 0) lane.running.splice(at, 1);
+  }
+
+  /** Lists the head of a lane that is free; forgets a lane that is empty. */
+  refresh(lane: Lane, nowMs: number): void {
+    const [head] = lane.queue;
+    if (head !== undefined) {
+      if (!lane.listed && isFree(lane)) this.#list(head, nowMs);
+    } else if (lane.running.length === 0 && lane.uncommitted === 0) this.#lanes.delete(lane.name);
+  }
+
+  /** The attempt of an event is stored: it may go on. */
+  recorded(event: PendingEvent, nowMs: number): void {
+    event.awaitsRecord = false;
+    if (event.lane === undefined) this.#list(event, nowMs);
+    else this.refresh(event.lane, nowMs);
+  }
+
+  wake(nowMs: number): void {
+    for (let event = this.#delayed.takeDue(nowMs); event !== undefined; event = this.#delayed.takeDue(nowMs)) this.#relist(event, nowMs);
+  }
+
+  /** Takes heads of free lanes, with the events behind them where there is room, and marks them running. */
+  take(limit: TakeLimit, nowMs: number): PendingEvent[] {
+    const taken: PendingEvent[] = [];
+    const room = { events: limit.events, bytes: limit.bytes };
+    const forFree = Math.ceil((limit.events * this.#free.length) / Math.max(1, this.parallel));
+    const share = Math.max(1, Math.floor((limit.events - forFree) / Math.max(1, this.#ready.length)));
+    while (taken.length < limit.events - forFree && this.#takeRun(taken, room, share, nowMs));
+    while (taken.length < limit.events && this.#takeFree(taken, room));
+    this.#queued -= taken.length;
+    return taken;
+  }
+
+  /** Takes one event that is decided on by itself; false when it is no head of a free lane any more. */
+  takeSpecial(event: PendingEvent, nowMs: number): boolean {
+    this.special.delete(event);
+    const { lane } = event;
+    if (lane !== undefined) {
+      lane.listed = false;
+      if (lane.queue[0] !== event || !isFree(lane)) {
+        this.refresh(lane, nowMs);
+        return false;
+      }
+      lane.queue.shift();
+      lane.running.push(event);
+    }
+    this.#queued -= 1;
+    return true;
+  }
+
+  /** Whether an earlier event of its lane is to run again or still runs: its own result then came too early. */
+  isOvertaking(event: PendingEvent): boolean {
+    const { lane } = event;
+    if (lane === undefined) return false;
+    const [queued] = lane.queue;
+    const [running] = lane.running;
+    return (queued !== undefined && queued.offset < event.offset) || (running !== undefined && running.offset < event.offset);
+  }
+
+  #list(event: PendingEvent, nowMs: number): void {
+    if (event.awaitsRecord) return;
+    const { lane } = event;
+    if (lane !== undefined) lane.listed = true;
+    if (event.notBeforeMs > nowMs) this.#delayed.add(event.notBeforeMs, event);
+    else if (isSpecial(event)) this.special.add(event);
+    else if (lane === undefined) this.#free.push(event);
+    else this.#ready.push(lane);
+  }
+
+  #relist(event: PendingEvent, nowMs: number): void {
+    if (event.lane === undefined) {
+      this.#list(event, nowMs);
+      return;
+    }
+    event.lane.listed = false;
+    this.refresh(event.lane, nowMs);
+  }
+
+  /** False: no lane is left, or no room. */
+  #takeRun(taken: PendingEvent[], room: { events: number; bytes: number }, share: number, nowMs: number): boolean {
+    const lane = this.#ready.shift();
+    if (lane === undefined) return false;
+    lane.listed = false;
+    const [head] = lane.queue;
+    if (head === undefined || !isFree(lane)) return true;
+    let run = 0;
+    while (run < share && fits(lane.queue[run], taken.length, room, nowMs)) {
+      const event = lane.queue[run];
+      if (event === undefined) break;
+      admit(event, taken, room);
+      lane.running.push(event);
+      run += 1;
+    }
+    if (run > 0) lane.queue.splice(0, run);
+    else this.#list(head, nowMs);
+    return run > 0 || head.awaitsRecord || isSpecial(head) || head.notBeforeMs > nowMs;
+  }
+
+  #takeFree(taken: PendingEvent[], room: { events: number; bytes: number }): boolean {
+    const event = this.#free.peek();
+    if (event === undefined || !fits(event, taken.length, room, Number.POSITIVE_INFINITY)) return false;
+    this.#free.shift();
+    admit(event, taken, room);
+    return true;
+  }
+}
+
+function isFree(lane: Lane): boolean {
+  return lane.running.length === 0 && lane.barring === 0;
+}
+
+/** Is not put into a batch with others before somebody has decided so. */
+function isSpecial(event: PendingEvent): boolean {
+  return event.suspect || event.doom !== undefined || event.stales >= stalesMax;
+}
+
+function fits(event: PendingEvent | undefined, count: number, room: { events: number; bytes: number }, nowMs: number): boolean {
+  if (event === undefined || event.awaitsRecord || event.notBeforeMs > nowMs || isSpecial(event)) return false;
+  return count === 0 || (count < Math.min(room.events, event.batchMax) && event.bytes <= room.bytes);
+}
+
+function admit(event: PendingEvent, taken: PendingEvent[], room: { events: number; bytes: number }): void {
+  taken.push(event);
+  room.bytes -= event.bytes;
+  room.events = Math.min(room.events, event.batchMax);
+}

@@ -1,0 +1,429 @@
+import type { Batch, BatchState } from '../../runtime/protocol/messages.ts';
+import type { LiveFunction, Subscription } from '../functions/live-function.ts';
+import type { Source } from '../ports/state.ts';
+import type { GroupMember, TopicPartition } from '../ports/streams.ts';
+import type { DispatcherOptions } from './dispatcher.ts';
+import { generationOf, offsetMetadata } from './offset-metadata.ts';
+import { PublishLoop } from './publish-loop.ts';
+import { fetchLimit } from './read-records.ts';
+import { isQuiet, stepSession, wakeAtMs } from './session.ts';
+import { type Draft, type Effect, type EndReason, type Input, newSession, type Session } from './session-state.ts';
+import type { PartitionsOf } from './settle.ts';
+
+/** What a partition tells the function that it belongs to. */
+export interface PartitionEvents {
+  /** Something may be dispatched now, or nothing more. */
+  onChange(): void;
+  /** What is counted, logged and answered besides. */
+  onEffect(loop: PartitionLoop, effect: Effect): void;
+}
+
+export interface PartitionOptions {
+  readonly dispatcher: DispatcherOptions;
+  readonly member: GroupMember;
+  readonly at: TopicPartition;
+  readonly partitionsOf: PartitionsOf;
+  readonly events: PartitionEvents;
+}
+
+export interface Prepared {
+  readonly events: Batch['events'];
+  readonly state: readonly BatchState[];
+}
+
+/** So long a fetch waits for the first record. */
+const fetchWaitMs = 30_000;
+/** Enough to dispatch: no need to read on. */
+const enoughEvents = 1_000;
+const reclaimMs = { min: 100, max: 5_000 };
+const resendMs = 100;
+const storeTriesMax = 4;
+const emptyFetchMs = { min: 1, max: 200 };
+
+/** One partition of one function while the group assigns it to us: sessions one after another, each from its claim to its end. */
+export class PartitionLoop {
+  readonly at: TopicPartition;
+  readonly source: Source;
+  session: Session | undefined;
+  /** Of the log as far as the last fetch told: undefined while there is more to read. */
+  endOffset: number | undefined;
+  readonly #options: PartitionOptions;
+  readonly #stop = new AbortController();
+  #live: LiveFunction;
+  #subscription: Subscription;
+  #publisher: PublishLoop | undefined;
+  #sessionEnd: (() => void) | undefined;
+  #sessionStop = new AbortController();
+  #onRoom: (() => void) | undefined;
+  #cancelWake: (() => void) | undefined;
+  #armedAtMs: number | undefined;
+  #brokerOffset = -1;
+  #committingOffset = false;
+  /** What `run` effects leave for the one who prepares a draft. */
+  #prepared: Prepared | undefined;
+
+  constructor(options: PartitionOptions, live: LiveFunction, subscription: Subscription) {
+    this.#options = options;
+    this.#live = live;
+    this.#subscription = subscription;
+    this.at = options.at;
+    this.source = { unit: live.unit, name: `${options.at.topic}.${options.at.partition}` };
+  }
+
+  /** A deploy changed the function in the middle of everything. */
+  update(live: LiveFunction, subscription: Subscription): void {
+    this.#live = live;
+    this.#subscription = subscription;
+    if (this.session !== undefined) Object.assign(this.session, { live, subscription });
+  }
+
+  /** Resolves when the partition is given up. */
+  async run(): Promise<void> {
+    const { clock, log } = this.#options.dispatcher;
+    for (let delayMs = reclaimMs.min; !this.#stop.signal.aborted; ) {
+      const startedAtMs = clock.now();
+      const reason = await this.#runSession().catch(error => {
+        log.warn('session failed', { ...this.#facts(), error: String(error) });
+        return 'store-failed' as const;
+      });
+      if (reason === 'stopped') return;
+      delayMs = clock.now() - startedAtMs > reclaimMs.max ? reclaimMs.min : Math.min(reclaimMs.max, delayMs * 2);
+      log.info('session ended', { ...this.#facts(), reason });
+      await clock.sleep(delayMs, this.#stop.signal);
+    }
+  }
+
+  /** Nothing new is dispatched; what is in flight goes on. */
+  finish(): void {
+    this.#step({ kind: 'stop', nowMs: this.#now() });
+  }
+
+  isQuiet(): boolean {
+    return this.session === undefined || (isQuiet(this.session) && (this.#publisher?.isEmpty ?? true));
+  }
+
+  /** The end, whatever is in flight. */
+  abort(): void {
+    this.#stop.abort();
+    this.#endSession();
+  }
+
+  /** Whether it may be given events: its session is there and what it has to publish is within bounds. */
+  get isOpen(): boolean {
+    return this.session !== undefined && this.session.ended === undefined && this.#publisher?.isFull !== true;
+  }
+
+  /** The broker does not know yet how far we are. */
+  get owesOffset(): boolean {
+    const { session } = this;
+    return (
+      session !== undefined && session.ended === undefined && Math.max(session.highSeqOffset, session.durableOffset) > this.#brokerOffset
+    );
+  }
+
+  commitOffset(): void {
+    this.#step({ kind: 'offset-due', nowMs: this.#now() });
+  }
+
+  /** Reads what the draft needs; undefined when there is nothing to send: all of it was known, or the session is over. */
+  async prepare(draft: Draft): Promise<Prepared | undefined> {
+    const { session } = this;
+    const { state } = this.#options.dispatcher;
+    if (session === undefined) return undefined;
+    const { unit } = this.source;
+    let read: readonly BatchState[] = [];
+    let known: Awaited<ReturnType<typeof state.known>> = [];
+    if (draft.keys.length > 0 || draft.ids.length > 0) {
+      [read, known] = await Promise.all([
+        draft.keys.length > 0 ? state.read(unit, draft.keys) : [],
+        draft.ids.length > 0 ? state.known(unit, draft.ids) : [],
+      ]);
+    }
+    if (session !== this.session) return undefined;
+    this.#prepared = undefined;
+    this.#step({ kind: 'prepared', draft, state: read, known, nowMs: this.#now() });
+    return this.#prepared;
+  }
+
+  /** An input of a draft; ignored when the session that it belongs to is over. */
+  stepOf(session: Session, input: Input): void {
+    if (session === this.session) this.#step(input);
+  }
+
+  async #runSession(): Promise<EndReason> {
+    this.#sessionStop = new AbortController();
+    const session = await this.#claim();
+    if (this.#stop.signal.aborted) return 'stopped';
+    this.session = session;
+    const over = new Promise<void>(resolve => {
+      this.#sessionEnd = resolve;
+    });
+    const reading = this.#read(session, this.#sessionStop.signal);
+    this.#options.events.onChange();
+    await over;
+    await reading;
+    return session.ended ?? 'stopped';
+  }
+
+  async #claim(): Promise<Session> {
+    const { dispatcher, member, at, partitionsOf } = this.#options;
+    const { state, random, limits, faults } = dispatcher;
+    const committed = await member.committed(at);
+    const committedOffset = committed?.offset ?? (await this.#firstOffset());
+    const ownerToken = random.token();
+    faults('claim.before');
+    const brokerGeneration = generationOf(committed?.metadata);
+    const claimed = await state.claim(this.source, { ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset });
+    faults('claim.after');
+    this.#brokerOffset = committed?.offset ?? -1;
+    const { mayRollBack, emits } = state.capabilities;
+    const session = newSession({
+      live: this.#live,
+      subscription: this.#subscription,
+      source: this.source,
+      partition: at.partition,
+      ownerToken,
+      limits: {
+        windowOffsetsMax: limits.windowOffsetsMax,
+        bytesMax: limits.bytesPerPartitionMax,
+        commitEventsMax: limits.commitEventsMax,
+        commitBytesMax: limits.commitBytesMax,
+        dedupeWindowMs: limits.dedupeWindowMs,
+        mayRollBack,
+      },
+      partitionsOf,
+      claimed,
+    });
+    if (emits === 'outbox') await this.#openPublisher(session, committedOffset, claimed.outbox);
+    else this.#publisher = undefined;
+    return session;
+  }
+
+  /** The broker knows the new generation before anything is sent under it: kept in the store alone it would roll back with it. */
+  async #openPublisher(session: Session, committedOffset: number, outbox: Parameters<PublishLoop['add']>[0]): Promise<void> {
+    const { dispatcher, member, at } = this.#options;
+    const isStrict = this.#live.spec.durability === 'strict' && session.limits.mayRollBack;
+    const publisher = new PublishLoop(
+      {
+        ...dispatcher,
+        source: this.source,
+        ownerToken: session.ownerToken,
+        signal: this.#sessionStop.signal,
+        onRoom: () => this.#options.events.onChange(),
+        onFenced: () => this.stepOf(session, { kind: 'fenced' }),
+      },
+      isStrict ? -1 : Number.POSITIVE_INFINITY,
+    );
+    this.#publisher = publisher;
+    publisher.add(outbox, 0);
+    const answer = await member.commit(at, committedOffset, offsetMetadata(session.generation));
+    if (answer === 'fenced') throw new Error('the group gave the partition to another member');
+    publisher.open();
+    if (isStrict && outbox.length > 0) session.verifyWanted = true;
+  }
+
+  /** Where a group without a committed offset begins. */
+  async #firstOffset(): Promise<number> {
+    const { streams } = this.#options.dispatcher;
+    const { from } = this.#subscription;
+    const { topic, partition } = this.at;
+    if (typeof from === 'object') {
+      return (await streams.offsetsAt(topic, from.timeMs)).find(one => one.partition === partition)?.offset ?? 0;
+    }
+    const bounds = (await streams.bounds(topic)).find(one => one.partition === partition);
+    return (from === 'earliest' ? bounds?.startOffset : bounds?.endOffset) ?? 0;
+  }
+
+  async #read(session: Session, signal: AbortSignal): Promise<void> {
+    const { dispatcher, member, at } = this.#options;
+    for (let pauseMs = emptyFetchMs.min; !signal.aborted; ) {
+      const limit = fetchLimit(session, enoughEvents);
+      if (limit === undefined) {
+        this.endOffset = undefined;
+        await this.#room(session, signal);
+        continue;
+      }
+      const before = this.#now();
+      const options = { ...limit, waitMs: fetchWaitMs, signal };
+      this.endOffset = session.position;
+      const result = await member.fetch(at, session.position, options).catch(error => {
+        dispatcher.log.warn('fetch failed', { ...this.#facts(), error: String(error) });
+        return undefined;
+      });
+      if (signal.aborted) return;
+      if (result !== undefined && result.nextOffset > session.position) {
+        pauseMs = emptyFetchMs.min;
+        this.endOffset = undefined;
+        this.stepOf(session, { kind: 'fetched', result, nowMs: this.#now() });
+      } else if (this.#now() - before < fetchWaitMs / 2) {
+        await dispatcher.clock.sleep(pauseMs, signal);
+        pauseMs = Math.min(emptyFetchMs.max, pauseMs * 2);
+      }
+    }
+  }
+
+  /** Resolves when more may be read. */
+  #room(session: Session, signal: AbortSignal): Promise<void> {
+    return new Promise(resolve => {
+      const done = () => {
+        this.#onRoom = undefined;
+        signal.removeEventListener('abort', done);
+        resolve();
+      };
+      this.#onRoom = () => {
+        if (fetchLimit(session, enoughEvents) !== undefined) done();
+      };
+      signal.addEventListener('abort', done, { once: true });
+    });
+  }
+
+  #step(input: Input): void {
+    const { session } = this;
+    if (session === undefined) return;
+    const effects = stepSession(session, input);
+    for (const effect of effects) this.#do(session, effect);
+    this.#arm(session);
+    this.#onRoom?.();
+    this.#options.events.onChange();
+  }
+
+  #do(session: Session, effect: Effect): void {
+    switch (effect.kind) {
+      case 'commit':
+        void this.#commit(session, effect);
+        break;
+      case 'record-attempts':
+        void this.#recordAttempts(session, effect);
+        break;
+      case 'verify':
+        void this.#verify(session, effect.ordinal);
+        break;
+      case 'durable':
+        this.#publisher?.durable(effect.ordinal);
+        void this.#commitOffset(session, effect.offset);
+        break;
+      case 'run':
+        this.#prepared = { events: effect.events, state: effect.state };
+        break;
+      case 'applied':
+        this.#publish(session, effect);
+        break;
+      case 'ended':
+        this.#endSession();
+        break;
+      default:
+    }
+    this.#options.events.onEffect(this, effect);
+  }
+
+  #endSession(): void {
+    const { session } = this;
+    if (session !== undefined) session.ended ??= 'stopped';
+    this.session = undefined;
+    this.#cancelWake?.();
+    this.#cancelWake = undefined;
+    this.#armedAtMs = undefined;
+    this.#sessionStop.abort();
+    this.#sessionEnd?.();
+  }
+
+  #publish(session: Session, { commit, firstCounter }: Extract<Effect, { kind: 'applied' }>): void {
+    const { emits, stream, ordinal } = commit.request;
+    if (this.#publisher === undefined || emits.length === 0) return;
+    const { generation } = session;
+    this.#publisher.add(
+      emits.map((emit, index) => ({ seq: { generation, counter: firstCounter + index }, stream, emit })),
+      ordinal,
+    );
+    const isStrict = session.live.spec.durability === 'strict' && session.limits.mayRollBack;
+    if (isStrict) session.verifyWanted = true;
+  }
+
+  async #commit(session: Session, { request, resend }: Extract<Effect, { kind: 'commit' }>): Promise<void> {
+    const { state, clock, faults, metrics, log } = this.#options.dispatcher;
+    if (resend > 0) await clock.sleep(resendMs * resend, this.#sessionStop.signal);
+    if (session.ended !== undefined) return;
+    const sentAtMs = clock.now();
+    try {
+      faults('commit.before');
+      const result = await state.commit(this.source, request);
+      faults('commit.after');
+      metrics.observe('faas_commit_seconds', { unit: this.source.unit }, (clock.now() - sentAtMs) / 1_000);
+      metrics.count('faas_commit_results_total', { unit: this.source.unit, result: result.kind });
+      this.stepOf(session, { kind: 'committed', result, nowMs: this.#now() });
+    } catch (error) {
+      log.warn('no answer to a commit', { ...this.#facts(), error: String(error) });
+      this.stepOf(session, { kind: 'commit-unknown', nowMs: this.#now() });
+    }
+  }
+
+  async #recordAttempts(session: Session, { records, events }: Extract<Effect, { kind: 'record-attempts' }>): Promise<void> {
+    const { state, faults } = this.#options.dispatcher;
+    const answer = await this.#withTries(session, async () => {
+      faults('attempt.before');
+      const stored = await state.recordAttempts(this.source, session.ownerToken, records);
+      faults('attempt.after');
+      return stored;
+    });
+    if (answer === 'ok') this.stepOf(session, { kind: 'attempts-recorded', events, nowMs: this.#now() });
+    else this.stepOf(session, { kind: answer });
+  }
+
+  async #verify(session: Session, ordinal: number): Promise<void> {
+    const { state } = this.#options.dispatcher;
+    const result = await this.#withTries(session, () => state.verify(this.source, session.ownerToken, ordinal));
+    if (result === 'store-failed') this.stepOf(session, { kind: 'store-failed' });
+    else this.stepOf(session, { kind: 'verified', result, nowMs: this.#now() });
+  }
+
+  async #commitOffset(session: Session, offset: number): Promise<void> {
+    const { dispatcher, member } = this.#options;
+    if (offset <= this.#brokerOffset || this.#committingOffset) return;
+    this.#committingOffset = true;
+    try {
+      dispatcher.faults('offset-commit.before');
+      const answer = await member.commit(this.at, offset, offsetMetadata(session.generation));
+      dispatcher.faults('offset-commit.after');
+      if (answer === 'ok') this.#brokerOffset = Math.max(this.#brokerOffset, offset);
+      else this.stepOf(session, { kind: 'fenced' });
+    } catch (error) {
+      dispatcher.log.warn('committing an offset failed', { ...this.#facts(), error: String(error) });
+    }
+    this.#committingOffset = false;
+  }
+
+  /** For calls that may be made again: up to four times, then the session is over. */
+  async #withTries<T>(session: Session, call: () => Promise<T>): Promise<T | 'store-failed'> {
+    const { clock, log } = this.#options.dispatcher;
+    for (let tries = 1; tries <= storeTriesMax && session.ended === undefined; tries += 1) {
+      try {
+        return await call();
+      } catch (error) {
+        log.warn('the state store failed', { ...this.#facts(), error: String(error) });
+        await clock.sleep(resendMs * tries, this.#sessionStop.signal);
+      }
+    }
+    return 'store-failed';
+  }
+
+  #arm(session: Session): void {
+    const atMs = wakeAtMs(session);
+    if (atMs === this.#armedAtMs) return;
+    this.#cancelWake?.();
+    this.#armedAtMs = atMs;
+    this.#cancelWake = undefined;
+    if (atMs === undefined) return;
+    this.#cancelWake = this.#options.dispatcher.clock.after(Math.max(0, atMs - this.#now()), () => {
+      this.#armedAtMs = undefined;
+      this.#step({ kind: 'woken', nowMs: this.#now() });
+    });
+  }
+
+  #now(): number {
+    return this.#options.dispatcher.clock.now();
+  }
+
+  #facts() {
+    return { unit: this.source.unit, topic: this.at.topic, partition: this.at.partition };
+  }
+}

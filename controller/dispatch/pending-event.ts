@@ -1,0 +1,86 @@
+import type { WireError } from '../../runtime/protocol/messages.ts';
+import type { Emit } from '../ports/state.ts';
+import type { StreamRecord } from '../ports/streams.ts';
+import type { EventAttributes } from './event-attributes.ts';
+
+/** An event between its fetch and its commit. */
+export interface PendingEvent {
+  readonly record: StreamRecord;
+  readonly offset: number;
+  readonly bytes: number;
+  readonly attributes: EventAttributes;
+  /** CloudEvents id, or `<topic>/<partition>/<offset>`. */
+  readonly id: string;
+  /** What the commit remembers and refuses a second time; undefined where the log itself is the guard. */
+  readonly dedupeId: string | undefined;
+  /** undefined: nothing waits for it and it waits for nothing. */
+  readonly lane: Lane | undefined;
+  /** Attempts that ended in a failure of the handler. */
+  failures: number;
+  /** Was running when a pod ended: runs alone from now on. */
+  suspect: boolean;
+  /** How often a pod ended that ran this event alone. */
+  exclusiveCrashes: number;
+  /** The store knows of attempts; the commit clears them. */
+  hasAttempts: boolean;
+  /** Not to be sent before the store has acknowledged the attempt. */
+  awaitsRecord: boolean;
+  notBeforeMs: number;
+  /** How often in a row its commit was refused because it had read what others changed. */
+  stales: number;
+  /** The largest batch that it may be in: halves of a batch that failed as a whole. */
+  batchMax: number;
+  /** To be dead-lettered without running. */
+  doom: Doom | undefined;
+  result: Result | undefined;
+  /** Later events with the same id: handled with this one's commit. */
+  repeats: PendingEvent[] | undefined;
+}
+
+export interface Doom {
+  readonly reason: string;
+  readonly error: WireError;
+}
+
+/** The events of one order: of a key, or of the whole partition. */
+export interface Lane {
+  readonly name: string;
+  /** Ascending offsets. */
+  readonly queue: PendingEvent[];
+  /** On a pod, ascending offsets. */
+  readonly running: PendingEvent[];
+  /** Results that are not committed and bar the lane, because they read or wrote state. */
+  barring: number;
+  /** All results that are not committed. */
+  uncommitted: number;
+  /** Its head waits in a list to be taken. */
+  listed: boolean;
+}
+
+/** What an event's handling comes to, waiting for its commit. */
+export interface Result {
+  readonly event: PendingEvent;
+  readonly kind: 'ok' | 'filtered' | 'dead-letter';
+  readonly reads: readonly ReadCheck[];
+  readonly writes: readonly { readonly key: string; readonly value: Uint8Array | null }[];
+  readonly emits: readonly Emit[];
+  readonly bytes: number;
+  readonly answer: Uint8Array | undefined;
+  /** Why it is a dead letter. */
+  readonly doom: Doom | undefined;
+  status: 'ready' | 'committed' | 'dropped';
+  /** Of the commit that it was part of: key → the last write of the group, by index. */
+  committed: CommittedWrites | undefined;
+}
+
+export interface CommittedWrites {
+  readonly commitId: string;
+  readonly writes: ReadonlyMap<string, { readonly index: number; readonly by: Result }>;
+}
+
+/** `from`: the value was not stored yet, it came from this result. */
+export interface ReadCheck {
+  readonly key: string;
+  readonly version: string | null;
+  readonly from: Result | undefined;
+}

@@ -1,0 +1,82 @@
+import type { PodView } from '../wire/pod-directory.ts';
+
+/** What we have on a pod. */
+export interface PodLoad {
+  view: PodView;
+  /** Sent and not answered. */
+  events: number;
+  batches: number;
+  /** It runs a suspect, or is kept free for one. */
+  reserved: boolean;
+  /** It said `busy`, or its connection broke: not before then. */
+  notBeforeMs: number;
+  /** How often that happened in a row. */
+  refusals: number;
+}
+
+/** How much work a pod may hold that it has not begun: enough to never wait for the next batch, little enough to leave events to other pods. */
+const aheadMs = 25;
+const batchesMax = 8;
+/** A pod takes two batches whatever their size, and more of them while they are small. */
+const batchesAlways = 2;
+const eventsPerConcurrency = 4;
+
+/** How many events a pod can be given now; 0: none. `eventMs` is what one event takes in the handler, as far as is known. */
+export function roomOf(load: PodLoad, batchSize: number, eventMs: number, nowMs: number): number {
+  if (load.reserved || load.view.state !== 'ready' || nowMs < load.notBeforeMs || load.batches >= batchesMax) return 0;
+  const { concurrency, handler } = load.view;
+  if (handler === 'batch') return load.batches <= concurrency ? batchSize : 0;
+  const ahead = Math.floor((concurrency * aheadMs) / Math.max(eventMs, 0.005));
+  const held = concurrency + Math.min(Math.max(ahead, 1), batchSize * 2);
+  const small = load.batches < batchesAlways ? Number.POSITIVE_INFINITY : concurrency * eventsPerConcurrency;
+  return Math.max(0, Math.min(batchSize, Math.min(held, small) - load.events));
+}
+
+/** The fewest events worth a batch of their own: one for a pod that would idle, else a good part of a batch. */
+export function leastOf(load: PodLoad, batchSize: number, room: number): number {
+  const idles = load.view.handler === 'batch' ? load.batches === 0 : load.events < load.view.concurrency;
+  return idles ? 1 : Math.max(1, Math.min(room, Math.ceil(batchSize / 4)));
+}
+
+/** The pod for the next shared batch: of the live revision if there is one, the least loaded first. */
+export function choosePod(
+  loads: readonly PodLoad[],
+  live: string,
+  batchSize: number,
+  eventMs: number,
+  nowMs: number,
+): { readonly load: PodLoad; readonly room: number } | undefined {
+  let best: { load: PodLoad; room: number } | undefined;
+  for (const load of preferred(loads, live)) {
+    const room = roomOf(load, batchSize, eventMs, nowMs);
+    if (room > 0 && (best === undefined || pressure(load) < pressure(best.load))) best = { load, room };
+  }
+  return best;
+}
+
+/** The pod for a suspect: one that runs nothing of ours; while there is none, the least loaded one is kept free for it. */
+export function chooseQuarantine(
+  loads: readonly PodLoad[],
+  live: string,
+  nowMs: number,
+): { readonly load: PodLoad; readonly isFree: boolean } | undefined {
+  const candidates = preferred(loads, live).filter(load => load.view.state === 'ready' && nowMs >= load.notBeforeMs);
+  const held = candidates.find(load => load.reserved);
+  const least = held ?? candidates.toSorted((a, b) => a.events - b.events)[0];
+  return least === undefined ? undefined : { load: least, isFree: least.batches === 0 };
+}
+
+/** Pods that the waiting events could keep busy, those in use included. */
+export function podsWanted(loads: readonly PodLoad[], waiting: number, concurrency: number): number {
+  const running = loads.reduce((sum, load) => sum + (load.view.handler === 'batch' ? load.batches : load.events), 0);
+  return Math.ceil((running + waiting) / Math.max(1, concurrency));
+}
+
+function preferred(loads: readonly PodLoad[], live: string): readonly PodLoad[] {
+  const current = loads.filter(load => load.view.revision === live && load.view.state === 'ready');
+  return current.length > 0 ? current : loads;
+}
+
+function pressure(load: PodLoad): number {
+  return load.events / Math.max(1, load.view.concurrency);
+}

@@ -1,0 +1,110 @@
+import type { Clock } from '../clock.ts';
+import type { FaultPoints } from '../fault-points.ts';
+import type { OutboxEntry, Source, StateStore } from '../ports/state.ts';
+import type { Streams } from '../ports/streams.ts';
+import type { Log } from '../telemetry/log.ts';
+import { Outbox, outboxRecord, type PublishRequest } from './outbox.ts';
+
+export interface PublishOptions {
+  readonly streams: Streams;
+  readonly state: StateStore;
+  readonly clock: Clock;
+  readonly faults: FaultPoints;
+  readonly log: Log;
+  readonly source: Source;
+  readonly ownerToken: string;
+  /** Aborts with the session: an old owner stops sending. */
+  readonly signal: AbortSignal;
+  onRoom(): void;
+  /** The store is not ours any more. */
+  onFenced(): void;
+}
+
+const retryMs = { min: 50, max: 5_000 };
+
+/** Sends what a session committed to its topics, in order, until the broker has it; then trims it from the store. */
+export class PublishLoop {
+  readonly #options: PublishOptions;
+  readonly #outbox = new Outbox();
+  #ordinalMax: number;
+  /** Emits of an earlier owner or of this one may be sent: the broker knows our generation. */
+  #open = false;
+  #trimming = false;
+
+  /** `ordinalMax`: the last commit whose emits may go; Infinity for all but strict functions on a store that may roll back. */
+  constructor(options: PublishOptions, ordinalMax: number) {
+    this.#options = options;
+    this.#ordinalMax = ordinalMax;
+  }
+
+  get isEmpty(): boolean {
+    return this.#outbox.isEmpty && !this.#trimming;
+  }
+
+  get isFull(): boolean {
+    return this.#outbox.isFull;
+  }
+
+  add(entries: readonly OutboxEntry[], ordinal: number): void {
+    for (const entry of entries) this.#outbox.add(entry, ordinal);
+    this.#pump();
+  }
+
+  open(): void {
+    this.#open = true;
+    this.#pump();
+  }
+
+  durable(ordinal: number): void {
+    this.#ordinalMax = Math.max(this.#ordinalMax, ordinal);
+    this.#pump();
+  }
+
+  #pump(): void {
+    if (!this.#open || this.#options.signal.aborted) return;
+    for (const request of this.#outbox.nextRequests(this.#ordinalMax)) void this.#publish(request);
+  }
+
+  async #publish(request: PublishRequest): Promise<void> {
+    const { streams, clock, faults, log, signal } = this.#options;
+    for (let delayMs = retryMs.min; !signal.aborted; delayMs = Math.min(retryMs.max, delayMs * 2)) {
+      try {
+        faults('publish.before');
+        await streams.append(request.topic, request.entries.map(outboxRecord));
+        faults('publish.after');
+        if (!signal.aborted) this.#acked(request);
+        return;
+      } catch (error) {
+        log.warn('publishing failed, tried again', { topic: request.topic, partition: request.partition, error: String(error) });
+      }
+      await clock.sleep(delayMs, signal);
+    }
+  }
+
+  #acked(request: PublishRequest): void {
+    const wasFull = this.#outbox.isFull;
+    this.#outbox.acked(request);
+    if (wasFull && !this.#outbox.isFull) this.#options.onRoom();
+    this.#pump();
+    if (!this.#trimming) void this.#trim();
+  }
+
+  /** One at a time; what was acknowledged meanwhile goes with the next one. */
+  async #trim(): Promise<void> {
+    const { state, source, ownerToken, clock, faults, log, signal } = this.#options;
+    this.#trimming = true;
+    for (let upTo = this.#outbox.takeTrimmable(); upTo !== undefined && !signal.aborted; upTo = this.#outbox.takeTrimmable()) {
+      try {
+        faults('trim.before');
+        const answer = await state.trim(source, ownerToken, upTo);
+        if (answer === 'fenced') this.#options.onFenced();
+      } catch (error) {
+        // What is not trimmed is published again by the next owner, and its readers drop it.
+        log.warn('trimming the outbox failed', { source: source.name, error: String(error) });
+        await clock.sleep(retryMs.min, signal);
+      }
+    }
+    this.#trimming = false;
+    this.#options.onRoom();
+  }
+}

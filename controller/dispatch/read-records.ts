@@ -1,0 +1,139 @@
+import { hopMax } from '../../runtime/protocol/headers.ts';
+import type { ReadResult, StreamRecord } from '../ports/streams.ts';
+import { type EventAttributes, readAttributes } from './event-attributes.ts';
+import { passesFilter } from './event-filter.ts';
+import type { Doom, Lane, PendingEvent } from './pending-event.ts';
+import type { Session } from './session-state.ts';
+
+/** What an event costs in memory besides its bytes, about. */
+const eventOverheadBytes = 400;
+
+/** Takes what a fetch answered into the lanes. Holes and what needs no handling are done at once, or the frontier would stop there for ever. */
+export function readRecords(session: Session, result: ReadResult, nowMs: number): void {
+  for (const record of result.records) {
+    if (record.offset < session.position) continue;
+    passOver(session, session.position, record.offset);
+    session.position = record.offset + 1;
+    readRecord(session, record, nowMs);
+  }
+  if (result.nextOffset > session.position) {
+    passOver(session, session.position, result.nextOffset);
+    session.position = result.nextOffset;
+  }
+}
+
+/** How much may be read now; undefined: nothing, until something is committed. */
+export function fetchLimit(session: Session, enoughEvents: number): { records: number; bytes: number } | undefined {
+  const records = session.frontier + session.limits.windowOffsetsMax - session.position;
+  const bytes = session.limits.bytesMax - session.heldBytes;
+  const isEnough = session.lanes.parallel >= enoughEvents || session.lanes.queued >= session.limits.windowOffsetsMax;
+  if (session.stopping || session.ended !== undefined || records <= 0 || bytes <= 0 || isEnough) return undefined;
+  return { records: Math.min(records, fetchRecordsMax), bytes: Math.min(bytes, fetchBytesMax) };
+}
+
+const fetchRecordsMax = 1_000;
+const fetchBytesMax = 2 ** 20;
+
+function readRecord(session: Session, record: StreamRecord, nowMs: number): void {
+  const { offset } = record;
+  const attributes = readAttributes(record.headers);
+  const { upstream } = attributes;
+  if (upstream !== undefined && session.filter.isDuplicate(offset, upstream.stream, upstream.seq)) {
+    session.skipped.duplicate += 1;
+    passOver(session, offset, offset + 1);
+    return;
+  }
+  if (offset < session.frontier || session.doneBefore.has(offset)) return;
+  if (!passesFilter(session.subscription.filter, record.key, record.headers)) {
+    session.skipped.filtered += 1;
+    passOver(session, offset, offset + 1);
+    return;
+  }
+  queue(session, pendingEvent(session, record, attributes), nowMs);
+}
+
+function queue(session: Session, event: PendingEvent, nowMs: number): void {
+  session.heldBytes += event.bytes;
+  session.open.add(event);
+  const first = event.dedupeId === undefined ? undefined : session.openIds.get(event.dedupeId);
+  if (first !== undefined) {
+    first.repeats ??= [];
+    first.repeats.push(event);
+    return;
+  }
+  if (event.dedupeId !== undefined) session.openIds.set(event.dedupeId, event);
+  session.lanes.add(event, nowMs);
+}
+
+/** Marks offsets as done that are not done yet. */
+function passOver(session: Session, from: number, to: number): void {
+  let start = Math.max(from, session.frontier);
+  for (const [doneFrom, doneTo] of session.doneBefore.toArray()) {
+    if (doneTo <= start) continue;
+    if (doneFrom >= to) break;
+    session.autoDone.add(start, doneFrom);
+    start = doneTo;
+  }
+  session.autoDone.add(start, to);
+}
+
+function pendingEvent(session: Session, record: StreamRecord, attributes: EventAttributes): PendingEvent {
+  const before = session.attemptsBefore.get(record.offset);
+  return {
+    record,
+    offset: record.offset,
+    bytes: bytesOf(record) + eventOverheadBytes,
+    attributes,
+    id: attributes.id ?? positionOf(session, record.offset, attributes),
+    dedupeId: dedupeIdOf(session, attributes),
+    lane: laneOf(session, record.key),
+    failures: before?.failures ?? 0,
+    suspect: before?.suspect ?? false,
+    exclusiveCrashes: before?.exclusiveCrashes ?? 0,
+    hasAttempts: before !== undefined,
+    awaitsRecord: false,
+    notBeforeMs: 0,
+    stales: 0,
+    batchMax: Number.POSITIVE_INFINITY,
+    doom: attributes.hop > hopMax ? loopDoom(attributes.hop) : undefined,
+    result: undefined,
+    repeats: undefined,
+  };
+}
+
+/** `<topic>/<partition>/<offset>` of the record, or of the first origin of a replay. */
+export function positionOf(session: Session, offset: number, attributes: EventAttributes): string {
+  const origin = attributes.replay?.origin;
+  return origin === undefined ? `${session.topic}/${session.partition}/${offset}` : `${origin.topic}/${origin.partition}/${origin.offset}`;
+}
+
+function dedupeIdOf(session: Session, attributes: EventAttributes): string | undefined {
+  if (!session.subscription.inbox || attributes.upstream !== undefined) return undefined;
+  const { id, replay } = attributes;
+  if (replay !== undefined) return `${id ?? ''}#${replay.token}`;
+  return id;
+}
+
+function laneOf(session: Session, key: Uint8Array | null): Lane | undefined {
+  switch (session.subscription.order) {
+    case 'partition':
+      return session.lanes.lane('*');
+    case 'key':
+      return key === null
+        ? undefined
+        : session.lanes.lane(`:${Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1')}`);
+    default:
+      return undefined;
+  }
+}
+
+function bytesOf(record: StreamRecord): number {
+  let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0);
+  for (const [name, value] of record.headers) bytes += name.length + value.length;
+  return bytes;
+}
+
+function loopDoom(hop: number): Doom {
+  const message = `the chain of functions is ${hop} hops long; ${hopMax} is the most`;
+  return { reason: 'loop', error: { code: 'FAAS_LOOP', name: 'FaasError', message, stack: undefined } };
+}

@@ -1,0 +1,104 @@
+import { deadLetterEmit } from './dead-letter.ts';
+import type { Doom, PendingEvent, Result } from './pending-event.ts';
+import type { Session } from './session-state.ts';
+
+/** What a result costs in a commit besides its bytes, about. */
+const resultOverheadBytes = 64;
+
+export type NewResult = Pick<Result, 'event' | 'kind' | 'reads' | 'writes' | 'emits' | 'answer' | 'doom'>;
+
+export function newResult(result: NewResult): Result {
+  let bytes = resultOverheadBytes;
+  for (const { key, value } of result.writes) bytes += key.length + (value?.length ?? 0);
+  for (const emit of result.emits) {
+    bytes += (emit.key?.length ?? 0) + (emit.value?.length ?? 0);
+    for (const [name, value] of emit.headers) bytes += name.length + value.length;
+  }
+  return { ...result, bytes, status: 'ready', committed: undefined };
+}
+
+/** No writes, one emit that keeps the event: committed like any other result. */
+export function deadLetterResult(session: Session, event: PendingEvent, doom: Doom, nowMs: number): Result {
+  const { live } = session;
+  const origin = event.attributes.replay?.origin ?? {
+    topic: session.topic,
+    partition: session.partition,
+    offset: event.offset,
+    stream: session.subscription.stream,
+  };
+  const letter = {
+    unit: live.unit,
+    revision: live.revision,
+    reason: doom.reason,
+    error: doom.error,
+    attempts: event.failures,
+    crashes: event.exclusiveCrashes,
+    failedAtMs: nowMs,
+    origin,
+    key: event.record.key,
+    value: event.record.value,
+    headers: event.record.headers,
+  };
+  const emit = deadLetterEmit(letter, live.deadLetterTopic, session.partitionsOf(live.deadLetterTopic) ?? 1);
+  return newResult({ event, kind: 'dead-letter', reads: [], writes: [], emits: [emit], answer: undefined, doom });
+}
+
+/** A result waits for its commit. Its lane goes on at once unless it read or wrote state. */
+export function addReady(session: Session, result: Result, nowMs: number): void {
+  const { event } = result;
+  event.result = result;
+  session.ready.push(result);
+  if (event.lane === undefined) return;
+  event.lane.uncommitted += 1;
+  if (bars(result)) event.lane.barring += 1;
+  else session.lanes.refresh(event.lane, nowMs);
+}
+
+/** The result is committed, or is not to be. */
+export function leaveLane(session: Session, result: Result, nowMs: number): void {
+  const { lane } = result.event;
+  if (lane === undefined) return;
+  lane.uncommitted -= 1;
+  if (bars(result)) lane.barring -= 1;
+  session.lanes.refresh(lane, nowMs);
+}
+
+/** The event runs again; results of later events of its lane do not stand any more. */
+export function requeue(session: Session, event: PendingEvent, nowMs: number): void {
+  event.result = undefined;
+  session.lanes.requeue(event, nowMs);
+  if (event.lane !== undefined && event.lane.uncommitted > 0) session.dirty = true;
+}
+
+/** The result is not committed, and its event runs again. What read from it falls at the next `purge`. */
+export function drop(session: Session, result: Result, nowMs: number): void {
+  result.status = 'dropped';
+  session.dirty = true;
+  leaveLane(session, result, nowMs);
+  requeue(session, result.event, nowMs);
+}
+
+/**
+ * Drops what must not be committed any more: results that read from a dropped one, and results with an earlier event of their lane waiting to run
+ * again. Both rules follow the order of `ready`, so that one pass finds all.
+ */
+export function purge(session: Session, nowMs: number): void {
+  if (!session.dirty) return;
+  session.ready.keep(result => {
+    if (result.status === 'dropped') return false;
+    if (!session.lanes.isOvertaking(result.event) && !result.reads.some(read => read.from?.status === 'dropped')) return true;
+    drop(session, result, nowMs);
+    return false;
+  });
+  session.dirty = false;
+}
+
+/** The id of the event was found committed: done without running, if the commit finds the id as well. */
+export function markKnown(session: Session, event: PendingEvent): void {
+  session.autoDone.add(event.offset, event.offset + 1);
+  session.known.push(event);
+}
+
+function bars(result: Result): boolean {
+  return result.reads.length > 0 || result.writes.length > 0;
+}

@@ -1,0 +1,176 @@
+import type { BatchEvent, BatchState } from '../../runtime/protocol/messages.ts';
+import type { KnownId } from '../ports/state.ts';
+import { textOf } from './event-attributes.ts';
+import { stalesMax, type TakeLimit } from './lanes.ts';
+import type { PendingEvent } from './pending-event.ts';
+import { positionOf } from './read-records.ts';
+import { addReady, deadLetterResult, markKnown, requeue } from './results.ts';
+import { isCrashedOut } from './retry.ts';
+import type { Draft, Effect, Session } from './session-state.ts';
+
+/** What a pod offers. */
+export interface Offer extends TakeLimit {
+  /** Read the state of the events' keys before they are sent. */
+  readonly prefetch: boolean;
+  readonly handler: 'event' | 'batch';
+}
+
+/** How many events could be taken for a shared batch, at least one when any. 0 also while the batch window is open. */
+export function offerable(session: Session, nowMs: number): number {
+  const { lanes, subscription } = session;
+  if (session.stopping || session.ended !== undefined || lanes.parallel === 0 || hasLoner(session)) return 0;
+  const { windowMs, size } = subscription.batch;
+  if (windowMs > 0 && lanes.queued < size) {
+    session.windowSinceMs ??= nowMs;
+    if (nowMs < session.windowSinceMs + windowMs) return 0;
+  }
+  return Math.max(lanes.parallel, Math.min(lanes.queued, size));
+}
+
+/** Events for a pod that others share. */
+export function takeShared(session: Session, offer: Offer, nowMs: number): Draft | undefined {
+  const events = session.lanes.take(offer, nowMs);
+  if (session.lanes.parallel === 0) session.windowSinceMs = undefined;
+  else if (events.length > 0) session.windowSinceMs = nowMs;
+  return events.length === 0 ? undefined : draft(session, events, { ...offer, alone: false });
+}
+
+/** Heads of lanes that need no pod: events that are dead letters before they run. */
+export function settleDoomed(session: Session, nowMs: number, effects: Effect[]): void {
+  for (const event of session.lanes.special) {
+    const doom = event.doom ?? crashDoom(session, event);
+    if (doom === undefined || !session.lanes.takeSpecial(event, nowMs)) continue;
+    session.lanes.ended(event);
+    effects.push({ kind: 'failed', event, doom, final: true });
+    addReady(session, deadLetterResult(session, event, doom, nowMs), nowMs);
+  }
+}
+
+/** Whether a suspect waits for a pod of its own. */
+export function hasSuspect(session: Session): boolean {
+  if (session.stopping || session.ended !== undefined) return false;
+  for (const event of session.lanes.special) if (event.suspect) return true;
+  return false;
+}
+
+/** A suspect, for a pod that runs nothing else. */
+export function takeSuspect(session: Session, offer: Omit<Offer, keyof TakeLimit>, nowMs: number): Draft | undefined {
+  for (const event of session.lanes.special) {
+    if (event.suspect && session.lanes.takeSpecial(event, nowMs)) return draft(session, [event], { ...offer, alone: true });
+  }
+  return undefined;
+}
+
+/** Whether an event waits that others kept overtaking: nothing else of the partition is taken until it has run. */
+export function hasLoner(session: Session): boolean {
+  for (const event of session.lanes.special) if (isLoner(event)) return true;
+  return false;
+}
+
+/** That event, once the partition is quiet. */
+export function takeLoner(session: Session, offer: Omit<Offer, keyof TakeLimit>, nowMs: number): Draft | undefined {
+  if (session.stopping || session.running > 0 || session.ready.length > 0 || session.commit !== undefined) return undefined;
+  for (const event of session.lanes.special) {
+    if (isLoner(event) && session.lanes.takeSpecial(event, nowMs)) return draft(session, [event], { ...offer, alone: false });
+  }
+  return undefined;
+}
+
+/** The draft as the wire wants it, without the events whose ids turned out to be known. */
+export function sendDraft(session: Session, of: Draft, state: readonly BatchState[], known: readonly KnownId[], effects: Effect[]): void {
+  const ids = known.length === 0 ? undefined : new Set(known.map(({ id }) => id));
+  const events: BatchEvent[] = [];
+  for (const [index, event] of of.events.entries()) {
+    if (ids !== undefined && event.dedupeId !== undefined && ids.has(event.dedupeId)) {
+      answered(session, of, index);
+      session.lanes.ended(event);
+      markKnown(session, event);
+    } else events.push(batchEvent(session, event, index));
+  }
+  if (events.length > 0) effects.push({ kind: 'run', draft: of, events, state });
+  else session.drafts.delete(of.id);
+}
+
+/** The event at this index has its answer; false: it had one already. */
+export function answered(session: Session, of: Draft, index: number): boolean {
+  if (of.answered[index] !== false) return false;
+  of.answered[index] = true;
+  of.unanswered -= 1;
+  session.running -= 1;
+  return true;
+}
+
+/** All that was taken and not answered goes back, as if it had not been taken. */
+export function returnDraft(session: Session, of: Draft, nowMs: number): void {
+  for (const [index, event] of of.events.entries()) {
+    if (!answered(session, of, index)) continue;
+    session.lanes.ended(event);
+    requeue(session, event, nowMs);
+  }
+}
+
+function draft(session: Session, events: readonly PendingEvent[], how: Omit<Offer, keyof TakeLimit> & { readonly alone: boolean }): Draft {
+  session.draftsMade += 1;
+  session.running += events.length;
+  const made: Draft = {
+    id: session.draftsMade,
+    events,
+    alone: how.alone,
+    keys: how.prefetch ? keysOf(events) : [],
+    ids: events.flatMap(event => (event.dedupeId === undefined ? [] : [event.dedupeId])),
+    answered: new Array<boolean>(events.length).fill(false),
+    unanswered: events.length,
+    written: new Map(),
+    whole: how.handler === 'batch' && events.length > 1,
+    held: [],
+  };
+  session.drafts.set(made.id, made);
+  return made;
+}
+
+function keysOf(events: readonly PendingEvent[]): string[] {
+  const keys = new Set<string>();
+  for (const { record } of events) if (record.key !== null) keys.add(textOf(record.key));
+  return [...keys];
+}
+
+function batchEvent(session: Session, event: PendingEvent, index: number): BatchEvent {
+  const { record, attributes } = event;
+  const origin = attributes.replay?.origin;
+  return {
+    index,
+    attempt: event.failures + event.exclusiveCrashes + 1,
+    trigger: attributes.trigger ?? 'stream',
+    stream: origin?.stream ?? session.subscription.stream,
+    topic: origin?.topic ?? session.topic,
+    partition: origin?.partition ?? session.partition,
+    offset: origin?.offset ?? record.offset,
+    appendedAtMs: record.appendedAtMs,
+    key: record.key,
+    value: record.value,
+    headers: record.headers,
+    remainingMs: undefined,
+    idempotencyKey: idempotencyKeyOf(session, event),
+  };
+}
+
+/** Stable over attempts, replays and repeated appends: by id for what came through the inbox, by position for records of a stream. */
+export function idempotencyKeyOf(session: Session, event: PendingEvent): string {
+  const { attributes } = event;
+  const isOfStream = !session.subscription.inbox || (attributes.replay !== undefined && attributes.replay.origin.stream !== '');
+  const name = isOfStream || attributes.id === undefined ? positionOf(session, event.offset, attributes) : attributes.id;
+  return `${session.source.unit}/${name}`;
+}
+
+function isLoner(event: PendingEvent): boolean {
+  return event.stales >= stalesMax && !event.suspect;
+}
+
+function crashDoom(session: Session, event: PendingEvent) {
+  return isCrashedOut(event.exclusiveCrashes, session.live.spec.retry) ? crashOf(event) : undefined;
+}
+
+function crashOf(event: PendingEvent) {
+  const message = `its pod ended ${event.exclusiveCrashes} times while it ran this event alone`;
+  return { reason: 'crash', error: { code: 'FAAS_POD_CRASH', name: 'FaasError', message, stack: undefined } } as const;
+}

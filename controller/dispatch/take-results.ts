@@ -1,0 +1,181 @@
+import type { EventResult, OkOutcome, Outcome } from '../../runtime/protocol/messages.ts';
+import type { Doom, PendingEvent, ReadCheck } from './pending-event.ts';
+import { addReady, deadLetterResult, newResult, requeue } from './results.ts';
+import { backoffMs, decideRetry } from './retry.ts';
+import type { Draft, DraftEnd, Effect, Session } from './session-state.ts';
+import { type Cause, settleOutcome } from './settle.ts';
+import { answered, idempotencyKeyOf } from './take-batch.ts';
+
+interface Turn {
+  readonly session: Session;
+  readonly draft: Draft;
+  /** Chance in [0, 1). */
+  readonly fraction: number;
+  readonly nowMs: number;
+  readonly effects: Effect[];
+  /** Attempts to be stored before these events go again. */
+  readonly recording: PendingEvent[];
+}
+
+/** Takes what a pod answered, in the order in which it came. */
+export function takeResults(
+  session: Session,
+  draft: Draft,
+  results: readonly EventResult[],
+  fraction: number,
+  nowMs: number,
+  effects: Effect[],
+): void {
+  const turn: Turn = { session, draft, fraction, nowMs, effects, recording: [] };
+  if (draft.whole) {
+    draft.held.push(...results);
+    if (draft.held.length >= draft.unanswered) judgeWhole(turn);
+  } else for (const result of results) takeResult(turn, result);
+  recordAttempts(turn);
+  if (draft.unanswered === 0) session.drafts.delete(draft.id);
+}
+
+/** The pod has nothing more to say: what it did not answer runs again, after a crash as a suspect. */
+export function endDraft(session: Session, draft: Draft, end: DraftEnd, fraction: number, nowMs: number, effects: Effect[]): void {
+  const turn: Turn = { session, draft, fraction, nowMs, effects, recording: [] };
+  for (const result of draft.held.splice(0)) takeResult(turn, result);
+  for (const [index, event] of draft.events.entries()) {
+    if (!answered(session, draft, index)) continue;
+    session.lanes.ended(event);
+    if (end.kind === 'crashed') suspect(turn, event);
+    else requeue(session, event, nowMs);
+  }
+  recordAttempts(turn);
+  session.drafts.delete(draft.id);
+}
+
+function takeResult(turn: Turn, { index, outcome }: EventResult): void {
+  const { session, draft, nowMs } = turn;
+  const event = draft.events[index];
+  if (event === undefined || !answered(session, draft, index)) return;
+  session.lanes.ended(event);
+  if (session.lanes.isOvertaking(event)) requeue(session, event, nowMs);
+  else takeOutcome(turn, event, index, outcome);
+}
+
+function takeOutcome(turn: Turn, event: PendingEvent, index: number, outcome: Outcome): void {
+  switch (outcome.kind) {
+    case 'ok':
+      takeOk(turn, event, index, outcome);
+      return;
+    case 'failed':
+      takeFailure(turn, event, { reason: outcome.reason, error: outcome.error }, outcome.retryable);
+      return;
+    default:
+      if (outcome.why === 'worker-ended') suspect(turn, event);
+      else requeue(turn.session, event, turn.nowMs);
+  }
+}
+
+function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutcome): void {
+  const { session, draft, nowMs, effects } = turn;
+  const reads = outcome.reads.length === 0 ? noReads : readChecks(draft, outcome);
+  if (reads === undefined) {
+    requeue(session, event, nowMs);
+    return;
+  }
+  const settled = settleOutcome(outcome, causeOf(session, event), session.partitionsOf, nowMs);
+  if (settled.kind === 'refused') {
+    effects.push({ kind: 'target-missing' });
+    takeFailure(turn, event, { reason: 'error', error: settled.error }, true);
+    return;
+  }
+  const { writes, answer } = outcome;
+  const kind = outcome.filtered ? 'filtered' : 'ok';
+  const result = newResult({ event, kind, reads, writes, emits: settled.emits, answer, doom: undefined });
+  if (writes.length > 0) draft.written.set(index, result);
+  if (!session.usesState && reads.length + writes.length > 0) {
+    session.usesState = true;
+    effects.push({ kind: 'state-used' });
+  }
+  addReady(session, result, nowMs);
+}
+
+const noReads: readonly ReadCheck[] = [];
+
+/** undefined: it read what another event of the batch wrote, and that result does not stand. */
+function readChecks(draft: Draft, outcome: OkOutcome): ReadCheck[] | undefined {
+  const checks: ReadCheck[] = [];
+  for (const { key, version } of outcome.reads) {
+    const from = version?.startsWith('@') === true ? draft.written.get(Number(version.slice(1))) : undefined;
+    if (version?.startsWith('@') === true && (from === undefined || from.status === 'dropped')) return undefined;
+    checks.push({ key, version, from });
+  }
+  return checks;
+}
+
+function causeOf(session: Session, event: PendingEvent): Cause {
+  const { correlationId, traceparent, hop } = event.attributes;
+  return { live: session.live, eventId: event.id, idempotencyKey: idempotencyKeyOf(session, event), correlationId, traceparent, hop };
+}
+
+function takeFailure(
+  turn: Turn,
+  event: PendingEvent,
+  doom: Doom & { readonly reason: Parameters<typeof decideRetry>[0]['reason'] },
+  retryable: boolean,
+): void {
+  const { session, fraction, nowMs, effects } = turn;
+  event.failures += 1;
+  const decision = decideRetry({ reason: doom.reason, retryable, failures: event.failures }, session.live.spec.retry, fraction);
+  effects.push({ kind: 'failed', event, doom, final: decision.kind === 'dead-letter' });
+  if (decision.kind === 'dead-letter') {
+    addReady(session, deadLetterResult(session, event, doom, nowMs), nowMs);
+    return;
+  }
+  event.notBeforeMs = nowMs + decision.delayMs;
+  record(turn, event);
+}
+
+/** Its pod ended: it runs alone from now on, and only a pod that ends while it does so counts against it. */
+function suspect(turn: Turn, event: PendingEvent): void {
+  event.suspect = true;
+  if (turn.draft.alone) {
+    event.exclusiveCrashes += 1;
+    event.notBeforeMs = turn.nowMs + backoffMs(event.exclusiveCrashes, turn.session.live.spec.retry.backoffMs, turn.fraction);
+  }
+  record(turn, event);
+}
+
+function record(turn: Turn, event: PendingEvent): void {
+  event.hasAttempts = true;
+  event.awaitsRecord = true;
+  turn.recording.push(event);
+  requeue(turn.session, event, turn.nowMs);
+}
+
+function recordAttempts(turn: Turn): void {
+  const { recording: events } = turn;
+  if (events.length === 0) return;
+  const records = events.map(({ offset, suspect, exclusiveCrashes, failures }) => ({ offset, suspect, exclusiveCrashes, failures }));
+  const suspects = events.filter(event => event.suspect);
+  if (suspects.length > 0) turn.effects.push({ kind: 'suspected', events: suspects });
+  turn.effects.push({ kind: 'record-attempts', records, events });
+}
+
+/**
+ * All of them failed, and the handler named none: the guilty ones are found by halves. Otherwise each result counts for itself. In order of the
+ * batch, so that an event is not overtaken by its own lane.
+ */
+function judgeWhole(turn: Turn): void {
+  const { draft, session, nowMs, effects } = turn;
+  const results = draft.held.splice(0).sort((a, b) => a.index - b.index);
+  const failures = results.flatMap(({ outcome }) => (outcome.kind === 'failed' && outcome.retryable ? [outcome] : []));
+  if (results.length < 2 || failures.length < results.length) {
+    for (const result of results) takeResult(turn, result);
+    return;
+  }
+  effects.push({ kind: 'batch-failed', events: results.length, timeout: failures.some(({ reason }) => reason === 'timeout') });
+  for (const { index } of results) {
+    const event = draft.events[index];
+    if (event === undefined || !answered(session, draft, index)) continue;
+    event.batchMax = Math.ceil(results.length / 2);
+    session.lanes.ended(event);
+    requeue(session, event, nowMs);
+  }
+}

@@ -1,0 +1,148 @@
+import type { EventResult, PodLog } from '../../runtime/protocol/messages.ts';
+import type { TopicPartition } from '../ports/streams.ts';
+import type { DispatcherOptions, PartitionReport, UnitReport } from './dispatcher.ts';
+import type { PartitionLoop } from './partition-loop.ts';
+import type { Doom, PendingEvent } from './pending-event.ts';
+import type { PodLoad } from './placement.ts';
+import type { CommitInFlight, Draft, Session } from './session-state.ts';
+
+/** What one function has done, for reports, metrics and history. */
+export class UnitFigures {
+  /** What an event takes in the handler, milliseconds, recent ones counting most. */
+  eventMs = 5;
+  readonly #options: DispatcherOptions;
+  readonly #unit: string;
+  #finished = 0;
+  #failed = 0;
+  #deadLetters = 0;
+  #emits = 0;
+  #busyMs = 0;
+
+  constructor(options: DispatcherOptions, unit: string) {
+    this.#options = options;
+    this.#unit = unit;
+  }
+
+  /** Results came in. */
+  finished(results: readonly EventResult[], draft: Draft): void {
+    const { metrics } = this.#options;
+    const labels = { unit: this.#unit };
+    let busyMs = 0;
+    let count = 0;
+    for (const { index, outcome } of results) {
+      if (outcome.kind !== 'ok' || outcome.filtered) continue;
+      busyMs += outcome.busyMs;
+      count += 1;
+      metrics.observe('faas_handler_seconds', labels, outcome.busyMs / 1_000);
+      const appendedAtMs = draft.events[index]?.record.appendedAtMs ?? outcome.enteredAtMs;
+      metrics.observe('faas_append_to_handler_seconds', labels, Math.max(0, outcome.enteredAtMs - appendedAtMs) / 1_000);
+    }
+    if (count === 0) return;
+    this.#busyMs += busyMs;
+    const weight = Math.min(1, count / 50);
+    this.eventMs += (busyMs / count - this.eventMs) * weight;
+  }
+
+  applied(commit: CommitInFlight, session: Session | undefined): void {
+    const { metrics } = this.#options;
+    const unit = this.#unit;
+    const counts = { ok: 0, filtered: 0, 'dead-letter': 0 };
+    let emits = 0;
+    for (const result of commit.group) {
+      counts[result.kind] += 1;
+      if (result.kind !== 'dead-letter') emits += result.emits.length;
+      else metrics.count('faas_dead_letters_total', { unit, reason: result.doom?.reason ?? '' });
+    }
+    this.#finished += commit.group.length;
+    this.#deadLetters += counts['dead-letter'];
+    this.#emits += emits;
+    const skipped = session?.skipped;
+    const outcomes = [
+      ['ok', counts.ok],
+      ['filtered', counts.filtered + (skipped?.filtered ?? 0)],
+      ['duplicate', commit.known.length + (skipped?.duplicate ?? 0)],
+      ['dead_letter', counts['dead-letter']],
+    ] as const;
+    for (const [outcome, count] of outcomes) if (count > 0) metrics.count('faas_events_total', { unit, outcome }, count);
+    if (emits > 0) metrics.count('faas_emits_total', { unit }, emits);
+    if (skipped !== undefined) Object.assign(skipped, { filtered: 0, duplicate: 0 });
+  }
+
+  failed(event: PendingEvent, doom: Doom, final: boolean, at: TopicPartition): void {
+    this.#failed += 1;
+    this.#options.metrics.count('faas_attempts_failed_total', { unit: this.#unit, reason: doom.reason });
+    this.#write(final ? 'error' : 'warn', final ? 'dead letter' : 'attempt failed', event, at, {
+      reason: doom.reason,
+      failures: event.failures,
+      error: doom.error,
+    });
+  }
+
+  suspected(events: readonly PendingEvent[], at: TopicPartition): void {
+    for (const event of events) {
+      this.#write('warn', 'suspected of ending its pod, runs alone', event, at, { exclusiveCrashes: event.exclusiveCrashes });
+    }
+  }
+
+  log(line: PodLog, event: PendingEvent | undefined): void {
+    this.#options.history.write({
+      kind: 'log',
+      atMs: line.atMs,
+      unit: this.#unit,
+      data: { level: line.level, message: line.message, fields: line.fields, eventId: event?.id, traceparent: line.traceparent },
+    });
+  }
+
+  report(loops: readonly PartitionLoop[], loads: ReadonlyMap<string, PodLoad>): UnitReport {
+    const partitions = loops.flatMap(loop => partitionReport(loop));
+    let waiting = 0;
+    let inFlight = 0;
+    for (const { session } of loops) {
+      waiting += session?.open.size ?? 0;
+      inFlight += session?.running ?? 0;
+    }
+    return {
+      unit: this.#unit,
+      waiting,
+      inFlight,
+      finishedTotal: this.#finished,
+      failedTotal: this.#failed,
+      deadLettersTotal: this.#deadLetters,
+      emitsTotal: this.#emits,
+      busyMsTotal: this.#busyMs,
+      inFlightByPod: new Map([...loads].map(([id, load]) => [id, load.events])),
+      partitions,
+    };
+  }
+
+  #write(
+    level: PodLog['level'],
+    message: string,
+    event: PendingEvent,
+    at: TopicPartition,
+    fields: Readonly<Record<string, unknown>>,
+  ): void {
+    this.#options.history.write({
+      kind: 'log',
+      atMs: this.#options.clock.now(),
+      unit: this.#unit,
+      data: {
+        level,
+        message,
+        fields: { ...fields, topic: at.topic, partition: at.partition, offset: event.offset },
+        eventId: event.id,
+        traceparent: event.attributes.traceparent,
+      },
+    });
+  }
+}
+
+function partitionReport({ session, at, endOffset }: PartitionLoop): PartitionReport[] {
+  if (session === undefined) return [];
+  let oldest: number | undefined;
+  for (const event of session.open) {
+    oldest = event.record.appendedAtMs;
+    break;
+  }
+  return [{ ...at, frontier: session.frontier, endOffset, inFlight: session.running, oldestAppendedAtMs: oldest }];
+}
