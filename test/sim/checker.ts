@@ -1,0 +1,297 @@
+import type { MemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
+import { deadLetterTopicOf, groupOf, inboxTopicOf } from '../../controller/functions/live-function.ts';
+import { type AccountState, asAccount, asCount, isRecord, noKey, totalKey } from './handlers.ts';
+import type { Mode, ModeName } from './modes.ts';
+import type { Observer } from './observer.ts';
+import type { Executions } from './sim-pods.ts';
+import { eventOf } from './sim-pods.ts';
+import { readTopic, type VisibleRecord } from './visible.ts';
+import { type DeployPlan, isDoomed, openingBalance, partitions, type SimEvent, topics, units } from './workload.ts';
+
+export interface CheckInput {
+  readonly events: ReadonlyMap<string, SimEvent>;
+  readonly plan: DeployPlan;
+  readonly executions: Executions;
+  readonly observer: Observer;
+  readonly mode: Mode;
+  readonly modeName: ModeName;
+}
+
+/** One event as the log shows it to a reader that drops repeats. */
+interface Expected {
+  readonly event: SimEvent;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly ordered: boolean;
+}
+
+interface UnitView {
+  readonly unit: string;
+  readonly handled: readonly Expected[];
+  readonly doomed: readonly Expected[];
+  /** Key → the ids that its state has counted. */
+  readonly logs: ReadonlyMap<string, readonly string[]>;
+}
+
+const decoder = new TextDecoder();
+const inputsOf: Readonly<Record<string, readonly string[]>> = {
+  [units.count]: [topics.input, inboxTopicOf(units.count)],
+  [units.tail]: [topics.mid, inboxTopicOf(units.tail)],
+  [units.bank]: [topics.transfers, inboxTopicOf(units.bank)],
+};
+
+/** What still is to be done, looked up in the stores; undefined: nothing. */
+export async function isDrained(
+  { streams, state }: MemoryAdapters,
+  { events, plan }: Pick<CheckInput, 'events' | 'plan'>,
+): Promise<string | undefined> {
+  for (const [unit, inputs] of Object.entries(inputsOf)) {
+    if ((await state.figures(unit)).outboxEntries > 0) return `the outbox of ${unit} is not empty`;
+    const progress = new Map((await state.progress(unit)).map(one => [one.source, one]));
+    for (const topic of inputs) {
+      for (const { partition, endOffset } of await streams.bounds(topic)) {
+        const frontier = progress.get(`${topic}.${partition}`)?.frontier ?? 0;
+        const doneAbove = progress.get(`${topic}.${partition}`)?.doneAbove ?? 0;
+        const held = blockedOf(await readTopic(streams, topic), events).filter(record => record.partition === partition).length;
+        if (frontier + doneAbove + held < endOffset) {
+          return `${unit} ${topic}.${partition} stands at ${frontier} + ${doneAbove} of ${endOffset}, order ${plan.order}`;
+        }
+      }
+    }
+  }
+  return undefined;
+}
+
+/** All invariants, on what is in the stores and in the log at the end. */
+export async function checkSeed(adapters: MemoryAdapters, input: CheckInput): Promise<readonly string[]> {
+  const found: string[] = [];
+  const fail = (invariant: string, what: string) => void found.push(`${invariant}: ${what}`);
+  const views = new Map<string, UnitView>();
+  for (const unit of Object.values(units)) views.set(unit, await viewOf(adapters, unit, input));
+  for (const view of views.values()) {
+    checkLogs(view, fail);
+    await checkDeadLetters(adapters, view, input, fail);
+    await checkOffsets(adapters, view.unit, input, fail);
+  }
+  const [count, bank] = [views.get(units.count), views.get(units.bank)];
+  if (count !== undefined) {
+    await checkTotal(adapters, count, fail);
+    await checkEmits(adapters, count, input, fail);
+  }
+  if (bank !== undefined) await checkBank(adapters, bank, input, fail);
+  checkCrashes(input, fail);
+  return found;
+}
+
+type Fail = (invariant: string, what: string) => void;
+
+async function viewOf({ streams, state }: MemoryAdapters, unit: string, { events, plan }: CheckInput): Promise<UnitView> {
+  const expected: Expected[] = [];
+  for (const topic of inputsOf[unit] ?? []) {
+    const inbox = topic === inboxTopicOf(unit);
+    const order = inbox || topic === topics.mid ? 'key' : plan.order;
+    const records = await readTopic(streams, topic);
+    const blocked = new Set(blockedOf(records, events));
+    const seenIds = new Set<string>();
+    for (const record of records) {
+      if (!record.visible || blocked.has(record)) continue;
+      if (inbox && record.id !== undefined && seenIds.has(record.id)) continue;
+      if (record.id !== undefined) seenIds.add(record.id);
+      const event = eventOf(record);
+      expected.push({
+        event,
+        topic,
+        partition: record.partition,
+        offset: record.offset,
+        ordered: order === 'partition' || (order === 'key' && event.key !== null),
+      });
+    }
+  }
+  const logs = new Map<string, readonly string[]>();
+  for (const { key, value } of await state.list(unit, { limit: 10_000 })) {
+    if (key === totalKey) continue;
+    const stored: unknown = JSON.parse(decoder.decode(value));
+    logs.set(key, unit === units.bank ? asAccount(stored).sent : asCount(stored).log);
+  }
+  const doomed = expected.filter(({ event }) => isDoomed(event, plan.onExhausted === 'block' ? Number.POSITIVE_INFINITY : plan.attempts));
+  return { unit, handled: expected.filter(one => !doomed.includes(one)), doomed, logs };
+}
+
+/** Behind an event that never ends, everything of its key waits; the event itself too. */
+function blockedOf(records: readonly VisibleRecord[], events: ReadonlyMap<string, SimEvent>): readonly VisibleRecord[] {
+  const heads = records.filter(record => events.get(eventOf(record).id)?.act.kind === 'never');
+  return records.filter(record =>
+    heads.some(
+      head =>
+        head === record ||
+        (head.partition === record.partition &&
+          record.offset > head.offset &&
+          head.key !== null &&
+          eventOf(head).key === eventOf(record).key),
+    ),
+  );
+}
+
+/** Log per key: each event once, those of one source in its order. */
+function checkLogs({ unit, handled, logs }: UnitView, fail: Fail): void {
+  const byKey = new Map<string, Expected[]>();
+  for (const one of handled) byKey.set(one.event.key ?? noKey, [...(byKey.get(one.event.key ?? noKey) ?? []), one]);
+  for (const key of new Set([...byKey.keys(), ...logs.keys()])) {
+    const [wanted, log] = [byKey.get(key) ?? [], logs.get(key) ?? []];
+    const difference = differenceOf(
+      wanted.map(({ event }) => event.id),
+      log,
+    );
+    if (difference !== undefined) fail('once', `${unit} key ${key}: ${difference}`);
+    const sources = new Map<string, string[]>();
+    for (const { topic, partition, event, ordered } of wanted) {
+      if (ordered) sources.set(`${topic}.${partition}`, [...(sources.get(`${topic}.${partition}`) ?? []), event.id]);
+    }
+    for (const [source, ids] of sources) {
+      const own = new Set(ids);
+      const seen = log.filter(id => own.has(id));
+      if (difference === undefined && seen.join() !== ids.join())
+        fail('order', `${unit} key ${key} from ${source}: ${seen.join(' ')} instead of ${ids.join(' ')}`);
+    }
+  }
+}
+
+async function checkDeadLetters(
+  { streams }: MemoryAdapters,
+  { unit, doomed }: UnitView,
+  { observer }: CheckInput,
+  fail: Fail,
+): Promise<void> {
+  const letters = (await readTopic(streams, deadLetterTopicOf(unit))).filter(record => record.visible).map(record => eventOf(record).id);
+  const difference = differenceOf(
+    doomed.map(({ event }) => event.id),
+    observer.rollbacks > 0 ? [...new Set(letters)] : letters,
+  );
+  if (difference !== undefined) fail('dead letters', `${unit}: ${difference}`);
+}
+
+/** Emits agree with the state that was committed with them, and come in the order of their key. */
+async function checkEmits({ streams }: MemoryAdapters, { handled, logs }: UnitView, { observer }: CheckInput, fail: Fail): Promise<void> {
+  const mid = (await readTopic(streams, topics.mid)).filter(record => record.visible).map(valueOf);
+  const starts = (await readTopic(streams, inboxTopicOf(units.tail))).filter(record => record.visible).map(valueOf);
+  const wanted = handled.flatMap(({ event }) => {
+    const n = (logs.get(event.key ?? noKey) ?? []).indexOf(event.id) + 1;
+    return Array.from({ length: event.emits }, (_, i) => `${event.id}#${i}@${n}`);
+  });
+  const wantedStarts = handled.filter(({ event }) => event.start).map(({ event }) => `${event.id}#start`);
+  const shown = mid.map(({ id, n }) => `${id}@${n}`);
+  if (observer.rollbacks > 0) {
+    const missing = wanted.filter(one => !shown.includes(one));
+    if (missing.length > 0) fail('emits', `missing after a rollback: ${missing.join(' ')}`);
+    const missingStarts = wantedStarts.filter(id => !starts.some(start => start['id'] === id));
+    if (missingStarts.length > 0) fail('starts', `missing after a rollback: ${missingStarts.join(' ')}`);
+    return;
+  }
+  const difference = differenceOf(wanted, shown);
+  if (difference !== undefined) fail('emits', difference);
+  const startsDifference = differenceOf(
+    wantedStarts,
+    starts.map(({ id }) => String(id)),
+  );
+  if (startsDifference !== undefined) fail('starts', startsDifference);
+  checkEmitOrder(mid, handled, fail);
+}
+
+/** Emits of one key and one source are in the order of the state changes that they belong to. */
+function checkEmitOrder(mid: readonly Readonly<Record<string, unknown>>[], handled: readonly Expected[], fail: Fail): void {
+  const sourceOf = new Map(handled.map(({ event, topic }) => [event.id, `${topic} ${event.key}`]));
+  const keyed = new Set(handled.filter(({ event }) => event.key !== null).map(({ event }) => event.id));
+  const last = new Map<string, number>();
+  for (const { cause, n } of mid) {
+    const source = sourceOf.get(String(cause));
+    if (source === undefined || !keyed.has(String(cause))) continue;
+    if (Number(n) < (last.get(source) ?? 0))
+      fail('emit order', `${source}: ${String(cause)} as number ${String(n)} after number ${last.get(source)}`);
+    last.set(source, Number(n));
+  }
+}
+
+async function checkTotal({ state }: MemoryAdapters, { handled }: UnitView, fail: Fail): Promise<void> {
+  const wanted = handled.filter(({ event }) => event.total).length;
+  const [stored] = await state.read(units.count, [totalKey]);
+  const total = stored?.value === undefined ? 0 : Number(decoder.decode(stored.value));
+  if (total !== wanted) fail('counter', `total is ${total} instead of ${wanted}`);
+}
+
+async function checkBank({ streams, state }: MemoryAdapters, { handled }: UnitView, { observer }: CheckInput, fail: Fail): Promise<void> {
+  const accounts = new Map<string, AccountState>();
+  for (const { key, value } of await state.list(units.bank, { limit: 1_000 }))
+    accounts.set(key, asAccount(JSON.parse(decoder.decode(value))));
+  const sum = [...accounts.values()].reduce((all, { balance }) => all + balance, 0);
+  if (sum !== accounts.size * openingBalance) fail('bank', `${accounts.size} accounts hold ${sum}`);
+  for (const [name, { balance }] of accounts) if (balance < 0) fail('bank', `${name} has ${balance}`);
+  const ledger = (await readTopic(streams, topics.ledger)).filter(record => record.visible).map(valueOf);
+  const ids = ledger.map(({ id }) => String(id));
+  const difference = differenceOf(
+    handled.map(({ event }) => event.id),
+    observer.rollbacks > 0 ? [...new Set(ids)] : ids,
+  );
+  if (difference !== undefined) fail('ledger', difference);
+  if (observer.rollbacks > 0) return;
+  for (const [name, { balance, sent }] of accounts) {
+    const moved = ledger.reduce(
+      (all, { from, to, amount }) => all + (to === name ? Number(amount) : 0) - (from === name ? Number(amount) : 0),
+      0,
+    );
+    if (openingBalance + moved !== balance) fail('ledger', `${name} has ${balance}, the ledger says ${openingBalance + moved}`);
+    const numbered = ledger.filter(({ from }) => from === name).map(({ id, n }) => `${id}@${n}`);
+    const numbers = differenceOf(
+      sent.map((id, index) => `${id}@${index + 1}`),
+      numbered,
+    );
+    if (numbers !== undefined) fail('ledger', `${name}: ${numbers}`);
+  }
+}
+
+/** In the end the broker knows how far the function has come, and nothing else. */
+async function checkOffsets(
+  { streams, state }: MemoryAdapters,
+  unit: string,
+  { modeName, observer }: CheckInput,
+  fail: Fail,
+): Promise<void> {
+  const progress = new Map((await state.progress(unit)).map(one => [one.source, one.frontier]));
+  for (const topic of inputsOf[unit] ?? []) {
+    const committed = new Map((await streams.committed(groupOf(unit), topic)).map(one => [one.partition, one.offset]));
+    for (let partition = 0; partition < partitions; partition += 1) {
+      const [offset, frontier] = [committed.get(partition) ?? 0, progress.get(`${topic}.${partition}`) ?? 0];
+      if (offset > frontier && observer.rollbacks === 0)
+        fail('broker offset', `${unit} ${topic}.${partition}: ${offset} above the frontier ${frontier}`);
+      if (offset < frontier && modeName !== 'never-ending')
+        fail('broker offset', `${unit} ${topic}.${partition}: stays at ${offset}, the frontier is ${frontier}`);
+    }
+  }
+}
+
+function checkCrashes({ events, plan, executions, observer }: CheckInput, fail: Fail): void {
+  for (const [id, crashes] of executions.crashes) {
+    if (events.get(id)?.act.kind !== 'poison') fail('crashes', `${id} is innocent`);
+    // Once beside others, then alone; a process that dies forgets at most the crash that it had not written yet.
+    const most = plan.maxCrashes + 1 + 2 * observer.disturbances;
+    if (crashes > most) fail('crashes', `${id} crashed ${crashes} times, at most ${most} are allowed`);
+  }
+}
+
+function valueOf(record: VisibleRecord): Readonly<Record<string, unknown>> {
+  const value: unknown = JSON.parse(decoder.decode(record.value ?? undefined));
+  return isRecord(value) ? value : {};
+}
+
+/** As multisets; undefined when they are equal. */
+function differenceOf(wanted: readonly string[], seen: readonly string[]): string | undefined {
+  const balance = new Map<string, number>();
+  for (const one of wanted) balance.set(one, (balance.get(one) ?? 0) - 1);
+  for (const one of seen) balance.set(one, (balance.get(one) ?? 0) + 1);
+  const missing = [...balance].filter(([, count]) => count < 0).map(([one]) => one);
+  const surplus = [...balance].filter(([, count]) => count > 0).map(([one, count]) => (count > 1 ? `${one}(${count}x)` : one));
+  if (missing.length + surplus.length === 0) return undefined;
+  return [missing.length > 0 ? `missing ${missing.join(' ')}` : '', surplus.length > 0 ? `too many ${surplus.join(' ')}` : '']
+    .filter(Boolean)
+    .join(', ');
+}
