@@ -79,10 +79,14 @@ function readBody(
   onBody: (bytes: Uint8Array<ArrayBuffer>) => void,
 ): void {
   const length = Number(request.headers['content-length']);
-  if (!Number.isSafeInteger(length) || length < 0)
-    return answerProblem(response, { status: 411, code: 'FAAS_WIRE_LENGTH', detail: 'a length is required' });
-  if (length > bytesMax)
-    return answerProblem(response, { status: 413, code: 'FAAS_WIRE_TOO_LARGE', detail: `at most ${bytesMax} bytes are taken` });
+  if (!Number.isSafeInteger(length) || length < 0) {
+    answerProblem(response, { status: 411, code: 'FAAS_WIRE_LENGTH', detail: 'a length is required' });
+    return;
+  }
+  if (length > bytesMax) {
+    answerProblem(response, { status: 413, code: 'FAAS_WIRE_TOO_LARGE', detail: `at most ${bytesMax} bytes are taken` });
+    return;
+  }
   const bytes = new Uint8Array(length);
   let at = 0;
   request.on('data', (chunk: Uint8Array) => {

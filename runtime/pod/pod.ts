@@ -109,12 +109,14 @@ class RunningPod implements Pod {
   }
 
   #startLoad(request: LoadRequest, loadTimeoutMs: number, response: ServerResponse): void {
-    if (this.#shim.phase !== 'empty')
-      return this.#answerLoad(
-        response,
-        failedLoad('FAAS_LOAD_TWICE', `the pod is ${this.#shim.phase}: a pod loads one function in its life`),
-      );
-    if (!hashMatches(request)) return this.#answerLoad(response, failedLoad('FAAS_LOAD_HASH', 'the bundle does not match its hash'));
+    if (this.#shim.phase !== 'empty') {
+      this.#answerLoad(response, failedLoad('FAAS_LOAD_TWICE', `the pod is ${this.#shim.phase}: a pod loads one function in its life`));
+      return;
+    }
+    if (!hashMatches(request)) {
+      this.#answerLoad(response, failedLoad('FAAS_LOAD_HASH', 'the bundle does not match its hash'));
+      return;
+    }
     this.#load = { request, response, bundle: writeBundle(request) };
     const { concurrency, lifespanMs, memoryBytes } = request;
     this.#step({ kind: 'load', nowMs: Date.now(), limits: { concurrency, lifespanMs, memoryBytes, loadTimeoutMs } });
@@ -135,7 +137,10 @@ class RunningPod implements Pod {
       this.#step({ kind: 'batch-gone', nowMs: Date.now(), batchId });
     });
     const known = head.unit === this.#load?.request.unit && head.revision === this.#load.request.revision;
-    if (!known) return this.#perform({ kind: 'end-batch', batchId, end: 'draining' });
+    if (!known) {
+      this.#perform({ kind: 'end-batch', batchId, end: 'draining' });
+      return;
+    }
     this.#step({ kind: 'batch', batchId, events: head.eventCount, bytes: bytes.length });
   }
 
@@ -162,25 +167,30 @@ class RunningPod implements Pod {
       }
       case 'loaded': {
         const phases = { loadMs: message.loadMs, initMs: message.initMs };
-        return this.#step({ kind: 'loaded', nowMs, workerId, result: { kind: 'ready', handler: message.handler, phases } });
+        this.#step({ kind: 'loaded', nowMs, workerId, result: { kind: 'ready', handler: message.handler, phases } });
+        break;
       }
       case 'load-failed':
-        return this.#step({ kind: 'load-failed', nowMs, workerId, error: message.error });
+        this.#step({ kind: 'load-failed', nowMs, workerId, error: message.error });
+        break;
       case 'bad-batch':
         this.#batches.get(message.batchId)?.abandon();
-        return this.#step({ kind: 'batch-gone', nowMs, batchId: message.batchId });
+        this.#step({ kind: 'batch-gone', nowMs, batchId: message.batchId });
+        break;
       case 'output':
-        return this.#options.output(message.stream, message.text);
+        this.#options.output(message.stream, message.text);
+        break;
       case 'tainted':
       case 'shut-down':
-        return this.#step({ kind: message.kind, nowMs, workerId });
+        this.#step({ kind: message.kind, nowMs, workerId });
+        break;
       case 'unattributed': {
         const client = this.#workers.get(workerId);
         if (client !== undefined) this.#step({ kind: 'unattributed', nowMs, workerId, board: boardOf(client) });
         return;
       }
       default:
-        return assertNever(message);
+        assertNever(message);
     }
   }
 
@@ -195,29 +205,38 @@ class RunningPod implements Pod {
   #perform(effect: ShimEffect): void {
     switch (effect.kind) {
       case 'start-worker':
-        return this.#startWorker(effect.workerId);
+        this.#startWorker(effect.workerId);
+        break;
       case 'load-worker':
-        return this.#loadWorker(effect.workerId);
+        this.#loadWorker(effect.workerId);
+        break;
       case 'answer-load':
         if (this.#load !== undefined) this.#answerLoad(this.#load.response, effect.result);
         return;
       case 'run':
-        return this.#run(effect.workerId, effect.batchId);
+        this.#run(effect.workerId, effect.batchId);
+        break;
       case 'cancel':
-        return this.#workers.get(effect.workerId)?.send({ kind: 'cancel', batchId: effect.batchId });
+        this.#workers.get(effect.workerId)?.send({ kind: 'cancel', batchId: effect.batchId });
+        break;
       case 'tell':
-        return this.#workers.get(effect.workerId)?.send({ kind: effect.what });
+        this.#workers.get(effect.workerId)?.send({ kind: effect.what });
+        break;
       case 'settle':
         this.#batches.get(effect.batchId)?.settle(effect.running, effect.rest);
-        return this.#endBatch(effect.batchId, 'done');
+        this.#endBatch(effect.batchId, 'done');
+        break;
       case 'end-batch':
-        return this.#endBatch(effect.batchId, effect.end);
+        this.#endBatch(effect.batchId, effect.end);
+        break;
       case 'terminate':
-        return this.#workers.get(effect.workerId)?.terminate();
+        this.#workers.get(effect.workerId)?.terminate();
+        break;
       case 'exit':
-        return this.#exit(effect.reason);
+        this.#exit(effect.reason);
+        break;
       default:
-        return assertNever(effect);
+        assertNever(effect);
     }
   }
 

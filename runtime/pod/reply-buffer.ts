@@ -98,7 +98,10 @@ export class ReplyBuffer {
       batch.answered.length >= collectEventsMax ||
       batch.writer.length >= collectBytesMax ||
       this.#monotonic() - this.#lastFlushMs >= collectMsMax;
-    if (due) return this.flush();
+    if (due) {
+      this.flush();
+      return;
+    }
     if (this.#scheduled) return;
     this.#scheduled = true;
     this.#later(() => {

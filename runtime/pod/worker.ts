@@ -113,11 +113,14 @@ function receive(
     }
     case 'cancel':
       queue.cancel(message.batchId);
-      return replies.drop(message.batchId);
+      replies.drop(message.batchId);
+      break;
     case 'drain':
-      return queue.drain();
+      queue.drain();
+      break;
     case 'abort':
-      return queue.abort();
+      queue.abort();
+      break;
     case 'shutdown':
       void shutDown(shutdown, send);
       return;

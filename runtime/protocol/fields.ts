@@ -1,6 +1,6 @@
 import { FaasError } from '../sdk/errors.ts';
 import type { FrameHeader } from './frame.ts';
-import { hasOwn, isArray, isFinite, isSafeInteger } from './intrinsics.ts';
+import { hasOwn, isArray, isFiniteNumber, isSafeInteger } from './intrinsics.ts';
 
 /** What the header itself says: never what somebody added to `Object.prototype`. */
 export function own(header: FrameHeader, name: string): unknown {
@@ -24,7 +24,7 @@ export function integerField(header: FrameHeader, name: string): number {
 
 export function numberField(header: FrameHeader, name: string): number {
   const value = own(header, name);
-  return isFinite(value) ? value : wrong(name, 'a number');
+  return isFiniteNumber(value) ? value : wrong(name, 'a number');
 }
 
 export function optionalNumber(header: FrameHeader, name: string): number | undefined {

@@ -7,7 +7,7 @@ export const stringifyJson: (value: unknown) => string | undefined = JSON.string
 export const quote: (text: string) => string = JSON.stringify;
 export const isArray: (value: unknown) => value is readonly unknown[] = Array.isArray;
 export const isSafeInteger: (value: unknown) => value is number = Number.isSafeInteger as typeof isSafeInteger;
-export const isFinite: (value: unknown) => value is number = Number.isFinite as typeof isFinite;
+export const isFiniteNumber: (value: unknown) => value is number = Number.isFinite as typeof isFiniteNumber;
 
 const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });

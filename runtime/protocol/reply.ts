@@ -55,13 +55,16 @@ export function encodeReply(reply: Reply): Uint8Array<ArrayBuffer> {
 export function writeReply(writer: FrameWriter, reply: Reply): void {
   switch (reply.kind) {
     case 'result':
-      return writeResult(writer, reply.result);
+      writeResult(writer, reply.result);
+      break;
     case 'log':
-      return writeLog(writer, reply.log);
+      writeLog(writer, reply.log);
+      break;
     case 'alive':
-      return writer.write('{"kind":"alive"}', []);
+      writer.write('{"kind":"alive"}', []);
+      break;
     case 'end':
-      return writer.write(`{"kind":"end","end":${quote(reply.end)}}`, []);
+      writer.write(`{"kind":"end","end":${quote(reply.end)}}`, []);
   }
 }
 
@@ -85,14 +88,13 @@ function writeResult(writer: FrameWriter, { index, outcome }: EventResult): void
   const head = `{"kind":"result","index":${index},"outcome":"${outcome.kind}"`;
   switch (outcome.kind) {
     case 'ok':
-      return writeOk(writer, head, outcome);
+      writeOk(writer, head, outcome);
+      break;
     case 'failed':
-      return writer.write(
-        `${head},"reason":${quote(outcome.reason)},"retryable":${outcome.retryable},"error":${errorJson(outcome.error)}}`,
-        [],
-      );
+      writer.write(`${head},"reason":${quote(outcome.reason)},"retryable":${outcome.retryable},"error":${errorJson(outcome.error)}}`, []);
+      break;
     case 'returned':
-      return writer.write(`${head},"why":${quote(outcome.why)}}`, []);
+      writer.write(`${head},"why":${quote(outcome.why)}}`, []);
   }
 }
 
