@@ -1,4 +1,5 @@
 import type { Position } from './problem-list.ts';
+import { TextLines } from './text-lines.ts';
 
 export type DecodedText = { readonly kind: 'ok'; readonly text: string } | { readonly kind: 'malformed'; readonly position: Position };
 
@@ -32,6 +33,5 @@ function decodePrefix(bytes: Uint8Array, length: number): string | undefined {
 }
 
 function endOf(text: string): Position {
-  const lines = text.split('\n');
-  return { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
+  return new TextLines(text).at(text.length);
 }

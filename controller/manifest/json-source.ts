@@ -1,5 +1,6 @@
 import { pointerOf } from './path.ts';
 import type { Position } from './problem-list.ts';
+import { TextLines } from './text-lines.ts';
 
 export type JsonSource =
   | { readonly kind: 'ok'; readonly value: unknown; readonly place: (pointer: string) => Position }
@@ -9,8 +10,9 @@ export type JsonSource =
 export function readJson(text: string): JsonSource {
   const scanner = new Scanner(text);
   const fault = scanner.scan();
-  if (fault !== undefined) return { kind: 'malformed', position: positionAt(text, fault.offset), message: fault.message };
-  return { kind: 'ok', value: JSON.parse(text), place: pointer => positionAt(text, scanner.offsets.get(pointer) ?? 0) };
+  const lines = new TextLines(text);
+  if (fault !== undefined) return { kind: 'malformed', position: lines.at(fault.offset), message: fault.message };
+  return { kind: 'ok', value: JSON.parse(text), place: pointer => lines.at(scanner.offsets.get(pointer) ?? 0) };
 }
 
 /** Of a JSON Schema; 8 less than a manifest may be deep, so that it can stand in one. */
@@ -19,11 +21,6 @@ const depthMax = 56;
 interface Fault {
   readonly offset: number;
   readonly message: string;
-}
-
-function positionAt(text: string, offset: number): Position {
-  const lines = text.slice(0, offset).split('\n');
-  return { line: lines.length, column: (lines.at(-1)?.length ?? 0) + 1 };
 }
 
 const space = /[ \t\r\n]*/y;

@@ -1,7 +1,7 @@
 /** Values with units, as the manifest writes them: durations in milliseconds, sizes in bytes, CPU in thousandths of a core. */
 export const durationPattern = '^(0|[1-9][0-9]{0,14})(ms|s|m|h|d)$';
 export const sizePattern = '^(0|[1-9][0-9]{0,14})(|Ki|Mi|Gi)$';
-export const cpuPattern = '^([1-9][0-9]{0,5}m|[1-9][0-9]{0,2}|0\\.[0-9]{1,3}|[1-9][0-9]{0,2}\\.[0-9]{1,3})$';
+export const cpuPattern = '^([1-9][0-9]{0,5}m|[1-9][0-9]{0,2}|0\\.(?!0+$)[0-9]{1,3}|[1-9][0-9]{0,2}\\.[0-9]{1,3})$';
 export const durationRangePattern = `${durationPattern.slice(0, -1)}(\\.\\.${durationPattern.slice(1, -1)})?$`;
 
 const durationUnits = [

@@ -4,7 +4,6 @@ import {
   isMap,
   isScalar,
   isSeq,
-  LineCounter,
   type Node,
   parseDocument,
   type Scalar,
@@ -15,6 +14,7 @@ import { interpolate } from './interpolation.ts';
 import { objectNames } from './name.ts';
 import { type Path, pointerOf } from './path.ts';
 import { fileStart, type Position, type ProblemList } from './problem-list.ts';
+import { TextLines } from './text-lines.ts';
 
 /** Plain values of a YAML file, with the position of each. */
 export interface SourceTree {
@@ -44,23 +44,24 @@ const nodesMax = 100_000;
 
 /** undefined: the file cannot be read at all; the reasons are in `problems`. */
 export function readYaml(text: string, options: ReadOptions, problems: ProblemList): SourceTree | undefined {
-  const lines = new LineCounter();
-  const document = parseText(text, lines, problems);
-  if (document === undefined) return undefined;
-  const position = (offset: number) => toPosition(lines, offset);
-  for (const error of syntaxErrors(document)) reportSyntax(error, text, position(error.pos[0]), problems);
-  if (problems.size > 0) return undefined;
-  if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
-    problems.add(
-      'FAAS_MANIFEST_EMPTY',
-      fileStart,
-      'the file is empty, expected a manifest',
-      'Start with "version: 1" and "context: <name>", or run faas init.',
-    );
+  const lines = new TextLines(text);
+  const deep = firstTooDeep(text);
+  if (deep !== undefined) {
+    problems.add('FAAS_MANIFEST_TOO_LARGE', lines.at(deep), tooDeep);
     return undefined;
   }
-  return new Reader(text, options, problems, position).read(document.contents);
+  const document = parseDocument(text, { prettyErrors: false, uniqueKeys: false, resolveKnownTags: false, logLevel: 'error' });
+  for (const error of syntaxErrors(document)) reportSyntax(error, text, lines.at(error.pos[0]), problems);
+  if (problems.size > 0) return undefined;
+  if (document.contents === null || (isScalar(document.contents) && document.contents.value === null)) {
+    const hint = 'Start with "version: 1" and "context: <name>", or run faas init.';
+    problems.add('FAAS_MANIFEST_EMPTY', fileStart, 'the file is empty, expected a manifest', hint);
+    return undefined;
+  }
+  return new Reader(text, options, problems, lines).read(document.contents);
 }
+
+const tooDeep = `nested more than ${depthMax} deep`;
 
 /** After an unexpected token the library stumbles over all that follows: the first one is the news. */
 function syntaxErrors(document: Document.Parsed): readonly (YAMLParseError | YAMLWarning)[] {
@@ -69,24 +70,15 @@ function syntaxErrors(document: Document.Parsed): readonly (YAMLParseError | YAM
 }
 
 function reportSyntax(error: YAMLParseError | YAMLWarning, text: string, position: Position, problems: ProblemList): void {
-  if (error.code === 'MULTIPLE_DOCS') {
+  if (error.code === 'RESOURCE_EXHAUSTION') {
+    problems.add('FAAS_MANIFEST_TOO_LARGE', position, tooDeep);
+  } else if (error.code === 'MULTIPLE_DOCS') {
     problems.add('FAAS_MANIFEST_SYNTAX', position, 'a second document starts, expected one', 'Keep one context per file.');
   } else {
     const reference = text.slice(error.pos[0] - 1, error.pos[0] + 1) === '${';
     const hint = reference ? `Quote a \${NAME} that stands inside of braces.` : undefined;
     problems.add('FAAS_MANIFEST_SYNTAX', position, `not valid YAML: ${lowerFirst(error.message)}`, hint);
   }
-}
-
-function parseText(text: string, lines: LineCounter, problems: ProblemList): Document.Parsed | undefined {
-  const deep = firstTooDeep(text);
-  if (deep !== undefined) {
-    lines.addNewLine(0);
-    for (let at = text.indexOf('\n'); at !== -1; at = text.indexOf('\n', at + 1)) lines.addNewLine(at + 1);
-    problems.add('FAAS_MANIFEST_TOO_LARGE', toPosition(lines, deep), `nested more than ${depthMax} deep`);
-    return undefined;
-  }
-  return parseDocument(text, { lineCounter: lines, prettyErrors: false, uniqueKeys: false, resolveKnownTags: false, logLevel: 'error' });
 }
 
 /**
@@ -106,11 +98,6 @@ function firstTooDeep(text: string): number | undefined {
   return undefined;
 }
 
-function toPosition(lines: LineCounter, offset: number): Position {
-  const { line, col } = lines.linePos(offset);
-  return line === 0 ? fileStart : { line, column: col };
-}
-
 function lowerFirst(message: string): string {
   return message.charAt(0).toLowerCase() + message.slice(1);
 }
@@ -119,7 +106,7 @@ class Reader {
   readonly #text: string;
   readonly #options: ReadOptions;
   readonly #problems: ProblemList;
-  readonly #position: (offset: number) => Position;
+  readonly #lines: TextLines;
   readonly #anchors = new Map<string, Node>();
   readonly #keys = new Map<string, Position>();
   readonly #values = new Map<string, Position>();
@@ -127,11 +114,11 @@ class Reader {
   readonly #refused = new Set<string>();
   #nodes = 0;
 
-  constructor(text: string, options: ReadOptions, problems: ProblemList, position: (offset: number) => Position) {
+  constructor(text: string, options: ReadOptions, problems: ProblemList, lines: TextLines) {
     this.#text = text;
     this.#options = options;
     this.#problems = problems;
-    this.#position = position;
+    this.#lines = lines;
   }
 
   read(root: Node): SourceTree {
@@ -159,7 +146,7 @@ class Reader {
   /** `at`: where an alias stands whose target is read; what is found in there is reported at the alias. */
   #value(node: Node | null, path: Path, at: Position | undefined): unknown {
     const pointer = pointerOf(path);
-    const position = at ?? (node?.range ? this.#position(node.range[0]) : undefined);
+    const position = at ?? (node?.range ? this.#lines.at(node.range[0]) : undefined);
     if (position !== undefined) this.#values.set(pointer, position);
     this.#nodes += 1;
     if (this.#nodes > nodesMax || path.length > depthMax) return this.#tooLarge(path, position ?? fileStart);
@@ -181,7 +168,7 @@ class Reader {
     const result: Record<string, unknown> = Object.create(null);
     for (const { key, value } of items) {
       const keyNode = asNode(key);
-      const position = at ?? (keyNode?.range ? this.#position(keyNode.range[0]) : this.#place(path, 'value'));
+      const position = at ?? (keyNode?.range ? this.#lines.at(keyNode.range[0]) : this.#place(path, 'value'));
       if (!isScalar(keyNode) || keyNode.value === null || typeof keyNode.value === 'object') {
         this.#problems.add('FAAS_MANIFEST_WRONG_TYPE', position, 'a key is no text, expected a name');
         continue;
@@ -226,7 +213,7 @@ class Reader {
       const found = this.#text.indexOf(written, from);
       if (found === -1 || found >= (node.range?.[1] ?? 0)) return position;
       from = found + 1;
-      return this.#position(found);
+      return this.#lines.at(found);
     };
     for (const { name, written } of result.unresolved) {
       this.#giveUp(
@@ -251,7 +238,7 @@ class Reader {
   }
 
   #tooLarge(path: Path, position: Position): null {
-    const message = path.length > depthMax ? `nested more than ${depthMax} deep` : `more than ${nodesMax} values`;
+    const message = path.length > depthMax ? tooDeep : `more than ${nodesMax} values`;
     if (this.#nodes <= nodesMax + 1 || path.length > depthMax) this.#giveUp(path, 'FAAS_MANIFEST_TOO_LARGE', position, message);
     return null;
   }
