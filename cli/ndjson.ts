@@ -79,7 +79,10 @@ function keyAt(value: unknown, pointer: string): string | null {
   let found = value;
   for (const part of pointer.split('/').slice(1)) {
     const name = part.replaceAll('~1', '/').replaceAll('~0', '~');
-    found = typeof found === 'object' && found !== null && Object.hasOwn(found, name) ? Reflect.get(found, name) : undefined;
+    found =
+      typeof found === 'object' && found !== null && Object.prototype.propertyIsEnumerable.call(found, name)
+        ? Reflect.get(found, name)
+        : undefined;
   }
   if (typeof found === 'string') return found;
   return typeof found === 'number' || typeof found === 'boolean' ? String(found) : null;

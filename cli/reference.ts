@@ -3,12 +3,13 @@ import type { CommandSpec } from './command.ts';
 import { flagsOf } from './command-flags.ts';
 import { globalFlags } from './commands/flags.ts';
 import { commandTable } from './commands/table.ts';
+import { failureCodes } from './failure-codes.ts';
 import { envOf, type FlagSpec } from './flag-spec.ts';
 
 /** docs/reference/cli.md, made of the command table. */
 export async function cliReference(): Promise<string> {
   const sections = await Promise.all(commandTable.map(sectionOf));
-  return `${[introduction, ...sections].join('\n\n')}\n`;
+  return `${[introduction, ...sections, failures].join('\n\n')}\n`;
 }
 
 const introduction = `# The \`faas\` command
@@ -20,6 +21,16 @@ without a context, that of \`--context\` or of \`./faas.yaml\` is meant.
 Every command takes:
 
 ${flagTable(globalFlags)}`;
+
+const failures = `## Failures
+
+What the command itself can fail with. Codes of the server and of the manifest are on pages of their own.
+
+| code | meaning |
+| --- | --- |
+${Object.entries(failureCodes)
+  .map(([code, meaning]) => `| \`${code}\` | ${meaning} |`)
+  .join('\n')}`;
 
 async function sectionOf(command: CommandSpec): Promise<string> {
   const common = new Set(globalFlags.map(flag => flag.name));
