@@ -1,62 +1,202 @@
 /**
- * Every code of an error, in one table: the HTTP status of a problem answer with it, the exit code of a command that ends with it
- * (2: yours to change, shown with its hint and without a stack; 1: ours or the world's), and what it says in a few words.
- * docs/reference/errors.md is made of it; a test finds every code in the sources here, and every code here in the sources.
+ * Every code of an error, in one table: the HTTP status of a problem answer with it (none: it never ends a request), and what it says in a
+ * few words. docs/reference/errors.md is made of it; a test finds every code of the sources here, and every code here in the sources.
  */
 export const errorTable = {
-  // The door of the API
-  FAAS_API_UNAUTHORIZED: { status: 401, exit: 2, title: 'The token is missing or wrong' },
-  FAAS_API_HOST: { status: 421, exit: 2, title: 'The listener does not answer to this host name' },
-  FAAS_API_ORIGIN: { status: 403, exit: 2, title: 'Requests from pages of other origins are refused' },
-  FAAS_API_MEDIA_TYPE: { status: 415, exit: 2, title: 'The content type is not accepted' },
-  FAAS_API_BODY_TOO_LARGE: { status: 413, exit: 2, title: 'The body is too large' },
-  FAAS_API_BODY: { status: 400, exit: 2, title: 'The body is not usable JSON' },
-  FAAS_API_REQUEST: { status: 400, exit: 2, title: 'The request does not have the expected form' },
-  FAAS_API_ROUTE_UNKNOWN: { status: 404, exit: 2, title: 'There is no such path' },
-  FAAS_INTERNAL: { status: 500, exit: 1, title: 'Something broke inside the server' },
-  // What requests name
-  FAAS_CONTEXT_UNKNOWN: { status: 404, exit: 2, title: 'There is no such context' },
-  FAAS_FUNCTION_UNKNOWN: { status: 404, exit: 2, title: 'There is no such function' },
-  FAAS_REVISION_UNKNOWN: { status: 404, exit: 2, title: 'There is no such revision' },
-  FAAS_STREAM_UNKNOWN: { status: 404, exit: 2, title: 'There is no such stream' },
-  FAAS_STATE_UNKNOWN: { status: 404, exit: 2, title: 'The key has no state' },
-  FAAS_DEAD_LETTER_UNKNOWN: { status: 404, exit: 2, title: 'There is no such dead letter' },
-  FAAS_BUNDLE_UNKNOWN: { status: 409, exit: 2, title: 'The bundle was not stored before it was named' },
-  // What requests ask for
-  FAAS_DEPLOY_REFUSED: { status: 422, exit: 2, title: 'The deployment is refused' },
-  FAAS_EVENT_SCHEMA: { status: 422, exit: 2, title: "An event breaks the stream's schema" },
-  // The gateway
-  FAAS_HOOK_UNKNOWN: { status: 404, exit: 2, title: 'No webhook has this path' },
-  FAAS_HOOK_METHOD: { status: 405, exit: 2, title: 'Webhooks and calls take POST alone' },
-  FAAS_HOOK_SIGNATURE: { status: 401, exit: 2, title: 'The delivery is not signed as it should be' },
-  FAAS_HOOK_UNVERIFIED: { status: 403, exit: 2, title: 'Unverified webhooks are not allowed here' },
-  FAAS_HOOK_FAILED: { status: 500, exit: 1, title: 'The event became a dead letter' },
-  FAAS_SECRET_MISSING: { status: 503, exit: 2, title: 'A secret is missing on the server' },
-  FAAS_APPEND_FAILED: { status: 503, exit: 1, title: 'The event could not be stored' },
-  FAAS_RATE_LIMITED: { status: 429, exit: 1, title: 'Too many requests from one address' },
-  FAAS_CALL_FAILED: { status: 502, exit: 1, title: 'The handler failed' },
-  FAAS_CALL_CONFLICT: { status: 409, exit: 1, title: 'Others kept writing the same keys' },
-  FAAS_CALL_TOO_DEEP: { status: 508, exit: 2, title: 'Functions call each other too deeply' },
-  FAAS_CALL_TIMEOUT: { status: 504, exit: 1, title: 'The call took longer than its deadline' },
-  FAAS_CALL_UNAVAILABLE: { status: 503, exit: 1, title: 'No pod of the function is ready' },
-  FAAS_NOT_SUPPORTED: { status: 422, exit: 2, title: 'This version cannot do that yet' },
-} as const satisfies Record<string, ErrorRow>;
+  api: {
+    FAAS_API_UNAUTHORIZED: { status: 401, title: 'The token is missing or wrong' },
+    FAAS_API_HOST: { status: 421, title: 'The listener does not answer to this host name' },
+    FAAS_API_ORIGIN: { status: 403, title: 'Requests from pages of other origins are refused' },
+    FAAS_API_MEDIA_TYPE: { status: 415, title: 'The content type is not accepted' },
+    FAAS_API_BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
+    FAAS_API_BODY: { status: 400, title: 'The body is not usable JSON' },
+    FAAS_API_REQUEST: { status: 400, title: 'The request does not have the expected form' },
+    FAAS_API_ROUTE_UNKNOWN: { status: 404, title: 'There is no such path' },
+    FAAS_CONTEXT_UNKNOWN: { status: 404, title: 'There is no such context' },
+    FAAS_FUNCTION_UNKNOWN: { status: 404, title: 'There is no such function' },
+    FAAS_REVISION_UNKNOWN: { status: 404, title: 'There is no such revision' },
+    FAAS_STREAM_UNKNOWN: { status: 404, title: 'There is no such stream' },
+    FAAS_STATE_UNKNOWN: { status: 404, title: 'The key has no state' },
+    FAAS_DEAD_LETTER_UNKNOWN: { status: 404, title: 'There is no such dead letter' },
+    FAAS_EVENT_SCHEMA: { status: 422, title: "An event breaks the stream's schema" },
+    FAAS_EVENT_TOO_LARGE: { status: 413, title: 'An event is larger than 1 MiB' },
+    FAAS_INTERNAL: { status: 500, title: 'Something broke inside the server' },
+  },
+  gateway: {
+    FAAS_HOOK_UNKNOWN: { status: 404, title: 'No webhook has this path' },
+    FAAS_HOOK_METHOD: { status: 405, title: 'Webhooks and calls take POST alone' },
+    FAAS_HOOK_SIGNATURE: { status: 401, title: 'The delivery is not signed as it should be' },
+    FAAS_HOOK_UNVERIFIED: { status: 403, title: 'Unverified webhooks are not allowed here' },
+    FAAS_HOOK_FAILED: { status: 500, title: 'The event became a dead letter' },
+    FAAS_SECRET_MISSING: { status: 503, title: 'A secret is missing on the server' },
+    FAAS_APPEND_FAILED: { status: 503, title: 'The event could not be stored' },
+    FAAS_RATE_LIMITED: { status: 429, title: 'Too many requests from one address' },
+    FAAS_CALL_FAILED: { status: 502, title: 'The handler failed' },
+    FAAS_CALL_CONFLICT: { status: 409, title: 'Others kept writing the same keys' },
+    FAAS_CALL_TOO_DEEP: { status: 508, title: 'Functions call each other too deeply' },
+    FAAS_CALL_TIMEOUT: { status: 504, title: 'The call took longer than its deadline' },
+    FAAS_CALL_UNAVAILABLE: { status: 503, title: 'No pod of the function is ready' },
+  },
+  deploy: {
+    FAAS_DEPLOY_REFUSED: { status: 422, title: 'The deployment is refused; what was live stays live' },
+    FAAS_NOT_SUPPORTED: { status: 422, title: 'This version cannot do that yet' },
+    FAAS_BUNDLE_UNKNOWN: { status: 409, title: 'The bundle was not stored before it was named' },
+    FAAS_BUNDLE_HASH: { status: 422, title: 'The bytes of a bundle do not match its hash' },
+    FAAS_BUNDLE_SYNTAX: { title: 'A handler is not valid JavaScript or TypeScript' },
+    FAAS_BUNDLE_IMPORT: { title: 'An import of a handler cannot be found or bundled' },
+    FAAS_BUNDLE_EXPORT: { title: 'A handler exports neither default nor batch' },
+    FAAS_BUNDLE_NATIVE: { title: 'A handler imports a native module' },
+    FAAS_BUNDLE_SCHEMA: { title: 'The schema of a stream cannot be compiled' },
+    FAAS_BUNDLE_TOO_LARGE: { title: 'A bundle is larger than 50 MiB' },
+    FAAS_LOAD_SYNTAX: { title: 'The bundle is not valid JavaScript' },
+    FAAS_LOAD_IMPORT: { title: 'The bundle threw while it was imported' },
+    FAAS_LOAD_EXPORT: { title: 'The bundle exports no handler' },
+    FAAS_LOAD_INIT: { title: "The handler's init threw" },
+    FAAS_LOAD_TIMEOUT: { title: 'The bundle did not load in time' },
+    FAAS_LOAD_HASH: { title: 'The bundle does not match its hash' },
+    FAAS_LOAD_EXIT: { title: 'The pod ended while it loaded the function' },
+    FAAS_LOAD_LOST: { title: 'The pod did not answer while it loaded the function' },
+    FAAS_LOAD_REFUSED: { title: 'The pod did not take the request to load' },
+    FAAS_LOAD_STOPPED: { title: 'The pod was told to end while it loaded' },
+    FAAS_LOAD_TWICE: { title: 'The pod has loaded a function already' },
+  },
+  manifest: {
+    FAAS_NO_MANIFEST: { title: 'There is no faas.yaml' },
+    FAAS_MANIFEST_SYNTAX: { title: 'The file is not valid YAML' },
+    FAAS_MANIFEST_ENCODING: { title: 'The file is not UTF-8' },
+    FAAS_MANIFEST_EMPTY: { title: 'The file is empty' },
+    FAAS_MANIFEST_TOO_LARGE: { title: 'The file is too large or nested too deeply' },
+    FAAS_MANIFEST_VERSION: { title: 'The version of the manifest is not known' },
+    FAAS_MANIFEST_UNKNOWN_KEY: { title: 'A key is not known' },
+    FAAS_MANIFEST_MISSING_KEY: { title: 'A key is missing' },
+    FAAS_MANIFEST_DUPLICATE_KEY: { title: 'A key is given twice' },
+    FAAS_MANIFEST_FORBIDDEN_KEY: { title: 'A key has a name that is not allowed' },
+    FAAS_MANIFEST_WRONG_TYPE: { title: 'A value is of the wrong type' },
+    FAAS_MANIFEST_BAD_VALUE: { title: 'A value does not have the expected form' },
+    FAAS_MANIFEST_BAD_NAME: { title: 'A name is not allowed' },
+    FAAS_MANIFEST_OUT_OF_BOUNDS: { title: 'A value is too small or too large' },
+    FAAS_MANIFEST_CONFLICT: { title: 'Two values contradict each other' },
+    FAAS_MANIFEST_DUPLICATE: { title: 'A name, topic or path is used twice' },
+    FAAS_MANIFEST_UNDECLARED: { title: 'A stream or function is named that nobody declares' },
+    FAAS_MANIFEST_FOREIGN: { title: 'An internal stream of another context is named' },
+    FAAS_MANIFEST_HANDLER: { title: 'A handler file is missing or of the wrong kind' },
+    FAAS_MANIFEST_SCHEMA: { title: 'A JSON Schema is missing or is none' },
+    FAAS_MANIFEST_SCHEDULE: { title: 'A schedule cannot be read or never comes' },
+    FAAS_MANIFEST_UNRESOLVED: { title: 'A name of an environment variable has no value' },
+    FAAS_MANIFEST_INTERPOLATED_SECRET: { title: 'A secret is named with a variable' },
+    FAAS_MANIFEST_NO_EFFECT: { title: 'A value has no effect (a warning)' },
+  },
+  settings: {
+    FAAS_SETTINGS: { title: 'Some settings are wrong' },
+    FAAS_SETTING_UNKNOWN: { title: 'There is no such setting' },
+    FAAS_SETTING_VALUE: { title: 'A setting does not have the expected form' },
+    FAAS_SETTING_SYNTAX: { title: 'The settings file cannot be read' },
+    FAAS_FAULT_POINT_UNKNOWN: { title: 'FAAS_FAULT_POINT names no fault point' },
+    FAAS_PORT_IN_USE: { title: 'Another program has the port' },
+    FAAS_TOKEN_FILE: { title: 'The token file cannot be used' },
+  },
+  handler: {
+    FAAS_HANDLER_ERROR: { title: 'The handler threw' },
+    FAAS_NON_RETRYABLE: { title: 'The handler says that the event can never succeed' },
+    FAAS_BATCH_FAILURE: { title: 'The handler says which events of a batch failed' },
+    FAAS_BATCH_EVENT: { title: 'An event was named that is not in the batch' },
+    FAAS_TIMEOUT: { title: 'The handler did not finish in time' },
+    FAAS_EVENT_OVER: { title: 'The context was used after the handler had returned' },
+    FAAS_FLOATING_CALL: { title: 'The handler returned before a call that it made' },
+    FAAS_UNDECLARED: { title: 'An emit or a call that the manifest does not declare' },
+    FAAS_TARGET_UNKNOWN: { title: 'The target of an emit or a start is not deployed' },
+    FAAS_LOOP: { title: 'A chain of more than 16 functions' },
+    FAAS_DECODE: { title: 'The payload cannot be decoded' },
+    FAAS_SCHEMA: { title: "The payload breaks the stream's schema" },
+    FAAS_EMIT_ARGUMENTS: { title: 'An emit without a name, or with a key that is no text' },
+    FAAS_EMIT_NOT_JSON: { title: 'Emitted data that is not JSON' },
+    FAAS_EMIT_TOO_LARGE: { title: 'Emitted data that is too large' },
+    FAAS_CALL_NOT_JSON: { title: 'Data of a call that is not JSON' },
+    FAAS_ANSWER_NOT_JSON: { title: 'The handler returned what is not JSON' },
+    FAAS_ANSWER_TOO_LARGE: { title: 'The handler returned too much' },
+    FAAS_RESULT_TOO_LARGE: { title: 'All that the handler wrote and emitted is too large' },
+    FAAS_STATE_NO_KEY: { title: 'The event has no key, so it has no state' },
+    FAAS_STATE_KEY: { title: 'A key of state is no text or too long' },
+    FAAS_STATE_NOT_JSON: { title: 'State that is not JSON' },
+    FAAS_STATE_NOT_A_NUMBER: { title: 'An increment of what is no number' },
+    FAAS_STATE_TOO_LARGE: { title: 'State that is larger than 1 MiB' },
+    FAAS_STATE_READ: { title: 'State that could not be read' },
+    FAAS_OUT_OF_MEMORY: { title: 'The handler took more memory than it may' },
+  },
+  pod: {
+    FAAS_POD_START: { title: 'A pod did not start' },
+    FAAS_POD_CRASH: { title: 'The pod ended while it ran the event alone' },
+    FAAS_POD_LOST: { title: 'The pod was lost during a call' },
+    FAAS_PODS_CLOSED: { title: 'No pod is started any more: the server is stopping' },
+    FAAS_PODS_UNKNOWN: { title: 'There is no such pod' },
+    FAAS_DRAINING: { title: 'The pod is about to end' },
+    FAAS_WORKER_ENDED: { title: 'The worker was ended' },
+    FAAS_WORKER_ERROR: { title: 'The worker failed outside of any handler' },
+    FAAS_WORKER_EXIT: { title: 'The worker ended by itself' },
+    FAAS_WIRE: { title: 'A message of the wire is malformed' },
+    FAAS_WIRE_FRAME_TOO_LARGE: { title: 'A frame of the wire is too large' },
+    FAAS_WIRE_TOO_LARGE: { title: 'A request of the wire is too large' },
+    FAAS_WIRE_LENGTH: { title: 'A request of the wire without its length' },
+    FAAS_WIRE_PATH: { title: 'A path of the wire that is not there' },
+    FAAS_WIRE_TOKEN: { title: 'The token is not that of this pod' },
+    FAAS_WIRE_VERSION: { title: 'The versions of the wire do not meet' },
+  },
+  store: {
+    FAAS_DATA_LOCKED: { title: 'Another server uses the data folder' },
+    FAAS_DATA_FOLDER: { title: 'The data folder cannot be used' },
+    FAAS_DATA_READ_ONLY: { title: 'The data folder cannot be written' },
+    FAAS_DATA_CORRUPT: { title: 'The database is damaged' },
+    FAAS_DATA_FOREIGN: { title: 'The database belongs to another program' },
+    FAAS_DATA_NEWER: { title: 'A newer version of faas wrote the database' },
+    FAAS_STORE_BUSY: { status: 503, title: 'Too many requests wait for the database' },
+    FAAS_STORE_CLOSED: { status: 503, title: 'The database is closed' },
+    FAAS_STORE_FAILED: { status: 500, title: 'The database refused a statement' },
+    FAAS_STORE_FULL: { status: 507, title: 'The disk is full' },
+    FAAS_STORE_IO: { status: 500, title: 'The disk failed' },
+    FAAS_GROUP_HAS_MEMBERS: { status: 409, title: 'The consumer group is being read' },
+    FAAS_STREAM_UNKNOWN_TOPIC: { status: 409, title: 'There is no such topic' },
+    FAAS_STREAM_UNKNOWN_PARTITION: { status: 409, title: 'The topic has no such partition' },
+  },
+  command: {
+    FAAS_USAGE: { title: 'The command line makes no sense' },
+    FAAS_PROBLEMS: { title: 'Several things are wrong' },
+    FAAS_NO_SERVER: { title: 'No server was found' },
+    FAAS_NOT_A_SERVER: { title: 'What answers is no faas server' },
+    FAAS_SERVER_ADDRESS: { title: '--server is no http address' },
+    FAAS_SERVER_FILE: { title: 'The file server.json cannot be read' },
+    FAAS_NO_TOKEN: { title: 'The token cannot be read' },
+    FAAS_TOKEN: { title: 'The server does not accept the token' },
+    FAAS_CONNECTION: { title: 'The connection to the server broke' },
+    FAAS_PAYLOAD: { title: 'The payload cannot be read' },
+    FAAS_EMIT_FILE: { title: 'The file with events cannot be read' },
+    FAAS_EMIT_BAD_LINES: { title: 'Lines of the file are no events' },
+    FAAS_INIT_FOLDER: { title: 'The folder for a new project cannot be used' },
+    FAAS_DELETE_STATE: { title: 'Deleting state needs to be confirmed' },
+    FAAS_SECRET_UNKNOWN: { title: 'No function names the secret' },
+  },
+} as const satisfies Record<string, Record<string, ErrorRow>>;
 
 export interface ErrorRow {
-  readonly status: number;
-  readonly exit: 1 | 2;
+  readonly status?: number;
   readonly title: string;
 }
 
-export type ErrorCode = keyof typeof errorTable;
+export type ErrorArea = keyof typeof errorTable;
+type CodesOf<A> = A extends ErrorArea ? keyof (typeof errorTable)[A] : never;
+export type ErrorCode = CodesOf<ErrorArea>;
 
-const rows: ReadonlyMap<string, ErrorRow> = new Map(Object.entries(errorTable));
-
-/** The row of a code; one that no table knows (an author's own) is a failure on our side. */
-export function errorRow(code: string): ErrorRow {
-  return rows.get(code) ?? errorTable.FAAS_INTERNAL;
-}
+/** All codes with their rows, in the order of the table. */
+export const errorRows: ReadonlyMap<string, ErrorRow> = new Map(Object.values(errorTable).flatMap(area => Object.entries<ErrorRow>(area)));
 
 export function isErrorCode(code: string): code is ErrorCode {
-  return rows.has(code);
+  return errorRows.has(code);
+}
+
+/** A code that never ends a request has the status 500 where it does so nevertheless. */
+export function statusOf(code: ErrorCode): number {
+  return errorRows.get(code)?.status ?? 500;
+}
+
+export function titleOf(code: ErrorCode): string {
+  return errorRows.get(code)?.title ?? code;
 }

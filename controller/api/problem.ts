@@ -1,4 +1,4 @@
-import { type ErrorCode, errorRow, isErrorCode } from '../error-codes.ts';
+import { type ErrorCode, isErrorCode, statusOf, titleOf } from '../error-codes.ts';
 import { FaasError } from '../errors.ts';
 import type { Problem } from './contract.ts';
 
@@ -38,8 +38,14 @@ export function problemOf(error: unknown, requestId: string): Problem {
 }
 
 function problem(code: ErrorCode, detail: string, hint: string | undefined): Problem {
-  const { status, title } = errorRow(code);
-  return { type: `urn:faas:error:${code}`, title, status, code, detail, ...(hint !== undefined && { hint }) };
+  return {
+    type: `urn:faas:error:${code}`,
+    title: titleOf(code),
+    status: statusOf(code),
+    code,
+    detail,
+    ...(hint !== undefined && { hint }),
+  };
 }
 
 function isFaasError(error: unknown): error is FaasError {
