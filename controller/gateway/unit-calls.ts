@@ -38,6 +38,8 @@ const batchBytesMax = wireLimits.batchBytesMax / 4;
 const returnsMax = 5;
 const busyMs = 10;
 const wantEveryMs = 100;
+/** After so many results without state, a function counts as stateless until it shows otherwise: no lanes, nothing to prefetch. */
+const statelessAfter = 32;
 /** How much the latest handler time counts in the average. */
 const handlerWeight = 0.1;
 
@@ -50,7 +52,8 @@ export class UnitCalls {
   readonly #shared: readonly WireHeader[];
   #live: LiveFunction;
   #callable: ReadonlySet<string>;
-  #usesState = false;
+  /** Results in a row that touched no state. */
+  #stateless = 0;
   #handlerMs = 1;
   #turn = 0;
   #flushing = false;
@@ -102,7 +105,7 @@ export class UnitCalls {
 
   /** From the commit: run it again, or say that it is no use. */
   rerun({ call }: ReadyCall, keys: readonly string[]): void {
-    this.#usesState = true;
+    this.#stateless = 0;
     this.#waiting.release(call);
     call.staleRuns += 1;
     if (call.staleRuns > staleRunsMax) call.settle({ kind: 'conflict', keys });
@@ -112,6 +115,10 @@ export class UnitCalls {
   finish(call: PendingCall): void {
     this.#waiting.release(call);
     if (this.#waiting.ready > 0) this.flushSoon();
+  }
+
+  #usesState(): boolean {
+    return this.#stateless < statelessAfter;
   }
 
   #flush(): void {
@@ -124,7 +131,7 @@ export class UnitCalls {
         this.#wantPods(nowMs);
         return;
       }
-      const calls = this.#waiting.take(Math.min(picked.room, batchCallsMax), batchBytesMax, this.#usesState);
+      const calls = this.#waiting.take(Math.min(picked.room, batchCallsMax), batchBytesMax, this.#usesState());
       if (calls.length > 0) this.#send(picked.view, calls);
     }
   }
@@ -153,7 +160,7 @@ export class UnitCalls {
     const depth = calls.reduce((deepest, { request }) => Math.max(deepest, request.depth), 0);
     tokens.grant(batchToken, { unit: this.#live.unit, podId: view.pod.id, calls: this.#callable, depth });
     try {
-      const state = this.#usesState ? await this.#prefetch(calls) : [];
+      const state = this.#usesState() ? await this.#prefetch(calls) : [];
       const nowMs = clock.now();
       const events = calls.map((call, index) => eventOfCall(call, index, this.#shared, nowMs));
       const end = await client.run(
@@ -202,7 +209,7 @@ export class UnitCalls {
 
   #succeed(call: PendingCall, outcome: OkOutcome): void {
     this.#handlerMs += handlerWeight * (outcome.busyMs - this.#handlerMs);
-    if (outcome.reads.length > 0 || outcome.writes.length > 0) this.#usesState = true;
+    this.#stateless = outcome.reads.length > 0 || outcome.writes.length > 0 ? 0 : this.#stateless + 1;
     // The caller has gone with its deadline, and was told so: nothing of it is kept.
     if (!call.settled && needsCommit(call, outcome)) {
       this.#commit(call, outcome);

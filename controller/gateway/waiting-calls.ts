@@ -1,13 +1,13 @@
 import type { PendingCall } from './pending-call.ts';
 
 /**
- * The calls of one unit that wait for a pod, in the order in which they came. Once a function is known to use state, calls of one key run one after
- * another: side by side they would only make each other's commits stale.
+ * The calls of one unit that wait for a pod, in the order in which they came. Unless a function is known to use no state, calls of one key run one
+ * after another: side by side they would only make each other's commits stale.
  */
 export class WaitingCalls {
   readonly #ready: PendingCall[] = [];
   #head = 0;
-  readonly #busyLanes = new Map<string, PendingCall[]>();
+  readonly #lanes = new Map<string, Lane>();
   #inLanes = 0;
 
   get size(): number {
@@ -51,35 +51,35 @@ export class WaitingCalls {
     return taken;
   }
 
-  /** The call is done with its lane: answered, or about to be put back. */
+  /** The call is done with its lane: answered, or about to be put back. Only the one that holds the lane can open it. */
   release(call: PendingCall): void {
-    const lane = laneOf(call);
-    const next = lane === undefined ? undefined : this.#busyLanes.get(lane);
-    if (lane === undefined || next === undefined) return;
-    this.#busyLanes.delete(lane);
-    this.#inLanes -= next.length;
-    for (const waiting of next.reverse()) this.unshift(waiting);
+    const key = call.request.key;
+    const lane = key === null ? undefined : this.#lanes.get(key);
+    if (key === null || lane === undefined || lane.holder !== call) return;
+    this.#lanes.delete(key);
+    this.#inLanes -= lane.waiting.length;
+    for (const waiting of lane.waiting.reverse()) this.unshift(waiting);
   }
 
   /** All that wait, for a unit that is gone. */
   drain(): readonly PendingCall[] {
-    const all = [...this.#ready.slice(this.#head), ...[...this.#busyLanes.values()].flat()];
+    const all = [...this.#ready.slice(this.#head), ...[...this.#lanes.values()].flatMap(({ waiting }) => waiting)];
     this.#ready.length = 0;
     this.#head = 0;
     this.#inLanes = 0;
-    for (const lane of this.#busyLanes.keys()) this.#busyLanes.set(lane, []);
+    for (const lane of this.#lanes.values()) lane.waiting.length = 0;
     return all;
   }
 
   #enterLane(call: PendingCall): boolean {
-    const lane = laneOf(call);
-    if (lane === undefined) return true;
-    const waiting = this.#busyLanes.get(lane);
-    if (waiting === undefined) {
-      this.#busyLanes.set(lane, []);
+    const key = call.request.key;
+    if (key === null) return true;
+    const lane = this.#lanes.get(key);
+    if (lane === undefined) {
+      this.#lanes.set(key, { holder: call, waiting: [] });
       return true;
     }
-    waiting.push(call);
+    lane.waiting.push(call);
     this.#inLanes += 1;
     return false;
   }
@@ -95,6 +95,8 @@ export class WaitingCalls {
   }
 }
 
-function laneOf(call: PendingCall): string | undefined {
-  return call.request.key ?? undefined;
+/** The calls of one key: one is under way, the others wait for it. */
+interface Lane {
+  readonly holder: PendingCall;
+  readonly waiting: PendingCall[];
 }

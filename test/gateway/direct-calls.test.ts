@@ -1,0 +1,396 @@
+import fc from 'fast-check';
+import { describe, expect, test } from 'vitest';
+import { createMemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
+import { noFaults } from '../../controller/fault-points.ts';
+import { createDirectCalls, type DirectCallsRole } from '../../controller/gateway/create-direct-calls.ts';
+import type { DirectAnswer, DirectCall } from '../../controller/gateway/direct-calls.ts';
+import type { CommitResult, StateStore } from '../../controller/ports/state.ts';
+import { silentLog } from '../../controller/telemetry/log.ts';
+import { noMetrics } from '../../controller/telemetry/metrics.ts';
+import { BatchTokens } from '../../controller/wire/batch-tokens.ts';
+import { Failure, type MemoryFunction, type MemoryPodFaults, MemoryPodFleet, PodCrash } from '../support/memory-pod-client.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+import { liveFunction } from './live-functions.ts';
+
+const unit = 'shop.tax';
+const live = liveFunction(unit, [], { emits: [{ name: 'sold', context: 'shop', stream: 'sold' }], calls: ['shop.other'] });
+const { revision } = live;
+
+interface RigOptions {
+  readonly run?: MemoryFunction['run'];
+  readonly pods?: number;
+  readonly concurrency?: number;
+  readonly emits?: 'inline' | 'outbox';
+  readonly faults?: MemoryPodFaults;
+  readonly wrap?: (state: StateStore) => StateStore;
+}
+
+class Rig {
+  readonly clock = new VirtualClock();
+  readonly random = seededRandom(3);
+  readonly adapters;
+  readonly fleet: MemoryPodFleet;
+  readonly state: StateStore;
+  readonly function: MemoryFunction;
+  readonly batches: number[] = [];
+  calls: DirectCallsRole;
+
+  constructor(options: RigOptions = {}) {
+    const { clock, random } = this;
+    this.adapters = createMemoryAdapters({ clock, random, ...(options.emits === undefined ? {} : { emits: options.emits }) });
+    this.state = options.wrap?.(this.adapters.state) ?? this.adapters.state;
+    const admit: NonNullable<MemoryPodFaults['admit']> = (pod, batch) => {
+      this.batches.push(batch.events.length);
+      return options.faults?.admit?.(pod, batch) ?? 'ok';
+    };
+    this.fleet = new MemoryPodFleet({ clock, state: this.adapters.state, faults: { ...options.faults, admit } });
+    this.function = {
+      handler: 'event',
+      concurrency: options.concurrency ?? 4,
+      run: options.run ?? ((_, ctx) => ctx.answer(`"${ctx.value}"`)),
+    };
+    for (let i = 0; i < (options.pods ?? 1); i += 1) this.fleet.start(unit, revision, this.function);
+    this.calls = this.role();
+  }
+
+  /** A gateway process: its memory is its own, the store is not. */
+  role(): DirectCallsRole {
+    const { clock, random, adapters, state, fleet } = this;
+    const role = createDirectCalls({
+      streams: adapters.streams,
+      history: adapters.history,
+      state,
+      pods: fleet,
+      client: fleet.client,
+      tokens: new BatchTokens(),
+      clock,
+      random,
+      faults: noFaults,
+      log: silentLog,
+      metrics: noMetrics,
+      dedupeWindowMs: 60_000,
+      slot: '0',
+      soon: queueMicrotask,
+    });
+    role.update([live]);
+    return role;
+  }
+
+  /** Lets time pass until the calls are answered. */
+  async answers(...calls: Promise<DirectAnswer>[]): Promise<DirectAnswer[]> {
+    let answers: DirectAnswer[] | undefined;
+    void Promise.all(calls).then(all => {
+      answers = all;
+    });
+    await this.clock.run(() => answers !== undefined);
+    return answers ?? [];
+  }
+
+  call(data: string, more: Partial<DirectCall> = {}): Promise<DirectAnswer> {
+    return this.calls.call({ ...callOf(data), ...more });
+  }
+
+  async stateOf(key: string): Promise<string | undefined> {
+    const [read] = await this.adapters.state.read(unit, [key]);
+    return read?.value === undefined ? undefined : Buffer.from(read.value).toString();
+  }
+
+  async topic(name: string): Promise<readonly string[]> {
+    const { records } = await this.adapters.streams.read(name, 0, 0, { records: 1_000, bytes: 1e6 });
+    return records.map(({ value }) => Buffer.from(value ?? []).toString());
+  }
+}
+
+function callOf(data: string): DirectCall {
+  return {
+    unit,
+    key: null,
+    data: Buffer.from(data),
+    contentType: 'application/json',
+    headers: {},
+    idempotencyKey: undefined,
+    timeoutMs: 10_000,
+    depth: 0,
+    traceparent: undefined,
+  };
+}
+
+const text = (answer: DirectAnswer | undefined) =>
+  answer?.kind === 'ok' && answer.answer !== undefined ? Buffer.from(answer.answer).toString() : answer?.kind;
+
+const count: MemoryFunction['run'] = async (_, ctx) => {
+  const key = ctx.key ?? '-';
+  const value = Number((await ctx.read(key)) ?? 0) + 1;
+  ctx.write(key, String(value));
+  ctx.answer(String(value));
+};
+
+describe('answers', () => {
+  test('what the handler returned, or nothing', async () => {
+    const rig = new Rig({ run: (_, ctx) => (ctx.value === 'quiet' ? undefined : ctx.answer(`"${ctx.value}!"`)) });
+    const [loud, quiet] = await rig.answers(rig.call('hey'), rig.call('quiet'));
+    expect([text(loud), quiet]).toEqual(['"hey!"', { kind: 'ok', answer: undefined, repeated: false }]);
+  });
+
+  test.each([
+    ['an unknown function', { unit: 'shop.nobody' }, { kind: 'unknown-function' }],
+    ['17 calls deep', { depth: 17 }, { kind: 'too-deep' }],
+    ['16 calls deep', { depth: 16 }, { kind: 'ok', answer: Buffer.from('"x"'), repeated: false }],
+  ] as const)('%s', async (_, more, expected) => {
+    const rig = new Rig();
+    expect(await rig.answers(rig.call('x', more))).toEqual([expected]);
+  });
+
+  test('a handler that fails, with its reason', async () => {
+    const rig = new Rig({
+      run: () => {
+        throw new Failure('schema', false);
+      },
+    });
+    expect(await rig.answers(rig.call('x'))).toMatchObject([{ kind: 'failed', reason: 'schema', error: { message: 'failed: schema' } }]);
+  });
+
+  test('the deadline passes', async () => {
+    const rig = new Rig({ run: (_, ctx) => ctx.sleep(20_000) });
+    const started = rig.clock.now();
+    expect(await rig.answers(rig.call('x', { timeoutMs: 1_500 }))).toEqual([{ kind: 'timeout' }]);
+    expect(rig.clock.now() - started).toBe(1_500);
+  });
+
+  test('a pod that crashes: the caller gets an error, the state is untouched', async () => {
+    const rig = new Rig({
+      run: (_, ctx) => {
+        ctx.write('k', 'spoiled');
+        throw new PodCrash();
+      },
+    });
+    expect(await rig.answers(rig.call('x'))).toMatchObject([{ kind: 'failed', reason: 'crash' }]);
+    expect(await rig.stateOf('k')).toBeUndefined();
+  });
+});
+
+describe('pods', () => {
+  test('from zero: one is asked for, and the call waits for it within its deadline', async () => {
+    const rig = new Rig({ pods: 0 });
+    rig.fleet.onWant = () => rig.clock.after(300, () => rig.fleet.start(unit, revision, rig.function));
+    expect((await rig.answers(rig.call('x'))).map(text)).toEqual(['"x"']);
+    expect(rig.fleet.wishes[0]).toEqual({ unit, pods: 1, reason: 'direct-call' });
+  });
+
+  test('none within the deadline: unavailable, with a time to try again', async () => {
+    const rig = new Rig({ pods: 0 });
+    expect(await rig.answers(rig.call('x', { timeoutMs: 500 }))).toEqual([{ kind: 'unavailable', retryAfterMs: 1_000 }]);
+  });
+
+  test('busy and draining are no answers: the call goes again', async () => {
+    const said: string[] = [];
+    const rig = new Rig({
+      faults: {
+        admit() {
+          const what = said.length === 0 ? 'busy' : said.length === 1 ? 'draining' : 'ok';
+          said.push(what);
+          return what;
+        },
+      },
+    });
+    expect((await rig.answers(rig.call('x'))).map(text)).toEqual(['"x"']);
+    expect(said).toEqual(['busy', 'draining', 'ok']);
+  });
+
+  test('calls of one turn travel as one batch', async () => {
+    const rig = new Rig({ concurrency: 64 });
+    await rig.answers(...Array.from({ length: 50 }, (_, i) => rig.call(String(i))));
+    expect(rig.batches).toEqual([50]);
+  });
+
+  test('slow calls spread over pods, and a third pod is asked for when both are full', async () => {
+    const seen = new Map<string, number>();
+    const rig = new Rig({
+      pods: 2,
+      concurrency: 1,
+      run: async (_, ctx) => {
+        seen.set(ctx.podId, (seen.get(ctx.podId) ?? 0) + 1);
+        await ctx.sleep(100);
+        ctx.answer('1');
+      },
+    });
+    await rig.answers(rig.call('warm-up'), rig.call('warm-up'));
+    for (let i = 0; i < 40; i += 1) await rig.answers(rig.call('learn'));
+    seen.clear();
+    const wishes = rig.fleet.wishes.length;
+    await rig.answers(...Array.from({ length: 10 }, () => rig.call('x')));
+    expect([...seen.values()]).toEqual([5, 5]);
+    expect(rig.fleet.wishes[wishes]).toEqual({ unit, pods: 3, reason: 'direct-call' });
+  });
+
+  test('pods of the live revision come first, others serve until there is one', async () => {
+    const by: string[] = [];
+    const rig = new Rig({ pods: 0, run: (_, ctx) => void by.push(ctx.podId) });
+    const old = rig.fleet.start(unit, 'r0-ffffffff', rig.function);
+    await rig.answers(rig.call('x'));
+    const current = rig.fleet.start(unit, revision, rig.function);
+    await rig.answers(rig.call('x'), rig.call('x'));
+    expect(by).toEqual([old.pod.id, current.pod.id, current.pod.id]);
+  });
+});
+
+describe.each(['inline', 'outbox'] as const)('commits, emits %s', emits => {
+  test('state is written before the answer', async () => {
+    const rig = new Rig({ emits, run: count });
+    expect((await rig.answers(rig.call('', { key: 'a' }))).map(text)).toEqual(['1']);
+    expect(await rig.stateOf('a')).toBe('1');
+  });
+
+  test('a hundred calls of one key at once count to a hundred, once each', async () => {
+    const rig = new Rig({ emits, run: count, concurrency: 64, pods: 2 });
+    const answers = await rig.answers(...Array.from({ length: 100 }, () => rig.call('', { key: 'a' })));
+    expect(answers.map(answer => Number(text(answer))).sort((a, b) => a - b)).toEqual(Array.from({ length: 100 }, (_, i) => i + 1));
+    expect(await rig.stateOf('a')).toBe('100');
+  });
+
+  test('emits reach their topic in the order of the answers, and none of a failed call does', async () => {
+    const rig = new Rig({
+      emits,
+      run: (_, ctx) => {
+        ctx.emit('sold', 'k', ctx.value);
+        if (ctx.value === 'bad') throw new Error('no');
+      },
+    });
+    await rig.adapters.streams.ensureTopic('shop.int.sold', { partitions: 1 });
+    for (const data of ['1', 'bad', '2']) await rig.answers(rig.call(data));
+    await rig.clock.advance(1_000);
+    expect(await rig.topic('shop.int.sold')).toEqual(['1', '2']);
+  });
+
+  test('an emit to a stream that has no topic fails the call, and nothing is kept', async () => {
+    const rig = new Rig({
+      emits,
+      run: (_, ctx) => {
+        ctx.write('k', 'v');
+        ctx.emit('sold', 'k', '1');
+      },
+    });
+    expect(await rig.answers(rig.call('x'))).toMatchObject([{ kind: 'failed', error: { code: 'FAAS_TARGET_UNKNOWN' } }]);
+    expect(await rig.stateOf('k')).toBeUndefined();
+  });
+
+  test('an Idempotency-Key answers what the first call did: at once, meanwhile, and from another process', async () => {
+    const rig = new Rig({ emits, run: count });
+    const more = { key: 'a', idempotencyKey: 'i-1' };
+    const both = await rig.answers(rig.call('', more), rig.call('', more));
+    const later = await rig.answers(rig.call('', more));
+    rig.calls = rig.role();
+    const elsewhere = await rig.answers(rig.call('', more));
+    expect([...both, ...later, ...elsewhere].map(answer => [text(answer), answer.kind === 'ok' && answer.repeated])).toEqual([
+      ['1', false],
+      ['1', true],
+      ['1', true],
+      ['1', true],
+    ]);
+    expect(await rig.stateOf('a')).toBe('1');
+  });
+
+  test('a failed call is not remembered: the same Idempotency-Key runs again', async () => {
+    let failures = 1;
+    const rig = new Rig({
+      emits,
+      run: (_, ctx) => {
+        if (failures-- > 0) throw new Error('once');
+        ctx.answer('2');
+      },
+    });
+    const first = await rig.answers(rig.call('', { idempotencyKey: 'i' }));
+    const second = await rig.answers(rig.call('', { idempotencyKey: 'i' }));
+    expect([...first, ...second].map(text)).toEqual(['failed', '2']);
+  });
+
+  test('a gateway that was replaced claims its place again, and loses nothing', async () => {
+    const rig = new Rig({ emits, run: count });
+    const old = rig.calls;
+    await rig.answers(rig.call('', { key: 'a' }));
+    rig.calls = rig.role();
+    await rig.answers(rig.call('', { key: 'a' }));
+    const answers = await rig.answers(old.call({ ...callOf(''), key: 'a' }), rig.call('', { key: 'b' }));
+    expect(answers.map(text)).toEqual(['3', '1']);
+  });
+});
+
+test('an outbox that an earlier owner left is published by the next one, though nobody calls', async () => {
+  const rig = new Rig({ emits: 'outbox', run: (_, ctx) => ctx.emit('sold', 'k', ctx.value) });
+  await rig.adapters.streams.ensureTopic('shop.int.sold', { partitions: 1 });
+  const append = rig.adapters.streams.append.bind(rig.adapters.streams);
+  rig.adapters.streams.append = async () => {
+    throw new Error('broker away');
+  };
+  await rig.answers(rig.call('1'));
+  await rig.calls.stop(0);
+  rig.adapters.streams.append = append;
+  rig.role();
+  await rig.clock.advance(5_000);
+  expect(new Set(await rig.topic('shop.int.sold'))).toEqual(new Set(['1']));
+  expect((await rig.adapters.state.figures(unit)).outboxEntries).toBe(0);
+});
+
+test('writers that keep changing what a call read: five more runs, then a conflict', async () => {
+  let runs = 0;
+  const rig: Rig = new Rig({
+    run: async (_, ctx) => {
+      runs += 1;
+      await ctx.read('shared');
+      await overwrite(rig, 'shared', String(runs));
+      ctx.write('mine', 'x');
+    },
+  });
+  expect(await rig.answers(rig.call(''))).toEqual([{ kind: 'conflict', keys: ['shared'] }]);
+  expect(runs).toBe(6);
+});
+
+async function overwrite({ adapters, random }: Rig, key: string, value: string): Promise<void> {
+  const source = { unit, name: 'other.0' };
+  const ownerToken = random.token();
+  await adapters.state.claim(source, { ownerToken, brokerGeneration: 0, nowMs: 0, committedOffset: 0 });
+  const nothing = { stream: '', highSeqOffset: 0, highSeqs: [], done: [], clearAttempts: [], ids: [], knownIds: [], reads: [], emits: [] };
+  await adapters.state.commit(source, { ...nothing, ownerToken, ordinal: 1, id: ownerToken, writes: [{ key, value: Buffer.from(value) }] });
+}
+
+type Fault = 'none' | 'lost-before' | 'lost-after' | 'fenced';
+
+/** A store whose commits go wrong as the list says, and then no more. */
+function unreliable(state: StateStore, faults: Fault[]): StateStore {
+  return new Proxy(state, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (name !== 'commit') return typeof member === 'function' ? member.bind(target) : member;
+      return async (...args: Parameters<StateStore['commit']>): Promise<CommitResult> => {
+        const fault = faults.shift() ?? 'none';
+        if (fault === 'lost-before') throw new Error('lost before it arrived');
+        if (fault === 'fenced') return { kind: 'fenced' };
+        const result = await target.commit(...args);
+        if (fault === 'lost-after') throw new Error('lost on the way back');
+        return result;
+      };
+    },
+  });
+}
+
+test('whatever the store does to replies, an answered call counts once, and one that was given up at most once', async () => {
+  const faults = fc.array(fc.constantFrom<Fault>('none', 'none', 'lost-before', 'lost-after', 'fenced'), { maxLength: 24 });
+  const keys = fc.array(fc.constantFrom('a', 'b', 'c'), { minLength: 1, maxLength: 20 });
+  await fc.assert(
+    fc.asyncProperty(faults, keys, fc.constantFrom('inline', 'outbox'), async (wrong, called, emits) => {
+      const rig = new Rig({ run: count, emits, pods: 2, wrap: state => unreliable(state, [...wrong]) });
+      const answers = await rig.answers(...called.map(key => rig.call('', { key })));
+      for (const key of ['a', 'b', 'c']) {
+        const mine = answers.filter((_, i) => called[i] === key);
+        const ok = mine.filter(answer => answer.kind === 'ok').length;
+        const counted = Number((await rig.stateOf(key)) ?? 0);
+        expect(counted).toBeGreaterThanOrEqual(ok);
+        expect(counted).toBeLessThanOrEqual(mine.length);
+        expect(mine.every(answer => answer.kind === 'ok' || answer.kind === 'unavailable')).toBe(true);
+        if (ok === mine.length) expect(counted).toBe(ok);
+      }
+    }),
+    { numRuns: 150 },
+  );
+});
