@@ -45,11 +45,11 @@ export class DevSession {
     return [...new Set([file, ...named, ...[...this.#units.values()].flatMap(unit => [...unit.inputs])])];
   }
 
-  /** Whether a change of a file could mend or change anything: while something is broken, any file may be the missing one. */
+  /** Whether a change of a file could mend or change anything: while something is broken, any source may be the missing one. */
   concerns(path: string): boolean {
-    return (
-      this.inputs().includes(path) || this.#project === undefined || [...this.#units.values()].some(unit => unit.result.kind === 'refused')
-    );
+    if (this.inputs().includes(path)) return true;
+    const broken = this.#project === undefined || [...this.#units.values()].some(unit => unit.result.kind === 'refused');
+    return broken && /\.([cm]?[jt]sx?|json|ya?ml|wasm)$/.test(path);
   }
 
   /** Builds what the changed files (absolute paths; undefined: everything) went into, and deploys. Throws CommandFailure; the old revisions stay then. */

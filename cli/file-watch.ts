@@ -4,8 +4,8 @@ import { watch } from 'chokidar';
 export interface FileWatch {
   /** Watches these files as well: handlers may import from outside of the project's folder. */
   add(paths: readonly string[]): void;
-  /** What changed since the last call, once something did; undefined when the signal aborted. */
-  next(signal: AbortSignal): Promise<ReadonlySet<string> | undefined>;
+  /** What changed since the last call, once something did; undefined when the signal aborted. One call at a time. */
+  next(): Promise<ReadonlySet<string> | undefined>;
   close(): Promise<void>;
 }
 
@@ -13,10 +13,19 @@ export interface FileWatch {
 const settleMs = 20;
 const ignoredFolders: ReadonlySet<string> = new Set(['node_modules', '.git', '.faas', 'dist', 'coverage']);
 
+export interface WatchOptions {
+  /** Folders whose changes are nobody's business: absolute paths. */
+  readonly ignored: readonly string[];
+  /** Whether a change of this file (absolute path) matters. */
+  readonly concerns: (path: string) => boolean;
+  readonly signal: AbortSignal;
+}
+
 /** Resolves when the folder is being watched, so that no change after it is missed. */
-export async function watchFolder(root: string, ignored: readonly string[], concerns: (path: string) => boolean): Promise<FileWatch> {
+export async function watchFolder(root: string, { ignored, concerns, signal }: WatchOptions): Promise<FileWatch> {
   const changed = new Set<string>();
   let wake = () => {};
+  signal.addEventListener('abort', () => wake(), { once: true });
   const watcher = watch(root, {
     ignoreInitial: true,
     ignored: path => ignored.some(folder => path === folder || path.startsWith(`${folder}${sep}`)) || isIgnored(root, path),
@@ -29,11 +38,10 @@ export async function watchFolder(root: string, ignored: readonly string[], conc
   await new Promise<void>(resolve => watcher.once('ready', () => resolve()));
   return {
     add: paths => void watcher.add(paths.filter(path => relative(root, path).startsWith('..'))),
-    async next(signal) {
+    async next() {
       while (changed.size === 0 && !signal.aborted) {
         await new Promise<void>(resolve => {
           wake = resolve;
-          signal.addEventListener('abort', () => resolve(), { once: true });
         });
       }
       if (signal.aborted) return undefined;

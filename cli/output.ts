@@ -52,10 +52,11 @@ const codes: Readonly<Record<Style, readonly [number, number]>> = {
 export function createOutput(options: OutputOptions): Output {
   const { stdout, stderr, env, quiet, verbose, format } = options;
   const colours = !options.noColor && (env.NO_COLOR ?? '') === '' && env.TERM !== 'dumb';
+  const forced = !['', '0', 'false'].includes(env.FORCE_COLOR ?? '');
   const interactive = stderr.isTTY === true && (env.CI ?? '') === '' && env.TERM !== 'dumb';
   const painter = (stream: NodeJS.WriteStream) => (style: Style, text: string) => {
     const [open, close] = codes[style];
-    return colours && stream.isTTY === true ? `\u001b[${open}m${text}\u001b[${close}m` : text;
+    return colours && (forced || stream.isTTY === true) ? `\u001b[${open}m${text}\u001b[${close}m` : text;
   };
   let statusShown = false;
   const status = (text: string) => {

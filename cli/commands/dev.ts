@@ -24,14 +24,14 @@ export async function run(invocation: Invocation): Promise<number> {
   const server = await startServer(loaded, quiet ? 'warn' : undefined);
   const client = apiClient({ ...server, token: await readToken(folder) }, { timeoutMs: 30_000, folder });
   const session = new DevSession({ file, cwd, env, client });
-  const watcher = await watchFolder(dirname(file), [folder], path => session.concerns(path));
+  const watcher = await watchFolder(dirname(file), { ignored: [folder], concerns: path => session.concerns(path), signal });
   const logs = showLogs(client, out, signal);
   try {
     await deploy(session, undefined, invocation);
     out.progress(`${welcome(server, session.project)}\nwatching for changes; Ctrl-C stops`);
     for (;;) {
       watcher.add(session.inputs());
-      const changed = await watcher.next(signal);
+      const changed = await watcher.next();
       if (changed === undefined) break;
       await deploy(session, changed, invocation);
     }
