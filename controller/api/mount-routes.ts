@@ -10,14 +10,18 @@ import { type Route, StreamedAnswer } from './route.ts';
 export async function mountRoutes(app: FastifyInstance, routes: readonly Route[], stopping: AbortSignal): Promise<void> {
   checkRequests(app);
   app.setSerializerCompiler(() => data => JSON.stringify(data));
-  await app.register(swagger, { openapi: openApiHead });
+  app.addSchema({ ...Problem, $id: 'Problem' });
+  await app.register(swagger, {
+    openapi: openApiHead,
+    refResolver: { buildLocalReference: (schema, _, __, index) => String(schema.$id ?? `schema-${index}`) },
+  });
   await app.register(async scope => {
     for (const route of routes) mount(scope, route, stopping);
     scope.get(paths.openapi, { schema: { hide: true } }, async () => app.swagger());
   });
 }
 
-export const openApiHead = {
+const openApiHead = {
   openapi: '3.1.0',
   info: { title: 'faas', version: 'v1', description: 'The HTTP API of a faas server, on its admin listener.' },
   servers: [{ url: 'http://127.0.0.1:7070' }],
@@ -61,8 +65,14 @@ function mount(app: FastifyInstance, route: Route, stopping: AbortSignal): void 
       ...bodyOf(route),
       response: {
         200: { description: 'Done.', ...route.answer },
-        '4xx': { description: 'A problem that the request can mend.', content: { 'application/problem+json': { schema: Problem } } },
-        '5xx': { description: 'A problem of the server or of a handler.', content: { 'application/problem+json': { schema: Problem } } },
+        '4xx': {
+          description: 'A problem that the request can mend.',
+          content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
+        },
+        '5xx': {
+          description: 'A problem of the server or of a handler.',
+          content: { 'application/problem+json': { schema: { $ref: 'Problem#' } } },
+        },
       },
     },
     handler: async (request, reply) => send(reply, await route.handle(checked(request, reply, stopping))),

@@ -1,0 +1,103 @@
+import { fileURLToPath } from 'node:url';
+import { cliReference } from '../cli/reference.ts';
+import { openApiDocument } from '../controller/api/openapi-document.ts';
+import { type ErrorArea, type ErrorRow, errorTable } from '../controller/error-codes.ts';
+import { publishedSchema, publishedSchemaFile } from '../controller/manifest/published-schema.ts';
+import { referencePage, referencePageFile } from '../controller/manifest/reference-page.ts';
+import { envOf, flagOf, settingKeys, settingRow } from '../controller/settings.ts';
+import { printSetting } from '../controller/settings-value.ts';
+import { type MetricRow, metricTable } from '../controller/telemetry/metrics.ts';
+import { openApiPorts } from './openapi-ports.ts';
+
+export const root = fileURLToPath(new URL('..', import.meta.url));
+
+/** Every generated page: its file, and its text. `npm run docs` writes them; a test asserts that they are current. */
+export async function referencePages(): Promise<ReadonlyMap<string, string>> {
+  return new Map([
+    ['docs/reference/settings.md', settingsPage()],
+    ['docs/reference/metrics.md', metricsPage()],
+    ['docs/reference/errors.md', errorsPage()],
+    ['docs/reference/cli.md', await cliReference()],
+    ['docs/reference/openapi.json', `${JSON.stringify(await openApiDocument(openApiPorts()), null, 2)}\n`],
+    [publishedSchemaFile, `${JSON.stringify(publishedSchema(), null, 2)}\n`],
+    [referencePageFile, referencePage()],
+  ]);
+}
+
+function settingsPage(): string {
+  const rows = settingKeys.map(key => {
+    const row = settingRow(key);
+    const choices = row.oneOf === undefined ? '' : ` One of ${row.oneOf.map(code).join(', ')}.`;
+    return [code(key), code(`--${flagOf(key)}`), code(envOf(key)), defaultOf(printSetting(row, row.default)), `${row.meaning}${choices}`];
+  });
+  return page(
+    'Settings of the server',
+    [
+      'A flag comes before the environment, the environment before `faas.settings.yaml` in the working directory, the file before the default.',
+      'In the file the dots of a key are nesting: `gateway: { port: 8080 }`. Durations are written `500ms`, `30s`, `5m`, `6h`, `7d`; sizes `512`, `64Ki`, `8Mi`, `1Gi`; lists `a,b`, in the file also as a sequence.',
+      'A server with a wrong setting does not start, and names all that are wrong. `faas config` prints every setting, its value and where it came from.',
+    ],
+    table(['setting', 'flag', 'variable', 'default', 'meaning'], rows),
+  );
+}
+
+function metricsPage(): string {
+  const entries: readonly (readonly [string, MetricRow])[] = Object.entries(metricTable);
+  const rows = entries.map(([name, row]) => [code(name), row.kind, row.labels.map(code).join(', '), row.help]);
+  return page(
+    'Metrics',
+    [
+      'What `/metrics` on the admin listener shows, in Prometheus’ text format. It needs the token: `authorization: { credentials_file: <data>/token }` in the scrape configuration.',
+      'The label `unit` is `<context>.<function>`. There is no label per partition, key or event. The process’ own metrics (`process_*`, `nodejs_*`) follow.',
+    ],
+    table(['metric', 'kind', 'labels', 'meaning'], rows),
+  );
+}
+
+const areas: Readonly<Record<ErrorArea, string>> = {
+  api: 'Requests to the API',
+  gateway: 'Webhooks and direct calls',
+  deploy: 'Building and deploying',
+  manifest: 'The manifest',
+  settings: 'Settings and start',
+  handler: 'Handlers: reasons of failed attempts and dead letters',
+  pod: 'Pods and the wire to them',
+  store: 'Stores',
+  command: 'The command line',
+};
+
+function errorsPage(): string {
+  const sections = Object.entries(errorTable).map(([area, codes]) => {
+    const rows = Object.entries<ErrorRow>(codes).map(([name, row]) => [
+      code(name),
+      row.status === undefined ? '' : String(row.status),
+      row.title,
+    ]);
+    return `## ${Object.entries(areas).find(([name]) => name === area)?.[1] ?? area}\n\n${table(['code', 'status', 'meaning'], rows)}`;
+  });
+  return page(
+    'Errors',
+    [
+      'Codes are stable: compare them, never messages. Each error says in its message what happened and where, and in its hint what to do next.',
+      'The API answers errors as RFC 9457 problems (`application/problem+json`) with `code`, `detail` and `hint`; the status is the one in the table. The command exits with 2 for `FAAS_USAGE`, with 1 for all others.',
+    ],
+    sections.join('\n'),
+  );
+}
+
+function page(title: string, paragraphs: readonly string[], body: string): string {
+  return `# ${title}\n\n${paragraphs.join('\n\n')}\n\n${body}`;
+}
+
+function table(head: readonly string[], rows: readonly (readonly string[])[]): string {
+  const line = (cells: readonly string[]) => `| ${cells.map(cell => cell.replaceAll('|', '\\|')).join(' | ')} |\n`;
+  return [line(head), line(head.map(() => '---')), ...rows.map(line)].join('');
+}
+
+function code(text: string): string {
+  return `\`${text}\``;
+}
+
+function defaultOf(text: string): string {
+  return text === '' ? '(none)' : code(text);
+}
