@@ -56,7 +56,7 @@ export async function sendLines(lines: AsyncIterable<Line>, options: SendOptions
       bad += 1;
       options.onBad({ line: line.number, reason: parsed.reason });
     } else {
-      const bytes = line.text?.length ?? 0;
+      const bytes = Buffer.byteLength(line.text ?? '');
       if (batch.length >= batchEventsMax || (batch.length > 0 && batchBytes + bytes > batchBytesMax)) await flush();
       batch.push({ line: line.number, event: parsed.event });
       batchBytes += bytes;
@@ -67,47 +67,61 @@ export async function sendLines(lines: AsyncIterable<Line>, options: SendOptions
   return { sent, bad, stopped: bad > 0 && options.strict };
 }
 
-/** The server takes all events of a request or none: those that it names as bad are left out, and the rest is sent again. */
-async function sendBatch(
-  batch: readonly Pending[],
-  before: number,
-  options: SendOptions,
-): Promise<{ readonly sent: number; readonly bad: number }> {
-  let pending = batch;
-  let bad = 0;
-  while (pending.length > 0) {
-    try {
-      await post(
-        options,
-        pending.map(one => one.event),
-      );
-      return { sent: pending.length, bad };
-    } catch (cause) {
-      const refused = refusedEvents(cause);
-      if (refused.size === 0) throw interrupted(cause, pending, before);
-      for (const [index, reason] of refused) options.onBad({ line: pending[index]?.line ?? 0, reason });
-      bad += refused.size;
-      // In strict mode what stands before the first bad line may still go.
-      const first = Math.min(...refused.keys());
-      pending = pending.filter((_, index) => (options.strict ? index < first : !refused.has(index)));
+type BatchResult = Pick<SendResult, 'sent' | 'bad'>;
+
+/**
+ * The server takes all events of a request or none. Those that it names as bad are left out, and the rest is sent again; where it only says
+ * that the request is bad, halves are sent until the event is found. With --strict, what stands before the first bad line may still go.
+ */
+async function sendBatch(batch: readonly Pending[], before: number, options: SendOptions): Promise<BatchResult> {
+  if (batch.length === 0) return { sent: 0, bad: 0 };
+  try {
+    await post(
+      options,
+      batch.map(one => one.event),
+    );
+    return { sent: batch.length, bad: 0 };
+  } catch (cause) {
+    const refused = refusedEvents(cause, batch.length);
+    if (refused === undefined) throw interrupted(cause, batch, before);
+    if (refused.size === 0) return sendHalves(batch, before, options);
+    const first = Math.min(...refused.keys());
+    for (const [index, reason] of refused) {
+      if (!options.strict || index === first) options.onBad({ line: batch[index]?.line ?? 0, reason });
     }
+    const rest = await sendBatch(
+      batch.filter((_, index) => (options.strict ? index < first : !refused.has(index))),
+      before,
+      options,
+    );
+    return { sent: rest.sent, bad: rest.bad + (options.strict ? 1 : refused.size) };
   }
-  return { sent: 0, bad };
+}
+
+async function sendHalves(batch: readonly Pending[], before: number, options: SendOptions): Promise<BatchResult> {
+  const middle = Math.ceil(batch.length / 2);
+  const first = await sendBatch(batch.slice(0, middle), before, options);
+  if (first.bad > 0 && options.strict) return first;
+  const second = await sendBatch(batch.slice(middle), before + first.sent, options);
+  return { sent: first.sent + second.sent, bad: first.bad + second.bad };
 }
 
 function post({ client, stream }: SendOptions, events: readonly EmitEvent[]): Promise<EmitAnswer> {
   return client.send<EmitAnswer>('POST', pathTo('events', { context: stream.context, stream: stream.name }), { events });
 }
 
-/** Positions in the request → reasons, where the server names them as `/events/<position>…`. */
-function refusedEvents(cause: unknown): ReadonlyMap<number, string> {
+/** What is wrong with the request as such, and not with the stream or the server. */
+const requestCodes: ReadonlySet<string> = new Set(['FAAS_EVENT_SCHEMA', 'FAAS_API_REQUEST', 'FAAS_API_BODY', 'FAAS_API_BODY_TOO_LARGE']);
+
+/** Positions in the request → reasons, where the server names them as `/events/<position>…`; empty: some event is bad; undefined: none is. */
+function refusedEvents(cause: unknown, events: number): ReadonlyMap<number, string> | undefined {
+  if (!(cause instanceof ApiRefusal) || !requestCodes.has(cause.code)) return undefined;
   const refused = new Map<number, string>();
-  if (!(cause instanceof ApiRefusal) || (cause.problem.status !== 422 && cause.problem.status !== 400)) return refused;
   for (const { at, message } of cause.problem.problems ?? []) {
     const position = /^\/events\/(\d+)(\/.*)?$/.exec(at ?? '');
     if (position !== null) refused.set(Number(position[1]), `${position[2] ?? ''} ${message}`.trim());
   }
-  return refused;
+  return refused.size === 0 && events === 1 ? new Map([[0, cause.message]]) : refused;
 }
 
 function interrupted(cause: unknown, pending: readonly Pending[], before: number): unknown {

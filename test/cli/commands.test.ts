@@ -241,6 +241,23 @@ describe('emit', () => {
     expect([code, JSON.parse(stdout).sent]).toEqual([0, 2_500]);
   });
 
+  test('an event that the server cannot even read is found among its neighbours', async () => {
+    const nested = `{"data": {"total": 1, "deep": ${'['.repeat(400)}${']'.repeat(400)}}}`;
+    const good = '{"data": {"total": 1}}';
+    const { stdout, stderr } = await faas(['emit', 'orders', '--file', '-', '-o', 'json'], {
+      stdin: [good, good, nested, good].join('\n'),
+    });
+    expect(JSON.parse(stdout)).toMatchObject({ sent: 3, bad: 1 });
+    expect(stderr).toMatch(/^bad: standard input:3 .*nested/m);
+  });
+
+  test('--strict on standard input stops at the first bad line, also at one that breaks the schema', async () => {
+    const stdin = ['{"data": {"total": 1}}', '{"data": {"total": "x"}}', '{"data": {"total": "y"}}', '{"data": {"total": 1}}'].join('\n');
+    const { code, stdout, stderr } = await faas(['emit', 'orders', '--file', '-', '--strict', '-o', 'json'], { stdin });
+    expect([code, JSON.parse(stdout)]).toEqual([1, { stream: 'shop.orders', sent: 1, bad: 1, stopped: true }]);
+    expect(stderr.match(/^bad: .*$/gm)).toEqual([expect.stringMatching(/^bad: standard input:2 /)]);
+  });
+
   test('a file that is not there', async () => {
     const { code, stderr } = await faas(['emit', 'orders', '--file', 'gone.ndjson']);
     expect(code).toBe(1);
