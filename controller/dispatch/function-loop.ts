@@ -237,7 +237,11 @@ export class FunctionLoop {
     this.#pumping = true;
     queueMicrotask(() => {
       this.#pumping = false;
-      if (!this.#stop.signal.aborted) this.#dispatch();
+      try {
+        if (!this.#stop.signal.aborted) this.#dispatch();
+      } catch (error) {
+        this.#options.log.error('dispatching failed', { unit: this.#live.unit, error });
+      }
     });
   }
 
@@ -378,7 +382,11 @@ export class FunctionLoop {
       if (waiting.length === 0) return;
       const results = waiting;
       waiting = [];
-      faults('result.received');
+      try {
+        faults('result.received');
+      } catch (error) {
+        loop.fail(session, error);
+      }
       this.#figures.finished(results, draft);
       onAnswered(results.length);
       loop.stepOf(session, { kind: 'results', draft, results, fraction: random.fraction(), nowMs: clock.now() });

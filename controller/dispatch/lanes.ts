@@ -22,6 +22,7 @@ export class Lanes {
   readonly #free = new Fifo<PendingEvent>();
   readonly #delayed = new DueQueue<PendingEvent>();
   #queued = 0;
+  #turn = false;
 
   lane(name: string): Lane {
     let lane = this.#lanes.get(name);
@@ -49,18 +50,19 @@ export class Lanes {
   /** A new event; its offset is above all others of its lane. */
   add(event: PendingEvent, nowMs: number): void {
     this.#queued += 1;
-    if (event.lane === undefined) {
+    const lane = this.#bind(event);
+    if (lane === undefined) {
       this.#list(event, nowMs);
       return;
     }
-    event.lane.queue.push(event);
-    this.refresh(event.lane, nowMs);
+    lane.queue.push(event);
+    this.refresh(lane, nowMs);
   }
 
   /** An event that is to run again, at its place among the others of its lane. */
   requeue(event: PendingEvent, nowMs: number): void {
     this.#queued += 1;
-    const { lane } = event;
+    const lane = this.#bind(event);
     if (lane === undefined) {
       this.#list(event, nowMs);
       return;
@@ -102,7 +104,10 @@ export class Lanes {
   take(limit: TakeLimit, nowMs: number): PendingEvent[] {
     const taken: PendingEvent[] = [];
     const room = { events: limit.events, bytes: limit.bytes };
-    const forFree = Math.ceil((limit.events * this.#free.length) / Math.max(1, this.parallel));
+    // Rounded up and down in turns, so that neither kind starves where there is room for one.
+    this.#turn = !this.#turn;
+    const ofFree = (limit.events * this.#free.length) / Math.max(1, this.parallel);
+    const forFree = this.#turn ? Math.ceil(ofFree) : Math.floor(ofFree);
     const share = Math.max(1, Math.floor((limit.events - forFree) / Math.max(1, this.#ready.length)));
     while (taken.length < limit.events - forFree && this.#takeRun(taken, room, share, nowMs));
     while (taken.length < limit.events && this.#takeFree(taken, room));
@@ -134,6 +139,12 @@ export class Lanes {
     const [queued] = lane.queue;
     const [running] = lane.running;
     return (queued !== undefined && queued.offset < event.offset) || (running !== undefined && running.offset < event.offset);
+  }
+
+  /** A lane is forgotten while nothing of it is left; who comes back finds the one of today. */
+  #bind(event: PendingEvent): Lane | undefined {
+    if (event.lane !== undefined) event.lane = this.lane(event.lane.name);
+    return event.lane;
   }
 
   #list(event: PendingEvent, nowMs: number): void {

@@ -150,6 +150,13 @@ export class PartitionLoop {
     if (session === this.session) this.#step(input);
   }
 
+  /** Something is wrong with us, not with an event: the session ends and its successor begins from what the store knows. */
+  fail(session: Session, error: unknown): void {
+    this.#options.dispatcher.log.error('session broken', { ...this.#facts(), error });
+    session.ended ??= 'broken';
+    if (session === this.session) this.#endSession();
+  }
+
   async #runSession(): Promise<EndReason> {
     this.#sessionStop = new AbortController();
     const session = await this.#claim();
@@ -280,10 +287,13 @@ export class PartitionLoop {
   #step(input: Input): void {
     const { session } = this;
     if (session === undefined) return;
-    const effects = stepSession(session, input);
-    for (const effect of effects) this.#do(session, effect);
-    this.#arm(session);
-    this.#onRoom?.();
+    try {
+      for (const effect of stepSession(session, input)) this.#do(session, effect);
+      this.#arm(session);
+      this.#onRoom?.();
+    } catch (error) {
+      this.fail(session, error);
+    }
     this.#options.events.onChange();
   }
 
@@ -413,7 +423,7 @@ export class PartitionLoop {
     this.#armedAtMs = atMs;
     this.#cancelWake = undefined;
     if (atMs === undefined) return;
-    this.#cancelWake = this.#options.dispatcher.clock.after(Math.max(0, atMs - this.#now()), () => {
+    this.#cancelWake = this.#options.dispatcher.clock.after(Math.max(1, Math.ceil(atMs - this.#now())), () => {
       this.#armedAtMs = undefined;
       this.#step({ kind: 'woken', nowMs: this.#now() });
     });

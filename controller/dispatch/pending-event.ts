@@ -14,7 +14,7 @@ export interface PendingEvent {
   /** What the commit remembers and refuses a second time; undefined where the log itself is the guard. */
   readonly dedupeId: string | undefined;
   /** undefined: nothing waits for it and it waits for nothing. */
-  readonly lane: Lane | undefined;
+  lane: Lane | undefined;
   /** Attempts that ended in a failure of the handler. */
   failures: number;
   /** Was running when a pod ended: runs alone from now on. */

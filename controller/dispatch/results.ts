@@ -74,8 +74,8 @@ export function requeue(session: Session, event: PendingEvent, nowMs: number): v
 export function drop(session: Session, result: Result, nowMs: number): void {
   result.status = 'dropped';
   session.dirty = true;
-  leaveLane(session, result, nowMs);
   requeue(session, result.event, nowMs);
+  leaveLane(session, result, nowMs);
 }
 
 /**

@@ -109,7 +109,7 @@ export interface CommitInFlight {
   sent: number;
 }
 
-export type EndReason = 'fenced' | 'rollback' | 'conflict' | 'unknown-reply' | 'stopped' | 'store-failed';
+export type EndReason = 'fenced' | 'rollback' | 'conflict' | 'unknown-reply' | 'stopped' | 'store-failed' | 'broken';
 
 /** How the sending of a draft ended for the events that were not answered. */
 export type DraftEnd =
