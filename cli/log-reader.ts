@@ -2,7 +2,6 @@ import type { IncomingMessage } from 'node:http';
 import type { HistoryAnswer, HistoryItem } from '../controller/api/contract.ts';
 import { pathTo } from '../controller/api/paths.ts';
 import type { ApiClient } from './api-client.ts';
-import { printable, type Style } from './output.ts';
 
 export const levels: readonly string[] = ['debug', 'info', 'warn', 'error'];
 
@@ -90,24 +89,4 @@ function isWanted(entry: HistoryItem, wanted: WantedLogs): boolean {
   if (wanted.context !== undefined && !entry.unit.startsWith(`${wanted.context}.`)) return false;
   const { level } = entry.data;
   return typeof level !== 'string' || !levels.includes(level) || wanted.levels.includes(level);
-}
-
-const levelStyles: Readonly<Record<string, Style>> = { debug: 'dim', info: 'green', warn: 'yellow', error: 'red' };
-
-/** `12:00:01.250 INFO  shop.totals  message  name=value` */
-export function logLine(entry: HistoryItem, paint: (style: Style, text: string) => string): string {
-  const { level, message, fields, ...rest } = entry.data;
-  const shownLevel = typeof level === 'string' ? level : 'info';
-  const more = Object.entries({ ...(typeof fields === 'object' ? fields : {}), ...rest })
-    .filter(([, value]) => value !== undefined && value !== null)
-    .map(([name, value]) => paint('dim', `${printable(name)}=${printable(typeof value === 'string' ? value : JSON.stringify(value))}`));
-  const time = new Date(entry.atMs).toISOString().slice(11, 23);
-  const unit = entry.unit === '' ? 'server' : entry.unit;
-  return [
-    paint('dim', time),
-    paint(levelStyles[shownLevel] ?? 'cyan', shownLevel.toUpperCase().padEnd(5)),
-    printable(unit),
-    printable(String(message ?? '')),
-    ...more,
-  ].join('  ');
 }

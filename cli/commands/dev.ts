@@ -7,7 +7,8 @@ import { readToken } from '../connect.ts';
 import { DevSession, namesOf } from '../dev-session.ts';
 import { CommandFailure, reportFailure } from '../failure.ts';
 import { watchFolder } from '../file-watch.ts';
-import { followLogs, levels, logLine, readLogs } from '../log-reader.ts';
+import { logLine } from '../log-line.ts';
+import { followLogs, levels, readLogs } from '../log-reader.ts';
 import type { Output } from '../output.ts';
 import { fields, printable } from '../output.ts';
 import { manifestPath, type Project } from '../project.ts';
@@ -81,7 +82,8 @@ function welcome(server: RunningServer, project: Project | undefined): string {
 /** What functions print, until the signal. The server is in this process: a lost connection is only its end. */
 async function showLogs(client: ApiClient, out: Output, signal: AbortSignal): Promise<void> {
   const wanted = { unit: undefined, context: undefined, levels, sinceMs: undefined };
-  const print = async (entry: Parameters<typeof logLine>[0]) => (entry.unit === '' ? undefined : out.line(logLine(entry, out.paint)));
+  const print = async (entry: Parameters<typeof logLine>[0]) =>
+    entry.unit === '' ? undefined : out.line(logLine(entry, out.paint, out.verbose));
   let after = await readLogs(client, wanted, 0).then(
     found => found.lastId,
     () => undefined,

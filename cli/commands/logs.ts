@@ -2,7 +2,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { Invocation } from '../command.ts';
 import { connect } from '../connect.ts';
 import { CommandFailure } from '../failure.ts';
-import { followLogs, levels, logLine, readLogs } from '../log-reader.ts';
+import { logLine } from '../log-line.ts';
+import { followLogs, levels, readLogs } from '../log-reader.ts';
 import { qualifiedName } from '../unit-name.ts';
 
 export async function run(invocation: Invocation): Promise<number> {
@@ -19,7 +20,7 @@ export async function run(invocation: Invocation): Promise<number> {
     sinceMs: since === undefined ? undefined : Date.now() - since,
   };
   const print = (entry: Parameters<typeof logLine>[0]) =>
-    out.line(out.format === 'table' ? logLine(entry, out.paint) : JSON.stringify(entry));
+    out.line(out.format === 'table' ? logLine(entry, out.paint, out.verbose) : JSON.stringify(entry));
   const first = await readLogs(client, wanted, args.number('tail') ?? 200);
   for (const entry of first.entries) await print(entry);
   if (!args.on('follow')) return 0;
