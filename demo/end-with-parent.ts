@@ -1,0 +1,2 @@
+/** Loaded into the demo's children before everything else: a child whose parent was killed ends as by Ctrl-C, and leaves nothing behind. */
+process.on('disconnect', () => process.kill(process.pid, 'SIGINT'));
