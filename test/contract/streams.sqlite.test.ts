@@ -1,13 +1,13 @@
 import { openOnDisk } from './sqlite-on-disk.ts';
-import { streamsContract } from './streams.ts';
+import { type StreamsUnderTest, streamsContract } from './streams.ts';
 
 streamsContract('sqlite', async clock => {
   const disk = await openOnDisk(clock);
-  return {
+  const subject: StreamsUnderTest = {
     streams: disk.adapters.streams,
     async reopen() {
       await disk.reopen();
-      this.streams = disk.adapters.streams;
+      subject.streams = disk.adapters.streams;
     },
     // A chunk that is not there is a hole: append records, then remove their row behind the adapter's back.
     async skipOffsets({ topic, partition }, count) {
@@ -19,4 +19,5 @@ streamsContract('sqlite', async clock => {
     },
     close: () => disk.close(),
   };
+  return subject;
 });

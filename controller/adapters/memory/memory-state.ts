@@ -177,7 +177,7 @@ export class MemoryStateStore implements StateStore {
 
   async expire(nowMs: number, bytesMax: number): Promise<{ removed: number; boundHit: boolean }> {
     const all = [...this.#units.values()].flatMap(({ ids }) => [...ids].map(([id, entry]) => ({ ids, id, ...entry })));
-    all.sort((a, b) => b.expiresAtMs - a.expiresAtMs);
+    all.reverse().sort((a, b) => b.expiresAtMs - a.expiresAtMs);
     let bytes = 0;
     let removed = 0;
     let boundHit = false;
@@ -217,9 +217,8 @@ export class MemoryStateStore implements StateStore {
 function refusalOf(unit: Unit, progress: Progress, commit: CommitRequest, nowMs: number): CommitResult | undefined {
   if (commit.ordinal !== progress.ordinal + 1) return { kind: 'rollback' };
   for (const [from, to] of commit.done) {
-    for (let offset = from; offset < to; offset += 1) {
-      if (offset < progress.frontier || progress.done.has(offset)) return { kind: 'conflict', detail: `offset ${offset} is already done` };
-    }
+    const offset = from < to && from < progress.frontier ? from : firstIn(progress.done, from, to);
+    if (offset !== undefined) return { kind: 'conflict', detail: `offset ${offset} is already done` };
   }
   if (commit.expectedFrontier !== undefined && commit.expectedFrontier !== progress.frontier) {
     return { kind: 'conflict', detail: `the frontier is ${progress.frontier}, not ${commit.expectedFrontier}` };
@@ -246,8 +245,19 @@ function advance(progress: Progress, commit: CommitRequest): void {
     for (const { stream, seq } of commit.highSeqs) progress.highSeqs.set(stream, seq);
     progress.highSeqOffset = commit.highSeqOffset;
   }
-  for (const [from, to] of commit.done) for (let offset = from; offset < to; offset += 1) progress.done.add(offset);
-  while (progress.done.delete(progress.frontier)) progress.frontier += 1;
+  for (const [from, to] of commit.done) {
+    // What retention removed may be a huge range, and it begins at the frontier.
+    if (from === progress.frontier) progress.frontier = to;
+    else for (let offset = from; offset < to; offset += 1) progress.done.add(offset);
+    while (progress.done.delete(progress.frontier)) progress.frontier += 1;
+  }
+}
+
+/** The lowest of the offsets within [from, to); looks at the smaller of the two. */
+function firstIn(offsets: ReadonlySet<number>, from: number, to: number): number | undefined {
+  if (to - from > offsets.size) return [...offsets].filter(offset => offset >= from && offset < to).sort((a, b) => a - b)[0];
+  for (let offset = from; offset < to; offset += 1) if (offsets.has(offset)) return offset;
+  return undefined;
 }
 
 function newProgress(offset: number): Progress {
