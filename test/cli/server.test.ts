@@ -1,0 +1,132 @@
+import type { ChildProcess } from 'node:child_process';
+import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
+import { collect, runCli, startCli } from './run-cli.ts';
+
+const freePorts = ['--admin-port', '0', '--gateway-port', '0'];
+const running = new Set<ChildProcess>();
+let folder: string;
+
+beforeAll(async () => {
+  folder = await mkdtemp(join(tmpdir(), 'faas-server-'));
+  await runCli(['init', 'shop'], { cwd: folder });
+});
+afterEach(async () => {
+  for (const child of running) await ended(child, 'SIGKILL');
+});
+afterAll(() => rm(folder, { recursive: true, force: true }));
+
+function start(words: readonly string[], cwd: string) {
+  const child = startCli(words, { cwd });
+  running.add(child);
+  return { child, stdout: collect(child.stdout), stderr: collect(child.stderr) };
+}
+
+async function ended(child: ChildProcess, signal: NodeJS.Signals): Promise<number | null> {
+  running.delete(child);
+  if (child.exitCode !== null || child.signalCode !== null) return child.exitCode;
+  const closed = new Promise<number | null>(resolve => child.once('close', resolve));
+  child.kill(signal);
+  return closed;
+}
+
+/** Asks until the answer is there: the server works on its own. */
+async function eventually<Value>(ask: () => Promise<Value | undefined>): Promise<Value> {
+  for (let turn = 0; turn < 100; turn += 1) {
+    const value = await ask();
+    if (value !== undefined) return value;
+  }
+  throw new Error('never came');
+}
+
+describe('up', () => {
+  const faas = (...words: string[]) => runCli(words, { cwd: join(folder, 'shop') });
+
+  test('a project of init is deployed and runs: an event in, state and a log line out; Ctrl-C ends it with 130, and nothing is lost', async () => {
+    const cwd = join(folder, 'shop');
+    const first = start(['up', ...freePorts], cwd);
+    await first.stderr.until(/gateway: http/);
+    expect((await faas('deploy')).code).toBe(0);
+    expect((await faas('emit', 'orders', '{"total": 1200}', '--key', 'alice')).code).toBe(0);
+    const state = await eventually(async () => {
+      const { code, stdout } = await faas('state', 'get', 'customer-totals', 'alice');
+      return code === 0 ? JSON.parse(stdout) : undefined;
+    });
+    expect(state).toEqual({ orders: 1, sum: 1200, vip: true });
+    const logged = await eventually(async () => (await faas('logs', 'greet-vip')).stdout.match(/thank you, alice {2}sum=1200/)?.[0]);
+    expect(logged).toBe('thank you, alice  sum=1200');
+    expect((await faas('invoke', 'customer-totals', '{"total": 1}', '--key', 'bob')).stdout).toBe(
+      '{\n  "orders": 1,\n  "sum": 1,\n  "vip": false\n}\n',
+    );
+    expect(await ended(first.child, 'SIGINT')).toBe(130);
+    expect((await faas('list')).code).toBe(1);
+
+    const second = start(['up', ...freePorts], cwd);
+    await second.stderr.until(/gateway: http/);
+    expect(
+      JSON.parse((await faas('state', 'list', 'customer-totals', '-o', 'json')).stdout).entries.map((one: { key: string }) => one.key),
+    ).toEqual(['alice', 'bob']);
+    expect(await ended(second.child, 'SIGTERM')).toBe(0);
+  }, 60_000);
+
+  test('the second Ctrl-C ends it at once', async () => {
+    const { child, stderr } = start(['up', ...freePorts, '--data', join(folder, 'twice')], folder);
+    await stderr.until(/gateway: http/);
+    child.kill('SIGINT');
+    await stderr.until(/stopping/);
+    expect(await ended(child, 'SIGINT')).toBe(130);
+  }, 60_000);
+
+  test('a second server on one data folder, and a port that is taken: an error with a way out, no stack', async () => {
+    const data = join(folder, 'once');
+    const { child, stderr } = start(['up', ...freePorts, '--data', data], folder);
+    await stderr.until(/gateway: http/);
+    const { adminUrl } = JSON.parse(await readFile(join(data, 'server.json'), 'utf8'));
+    const same = await runCli(['up', ...freePorts, '--data', data], { cwd: folder });
+    const port = await runCli(['up', '--gateway-port', '0', '--admin-port', new URL(adminUrl).port, '--data', join(folder, 'other')], {
+      cwd: folder,
+    });
+    for (const { code, stderr: text } of [same, port]) {
+      expect(code).toBe(1);
+      expect(text).toMatch(/^error: .* \(FAAS_[A-Z_]+\)\nhint: /m);
+      expect(text).not.toMatch(/^ +at /m);
+    }
+    expect(await ended(child, 'SIGTERM')).toBe(0);
+  }, 60_000);
+
+  test('settings that are wrong are all named, and nothing starts', async () => {
+    const { code, stderr } = await runCli(['up', '--admin-port', '99999', '--pods-drain', 'soon'], { cwd: folder });
+    expect(code).toBe(1);
+    expect(stderr).toContain('--admin-port: ');
+    expect(stderr).toContain('--pods-drain: ');
+  });
+});
+
+describe('dev', () => {
+  test('deploys, redeploys on a save, keeps the old revision over a mistake, shows what functions print', async () => {
+    const cwd = join(folder, 'lab');
+    await runCli(['init', 'lab'], { cwd: folder });
+    const { child, stdout, stderr } = start(['dev', ...freePorts], cwd);
+    await stderr.until(/watching for changes/);
+    expect(stderr.text()).toContain('✓ deployed lab.customer-totals r1-');
+
+    const handler = (text: string) =>
+      writeFile(join(cwd, 'src/greet-vip.ts'), `export default () => { console.log('${text}'); return '${text}'; };`);
+    const took: number[] = [];
+    for (let turn = 2; turn <= 6; turn += 1) {
+      await handler(`turn ${turn}`);
+      const match = await stderr.until(new RegExp(`✓ src/greet-vip.ts → lab.greet-vip r${turn}-[0-9a-f]{8} (\\d+) ms`));
+      took.push(Number(match[1]));
+    }
+    process.stdout.write(`faas dev: live ${took.join(', ')} ms after a save\n`);
+    expect(Math.min(...took)).toBeLessThan(300);
+
+    await writeFile(join(cwd, 'src/greet-vip.ts'), 'export default () =>');
+    await stderr.until(/error: Unexpected end of file \(FAAS_BUNDLE_SYNTAX\)[\s\S]*still live/);
+    expect((await runCli(['invoke', 'greet-vip', '1'], { cwd })).stdout).toBe('"turn 6"\n');
+    await stdout.until(/lab\.greet-vip {2}turn 6/);
+    expect(await ended(child, 'SIGINT')).toBe(130);
+  }, 60_000);
+});
