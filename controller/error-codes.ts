@@ -11,6 +11,8 @@ export const errorTable = {
     FAAS_API_BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },
     FAAS_API_BODY: { status: 400, title: 'The body is not usable JSON' },
     FAAS_API_REQUEST: { status: 400, title: 'The request does not have the expected form' },
+    FAAS_API_TIMEOUT: { status: 408, title: 'The request did not arrive in time' },
+    FAAS_API_HEADERS: { status: 431, title: 'The headers are too large' },
     FAAS_API_ROUTE_UNKNOWN: { status: 404, title: 'There is no such path' },
     FAAS_CONTEXT_UNKNOWN: { status: 404, title: 'There is no such context' },
     FAAS_FUNCTION_UNKNOWN: { status: 404, title: 'There is no such function' },

@@ -4,6 +4,7 @@ import { FaasError } from '../errors.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ApiPorts } from './api-ports.ts';
 import { type Doorman, refusalOf, tokenDigest } from './auth.ts';
+import { answerBrokenRequest } from './broken-request.ts';
 import { type HealthOptions, mountHealth } from './health.ts';
 import { parseJsonBody } from './json-body.ts';
 import { mountRoutes } from './mount-routes.ts';
@@ -49,7 +50,14 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
     forceCloseConnections: 'idle',
     genReqId: () => options.random.token().slice(0, 16),
     routerOptions: { maxParamLength: 1_024 },
-    http: { headersTimeout: limits.headersMs, requestTimeout: limits.requestMs, connectionsCheckingInterval: limits.checkIntervalMs },
+    // A missing Host is refused by the guard, in our words.
+    http: {
+      requireHostHeader: false,
+      headersTimeout: limits.headersMs,
+      requestTimeout: limits.requestMs,
+      connectionsCheckingInterval: limits.checkIntervalMs,
+    },
+    clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, request, reply) => void answerProblem(options.log, error, request, reply),
   });
   await app.register(helmet, headersOfEveryAnswer);
@@ -84,7 +92,8 @@ function guard(app: FastifyInstance, options: AdminServerOptions): void {
       {
         method: request.method,
         path: request.routeOptions.url ?? '',
-        host: headers.host,
+        // Of two Host headers somebody else may have believed the other one.
+        host: request.raw.headersDistinct.host?.length === 1 ? headers.host : undefined,
         localAddress: request.socket.localAddress,
         origin: headers.origin,
         authorization: headers.authorization,
