@@ -114,13 +114,12 @@ function settle(
 function keepLastWrites(members: readonly Member[]): void {
   const lastWriter = new Map<string, { readonly run: EventRun; readonly order: number }>();
   for (const { run } of members) {
-    for (const key of run.effects.writes.keys()) {
-      const order = run.effects.writeOrder.get(key) ?? 0;
+    for (const [key, { order }] of run.effects.writes) {
       const last = lastWriter.get(key);
       if (last === undefined || order > last.order) lastWriter.set(key, { run, order });
     }
   }
   for (const { run } of members) {
-    for (const key of [...run.effects.writes.keys()]) if (lastWriter.get(key)?.run !== run) run.effects.writes.delete(key);
+    for (const key of [...run.effects.writes.keys()]) if (lastWriter.get(key)?.run !== run) run.effects.dropWrite(key);
   }
 }

@@ -43,7 +43,7 @@ export async function endOfCalls(scope: CallScope): Promise<void> {
       'Await each ctx.call, or use ctx.fireAndForget.',
     );
   }
-  if (scope.forgets.length > 0) await Promise.all(scope.forgets);
+  if (scope.forgets !== undefined) await Promise.all(scope.forgets);
 }
 
 export function passesFilter(fn: LoadedFunction, { wire, event }: EventRun): boolean {

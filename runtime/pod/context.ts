@@ -18,78 +18,158 @@ export interface ContextParts {
   readonly cold: boolean;
 }
 
-/** The context of a handler that takes one event. Its functions need no `this`: they may be taken out of it. */
+/** The context of a handler that takes one event. */
 export function createContext(run: EventRun, parts: ContextParts): Context {
-  const { fn, host, scope, view } = parts;
-  const stateOf = <State>(key: string): StateHandle<State> => stateHandle<State>(checkedKey(key), run.effects, view);
-  return {
-    get state() {
-      if (run.event.key === null)
-        throw new FaasError('FAAS_STATE_NO_KEY', 'the event has no key, so it has no state', 'Use ctx.stateOf(key).');
-      return stateOf<unknown>(run.event.key);
-    },
-    stateOf,
-    emit(stream, key, data, options) {
-      emit(run, fn, stream, key, data, options);
-    },
-    call: <Result>(target: string, key: string | null, data: unknown, options?: CallOptions) =>
-      call(run, parts, target, key, data, options) as Promise<Result>,
-    start: (target, key, data) => start(run, fn, target, key, data),
-    fireAndForget(target, key, data) {
-      const request = { ...callRequest(run, parts, target, key, data, undefined), wait: 'forget' as const };
-      const sent = host.call(parts.batchToken, request).then(
-        answer => answer.kind === 'failed' && run.log('warn', 'fire-and-forget call was not accepted', { target, code: answer.code }),
-        () => run.log('warn', 'fire-and-forget call was not accepted', { target }),
-      );
-      scope.forgets.push(sent);
-    },
-    get signal() {
-      return scope.signal;
-    },
-    deadline: scope.deadlineMs,
-    cold: parts.cold,
-    log: logOf((level, message, fields) => run.log(level, message, fields)),
-    functionName: fn.functionName,
-    revision: fn.revision,
-    attempt: run.wire.attempt,
-    idempotencyKey: run.wire.idempotencyKey,
-    get trace() {
-      return { traceparent: run.traceparent };
-    },
-  };
+  return new EventContext(run, parts);
+}
+
+/**
+ * What a handler does not touch is not made: methods are getters that answer functions without `this`, so that they may be taken out of the
+ * context (`const { emit } = ctx`), and cost nothing where they are not.
+ */
+abstract class SharedContext {
+  readonly #parts: ContextParts;
+
+  constructor(parts: ContextParts) {
+    this.#parts = parts;
+  }
+
+  get signal(): AbortSignal {
+    return this.#parts.scope.signal;
+  }
+
+  get deadline(): number {
+    return this.#parts.scope.deadlineMs;
+  }
+
+  get cold(): boolean {
+    return this.#parts.cold;
+  }
+
+  get functionName(): string {
+    return this.#parts.fn.functionName;
+  }
+
+  get revision(): string {
+    return this.#parts.fn.revision;
+  }
+}
+
+class EventContext extends SharedContext implements Context {
+  readonly #run: EventRun;
+  readonly #parts: ContextParts;
+
+  constructor(run: EventRun, parts: ContextParts) {
+    super(parts);
+    this.#run = run;
+    this.#parts = parts;
+  }
+
+  get attempt(): number {
+    return this.#run.wire.attempt;
+  }
+
+  get idempotencyKey(): string {
+    return this.#run.wire.idempotencyKey;
+  }
+
+  get state(): StateHandle<unknown> {
+    const { key } = this.#run.event;
+    if (key === null) throw new FaasError('FAAS_STATE_NO_KEY', 'the event has no key, so it has no state', 'Use ctx.stateOf(key).');
+    return stateHandle(key, this.#run.effects, this.#parts.view);
+  }
+
+  get stateOf(): Context['stateOf'] {
+    return key => stateHandle(checkedKey(key), this.#run.effects, this.#parts.view);
+  }
+
+  get emit(): Context['emit'] {
+    return (stream, key, data, options) => emit(this.#run, this.#parts.fn, stream, key, data, options);
+  }
+
+  get call(): Context['call'] {
+    return <Result>(target: string, key: string | null, data: unknown, options?: CallOptions) =>
+      call(this.#run, this.#parts, target, key, data, options) as Promise<Result>;
+  }
+
+  get start(): Context['start'] {
+    return (target, key, data) => start(this.#run, this.#parts.fn, target, key, data);
+  }
+
+  get fireAndForget(): Context['fireAndForget'] {
+    return (target, key, data) => forget(this.#run, this.#parts, target, key, data);
+  }
+
+  get log(): Log {
+    return logOf((level, message, fields) => this.#run.log(level, message, fields));
+  }
+
+  get trace(): Context['trace'] {
+    return { traceparent: this.#run.traceparent };
+  }
 }
 
 /** The context of a `batch` handler. An event that is not of this batch: FAAS_BATCH_EVENT. */
 export function createBatchContext(runs: ReadonlyMap<FaasEvent, EventRun>, parts: ContextParts): BatchContext {
-  const { fn, host, scope, view } = parts;
-  const runOf = (event: FaasEvent): EventRun => {
-    const run = runs.get(event);
-    if (run === undefined)
-      throw new FaasError('FAAS_BATCH_EVENT', 'the event given is none of this batch', 'Pass one of the events that the handler got.');
-    return run;
-  };
-  return {
-    stateOf: (key, event) => {
-      const run = runOf(event);
-      return sharedStateHandle(checkedKey(key), run.wire.index, run.effects, view);
-    },
-    emit(event, stream, key, data, options) {
-      emit(runOf(event), fn, stream, key, data, options);
-    },
-    start: (event, target, key, data) => start(runOf(event), fn, target, key, data),
-    idempotencyKeyOf: event => runOf(event).wire.idempotencyKey,
-    attemptOf: event => runOf(event).wire.attempt,
-    get signal() {
-      return scope.signal;
-    },
-    deadline: scope.deadlineMs,
-    cold: parts.cold,
-    log: logOf((level, message, fields) =>
-      host.log(parts.batchId, { index: undefined, level, message, fields, atMs: host.now(), traceparent: undefined }),
-    ),
-    functionName: fn.functionName,
-    revision: fn.revision,
-  };
+  return new EventsContext(runs, parts);
+}
+
+class EventsContext extends SharedContext implements BatchContext {
+  readonly #runs: ReadonlyMap<FaasEvent, EventRun>;
+  readonly #parts: ContextParts;
+
+  constructor(runs: ReadonlyMap<FaasEvent, EventRun>, parts: ContextParts) {
+    super(parts);
+    this.#runs = runs;
+    this.#parts = parts;
+  }
+
+  get stateOf(): BatchContext['stateOf'] {
+    return (key, event) => {
+      const run = this.#runOf(event);
+      return sharedStateHandle(checkedKey(key), run.wire.index, run.effects, this.#parts.view);
+    };
+  }
+
+  get emit(): BatchContext['emit'] {
+    return (event, stream, key, data, options) => emit(this.#runOf(event), this.#parts.fn, stream, key, data, options);
+  }
+
+  get start(): BatchContext['start'] {
+    return (event, target, key, data) => start(this.#runOf(event), this.#parts.fn, target, key, data);
+  }
+
+  get idempotencyKeyOf(): BatchContext['idempotencyKeyOf'] {
+    return event => this.#runOf(event).wire.idempotencyKey;
+  }
+
+  get attemptOf(): BatchContext['attemptOf'] {
+    return event => this.#runOf(event).wire.attempt;
+  }
+
+  get log(): Log {
+    const { host, batchId } = this.#parts;
+    return logOf((level, message, fields) =>
+      host.log(batchId, { index: undefined, level, message, fields, atMs: host.now(), traceparent: undefined }),
+    );
+  }
+
+  #runOf(event: FaasEvent): EventRun {
+    const run = this.#runs.get(event);
+    if (run !== undefined) return run;
+    throw new FaasError('FAAS_BATCH_EVENT', 'the event given is none of this batch', 'Pass one of the events that the handler got.');
+  }
+}
+
+/** The batch ends only after the call was handed over: its token is valid until then. */
+function forget(run: EventRun, parts: ContextParts, target: string, key: string | null, data: unknown): void {
+  const request = { ...callRequest(run, parts, target, key, data, undefined), wait: 'forget' as const };
+  const refused = (code: string): void => run.log('warn', 'fire-and-forget call was not accepted', { target: request.target, code });
+  const sent = parts.host.call(parts.batchToken, request).then(
+    answer => answer.kind === 'failed' && refused(answer.code),
+    () => refused('FAAS_CALL_UNAVAILABLE'),
+  );
+  parts.scope.addForget(sent);
 }
 
 function emit(
@@ -101,18 +181,14 @@ function emit(
   options: EmitOptions | undefined,
 ): void {
   run.effects.assertOpen();
-  run.effects.emits.push(
-    encodeEmission({ kind: 'emit', target: stream, key, data, options, id: undefined, traceparent: run.traceparent }, fn),
-  );
+  run.effects.emit(encodeEmission({ kind: 'emit', target: stream, key, data, options, id: undefined, traceparent: run.traceparent }, fn));
 }
 
 function start(run: EventRun, fn: LoadedFunction, target: string, key: string | null, data: unknown): string {
   run.effects.assertOpen();
   const id = run.effects.startId(run.wire.idempotencyKey);
   const unit = unitOf(fn, target);
-  run.effects.emits.push(
-    encodeEmission({ kind: 'start', target: unit, key, data, options: undefined, id, traceparent: run.traceparent }, fn),
-  );
+  run.effects.emit(encodeEmission({ kind: 'start', target: unit, key, data, options: undefined, id, traceparent: run.traceparent }, fn));
   return id;
 }
 

@@ -2,15 +2,23 @@ import type { OkOutcome, WireEmit } from '../protocol/messages.ts';
 import { FaasError } from '../sdk/errors.ts';
 import type { StateBase } from './batch-state.ts';
 
-/** Everything one event read, wrote and emitted, until it is committed or forgotten. */
+interface StateVersion {
+  readonly key: string;
+  readonly version: string | null;
+}
+
+/** null deletes. `order` numbers the writes of all events of a `batch` call. */
+interface StateWrite {
+  readonly value: Uint8Array | null;
+  readonly order: number;
+}
+
+/** Everything one event read, wrote and emitted, until it is committed or forgotten. Most events do little of it: maps are made when needed. */
 export class EventEffects {
-  /** The first value seen of each key: a handler that reads twice sees the same. */
-  readonly seen = new Map<string, StateBase>();
-  readonly reads: { readonly key: string; readonly version: string | null }[] = [];
-  readonly writes = new Map<string, Uint8Array | null>();
-  /** When each key was last written, among all events of a `batch` call. */
-  readonly writeOrder = new Map<string, number>();
-  readonly emits: WireEmit[] = [];
+  #seen: Map<string, StateBase> | undefined;
+  #writes: Map<string, StateWrite> | undefined;
+  #emits: WireEmit[] | undefined;
+  #reads: StateVersion[] | undefined;
   #starts = 0;
   #over = false;
 
@@ -24,8 +32,43 @@ export class EventEffects {
       throw new FaasError('FAAS_EVENT_OVER', 'the handling of this event is over', 'Await everything before the handler returns.');
   }
 
+  get reads(): readonly StateVersion[] {
+    return this.#reads ?? none;
+  }
+
+  get writes(): ReadonlyMap<string, StateWrite> {
+    return this.#writes ?? noWrites;
+  }
+
+  /** The first value seen of a key: a handler that reads twice sees the same. */
+  seen(key: string): StateBase | undefined {
+    return this.#seen?.get(key);
+  }
+
+  see(key: string, base: StateBase): void {
+    this.#seen ??= new Map();
+    this.#seen.set(key, base);
+    this.recordRead(key, base.version);
+  }
+
+  write(key: string, value: Uint8Array | null, order = 0): void {
+    this.#writes ??= new Map();
+    this.#writes.set(key, { value, order });
+  }
+
+  /** Takes back a write that a later one of another event has replaced. */
+  dropWrite(key: string): void {
+    this.#writes?.delete(key);
+  }
+
+  emit(emit: WireEmit): void {
+    this.#emits ??= [];
+    this.#emits.push(emit);
+  }
+
   recordRead(key: string, version: string | null): void {
-    if (!this.reads.some(read => read.key === key && read.version === version)) this.reads.push({ key, version });
+    this.#reads ??= [];
+    if (!this.#reads.some(read => read.key === key && read.version === version)) this.#reads.push({ key, version });
   }
 
   startId(idempotencyKey: string): string {
@@ -37,13 +80,15 @@ export class EventEffects {
     return {
       kind: 'ok',
       reads: this.reads,
-      writes: this.writes.size === 0 ? none : [...this.writes].map(([key, value]) => ({ key, value })),
-      emits: this.emits,
+      writes: this.#writes === undefined ? none : [...this.#writes].map(([key, { value }]) => ({ key, value })),
+      emits: this.#emits ?? none,
       answer,
       filtered: false,
-      ...times,
+      busyMs: times.busyMs,
+      enteredAtMs: times.enteredAtMs,
     };
   }
 }
 
 const none: readonly never[] = [];
+const noWrites: ReadonlyMap<string, StateWrite> = new Map();

@@ -53,7 +53,7 @@ export class CallScope {
   #aborted: FaasError | undefined;
   /** Calls of other functions that are not answered yet. */
   openCalls = 0;
-  readonly forgets: Promise<unknown>[] = [];
+  #forgets: Promise<unknown>[] | undefined;
 
   constructor(deadlineMs: number, now: () => number) {
     this.deadlineMs = deadlineMs;
@@ -83,6 +83,16 @@ export class CallScope {
     if (this.#aborted !== undefined) return;
     this.#aborted = reason;
     this.#controller?.abort(reason);
+  }
+
+  addForget(sent: Promise<unknown>): void {
+    this.#forgets ??= [];
+    this.#forgets.push(sent);
+  }
+
+  /** Fire-and-forget calls that were not handed over yet; undefined: none. */
+  get forgets(): readonly Promise<unknown>[] | undefined {
+    return this.#forgets;
   }
 
   end(): void {

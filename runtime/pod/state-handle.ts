@@ -12,17 +12,16 @@ export function stateHandle<State>(key: string, effects: EventEffects, view: Bat
   return handleOf(effects, {
     async read() {
       const own = effects.writes.get(key);
-      if (own !== undefined) return own ?? undefined;
-      const known = effects.seen.get(key);
+      if (own !== undefined) return own.value ?? undefined;
+      const known = effects.seen(key);
       if (known !== undefined) return known.value;
       const base = await view.base(key);
       effects.assertOpen();
-      effects.seen.set(key, base);
-      effects.recordRead(key, base.version);
+      effects.see(key, base);
       return base.value;
     },
     write(value) {
-      effects.writes.set(key, value);
+      effects.write(key, value);
     },
   });
 }
@@ -37,8 +36,7 @@ export function sharedStateHandle<State>(key: string, index: number, effects: Ev
       return base.value;
     },
     write(value) {
-      effects.writes.set(key, value);
-      effects.writeOrder.set(key, view.nextWrite());
+      effects.write(key, value, view.nextWrite());
       view.apply(index, [{ key, value }]);
     },
   });
