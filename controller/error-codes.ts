@@ -33,6 +33,8 @@ export const errorTable = {
     FAAS_SECRET_MISSING: { status: 503, title: 'A secret is missing on the server' },
     FAAS_APPEND_FAILED: { status: 503, title: 'The event could not be stored' },
     FAAS_RATE_LIMITED: { status: 429, title: 'Too many requests from one address' },
+    FAAS_BATCH_TOKEN: { status: 401, title: 'No batch runs under this token' },
+    FAAS_CALL_UNDECLARED: { status: 403, title: 'The function does not declare this call' },
     FAAS_CALL_FAILED: { status: 502, title: 'The handler failed' },
     FAAS_CALL_CONFLICT: { status: 409, title: 'Others kept writing the same keys' },
     FAAS_CALL_TOO_DEEP: { status: 508, title: 'Functions call each other too deeply' },

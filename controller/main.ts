@@ -11,6 +11,7 @@ import { createDeployments } from './functions/create-deployments.ts';
 import { createFunctionsLoop } from './functions/functions-loop.ts';
 import { createDirectCalls } from './gateway/create-direct-calls.ts';
 import { createGatewayServer } from './gateway/gateway-server.ts';
+import { createPodCallbacks } from './gateway/pod-callbacks.ts';
 import { createSecrets } from './gateway/secrets.ts';
 import { writeGauges } from './gauges.ts';
 import { systemRandom } from './random.ts';
@@ -23,7 +24,6 @@ import { runUpkeep } from './upkeep-loop.ts';
 import { packageVersion } from './version.ts';
 import { BatchTokens } from './wire/batch-tokens.ts';
 import { createHttpPodClient } from './wire/http-pod-client.ts';
-import { createPodCallbacks } from './wire/pod-callbacks.ts';
 
 export interface ServerOptions {
   readonly settings: Settings;
@@ -135,7 +135,7 @@ async function open(
     },
   });
   const version = packageVersion();
-  const podCallbacks = createPodCallbacks({ state, calls, tokens });
+  const podCallbacks = createPodCallbacks({ state, calls, tokens, metrics });
   const readyChecks = [{ name: 'store', check: async () => (await registry.contexts()).length >= 0 }];
   const admin = await createAdminServer({
     ...data,

@@ -1,6 +1,7 @@
 import helmet from '@fastify/helmet';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { FaasError } from '../errors.ts';
+import type { PodCallbacks } from '../gateway/pod-callbacks.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ApiPorts } from './api-ports.ts';
 import { type Doorman, refusalOf, tokenDigest } from './auth.ts';
@@ -9,7 +10,7 @@ import { type HealthOptions, mountHealth } from './health.ts';
 import { parseJsonBody } from './json-body.ts';
 import { mountRoutes } from './mount-routes.ts';
 import { paths } from './paths.ts';
-import { mountPodCallbacks, type PodCallbacks } from './pod-callback-routes.ts';
+import { mountPodCallbacks } from './pod-callback-routes.ts';
 import { ProblemError, problemOf } from './problem.ts';
 import { allRoutes } from './routes.ts';
 
