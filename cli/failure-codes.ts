@@ -24,5 +24,3 @@ export const failureCodes = {
   FAAS_SECRET_UNKNOWN: 'No function names the secret.',
   FAAS_INIT_FOLDER: 'The folder for a new project is not empty, or cannot be used.',
 } as const satisfies Record<string, string>;
-
-export type FailureCode = keyof typeof failureCodes;

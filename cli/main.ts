@@ -15,7 +15,7 @@ async function main(words: readonly string[]): Promise<number> {
     return 0;
   }
   const flags = await flagsOf(found.command);
-  if (wantsHelp(found.rest)) {
+  if (wantsHelp(found.rest) || process.env.FAAS_HELP === '1' || process.env.FAAS_HELP === 'true') {
     const { commandHelp } = await import('./help.ts');
     process.stdout.write(`${commandHelp(found.command, flags)}\n`);
     return 0;

@@ -43,10 +43,13 @@ function readManifest(file: string, cwd: string): Uint8Array {
   try {
     return readFileSync(file);
   } catch (cause) {
-    const shown = relative(cwd, file) || file;
-    throw new CommandFailure('FAAS_NO_MANIFEST', `cannot read the manifest ${shown}`, {
-      hint: 'Name it with --file, or make a project with: faas init',
-      cause,
-    });
+    throw noManifest(file, cwd, cause);
   }
+}
+
+export function noManifest(file: string, cwd: string, cause?: unknown): CommandFailure {
+  return new CommandFailure('FAAS_NO_MANIFEST', `cannot read the manifest ${relative(cwd, file) || file}`, {
+    hint: 'Name it with --file, or make a project with: faas init',
+    cause,
+  });
 }

@@ -4,10 +4,12 @@ import type { LoadedSettings } from '../controller/settings-source.ts';
 export type { RunningServer };
 
 /** Starts a server in this process. What it logs goes to stderr, like all progress. */
-export async function startServer({ settings, origins }: LoadedSettings, logLevel: string = settings['log.level']): Promise<RunningServer> {
+export async function startServer(
+  { settings, origins }: LoadedSettings,
+  logs: { readonly level: string; readonly format: string },
+): Promise<RunningServer> {
   const [main, { createLog }] = await Promise.all([import('../controller/main.ts'), import('../controller/telemetry/json-log.ts')]);
   const output = process.stderr;
   const colour = output.isTTY === true && (process.env.NO_COLOR ?? '') === '';
-  const log = createLog({ level: logLevel, format: settings['log.format'], output, colour });
-  return main.startServer({ settings, origins, log });
+  return main.startServer({ settings, origins, log: createLog({ ...logs, output, colour }) });
 }

@@ -1,6 +1,8 @@
+import { existsSync } from 'node:fs';
 import { dirname, resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { DeployAnswer } from '../../controller/api/contract.ts';
+import type { LoadedSettings } from '../../controller/settings-source.ts';
 import { type ApiClient, apiClient } from '../api-client.ts';
 import type { Invocation } from '../command.ts';
 import { readToken } from '../connect.ts';
@@ -11,37 +13,52 @@ import { logLine } from '../log-line.ts';
 import { followLogs, levels, readLogs } from '../log-reader.ts';
 import type { Output } from '../output.ts';
 import { fields, printable } from '../output.ts';
-import { manifestPath, type Project } from '../project.ts';
+import { manifestPath, noManifest, type Project } from '../project.ts';
 import { type RunningServer, startServer } from '../server.ts';
 import { resolveSettings } from '../setting-flags.ts';
 
 export async function run(invocation: Invocation): Promise<number> {
-  const { args, out, cwd, env, signal } = invocation;
+  const { args, out, cwd } = invocation;
   const loaded = await resolveSettings(invocation, true);
   const file = manifestPath(cwd, args.text('file') ?? 'faas.yaml');
-  const folder = resolve(cwd, loaded.settings.data);
-  // What the server does is of interest here only when it goes wrong.
-  const quiet = loaded.origins['log.level'] === 'default' && !args.on('verbose');
-  const server = await startServer(loaded, quiet ? 'warn' : undefined);
+  if (!existsSync(file)) throw noManifest(file, cwd);
+  const server = await startServer(loaded, logsOf(loaded, out));
+  try {
+    await serve(invocation, server, file, resolve(cwd, loaded.settings.data));
+    out.progress('stopping; Ctrl-C again ends it at once, and loses nothing');
+    return 0;
+  } finally {
+    await server.stop();
+  }
+}
+
+async function serve(invocation: Invocation, server: RunningServer, file: string, folder: string): Promise<void> {
+  const { out, cwd, env, signal } = invocation;
   const client = apiClient({ ...server, token: await readToken(folder) }, { timeoutMs: 30_000, folder });
   const session = new DevSession({ file, cwd, env, client });
   const watcher = await watchFolder(dirname(file), { ignored: [folder], concerns: path => session.concerns(path), signal });
-  const logs = showLogs(client, out, signal);
+  const broken = new AbortController();
+  const logs = showLogs(client, out, AbortSignal.any([signal, broken.signal]));
+  const update = (changed: ReadonlySet<string> | undefined) => deploy(session, changed, invocation);
   try {
-    await deploy(session, undefined, invocation);
+    await update(undefined);
     out.progress(`${welcome(server, session.project)}\nwatching for changes; Ctrl-C stops`);
     for (;;) {
       watcher.add(session.inputs());
       const changed = await watcher.next();
-      if (changed === undefined) break;
-      await deploy(session, changed, invocation);
+      if (changed === undefined) return;
+      await update(changed);
     }
-    out.progress('stopping; Ctrl-C again ends it at once, and loses nothing');
-    return 0;
   } finally {
+    broken.abort();
     await Promise.all([watcher.close(), session.close(), logs]);
-    await server.stop();
   }
+}
+
+/** For a person at work: text, and only what goes wrong unless more was asked for. */
+function logsOf({ settings, origins }: LoadedSettings, out: Output) {
+  const quiet = origins['log.level'] === 'default' && !out.verbose;
+  return { level: quiet ? 'warn' : settings['log.level'], format: settings['log.format'] === 'auto' ? 'text' : settings['log.format'] };
 }
 
 /** One save, from the changed files to the live revisions. Whatever is wrong is shown, and what was live stays live. */

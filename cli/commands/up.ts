@@ -1,22 +1,17 @@
 import { aborted } from '../aborted.ts';
 import type { Invocation } from '../command.ts';
-import { fields } from '../output.ts';
 import { startServer } from '../server.ts';
 import { resolveSettings } from '../setting-flags.ts';
 
 export async function run(invocation: Invocation): Promise<number> {
   const { out, signal } = invocation;
   const loaded = await resolveSettings(invocation, true);
-  const server = await startServer(loaded);
-  out.progress(
-    fields([
-      ['admin', server.adminUrl],
-      ['gateway', server.gatewayUrl],
-      ['data', loaded.settings.data],
-    ]),
-  );
+  const { settings } = loaded;
+  const server = await startServer(loaded, { level: settings['log.level'], format: settings['log.format'] });
+  // Elsewhere the log says so, in its own form.
+  if (out.interactive) out.progress(`admin ${server.adminUrl}, gateway ${server.gatewayUrl}, data ${settings.data}; Ctrl-C stops`);
   await aborted(signal);
-  out.progress('stopping; Ctrl-C again ends it at once, and loses nothing');
+  if (out.interactive) out.progress('stopping; Ctrl-C again ends it at once, and loses nothing');
   await server.stop();
   return 0;
 }

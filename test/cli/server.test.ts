@@ -47,7 +47,7 @@ describe('up', () => {
   test('a project of init is deployed and runs: an event in, state and a log line out; Ctrl-C ends it with 130, and nothing is lost', async () => {
     const cwd = join(folder, 'shop');
     const first = start(['up', ...freePorts], cwd);
-    await first.stderr.until(/gateway: http/);
+    await first.stderr.until(/server listens/);
     expect((await faas('deploy')).code).toBe(0);
     expect((await faas('emit', 'orders', '{"total": 1200}', '--key', 'alice')).code).toBe(0);
     const state = await eventually(async () => {
@@ -64,7 +64,7 @@ describe('up', () => {
     expect((await faas('list')).code).toBe(1);
 
     const second = start(['up', ...freePorts], cwd);
-    await second.stderr.until(/gateway: http/);
+    await second.stderr.until(/server listens/);
     expect(
       JSON.parse((await faas('state', 'list', 'customer-totals', '-o', 'json')).stdout).entries.map((one: { key: string }) => one.key),
     ).toEqual(['alice', 'bob']);
@@ -73,16 +73,15 @@ describe('up', () => {
 
   test('the second Ctrl-C ends it at once', async () => {
     const { child, stderr } = start(['up', ...freePorts, '--data', join(folder, 'twice')], folder);
-    await stderr.until(/gateway: http/);
+    await stderr.until(/server listens/);
     child.kill('SIGINT');
-    await stderr.until(/stopping/);
     expect(await ended(child, 'SIGINT')).toBe(130);
   }, 60_000);
 
   test('a second server on one data folder, and a port that is taken: an error with a way out, no stack', async () => {
     const data = join(folder, 'once');
     const { child, stderr } = start(['up', ...freePorts, '--data', data], folder);
-    await stderr.until(/gateway: http/);
+    await stderr.until(/server listens/);
     const { adminUrl } = JSON.parse(await readFile(join(data, 'server.json'), 'utf8'));
     const same = await runCli(['up', ...freePorts, '--data', data], { cwd: folder });
     const port = await runCli(['up', '--gateway-port', '0', '--admin-port', new URL(adminUrl).port, '--data', join(folder, 'other')], {
