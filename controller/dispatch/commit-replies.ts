@@ -80,16 +80,16 @@ function applied(
     result.status = 'committed';
     result.committed = committed;
     leaveLane(session, result, nowMs);
-    finish(session, result.event);
+    finish(session, result.event, nowMs);
   }
-  for (const event of commit.known) finish(session, event);
+  for (const event of commit.known) finish(session, event, nowMs);
   effects.push({ kind: 'applied', commit, firstCounter: answer.firstSeq.counter });
 }
 
 /** Its repetitions are handled with it: the store knows their id now. */
-function finish(session: Session, event: PendingEvent): void {
+function finish(session: Session, event: PendingEvent, nowMs: number): void {
   close(session, event);
-  for (const repeat of event.repeats ?? []) markKnown(session, repeat);
+  for (const repeat of event.repeats ?? []) markKnown(session, repeat, nowMs);
 }
 
 function duplicate(session: Session, commit: CommitInFlight, ids: ReadonlySet<string>, nowMs: number, effects: Effect[]): void {
@@ -104,7 +104,7 @@ function duplicate(session: Session, commit: CommitInFlight, ids: ReadonlySet<st
     result.status = 'dropped';
     result.event.result = undefined;
     leaveLane(session, result, nowMs);
-    markKnown(session, result.event);
+    markKnown(session, result.event, nowMs);
   }
 }
 

@@ -91,6 +91,14 @@ export class Outbox {
     }
   }
 
+  get isTrimmed(): boolean {
+    return this.#trimmable === undefined;
+  }
+
+  trimAgain(upTo: Seq): void {
+    this.#trimmable ??= upTo;
+  }
+
   /** The end of the acknowledged prefix, once. */
   takeTrimmable(): Seq | undefined {
     const seq = this.#trimmable;

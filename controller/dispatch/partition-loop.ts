@@ -309,7 +309,7 @@ export class PartitionLoop {
         void this.#verify(session, effect.ordinal);
         break;
       case 'durable':
-        this.#publisher?.durable(effect.ordinal);
+        if (session.limits.mayRollBack) this.#publisher?.durable(effect.ordinal);
         void this.#commitOffset(session, effect.offset);
         break;
       case 'run':

@@ -1,6 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { FaultPoints } from '../fault-points.ts';
-import type { OutboxEntry, Source, StateStore } from '../ports/state.ts';
+import type { OutboxEntry, Seq, Source, StateStore } from '../ports/state.ts';
 import type { Streams } from '../ports/streams.ts';
 import type { Log } from '../telemetry/log.ts';
 import { Outbox, outboxRecord, type PublishRequest } from './outbox.ts';
@@ -30,6 +30,8 @@ export class PublishLoop {
   /** Emits of an earlier owner or of this one may be sent: the broker knows our generation. */
   #open = false;
   #trimming = false;
+  /** Since the store last said that all is durable. */
+  #trimmed: Seq | undefined;
 
   /** `ordinalMax`: the last commit whose emits may go; Infinity for all but strict functions on a store that may roll back. */
   constructor(options: PublishOptions, ordinalMax: number) {
@@ -55,8 +57,12 @@ export class PublishLoop {
     this.#pump();
   }
 
+  /** All up to this commit cannot be lost any more; a trim before it could, and is made again. */
   durable(ordinal: number): void {
     this.#ordinalMax = Math.max(this.#ordinalMax, ordinal);
+    if (this.#trimmed !== undefined) this.#outbox.trimAgain(this.#trimmed);
+    this.#trimmed = undefined;
+    if (!this.#trimming && !this.#outbox.isTrimmed) void this.#trim();
     this.#pump();
   }
 
@@ -93,15 +99,18 @@ export class PublishLoop {
   async #trim(): Promise<void> {
     const { state, source, ownerToken, clock, faults, log, signal } = this.#options;
     this.#trimming = true;
-    for (let upTo = this.#outbox.takeTrimmable(); upTo !== undefined && !signal.aborted; upTo = this.#outbox.takeTrimmable()) {
+    let upTo = this.#outbox.takeTrimmable();
+    while (upTo !== undefined && !signal.aborted) {
       try {
         faults('trim.before');
         const answer = await state.trim(source, ownerToken, upTo);
         if (answer === 'fenced') this.#options.onFenced();
+        this.#trimmed = upTo;
+        upTo = this.#outbox.takeTrimmable();
       } catch (error) {
-        // What is not trimmed is published again by the next owner, and its readers drop it.
-        log.warn('trimming the outbox failed', { source: source.name, error: String(error) });
+        log.warn('trimming the outbox failed, tried again', { source: source.name, error: String(error) });
         await clock.sleep(retryMs.min, signal);
+        upTo = this.#outbox.takeTrimmable() ?? upTo;
       }
     }
     this.#trimming = false;

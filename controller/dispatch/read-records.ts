@@ -108,7 +108,7 @@ export function positionOf(session: Session, offset: number, attributes: EventAt
 }
 
 function dedupeIdOf(session: Session, attributes: EventAttributes): string | undefined {
-  if (!session.subscription.inbox || attributes.upstream !== undefined) return undefined;
+  if (!session.subscription.inbox) return undefined;
   const { id, replay } = attributes;
   if (replay !== undefined) return `${id ?? ''}#${replay.token}`;
   return id;

@@ -94,9 +94,10 @@ export function purge(session: Session, nowMs: number): void {
 }
 
 /** The id of the event was found committed: done without running, if the commit finds the id as well. */
-export function markKnown(session: Session, event: PendingEvent): void {
+export function markKnown(session: Session, event: PendingEvent, nowMs: number): void {
   session.autoDone.add(event.offset, event.offset + 1);
   session.known.push(event);
+  if (event.lane !== undefined) session.lanes.refresh(event.lane, nowMs);
 }
 
 function bars(result: Result): boolean {

@@ -17,6 +17,11 @@ export function decideRetry(
   return { kind: 'retry', delayMs: backoffMs(failure.failures, spec.backoffMs, fraction) };
 }
 
+/** Failures that took the worker with them. */
+export function isCrash(failure: { readonly reason: FailureReason }): boolean {
+  return failure.reason === 'crash' || failure.reason === 'memory';
+}
+
 /** What follows a crash of a pod that ran this event alone. */
 export function isCrashedOut(exclusiveCrashes: number, spec: RetrySpec): boolean {
   return spec.onExhausted !== 'block' && exclusiveCrashes >= spec.maxCrashes;

@@ -44,7 +44,7 @@ function take(session: Session, input: Input, effects: Effect[]): void {
       readRecords(session, input.result, input.nowMs);
       return;
     case 'prepared':
-      sendDraft(session, input.draft, input.state, input.known, effects);
+      sendDraft(session, input.draft, input, effects);
       return;
     case 'results':
       takeResults(session, input.draft, input.results, input.fraction, input.nowMs, effects);

@@ -1,12 +1,11 @@
-import type { BatchEvent, BatchState } from '../../runtime/protocol/messages.ts';
-import type { KnownId } from '../ports/state.ts';
+import type { BatchEvent } from '../../runtime/protocol/messages.ts';
 import { textOf } from './event-attributes.ts';
 import { stalesMax, type TakeLimit } from './lanes.ts';
 import type { PendingEvent } from './pending-event.ts';
 import { positionOf } from './read-records.ts';
 import { addReady, deadLetterResult, markKnown, requeue } from './results.ts';
 import { isCrashedOut } from './retry.ts';
-import type { Draft, Effect, Session } from './session-state.ts';
+import type { Draft, Effect, Input, Session } from './session-state.ts';
 
 /** What a pod offers. */
 export interface Offer extends TakeLimit {
@@ -77,14 +76,15 @@ export function takeLoner(session: Session, offer: Omit<Offer, keyof TakeLimit>,
 }
 
 /** The draft as the wire wants it, without the events whose ids turned out to be known. */
-export function sendDraft(session: Session, of: Draft, state: readonly BatchState[], known: readonly KnownId[], effects: Effect[]): void {
+export function sendDraft(session: Session, of: Draft, found: Extract<Input, { kind: 'prepared' }>, effects: Effect[]): void {
+  const { state, known, nowMs } = found;
   const ids = known.length === 0 ? undefined : new Set(known.map(({ id }) => id));
   const events: BatchEvent[] = [];
   for (const [index, event] of of.events.entries()) {
     if (ids !== undefined && event.dedupeId !== undefined && ids.has(event.dedupeId)) {
       answered(session, of, index);
       session.lanes.ended(event);
-      markKnown(session, event);
+      markKnown(session, event, nowMs);
     } else events.push(batchEvent(session, event, index));
   }
   if (events.length > 0) effects.push({ kind: 'run', draft: of, events, state });
@@ -98,15 +98,6 @@ export function answered(session: Session, of: Draft, index: number): boolean {
   of.unanswered -= 1;
   session.running -= 1;
   return true;
-}
-
-/** All that was taken and not answered goes back, as if it had not been taken. */
-export function returnDraft(session: Session, of: Draft, nowMs: number): void {
-  for (const [index, event] of of.events.entries()) {
-    if (!answered(session, of, index)) continue;
-    session.lanes.ended(event);
-    requeue(session, event, nowMs);
-  }
 }
 
 function draft(session: Session, events: readonly PendingEvent[], how: Omit<Offer, keyof TakeLimit> & { readonly alone: boolean }): Draft {

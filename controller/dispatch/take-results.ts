@@ -1,7 +1,7 @@
-import type { EventResult, OkOutcome, Outcome } from '../../runtime/protocol/messages.ts';
+import type { EventResult, FailureReason, OkOutcome, Outcome } from '../../runtime/protocol/messages.ts';
 import type { Doom, PendingEvent, ReadCheck } from './pending-event.ts';
 import { addReady, deadLetterResult, newResult, requeue } from './results.ts';
-import { backoffMs, decideRetry } from './retry.ts';
+import { backoffMs, decideRetry, isCrash, isCrashedOut } from './retry.ts';
 import type { Draft, DraftEnd, Effect, Session } from './session-state.ts';
 import { type Cause, settleOutcome } from './settle.ts';
 import { answered, idempotencyKeyOf } from './take-batch.ts';
@@ -114,21 +114,38 @@ function causeOf(session: Session, event: PendingEvent): Cause {
   return { live: session.live, eventId: event.id, idempotencyKey: idempotencyKeyOf(session, event), correlationId, traceparent, hop };
 }
 
-function takeFailure(
-  turn: Turn,
-  event: PendingEvent,
-  doom: Doom & { readonly reason: Parameters<typeof decideRetry>[0]['reason'] },
-  retryable: boolean,
-): void {
-  const { session, fraction, nowMs, effects } = turn;
-  event.failures += 1;
-  const decision = decideRetry({ reason: doom.reason, retryable, failures: event.failures }, session.live.spec.retry, fraction);
-  effects.push({ kind: 'failed', event, doom, final: decision.kind === 'dead-letter' });
-  if (decision.kind === 'dead-letter') {
-    addReady(session, deadLetterResult(session, event, doom, nowMs), nowMs);
+type Failure = Doom & { readonly reason: FailureReason };
+
+function takeFailure(turn: Turn, event: PendingEvent, failure: Failure, retryable: boolean): void {
+  const { session, fraction, effects } = turn;
+  if (isCrash(failure)) {
+    crashed(turn, event, failure);
     return;
   }
-  event.notBeforeMs = nowMs + decision.delayMs;
+  event.failures += 1;
+  const decision = decideRetry({ reason: failure.reason, retryable, failures: event.failures }, session.live.spec.retry, fraction);
+  effects.push({ kind: 'failed', event, doom: failure, final: decision.kind === 'dead-letter' });
+  if (decision.kind === 'dead-letter') deadLetter(turn, event, failure);
+  else retry(turn, event, decision.delayMs);
+}
+
+/** It ended its worker, and the pod knows that it was this one: as bad as the end of a pod that ran it alone. */
+function crashed(turn: Turn, event: PendingEvent, failure: Failure): void {
+  const { retry: spec } = turn.session.live.spec;
+  event.suspect = true;
+  event.exclusiveCrashes += 1;
+  const isOver = isCrashedOut(event.exclusiveCrashes, spec);
+  turn.effects.push({ kind: 'failed', event, doom: failure, final: isOver });
+  if (isOver) deadLetter(turn, event, failure);
+  else retry(turn, event, backoffMs(event.exclusiveCrashes, spec.backoffMs, turn.fraction));
+}
+
+function deadLetter(turn: Turn, event: PendingEvent, doom: Doom): void {
+  addReady(turn.session, deadLetterResult(turn.session, event, doom, turn.nowMs), turn.nowMs);
+}
+
+function retry(turn: Turn, event: PendingEvent, delayMs: number): void {
+  event.notBeforeMs = turn.nowMs + delayMs;
   record(turn, event);
 }
 
