@@ -93,12 +93,12 @@ async function transfer(event: SimEvent, ctx: SimContext): Promise<void> {
 }
 
 export function asCount(value: unknown): CountState {
-  return isRecord(value) && Array.isArray(value['log']) ? { log: value['log'].map(String) } : { log: [] };
+  return isRecord(value) && Array.isArray(value.log) ? { log: value.log.map(String) } : { log: [] };
 }
 
 export function asAccount(value: unknown): AccountState {
-  if (!isRecord(value) || !Array.isArray(value['sent'])) return { balance: openingBalance, sent: [] };
-  return { balance: Number(value['balance']), sent: value['sent'].map(String) };
+  if (!isRecord(value) || !Array.isArray(value.sent)) return { balance: openingBalance, sent: [] };
+  return { balance: Number(value.balance), sent: value.sent.map(String) };
 }
 
 export function isRecord(value: unknown): value is Record<string, unknown> {

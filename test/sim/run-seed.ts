@@ -42,7 +42,7 @@ export async function runSeed(seed: number, modeName: ModeName, traced: boolean)
   const setting = `emits ${emits}, order ${plan.order}, batch ${plan.batchSize}/${plan.windowMs} ms, concurrency ${plan.concurrency}, window ${limits.windowOffsetsMax}, group ${limits.commitEventsMax}`;
   const broken: string[] = [];
   const onUnhandled = (error: unknown) => {
-    if (!String(error).includes('killed at ')) broken.push(`unhandled rejection: ${error instanceof Error ? error.stack : String(error)}`);
+    broken.push(`unhandled rejection: ${error instanceof Error ? error.stack : String(error)}`);
   };
   process.on('unhandledRejection', onUnhandled);
   try {
@@ -94,9 +94,11 @@ function planOf(random: SeededRandom, mode: Mode): DeployPlan {
 }
 
 function limitsOf(random: SeededRandom, modeName: ModeName): DispatchLimits {
+  // What waits behind an event that never ends is held, and a full partition is not read on: that is no fault.
+  const endless = modeName === 'never-ending';
   return {
-    bytesPerPartitionMax: random.pick([2_000, 1_000_000]),
-    windowOffsetsMax: modeName === 'never-ending' ? 8_192 : random.pick([8, 32, 8_192]),
+    bytesPerPartitionMax: endless ? 1_000_000 : random.pick([2_000, 1_000_000]),
+    windowOffsetsMax: endless ? 8_192 : random.pick([8, 32, 8_192]),
     commitEventsMax: random.pick([1, 5, 200]),
     commitBytesMax: random.pick([1_000, 262_144]),
     dedupeWindowMs: 7 * 86_400_000,

@@ -30,7 +30,9 @@ export interface Executions {
 const decoder = new TextDecoder();
 const encoder = new TextEncoder();
 const podsMax = 3;
-const batchesPerPod = 2;
+/** As the pod itself admits: two batches of any size, more of them while they are small. */
+const batchesAlways = 2;
+const eventsPerConcurrency = 4;
 
 interface Running {
   readonly run: Run;
@@ -182,7 +184,7 @@ export class SimPods implements PodDirectory, PodClient {
         const pod = this.#pods.get(info.id);
         if (pod === undefined || pod.state === 'gone') return end({ kind: 'lost', detail: 'connection refused' });
         if (pod.state === 'draining') return end({ kind: 'draining' });
-        if (pod.runs.size >= batchesPerPod || this.#random.chance(this.faults.busy)) return end({ kind: 'busy' });
+        if (isFull(pod, batch) || this.#random.chance(this.faults.busy)) return end({ kind: 'busy' });
         this.#trace.add(this.#link.name, `${info.id} gets ${batch.events.map(event => `${idOf(event)}/${event.attempt}`).join(' ')}`);
         const run = newRun(
           pod,
@@ -276,7 +278,7 @@ export class SimPods implements PodDirectory, PodClient {
       await handle(eventOf(event), context);
       return effects.outcome(running.startedAtMs, this.#clock.now());
     };
-    work()
+    void work()
       .catch((error: unknown): Outcome => {
         const retryable = error instanceof HandlerError ? error.retryable : true;
         return {
@@ -336,7 +338,10 @@ export class SimPods implements PodDirectory, PodClient {
     const { pod } = running.run;
     count(this.#executions.crashes, idOf(running.event));
     this.#trace.add(this.#link.name, `${idOf(running.event)} crashes ${pod.info.id} beside ${pod.running.size - 1} others`);
-    if (this.#random.chance(0.6)) return this.#crash(pod, 'crashed');
+    if (this.#random.chance(0.6)) {
+      this.#crash(pod, 'crashed');
+      return;
+    }
     if (pod.running.size > 1) {
       for (const one of [...pod.running]) this.#finish(one, { kind: 'returned', why: 'worker-ended' });
       return;
@@ -433,6 +438,12 @@ class Effects {
       enteredAtMs,
     };
   }
+}
+
+function isFull(pod: Pod, batch: Batch): boolean {
+  const waiting = [...pod.runs].reduce((sum, run) => run.lanes.reduce((lanes, lane) => lanes + lane.length, sum), 0);
+  const events = waiting + pod.running.size + batch.events.length;
+  return pod.runs.size >= batchesAlways && events > pod.view.concurrency * eventsPerConcurrency;
 }
 
 function newRun(pod: Pod, batch: Batch, answer: Run['answer'], end: Run['end']): Run {

@@ -19,10 +19,10 @@ export async function readTopic(streams: Streams, topic: string): Promise<readon
     const highest = new Map<string, Seq>();
     const { records } = await streams.read(topic, partition, 0, { records: 1_000_000, bytes: Number.POSITIVE_INFINITY });
     for (const record of records) {
-      const [stream, text, id] = [headerNames.stream, headerNames.seq, headerNames.id].map(name => headerOf(record.headers, name));
+      const [stream, seq, id] = [headerNames.stream, headerNames.seq, headerNames.id].map(name => headerOf(record.headers, name));
       let visible = true;
-      if (stream !== undefined && text !== undefined) {
-        const [generation = 0, counter = 0] = text.split('.').map(Number);
+      if (stream !== undefined && seq !== undefined) {
+        const [generation = 0, counter = 0] = seq.split('.').map(Number);
         const last = highest.get(stream) ?? { generation: -1, counter: -1 };
         visible = generation > last.generation || (generation === last.generation && counter > last.counter);
         if (visible) highest.set(stream, { generation, counter });
