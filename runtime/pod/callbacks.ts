@@ -66,7 +66,7 @@ function readEntries(body: unknown, status: number): readonly BatchState[] {
 function readAnswer({ status, body }: Answer): CallAnswer {
   if (typeof body !== 'object' || body === null)
     return { kind: 'failed', code: 'FAAS_CALL_UNAVAILABLE', message: `the server answered ${status}` };
-  if (status === 200) {
+  if (status === 200 || status === 202) {
     const answer: unknown = Reflect.get(body, 'answer');
     return { kind: 'ok', answer: typeof answer === 'string' ? answer : undefined };
   }
