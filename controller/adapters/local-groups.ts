@@ -128,12 +128,13 @@ export class LocalGroups {
     const key = keyOf(at);
     const deadlineMs = this.#clock.now() + options.waitMs;
     while (member.assigned.has(key) && !options.signal.aborted) {
-      if (fromOffset < this.#log.endOffset(at)) {
+      const endOffset = this.#log.endOffset(at);
+      if (fromOffset < endOffset) {
         const result = await this.#log.read(at, fromOffset, options);
         if (!member.assigned.has(key)) return nothing;
         if (result.nextOffset > fromOffset) return result;
         // Meanwhile it may have been aborted, or more appended: look again before waiting for the next sign of either.
-        if (options.signal.aborted || fromOffset < this.#log.endOffset(at)) continue;
+        if (options.signal.aborted || this.#log.endOffset(at) !== endOffset) continue;
       }
       const leftMs = deadlineMs - this.#clock.now();
       if (leftMs <= 0) return nothing;

@@ -81,6 +81,7 @@ export class MemoryStateStore implements StateStore {
   }
 
   async commit(source: Source, commit: CommitRequest): Promise<CommitResult> {
+    if (this.capabilities.emits === 'inline') for (const emit of commit.emits) this.#streams.partition(emit.topic, emit.partition);
     const unit = this.#unit(source.unit);
     const progress = unit.sources.get(source.name);
     if (progress?.ownerToken !== commit.ownerToken) return { kind: 'fenced' };
@@ -90,7 +91,6 @@ export class MemoryStateStore implements StateStore {
     }
     const refusal = refusalOf(unit, progress, commit, this.#clock.now());
     if (refusal !== undefined) return refusal;
-    if (this.capabilities.emits === 'inline') for (const emit of commit.emits) this.#streams.partition(emit.topic, emit.partition);
     // Nothing was written above, nothing is refused below.
     applyWrites(unit, commit);
     progress.lastFirstCounter = progress.counter + 1;

@@ -73,7 +73,7 @@ export function unpackRecords(data: Uint8Array, firstOffset: number, appendedAtM
   const source = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   const records: StreamRecord[] = [];
   for (let at = 0; at < source.length; at = nextRecord(source, at)) {
-    records.push(new StoredRecord(source, at, firstOffset + records.length, appendedAtMs));
+    records.push(readRecord(source, at, firstOffset + records.length, appendedAtMs));
   }
   return records;
 }
@@ -83,47 +83,22 @@ export function nextRecord(source: Buffer, at: number): number {
   return at + 4 + source.readUInt32LE(at);
 }
 
-/** Reads its headers when they are asked for: most records are filtered, de-duplicated or passed on by key and value alone. */
-class StoredRecord implements StreamRecord {
-  readonly offset: number;
-  readonly appendedAtMs: number;
-  readonly key: Uint8Array | null;
-  readonly value: Uint8Array | null;
-  readonly #source: Buffer;
-  readonly #at: number;
-  #headers: readonly RecordHeader[] | undefined;
-
-  constructor(source: Buffer, at: number, offset: number, appendedAtMs: number) {
-    this.offset = offset;
-    this.appendedAtMs = appendedAtMs;
-    this.#source = source;
-    this.#at = at;
-    const keyLength = source.readUInt32LE(at + 4);
-    const valueLength = source.readUInt32LE(at + 8);
-    const keyAt = at + fixedBytes;
-    this.key = keyLength === none ? null : view(source, keyAt, keyLength);
-    this.value = valueLength === none ? null : view(source, keyAt + lengthOf(keyLength), valueLength);
+function readRecord(source: Buffer, start: number, offset: number, appendedAtMs: number): StreamRecord {
+  const keyLength = source.readUInt32LE(start + 4);
+  const valueLength = source.readUInt32LE(start + 8);
+  const count = source.readUInt16LE(start + 12);
+  const valueAt = start + fixedBytes + lengthOf(keyLength);
+  let at = valueAt + lengthOf(valueLength);
+  const headers: RecordHeader[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const headerValueAt = at + headerFixedBytes + source.readUInt16LE(at);
+    const headerLength = source.readUInt32LE(at + 2);
+    headers.push([source.toString('utf8', at + headerFixedBytes, headerValueAt), view(source, headerValueAt, headerLength)]);
+    at = headerValueAt + headerLength;
   }
-
-  get headers(): readonly RecordHeader[] {
-    this.#headers ??= this.#readHeaders();
-    return this.#headers;
-  }
-
-  #readHeaders(): readonly RecordHeader[] {
-    const source = this.#source;
-    const count = source.readUInt16LE(this.#at + 12);
-    let at = this.#at + fixedBytes + lengthOf(source.readUInt32LE(this.#at + 4)) + lengthOf(source.readUInt32LE(this.#at + 8));
-    const headers: RecordHeader[] = [];
-    for (let i = 0; i < count; i += 1) {
-      const nameLength = source.readUInt16LE(at);
-      const valueLength = source.readUInt32LE(at + 2);
-      const nameAt = at + headerFixedBytes;
-      at = nameAt + nameLength + valueLength;
-      headers.push([source.toString('utf8', nameAt, nameAt + nameLength), view(source, nameAt + nameLength, valueLength)]);
-    }
-    return headers;
-  }
+  const key = keyLength === none ? null : view(source, start + fixedBytes, keyLength);
+  const value = valueLength === none ? null : view(source, valueAt, valueLength);
+  return { offset, appendedAtMs, key, value, headers };
 }
 
 function sizeOf({ key, value, headers }: PackableRecord): number {

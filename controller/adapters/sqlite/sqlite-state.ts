@@ -52,10 +52,10 @@ export class SqliteState implements StateStore {
   async commit(source: Source, commit: CommitRequest): Promise<CommitResult> {
     const packed = this.#pack(source, commit);
     const { result, ends } = await this.#client.request('commit', packed, [packed.bytes.data, packed.emits.data]);
-    ends.forEach((end, index) => {
-      const target = packed.emits.targets[index];
-      if (target !== undefined) this.#streams.appended(target, end);
-    });
+    for (const [index, end] of ends.entries()) {
+      const [target, chunk] = [packed.emits.targets[index], packed.emits.chunks[index]];
+      if (target !== undefined && chunk !== undefined) this.#streams.appended(target.topic, chunk.slot, end);
+    }
     return result;
   }
 

@@ -80,17 +80,14 @@ export class SqliteStreams implements Streams {
     if (placed.length === 0) return [];
     const { chunks, places, data } = packRecords(placed);
     const firsts = await this.#client.request('append', { chunks, data, atMs: this.#clock.now() }, [data]);
-    const { firstSlot } = this.#topics.find(topic) ?? { firstSlot: 0 };
-    chunks.forEach(({ slot, records: count }, index) =>
-      this.appended({ topic, partition: slot - firstSlot }, (firsts[index] ?? 0) + count),
-    );
+    for (const [index, { slot, records: count }] of chunks.entries()) this.appended(topic, slot, (firsts[index] ?? 0) + count);
     return places.map(({ chunk, index }) => (firsts[chunk] ?? 0) + index);
   }
 
   /** Lets waiting fetches know of records that are durable, also those that a commit appended. */
-  appended(at: TopicPartition, end: number): void {
-    this.#topics.learnEnd(at, end);
-    this.#groups.appended(at);
+  appended(topic: string, slot: number, end: number): void {
+    const partition = this.#topics.learnEnd(topic, slot, end);
+    if (partition !== undefined) this.#groups.appended({ topic, partition });
   }
 
   async bounds(topic: string): Promise<readonly PartitionBounds[]> {
@@ -108,7 +105,7 @@ export class SqliteStreams implements Streams {
   async read(topic: string, partition: number, fromOffset: number, limit: ReadLimit): Promise<ReadResult> {
     const slot = this.#topics.slotOf({ topic, partition });
     const slice = await this.#client.request('readLog', { slot, fromOffset, records: limit.records, bytes: limit.bytes });
-    this.#topics.learnEnd({ topic, partition }, slice.endOffset);
+    this.#topics.learnEnd(topic, slot, slice.endOffset);
     return { records: recordsOf(slice), nextOffset: slice.nextOffset };
   }
 

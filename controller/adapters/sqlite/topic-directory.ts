@@ -59,9 +59,15 @@ export class TopicDirectory {
     return open === undefined ? 0 : (open.ends[partition] ?? Infinity);
   }
 
-  /** Ends only grow: answers of different requests may be looked at in any order. */
-  learnEnd({ topic, partition }: TopicPartition, end: number): void {
+  /**
+   * Ends only grow: answers may be looked at in any order. Answers the slot's partition; undefined when the topic went while the answer was
+   * on its way, whether or not it came back since.
+   */
+  learnEnd(topic: string, slot: number, end: number): number | undefined {
     const open = this.#topics.get(topic);
-    if (open !== undefined) open.ends[partition] = Math.max(open.ends[partition] ?? 0, end);
+    if (open === undefined || slot < open.firstSlot || slot >= open.firstSlot + open.partitions) return undefined;
+    const partition = slot - open.firstSlot;
+    open.ends[partition] = Math.max(open.ends[partition] ?? 0, end);
+    return partition;
   }
 }
