@@ -1,6 +1,7 @@
 /**
- * Every code of an error, in one table: the HTTP status of a problem answer with it (none: it never ends a request), and what it says in a
- * few words. docs/reference/errors.md is made of it; a test finds every code of the sources here, and every code here in the sources.
+ * Every code of an error of the server and of pods, in one table: the HTTP status of a problem answer with it (none: it never ends a request),
+ * and what it says in a few words. The manifest's codes stand in manifest/problem.ts, those of the command line in cli/failure-codes.ts.
+ * docs/reference/errors.md is made of the three; a test finds every code of the sources in them, and each of them in the sources.
  */
 export const errorTable = {
   api: {
@@ -46,12 +47,6 @@ export const errorTable = {
     FAAS_NOT_SUPPORTED: { status: 422, title: 'This version cannot do that yet' },
     FAAS_BUNDLE_UNKNOWN: { status: 409, title: 'The bundle was not stored before it was named' },
     FAAS_BUNDLE_HASH: { status: 422, title: 'The bytes of a bundle do not match its hash' },
-    FAAS_BUNDLE_SYNTAX: { title: 'A handler is not valid JavaScript or TypeScript' },
-    FAAS_BUNDLE_IMPORT: { title: 'An import of a handler cannot be found or bundled' },
-    FAAS_BUNDLE_EXPORT: { title: 'A handler exports neither default nor batch' },
-    FAAS_BUNDLE_NATIVE: { title: 'A handler imports a native module' },
-    FAAS_BUNDLE_SCHEMA: { title: 'The schema of a stream cannot be compiled' },
-    FAAS_BUNDLE_TOO_LARGE: { title: 'A bundle is larger than 50 MiB' },
     FAAS_LOAD_SYNTAX: { title: 'The bundle is not valid JavaScript' },
     FAAS_LOAD_IMPORT: { title: 'The bundle threw while it was imported' },
     FAAS_LOAD_EXPORT: { title: 'The bundle exports no handler' },
@@ -64,34 +59,7 @@ export const errorTable = {
     FAAS_LOAD_STOPPED: { title: 'The pod was told to end while it loaded' },
     FAAS_LOAD_TWICE: { title: 'The pod has loaded a function already' },
   },
-  manifest: {
-    FAAS_NO_MANIFEST: { title: 'There is no faas.yaml' },
-    FAAS_MANIFEST_SYNTAX: { title: 'The file is not valid YAML' },
-    FAAS_MANIFEST_ENCODING: { title: 'The file is not UTF-8' },
-    FAAS_MANIFEST_EMPTY: { title: 'The file is empty' },
-    FAAS_MANIFEST_TOO_LARGE: { title: 'The file is too large or nested too deeply' },
-    FAAS_MANIFEST_VERSION: { title: 'The version of the manifest is not known' },
-    FAAS_MANIFEST_UNKNOWN_KEY: { title: 'A key is not known' },
-    FAAS_MANIFEST_MISSING_KEY: { title: 'A key is missing' },
-    FAAS_MANIFEST_DUPLICATE_KEY: { title: 'A key is given twice' },
-    FAAS_MANIFEST_FORBIDDEN_KEY: { title: 'A key has a name that is not allowed' },
-    FAAS_MANIFEST_WRONG_TYPE: { title: 'A value is of the wrong type' },
-    FAAS_MANIFEST_BAD_VALUE: { title: 'A value does not have the expected form' },
-    FAAS_MANIFEST_BAD_NAME: { title: 'A name is not allowed' },
-    FAAS_MANIFEST_OUT_OF_BOUNDS: { title: 'A value is too small or too large' },
-    FAAS_MANIFEST_CONFLICT: { title: 'Two values contradict each other' },
-    FAAS_MANIFEST_DUPLICATE: { title: 'A name, topic or path is used twice' },
-    FAAS_MANIFEST_UNDECLARED: { title: 'A stream or function is named that nobody declares' },
-    FAAS_MANIFEST_FOREIGN: { title: 'An internal stream of another context is named' },
-    FAAS_MANIFEST_HANDLER: { title: 'A handler file is missing or of the wrong kind' },
-    FAAS_MANIFEST_SCHEMA: { title: 'A JSON Schema is missing or is none' },
-    FAAS_MANIFEST_SCHEDULE: { title: 'A schedule cannot be read or never comes' },
-    FAAS_MANIFEST_UNRESOLVED: { title: 'A name of an environment variable has no value' },
-    FAAS_MANIFEST_INTERPOLATED_SECRET: { title: 'A secret is named with a variable' },
-    FAAS_MANIFEST_NO_EFFECT: { title: 'A value has no effect (a warning)' },
-  },
   settings: {
-    FAAS_SETTINGS: { title: 'Some settings are wrong' },
     FAAS_SETTING_UNKNOWN: { title: 'There is no such setting' },
     FAAS_SETTING_VALUE: { title: 'A setting does not have the expected form' },
     FAAS_SETTING_SYNTAX: { title: 'The settings file cannot be read' },
@@ -160,23 +128,6 @@ export const errorTable = {
     FAAS_GROUP_HAS_MEMBERS: { status: 409, title: 'The consumer group is being read' },
     FAAS_STREAM_UNKNOWN_TOPIC: { status: 409, title: 'There is no such topic' },
     FAAS_STREAM_UNKNOWN_PARTITION: { status: 409, title: 'The topic has no such partition' },
-  },
-  command: {
-    FAAS_USAGE: { title: 'The command line makes no sense' },
-    FAAS_PROBLEMS: { title: 'Several things are wrong' },
-    FAAS_NO_SERVER: { title: 'No server was found' },
-    FAAS_NOT_A_SERVER: { title: 'What answers is no faas server' },
-    FAAS_SERVER_ADDRESS: { title: '--server is no http address' },
-    FAAS_SERVER_FILE: { title: 'The file server.json cannot be read' },
-    FAAS_NO_TOKEN: { title: 'The token cannot be read' },
-    FAAS_TOKEN: { title: 'The server does not accept the token' },
-    FAAS_CONNECTION: { title: 'The connection to the server broke' },
-    FAAS_PAYLOAD: { title: 'The payload cannot be read' },
-    FAAS_EMIT_FILE: { title: 'The file with events cannot be read' },
-    FAAS_EMIT_BAD_LINES: { title: 'Lines of the file are no events' },
-    FAAS_INIT_FOLDER: { title: 'The folder for a new project cannot be used' },
-    FAAS_DELETE_STATE: { title: 'Deleting state needs to be confirmed' },
-    FAAS_SECRET_UNKNOWN: { title: 'No function names the secret' },
   },
 } as const satisfies Record<string, Record<string, ErrorRow>>;
 

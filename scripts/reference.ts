@@ -1,7 +1,9 @@
 import { fileURLToPath } from 'node:url';
+import { failureCodes } from '../cli/failure-codes.ts';
 import { cliReference } from '../cli/reference.ts';
 import { openApiDocument } from '../controller/api/openapi-document.ts';
 import { type ErrorArea, type ErrorRow, errorTable } from '../controller/error-codes.ts';
+import { manifestProblems } from '../controller/manifest/problem.ts';
 import { publishedSchema, publishedSchemaFile } from '../controller/manifest/published-schema.ts';
 import { referencePage, referencePageFile } from '../controller/manifest/reference-page.ts';
 import { envOf, flagOf, settingKeys, settingRow } from '../controller/settings.ts';
@@ -58,31 +60,44 @@ const areas: Readonly<Record<ErrorArea, string>> = {
   api: 'Requests to the API',
   gateway: 'Webhooks and direct calls',
   deploy: 'Building and deploying',
-  manifest: 'The manifest',
   settings: 'Settings and start',
   handler: 'Handlers: reasons of failed attempts and dead letters',
   pod: 'Pods and the wire to them',
   store: 'Stores',
-  command: 'The command line',
 };
 
 function errorsPage(): string {
-  const sections = Object.entries(errorTable).map(([area, codes]) => {
-    const rows = Object.entries<ErrorRow>(codes).map(([name, row]) => [
+  const ours = Object.entries(errorTable).map(([area, codes]) => {
+    const rows = Object.entries<ErrorRow>(codes).map(([name, { status, title }]) => [
       code(name),
-      row.status === undefined ? '' : String(row.status),
-      row.title,
+      status === undefined ? '' : String(status),
+      title,
     ]);
-    return `## ${Object.entries(areas).find(([name]) => name === area)?.[1] ?? area}\n\n${table(['code', 'status', 'meaning'], rows)}`;
+    return section(Object.entries(areas).find(([name]) => name === area)?.[1] ?? area, ['code', 'status', 'meaning'], rows);
   });
+  const others = [
+    ['The manifest', manifestProblems],
+    ['The command line', failureCodes],
+  ] as const;
+  const theirs = others.map(([title, codes]) =>
+    section(
+      title,
+      ['code', 'meaning'],
+      Object.entries(codes).map(([name, meaning]) => [code(name), meaning]),
+    ),
+  );
   return page(
     'Errors',
     [
       'Codes are stable: compare them, never messages. Each error says in its message what happened and where, and in its hint what to do next.',
       'The API answers errors as RFC 9457 problems (`application/problem+json`) with `code`, `detail` and `hint`; the status is the one in the table. The command exits with 2 for `FAAS_USAGE`, with 1 for all others.',
     ],
-    sections.join('\n'),
+    [...ours, ...theirs].join('\n'),
   );
+}
+
+function section(title: string, head: readonly string[], rows: readonly (readonly string[])[]): string {
+  return `## ${title}\n\n${table(head, rows)}`;
 }
 
 function page(title: string, paragraphs: readonly string[], body: string): string {

@@ -62,6 +62,10 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
     frameworkErrors: (error, request, reply) => void answerProblem(options.log, error, request, reply),
   });
   await app.register(helmet, headersOfEveryAnswer);
+  app.addHook('onSend', async (_, reply) => {
+    // A connection that is kept alive would hold the stopping server until its idle time is over.
+    if (stopping.signal.aborted) reply.header('connection', 'close');
+  });
   guard(app, options);
   answerProblems(app, options.log);
   takeBodies(app);

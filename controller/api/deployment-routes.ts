@@ -1,6 +1,7 @@
 import { FaasError } from '../errors.ts';
 import type { DeployProblem, DeployResult } from '../functions/deployments.ts';
 import { unitOf } from '../functions/live-function.ts';
+import { checkSpec } from '../manifest/check-spec.ts';
 import type { ApiPorts } from './api-ports.ts';
 import {
   BundleAnswer,
@@ -99,7 +100,13 @@ function changeRoutes({ registry, deployments }: ApiPorts): readonly Route[] {
     body: DeployRequest,
     bodyBytesMax: specBytesMax,
     answer: DeployAnswer,
-    handle: async ({ body }) => answerOf(await deployments.deploy(parseSpec(body.spec), new Map(Object.entries(body.bundles)))),
+    handle: async ({ body }) => {
+      const spec = parseSpec(body.spec);
+      // The schema knows the form alone; bounds and references are the manifest's, and a client may be of another version.
+      const faults = checkSpec(spec).filter(fault => fault.code !== 'FAAS_MANIFEST_NO_EFFECT');
+      if (faults.length > 0) return answerOf({ kind: 'refused', problems: faults.map(fault => ({ ...fault, unit: spec.context })) });
+      return answerOf(await deployments.deploy(spec, new Map(Object.entries(body.bundles))));
+    },
   });
   const rollBack = defineRoute({
     method: 'POST',

@@ -94,6 +94,6 @@ function checked(request: FastifyRequest, reply: FastifyReply, stopping: AbortSi
 }
 
 function send(reply: FastifyReply, answer: unknown): FastifyReply {
-  if (answer instanceof StreamedAnswer) return reply.type(answer.contentType).send(answer.stream);
-  return reply.send(answer);
+  if (!(answer instanceof StreamedAnswer)) return reply.send(answer);
+  return reply.type(answer.contentType).header('connection', 'close').send(answer.stream);
 }

@@ -2,8 +2,8 @@ import { type TProperties, Type } from '@sinclair/typebox';
 import type { ContextSpec, FunctionSpec, JsonSchema } from '../manifest/spec.ts';
 
 /**
- * The JSON form of a checked manifest (controller/manifest/spec.ts), as a deployment sends it. Members that are undefined there are absent
- * here. test/api/spec-schema.test.ts holds the two together, by type and by example.
+ * The JSON form of a checked manifest (controller/manifest/spec.ts), as a deployment sends it: the form alone, bounds are those of the manifest
+ * (check-spec.ts). Members that are undefined there are absent here. test/api/spec-schema.test.ts holds the two together, by type and by example.
  */
 const strict = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false });
 
@@ -16,7 +16,7 @@ const unit = Type.String({ pattern: '^[a-z][a-z0-9-]{0,39}\\.[a-z][a-z0-9-]{0,39
 const topic = Type.String({ pattern: '^[A-Za-z0-9._-]{1,249}$' });
 const text = Type.String({ maxLength: 4_096 });
 const milliseconds = Type.Integer({ minimum: 0 });
-const count = Type.Integer({ minimum: 0, maximum: 1_000_000 });
+const count = Type.Integer({ minimum: 0 });
 const jsonSchema = Type.Unsafe<JsonSchema>({ anyOf: [{ type: 'object', additionalProperties: true }, { type: 'boolean' }] });
 
 const streamRef = strict({ name: text, context: identifier, stream: identifier });
@@ -26,7 +26,7 @@ const streamTrigger = strict({
   streams: Type.Array(streamRef, { minItems: 1, maxItems: 100 }),
   from: Type.Union([words('earliest', 'latest'), strict({ timeMs: milliseconds })]),
   order: words('partition', 'key', 'none'),
-  batch: strict({ size: Type.Integer({ minimum: 1, maximum: 1_000_000 }), windowMs: milliseconds }),
+  batch: strict({ size: Type.Integer({ minimum: 1 }), windowMs: milliseconds }),
   filter: Type.Optional(
     strict({
       key: Type.Optional(text),
@@ -104,7 +104,7 @@ const functionSpec = strict({
     lifespanMs: milliseconds,
     memoryBytes: Type.Integer({ minimum: 1 }),
     cpuMillis: count,
-    concurrency: Type.Integer({ minimum: 1, maximum: 10_000 }),
+    concurrency: Type.Integer({ minimum: 1 }),
   }),
   scale: strict({ min: count, max: count, maxAgeMs: milliseconds, lagThreshold: Type.Optional(count) }),
   warm: strict({ keepMs: Type.Union([Type.Literal('auto'), milliseconds]), min: count }),
@@ -122,7 +122,7 @@ const contextSpec = strict({
       name: identifier,
       topic,
       internal: Type.Boolean(),
-      partitions: Type.Optional(Type.Integer({ minimum: 1, maximum: 10_000 })),
+      partitions: Type.Optional(Type.Integer({ minimum: 1 })),
       schema: Type.Optional(jsonSchema),
       retention: Type.Optional(strict({ ageMs: Type.Optional(milliseconds), bytes: Type.Optional(milliseconds) })),
     }),

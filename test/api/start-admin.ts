@@ -9,13 +9,16 @@ import { systemClock } from '../../controller/clock.ts';
 import type { UnitReport } from '../../controller/dispatch/dispatcher.ts';
 import { noFaults } from '../../controller/fault-points.ts';
 import { createDeployments } from '../../controller/functions/create-deployments.ts';
-import type { DirectAnswer, DirectCall } from '../../controller/gateway/direct-calls.ts';
+import type { DirectAnswer, DirectCall, DirectCalls } from '../../controller/gateway/direct-calls.ts';
+import { createPodCallbacks } from '../../controller/gateway/pod-callbacks.ts';
 import { createSecrets } from '../../controller/gateway/secrets.ts';
 import { parseManifest } from '../../controller/manifest/parse-manifest.ts';
 import type { ContextSpec } from '../../controller/manifest/spec.ts';
 import { systemRandom } from '../../controller/random.ts';
 import { loadSettings } from '../../controller/settings-source.ts';
 import type { Log, LogFields } from '../../controller/telemetry/log.ts';
+import { noMetrics } from '../../controller/telemetry/metrics.ts';
+import { BatchTokens } from '../../controller/wire/batch-tokens.ts';
 import type { PodView } from '../../controller/wire/pod-directory.ts';
 
 const utf8 = new TextEncoder();
@@ -75,6 +78,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     pods: [] as PodView[],
     calls: [] as DirectCall[],
     answer: { kind: 'ok', answer: undefined, repeated: false } as DirectAnswer,
+    tokens: new BatchTokens(),
     secretsEnv: {} as Record<string, string>,
   };
   const deployments = createDeployments({
@@ -87,6 +91,13 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     async refresh() {},
     topicDefaults: { partitions: 2, retention: { ageMs: 86_400_000, bytesPerPartition: 2 ** 30 } },
   });
+  const calls: DirectCalls = {
+    async call(call) {
+      world.calls.push(call);
+      return world.answer;
+    },
+    async stop() {},
+  };
   const { settings, origins } = loadSettings({ flags: { 'admin-port': '0', data: folder }, env: {} });
   const server = await createAdminServer({
     version: '1.2.3',
@@ -96,21 +107,12 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     origins,
     ...adapters,
     deployments,
-    calls: {
-      async call(call) {
-        world.calls.push(call);
-        return world.answer;
-      },
-      async stop() {},
-    },
+    calls,
     dispatcher: { report: () => world.reports },
     pods: { podsOf: unit => world.pods.filter(pod => pod.unit === unit) },
     secrets: createSecrets({ env: world.secretsEnv, folder: '', clock }),
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', expose: async () => 'faas_up 1\n' },
-    podCallbacks: {
-      readState: async body => ({ status: 200, body }),
-      call: async body => ({ status: 200, body }),
-    },
+    podCallbacks: createPodCallbacks({ state: adapters.state, calls, tokens: world.tokens, metrics: noMetrics }),
     readyChecks: [],
     clock,
     random,
