@@ -125,7 +125,7 @@ async function ask(address: ServerAddress, agent: Agent, question: Question): Pr
 }
 
 function timedOut(adminUrl: string, timeoutMs: number): CommandFailure {
-  return new CommandFailure('FAAS_TIMEOUT', `no answer from ${adminUrl} within ${timeoutMs} ms`, {
+  return new CommandFailure('FAAS_NO_ANSWER', `no answer from ${adminUrl} within ${timeoutMs} ms`, {
     hint: 'Give it more time with --timeout, or look at the log of the server.',
   });
 }

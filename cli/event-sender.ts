@@ -111,7 +111,13 @@ function post({ client, stream }: SendOptions, events: readonly EmitEvent[]): Pr
 }
 
 /** What is wrong with the request as such, and not with the stream or the server. */
-const requestCodes: ReadonlySet<string> = new Set(['FAAS_EVENT_SCHEMA', 'FAAS_API_REQUEST', 'FAAS_API_BODY', 'FAAS_API_BODY_TOO_LARGE']);
+const requestCodes: ReadonlySet<string> = new Set([
+  'FAAS_EVENT_SCHEMA',
+  'FAAS_API_REQUEST',
+  'FAAS_API_BODY',
+  'FAAS_API_BODY_TOO_LARGE',
+  'FAAS_EVENT_TOO_LARGE',
+]);
 
 /** Positions in the request → reasons, where the server names them as `/events/<position>…`; empty: some event is bad; undefined: none is. */
 function refusedEvents(cause: unknown, events: number): ReadonlyMap<number, string> | undefined {

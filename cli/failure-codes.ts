@@ -6,7 +6,7 @@ export const failureCodes = {
   FAAS_SERVER_ADDRESS: '`--server` is not an address.',
   FAAS_NO_TOKEN: 'The token in the data folder cannot be read.',
   FAAS_TOKEN: 'The server does not accept the token.',
-  FAAS_TIMEOUT: 'The server did not answer in time.',
+  FAAS_NO_ANSWER: 'The server did not answer in time.',
   FAAS_CONNECTION: 'The connection to the server broke.',
   FAAS_NOT_A_SERVER: 'Something else answers at the address of the server.',
   FAAS_SETTINGS: 'Several settings are wrong.',

@@ -5,8 +5,15 @@ export interface FileWatch {
   /** Watches these files as well: handlers may import from outside of the project's folder. */
   add(paths: readonly string[]): void;
   /** What changed since the last call, once something did; undefined when the signal aborted. One call at a time. */
-  next(): Promise<ReadonlySet<string> | undefined>;
+  next(): Promise<Change | undefined>;
   close(): Promise<void>;
+}
+
+export interface Change {
+  /** Absolute paths. */
+  readonly files: ReadonlySet<string>;
+  /** By performance.now(): when the first of them was noticed. */
+  readonly noticedMs: number;
 }
 
 /** An editor writes several files, or one in several steps: what comes within this time is one change. */
@@ -24,6 +31,7 @@ export interface WatchOptions {
 /** Resolves when the folder is being watched, so that no change after it is missed. */
 export async function watchFolder(root: string, { ignored, concerns, signal }: WatchOptions): Promise<FileWatch> {
   const changed = new Set<string>();
+  let noticedMs = 0;
   let wake = () => {};
   signal.addEventListener('abort', () => wake(), { once: true });
   const watcher = watch(root, {
@@ -32,6 +40,7 @@ export async function watchFolder(root: string, { ignored, concerns, signal }: W
   });
   watcher.on('all', (event, path) => {
     if (event === 'addDir' || event === 'unlinkDir' || !concerns(path)) return;
+    if (changed.size === 0) noticedMs = performance.now();
     changed.add(path);
     wake();
   });
@@ -46,9 +55,9 @@ export async function watchFolder(root: string, { ignored, concerns, signal }: W
       }
       if (signal.aborted) return undefined;
       await new Promise(resolve => setTimeout(resolve, settleMs));
-      const found = new Set(changed);
+      const files = new Set(changed);
       changed.clear();
-      return found;
+      return { files, noticedMs };
     },
     close: () => watcher.close(),
   };

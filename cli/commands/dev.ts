@@ -8,7 +8,7 @@ import type { Invocation } from '../command.ts';
 import { readToken } from '../connect.ts';
 import { DevSession, namesOf } from '../dev-session.ts';
 import { CommandFailure, reportFailure } from '../failure.ts';
-import { watchFolder } from '../file-watch.ts';
+import { type Change, watchFolder } from '../file-watch.ts';
 import { logLine } from '../log-line.ts';
 import { followLogs, levels, readLogs } from '../log-reader.ts';
 import type { Output } from '../output.ts';
@@ -39,15 +39,15 @@ async function serve(invocation: Invocation, server: RunningServer, file: string
   const watcher = await watchFolder(dirname(file), { ignored: [folder], concerns: path => session.concerns(path), signal });
   const broken = new AbortController();
   const logs = showLogs(client, out, AbortSignal.any([signal, broken.signal]));
-  const update = (changed: ReadonlySet<string> | undefined) => deploy(session, changed, invocation);
+  const update = (change: Change | undefined) => deploy(session, change, invocation);
   try {
     await update(undefined);
     out.progress(`${welcome(server, session.project)}\nwatching for changes; Ctrl-C stops`);
     for (;;) {
       watcher.add(session.inputs());
-      const changed = await watcher.next();
-      if (changed === undefined) return;
-      await update(changed);
+      const change = await watcher.next();
+      if (change === undefined) return;
+      await update(change);
     }
   } finally {
     broken.abort();
@@ -62,16 +62,15 @@ function logsOf({ settings, origins }: LoadedSettings, out: Output) {
 }
 
 /** One save, from the changed files to the live revisions. Whatever is wrong is shown, and what was live stays live. */
-async function deploy(session: DevSession, changed: ReadonlySet<string> | undefined, { out, cwd, args }: Invocation): Promise<void> {
-  const startedMs = performance.now();
+async function deploy(session: DevSession, change: Change | undefined, { out, cwd, args }: Invocation): Promise<void> {
+  const startedMs = change?.noticedMs ?? performance.now();
   try {
-    const answer = await session.update(changed);
-    for (const warning of changed === undefined ? answer.warnings : [])
-      out.warning(`${out.paintError('yellow', 'warning:')} ${printable(warning)}`);
-    const what = changed === undefined ? 'deployed' : `${namesOf(changed, cwd)} →`;
-    out.progress(
-      `${out.paintError('green', '✓')} ${printable(what)} ${liveNow(answer, out)} ${out.paintError('dim', `${Math.round(performance.now() - startedMs)} ms`)}`,
-    );
+    const answer = await session.update(change?.files);
+    const warnings = change === undefined ? answer.warnings : [];
+    for (const warning of warnings) out.warning(`${out.paintError('yellow', 'warning:')} ${printable(warning)}`);
+    const what = change === undefined ? 'deployed' : `${printable(namesOf(change.files, cwd))} →`;
+    const took = out.paintError('dim', `${Math.round(performance.now() - startedMs)} ms`);
+    out.progress(`${out.paintError('green', '✓')} ${what} ${liveNow(answer, out)} ${took}`);
   } catch (cause) {
     if (!(cause instanceof CommandFailure)) throw cause;
     out.status('');

@@ -1,18 +1,19 @@
+import { readFile } from 'node:fs/promises';
 import type { VersionAnswer } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
-import { packageVersion } from '../../controller/version.ts';
 import type { Invocation } from '../command.ts';
 import { connect } from '../connect.ts';
 import { CommandFailure } from '../failure.ts';
 import { fields } from '../output.ts';
+import { packageFile } from '../package-file.ts';
 
 export async function run(invocation: Invocation): Promise<number> {
   const { out } = invocation;
-  const version = packageVersion();
+  const { version } = JSON.parse(await readFile(packageFile('package.json'), 'utf8'));
   const server = await serverVersion(invocation);
   await out.result({ client: { version, node: process.versions.node }, ...(server === undefined ? {} : { server }) }, () =>
     fields([
-      ['faas', version],
+      ['faas', String(version)],
       ['node', process.versions.node],
       [
         'server',

@@ -116,7 +116,7 @@ test('the watch gathers one save of several files, leaves out what concerns nobo
     signal: stop.signal,
   });
   for (const name of ['node_modules/x.ts', '.faas/x.ts', 'x.log', '.#x.ts', 'a.ts']) await writeFile(file(`watched/${name}`), '1');
-  expect([...((await watch.next()) ?? [])]).toEqual([file('watched/a.ts')]);
+  expect([...((await watch.next())?.files ?? [])]).toEqual([file('watched/a.ts')]);
   const next = watch.next();
   stop.abort();
   expect(await next).toBe(undefined);
