@@ -43,6 +43,7 @@ export interface Mode {
   readonly blows: Readonly<Partial<Record<Blow, number>>>;
   readonly workload: Workload;
   readonly onExhausted: 'dlq' | 'block';
+  readonly durability: 'default' | 'strict';
   readonly timeoutMs: number;
   readonly concurrency: readonly number[];
   /** How far clocks of processes may be apart. */
@@ -76,6 +77,7 @@ const base: Mode = {
   blows: {},
   workload: plain,
   onExhausted: 'dlq',
+  durability: 'default',
   timeoutMs: 1_000,
   concurrency: [1, 2, 5],
   skewMs: 0,
@@ -97,6 +99,13 @@ export const modes = {
   },
   rollback: { ...base, emits: ['outbox'], blows: { rollback: 3 }, workload: { ...plain, totals: 0.3 } },
   'rollback-kills': { ...base, emits: ['outbox'], processes: 2, link: roughLink, blows: { rollback: 3, kill: 2 }, skewMs: 3_000 },
+  'strict-rollback': {
+    ...base,
+    emits: ['outbox'],
+    durability: 'strict',
+    blows: { rollback: 3, kill: 1 },
+    workload: { ...plain, totals: 0.2, inboxRepeats: 0.3 },
+  },
   poison: { ...base, workload: { ...plain, acts: { slow: 0.05, poison: 0.05, throw: 0.1, refuse: 0.03 } } },
   'poison-kills': {
     ...base,

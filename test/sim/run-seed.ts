@@ -8,6 +8,7 @@ import { checkSeed, isDrained } from './checker.ts';
 import { type Blow, type Mode, type ModeName, modes } from './modes.ts';
 import { Observer } from './observer.ts';
 import { produce } from './producer.ts';
+import { RollingStore } from './rolling-store.ts';
 import type { Executions } from './sim-pods.ts';
 import { keptTrace, noTrace } from './trace.ts';
 import { type DeployPlan, partitions, topics, units } from './workload.ts';
@@ -39,7 +40,7 @@ export async function runSeed(seed: number, modeName: ModeName, traced: boolean)
   const adapters = createMemoryAdapters({ clock, random: random.fork('adapters'), emits });
   const plan = planOf(random.fork('plan'), mode);
   const limits = limitsOf(random.fork('limits'), modeName);
-  const setting = `emits ${emits}, order ${plan.order}, batch ${plan.batchSize}/${plan.windowMs} ms, concurrency ${plan.concurrency}, window ${limits.windowOffsetsMax}, group ${limits.commitEventsMax}`;
+  const setting = `emits ${emits}, ${plan.durability === 'strict' ? 'strict, ' : ''}order ${plan.order}, batch ${plan.batchSize}/${plan.windowMs} ms, concurrency ${plan.concurrency}, window ${limits.windowOffsetsMax}, group ${limits.commitEventsMax}`;
   const broken: string[] = [];
   const onUnhandled = (error: unknown) => {
     broken.push(`unhandled rejection: ${error instanceof Error ? error.stack : String(error)}`);
@@ -47,12 +48,25 @@ export async function runSeed(seed: number, modeName: ModeName, traced: boolean)
   process.on('unhandledRejection', onUnhandled);
   try {
     await createTopics(adapters);
-    const world = new World({ mode, plan, limits, clock, random: random.fork('world'), trace, adapters, observer, executions });
+    const store = new RollingStore(adapters.state, mode.blows.rollback !== undefined);
+    const world = new World({
+      mode,
+      plan,
+      limits,
+      clock,
+      random: random.fork('world'),
+      trace,
+      adapters,
+      state: store.asSeen,
+      observer,
+      executions,
+    });
     const events = produce(adapters.streams, clock, random.fork('producer'), mode.workload, produceMs);
     world.startAll();
-    strike(world, mode, clock, random.fork('blows'), adapters, observer);
+    strike(world, mode, clock, random.fork('blows'), store, observer);
     await clock.advance(chaosMs);
     world.calm();
+    store.settle();
     // The last kill or freeze may end up to this much later.
     await clock.advance(6_000);
     const drained = await settle(clock, () => isDrained(adapters, { events, plan }));
@@ -90,6 +104,7 @@ function planOf(random: SeededRandom, mode: Mode): DeployPlan {
     attempts: 3,
     maxCrashes: 3,
     onExhausted: mode.onExhausted,
+    durability: mode.durability,
   };
 }
 
@@ -110,8 +125,7 @@ const dispatchFaultPoints: readonly FaultPoint[] = faultPointNames.filter(name =
 );
 
 /** Spreads the blows of the mode over the time of chaos. */
-function strike(world: World, mode: Mode, clock: VirtualClock, random: SeededRandom, adapters: MemoryAdapters, observer: Observer): void {
-  let durable = adapters.state.snapshot();
+function strike(world: World, mode: Mode, clock: VirtualClock, random: SeededRandom, store: RollingStore, observer: Observer): void {
   const somewhere = () => random.whole(mode.processes);
   const blows: Readonly<Record<Blow, () => void>> = {
     kill: () => world.kill(somewhere()),
@@ -120,7 +134,7 @@ function strike(world: World, mode: Mode, clock: VirtualClock, random: SeededRan
     freeze: () => world.freeze(somewhere(), random.between(50, 2_500)),
     zombie: () => world.freeze(somewhere(), random.between(3_500, 5_500)),
     rollback: () => {
-      adapters.state.restore(durable);
+      store.rollBack();
       observer.rolledBack();
     },
     redeploy: () => world.redeploy(),
@@ -133,11 +147,7 @@ function strike(world: World, mode: Mode, clock: VirtualClock, random: SeededRan
     for (let i = 0; i < times; i += 1) clock.after(random.fraction() * chaosMs, blows[blow]);
   }
   if (mode.blows.rollback === undefined) return;
-  for (let atMs = 0; atMs < chaosMs; atMs += random.between(20, 1_500)) {
-    clock.after(atMs, () => {
-      durable = adapters.state.snapshot();
-    });
-  }
+  for (let atMs = 0; atMs < chaosMs; atMs += random.between(20, 1_500)) clock.after(atMs, () => store.sync());
 }
 
 function isBlow(name: string): name is Blow {

@@ -57,6 +57,7 @@ export interface DeployPlan {
   readonly attempts: number;
   readonly maxCrashes: number;
   readonly onExhausted: 'dlq' | 'block';
+  readonly durability: 'default' | 'strict';
 }
 
 export function deployment(plan: DeployPlan, revision: number): readonly LiveFunction[] {
@@ -116,7 +117,7 @@ function live(
     emits: Object.keys(emits).map(stream => ({ name: stream, context, stream })),
     calls,
     env: {},
-    durability: 'default',
+    durability: plan.durability,
   };
   return {
     unit,

@@ -3,6 +3,7 @@ import { createDispatcher } from '../../controller/dispatch/create-dispatcher.ts
 import type { Dispatcher, DispatchLimits } from '../../controller/dispatch/dispatcher.ts';
 import type { FaultPoint } from '../../controller/fault-points.ts';
 import type { LiveFunction } from '../../controller/functions/live-function.ts';
+import type { StateStore } from '../../controller/ports/state.ts';
 import type { Log } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
 import { BatchTokens } from '../../controller/wire/batch-tokens.ts';
@@ -27,6 +28,8 @@ export interface WorldOptions {
   readonly random: SeededRandom;
   readonly trace: Trace;
   readonly adapters: MemoryAdapters;
+  /** The state store as the processes reach it. */
+  readonly state: StateStore;
   readonly observer: Observer;
   readonly executions: Executions;
 }
@@ -62,13 +65,13 @@ export class World {
 
   start(place: number): void {
     if (this.#processes[place] !== undefined) return;
-    const { clock, trace, adapters, observer, executions, mode, limits } = this.#options;
+    const { clock, trace, adapters, state, observer, executions, mode, limits } = this.#options;
     this.#starts[place] = (this.#starts[place] ?? 0) + 1;
     const name = `d${place + 1}.${this.#starts[place]}`;
     const random = this.#options.random.fork(name);
     const skewMs = random.between(-mode.skewMs, mode.skewMs);
     const link = new ProcessLink(name, clock, random.fork('link'), trace, this.#calm ? calmLink : mode.link, skewMs);
-    const ports = faultyPorts(link, adapters, observer, random.fork('ports'));
+    const ports = faultyPorts(link, { streams: adapters.streams, state }, observer, random.fork('ports'));
     const tokens = new BatchTokens();
     const faults = this.#calm ? { ...mode.pods, busy: 0, cut: 0 } : mode.pods;
     const pods = new SimPods({ link, clock, random: random.fork('pods'), trace, state: ports.state, tokens, executions, faults });

@@ -27,8 +27,9 @@ export class VirtualClock implements Clock {
     this.#nowMs = startMs;
   }
 
+  /** Whole milliseconds, as real clocks have them; timers may lie between them. */
   now(): number {
-    return this.#nowMs;
+    return Math.floor(this.#nowMs);
   }
 
   after(delayMs: number, callback: () => void): () => void {
