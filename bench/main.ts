@@ -1,0 +1,53 @@
+import { rmSync } from 'node:fs';
+import { cpus } from 'node:os';
+import { parseArgs } from 'node:util';
+import { parseDuration } from '../controller/manifest/units.ts';
+import { readMachine } from './machine.ts';
+import { scratchFolder } from './paths.ts';
+import { type Measurement, type Row, type RowOptions, runRow } from './row.ts';
+import { rows } from './rows.ts';
+import { printMachine, printRows } from './table.ts';
+
+const usage = `node bench/run.mjs [--only <row>]… [--json] [--overload <duration>] [--list]
+FAAS_BENCH_PROFILE=<folder> writes CPU profiles of the server there.
+rows: ${rows.map(row => row.name).join(', ')}`;
+
+async function main(): Promise<number> {
+  const { values } = parseArgs({
+    options: {
+      only: { type: 'string', multiple: true },
+      json: { type: 'boolean', default: false },
+      overload: { type: 'string', default: '20s' },
+      list: { type: 'boolean', default: false },
+      help: { type: 'boolean', short: 'h', default: false },
+    },
+  });
+  const overloadMs = parseDuration(values.overload);
+  const chosen = values.only === undefined ? rows : rows.filter(row => values.only?.includes(row.name));
+  if (values.help || values.list || overloadMs === undefined || chosen.length === 0) {
+    process.stderr.write(`${usage}\n`);
+    return values.help || values.list ? 0 : 2;
+  }
+  const machine = await readMachine();
+  process.stderr.write(`${printMachine(machine)}\n`);
+  const measured = await measureAll(chosen, { overloadMs, podsMax: Math.min(2, cpus().length) });
+  process.stdout.write(
+    values.json ? `${JSON.stringify({ machine, rows: measured }, null, 2)}\n` : `${printMachine(machine)}\n\n${printRows(measured)}\n`,
+  );
+  return measured.some(row => row.outcome === 'failed') ? 1 : 0;
+}
+
+async function measureAll(chosen: readonly Row[], options: RowOptions): Promise<readonly Measurement[]> {
+  const measured: Measurement[] = [];
+  for (const row of chosen) {
+    process.stderr.write(`${row.name} … `);
+    const startedMs = performance.now();
+    const results = await runRow(row, options);
+    measured.push(...results);
+    process.stderr.write(`${((performance.now() - startedMs) / 1000).toFixed(1)} s\n`);
+    process.stderr.write(`${printRows(results)}\n`);
+  }
+  return measured;
+}
+
+process.exitCode = await main().finally(() => rmSync(scratchFolder, { recursive: true, force: true }));
