@@ -6,7 +6,8 @@ import type { NewRecord, RecordHeader } from '../ports/streams.ts';
 
 /**
  * A dead letter is the original record, key, value and headers byte for byte, with a block of headers behind them. The block begins with
- * `faas-dead-letter`; the last such header counts, so that a dead letter of a dead letter can be read too.
+ * `faas-dead-letter`; the last such header counts, so that a dead letter of a dead letter can be read too. Only the marks of its delivery (upstream
+ * and seq) are left out: they belong to the topic it came from, and readers of this one would take it for a repetition.
  */
 export interface DeadLetter {
   readonly unit: string;
@@ -69,7 +70,7 @@ export function deadLetterEmit(letter: DeadLetter, topic: string, partitions: nu
     [blockHeaders.failedAt, String(letter.failedAtMs)],
     ...originBlock(origin),
   ];
-  const headers = [...letter.headers, ...block.map(encoded)];
+  const headers = [...letter.headers.filter(isOfEvent), ...block.map(encoded)];
   const partition = partitionOf(letter.key, `${origin.topic}/${origin.partition}/${origin.offset}`, partitions);
   return { topic, partition, key: letter.key, value: letter.value, headers };
 }
@@ -109,9 +110,9 @@ export function parseDeadLetter(record: Pick<NewRecord, 'key' | 'value' | 'heade
  */
 export function replayRecord(letter: DeadLetter, token: string, inboxPartitions: number): NewRecord {
   const { origin } = letter;
-  const dropped: readonly string[] = [headerNames.stream, headerNames.seq, replayHeader, ...Object.values(originHeaders)];
   // A letter that fails again keeps the first origin; the position in the inbox means nothing to anybody.
-  const headers = letter.headers.filter(([name]) => !dropped.includes(name));
+  const dropped: readonly string[] = [replayHeader, ...Object.values(originHeaders)];
+  const headers = letter.headers.filter(header => isOfEvent(header) && !dropped.includes(header[0]));
   const block: [string, string][] = [[replayHeader, token], ...originBlock(origin)];
   return {
     partition: partitionOf(letter.key, token, inboxPartitions),
@@ -119,6 +120,10 @@ export function replayRecord(letter: DeadLetter, token: string, inboxPartitions:
     value: letter.value,
     headers: [...headers, ...block.map(encoded)],
   };
+}
+
+function isOfEvent([name]: RecordHeader): boolean {
+  return name !== headerNames.stream && name !== headerNames.seq;
 }
 
 function originBlock(origin: Origin): [string, string][] {

@@ -10,7 +10,7 @@ import type { Result } from './pending-event.ts';
 import { choosePod, chooseQuarantine, leastOf, type PodLoad, podsWanted } from './placement.ts';
 import { ResultWaiters } from './result-waiters.ts';
 import type { Draft, Effect, Session } from './session-state.ts';
-import { hasLoner, hasSuspect, offerable, takeLoner, takeShared, takeSuspect } from './take-batch.ts';
+import { hasLoner, hasSuspect, offerable, takeLoner, takeShared, takeSuspect, windowEndMs } from './take-batch.ts';
 import { TopicSizes } from './topic-sizes.ts';
 import { UnitFigures } from './unit-figures.ts';
 
@@ -44,6 +44,7 @@ export class FunctionLoop {
   #turn = 0;
   #wanted: { readonly pods: number; readonly atMs: number } | undefined;
   #cancelPump: (() => void) | undefined;
+  #pumpAtMs: number | undefined;
   #cancelOffsets: (() => void) | undefined;
 
   constructor(options: DispatcherOptions, live: LiveFunction) {
@@ -257,7 +258,7 @@ export class FunctionLoop {
     }
     const left = this.#placeShared(loops, loads, nowMs);
     this.#askForPods(loops, loads, left, nowMs);
-    this.#pumpLater(loads, nowMs);
+    this.#pumpLater(loops, loads, nowMs);
   }
 
   #openLoops(): { loop: PartitionLoop; session: Session }[] {
@@ -320,16 +321,22 @@ export class FunctionLoop {
     if (ready.length === 0) this.#pumpAt(nowMs + wantAgainMs, nowMs);
   }
 
-  /** A pod that refused may be asked again after a while. */
-  #pumpLater(loads: readonly PodLoad[], nowMs: number): void {
-    const times = loads.filter(load => load.notBeforeMs > nowMs).map(load => load.notBeforeMs);
-    if (times.length > 0) this.#pumpAt(Math.min(...times), nowMs);
+  /** A pod that refused may be asked again after a while; events that wait for others are sent when their window ends. */
+  #pumpLater(loops: readonly { session: Session }[], loads: readonly PodLoad[], nowMs: number): void {
+    for (const { notBeforeMs } of loads) if (notBeforeMs > nowMs) this.#pumpAt(notBeforeMs, nowMs);
+    for (const { session } of loops) {
+      const atMs = windowEndMs(session, nowMs);
+      if (atMs !== undefined) this.#pumpAt(atMs, nowMs);
+    }
   }
 
+  /** One timer, for the earliest moment that was asked for. */
   #pumpAt(atMs: number, nowMs: number): void {
-    if (this.#cancelPump !== undefined) return;
-    this.#cancelPump = this.#options.clock.after(Math.max(1, atMs - nowMs), () => {
-      this.#cancelPump = undefined;
+    if (this.#pumpAtMs !== undefined && this.#pumpAtMs <= atMs) return;
+    this.#cancelPump?.();
+    this.#pumpAtMs = atMs;
+    this.#cancelPump = this.#options.clock.after(Math.max(1, Math.ceil(atMs - nowMs)), () => {
+      this.#pumpAtMs = undefined;
       this.#pump();
     });
   }

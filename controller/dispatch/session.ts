@@ -25,8 +25,6 @@ export function wakeAtMs(session: Session): number | undefined {
   if (session.ended !== undefined) return undefined;
   const times = [session.lanes.nextDueAtMs];
   if (session.commit === undefined) times.push(session.idleCommitAtMs);
-  const { windowMs } = session.subscription.batch;
-  if (session.windowSinceMs !== undefined && session.lanes.parallel > 0) times.push(session.windowSinceMs + windowMs);
   const known = times.filter(time => time !== undefined);
   return known.length === 0 ? undefined : Math.min(...known);
 }

@@ -3,7 +3,7 @@ import { textOf } from './event-attributes.ts';
 import { stalesMax, type TakeLimit } from './lanes.ts';
 import type { PendingEvent } from './pending-event.ts';
 import { positionOf } from './read-records.ts';
-import { addReady, deadLetterResult, markKnown, requeue } from './results.ts';
+import { addReady, deadLetterResult, markKnown } from './results.ts';
 import { isCrashedOut } from './retry.ts';
 import type { Draft, Effect, Input, Session } from './session-state.ts';
 
@@ -18,19 +18,23 @@ export interface Offer extends TakeLimit {
 export function offerable(session: Session, nowMs: number): number {
   const { lanes, subscription } = session;
   if (session.stopping || session.ended !== undefined || lanes.parallel === 0 || hasLoner(session)) return 0;
-  const { windowMs, size } = subscription.batch;
-  if (windowMs > 0 && lanes.queued < size) {
-    session.windowSinceMs ??= nowMs;
-    if (nowMs < session.windowSinceMs + windowMs) return 0;
-  }
-  return Math.max(lanes.parallel, Math.min(lanes.queued, size));
+  if (windowEndMs(session, nowMs) !== undefined) return 0;
+  return Math.max(lanes.parallel, Math.min(lanes.queued, subscription.batch.size));
+}
+
+/** Until when events wait for a fuller batch; undefined: none waits for that. */
+export function windowEndMs(session: Session, nowMs: number): number | undefined {
+  const { windowMs, size } = session.subscription.batch;
+  if (windowMs === 0 || session.lanes.parallel === 0 || session.lanes.queued >= size) return undefined;
+  session.windowSinceMs ??= nowMs;
+  const endMs = session.windowSinceMs + windowMs;
+  return nowMs < endMs ? endMs : undefined;
 }
 
 /** Events for a pod that others share. */
 export function takeShared(session: Session, offer: Offer, nowMs: number): Draft | undefined {
   const events = session.lanes.take(offer, nowMs);
-  if (session.lanes.parallel === 0) session.windowSinceMs = undefined;
-  else if (events.length > 0) session.windowSinceMs = nowMs;
+  if (events.length > 0) session.windowSinceMs = undefined;
   return events.length === 0 ? undefined : draft(session, events, { ...offer, alone: false });
 }
 
