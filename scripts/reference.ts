@@ -1,7 +1,6 @@
 import { fileURLToPath } from 'node:url';
 import { failureCodes } from '../cli/failure-codes.ts';
 import { cliReference } from '../cli/reference.ts';
-import { openApiDocument } from '../controller/api/openapi-document.ts';
 import { type ErrorArea, type ErrorRow, errorTable } from '../controller/error-codes.ts';
 import { manifestProblems } from '../controller/manifest/problem.ts';
 import { publishedSchema, publishedSchemaFile } from '../controller/manifest/published-schema.ts';
@@ -9,7 +8,7 @@ import { referencePage, referencePageFile } from '../controller/manifest/referen
 import { envOf, flagOf, settingKeys, settingRow } from '../controller/settings.ts';
 import { printSetting } from '../controller/settings-value.ts';
 import { type MetricRow, metricTable } from '../controller/telemetry/metrics.ts';
-import { openApiPorts } from './openapi-ports.ts';
+import { openApiDocument } from './openapi.ts';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
 
@@ -20,7 +19,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ['docs/reference/metrics.md', metricsPage()],
     ['docs/reference/errors.md', errorsPage()],
     ['docs/reference/cli.md', await cliReference()],
-    ['docs/reference/openapi.json', `${JSON.stringify(await openApiDocument(openApiPorts()), null, 2)}\n`],
+    ['docs/reference/openapi.json', `${JSON.stringify(await openApiDocument(), null, 2)}\n`],
     [publishedSchemaFile, `${JSON.stringify(publishedSchema(), null, 2)}\n`],
     [referencePageFile, referencePage()],
   ]);

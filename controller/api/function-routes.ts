@@ -1,3 +1,4 @@
+import type { UnitReport } from '../dispatch/dispatcher.ts';
 import { FaasError } from '../errors.ts';
 import { deadLetterTopicOf, groupOf, inboxTopicOf } from '../functions/live-function.ts';
 import type { FunctionRecord } from '../ports/registry.ts';
@@ -46,6 +47,8 @@ export function functionRoutes(ports: ApiPorts): readonly Route[] {
 
 interface Survey {
   readonly record: FunctionRecord;
+  /** Undefined: the dispatcher does not know the function (yet). */
+  readonly report: UnitReport | undefined;
   readonly partitions: readonly PartitionBacklog[];
 }
 
@@ -56,18 +59,15 @@ async function surveyAll(ports: ApiPorts): Promise<readonly Survey[]> {
 async function surveys(ports: ApiPorts, records: readonly FunctionRecord[]): Promise<readonly Survey[]> {
   const live = await resolveAll(ports, records);
   const partitions = await Promise.all(live.map(one => readBacklog(ports, one)));
-  return records.map((record, index) => ({ record, partitions: partitions[index] ?? [] }));
+  const reports = new Map(ports.dispatcher.report().map(report => [report.unit, report]));
+  return records.map((record, index) => ({ record, report: reports.get(record.unit), partitions: partitions[index] ?? [] }));
 }
 
-function reportOf(ports: ApiPorts, unit: string) {
-  return ports.dispatcher.report().find(one => one.unit === unit);
-}
-
-async function summaryOf(ports: ApiPorts, { record, partitions }: Survey): Promise<FunctionAnswer> {
+async function summaryOf(ports: ApiPorts, { record, report, partitions }: Survey): Promise<FunctionAnswer> {
   const { unit, context, name, live, activatedAtMs } = record;
   const pods = ports.pods.podsOf(unit);
   const ready = pods.filter(pod => pod.state === 'ready').length;
-  const age = oldestAgeMs(reportOf(ports, unit), ports.clock.now());
+  const age = oldestAgeMs(report, ports.clock.now());
   return {
     unit,
     context,
@@ -83,8 +83,8 @@ async function summaryOf(ports: ApiPorts, { record, partitions }: Survey): Promi
 }
 
 async function detailOf(ports: ApiPorts, survey: Survey): Promise<FunctionDetailAnswer> {
+  const { report } = survey;
   const { unit, live, previousLive } = survey.record;
-  const report = reportOf(ports, unit);
   const revisions = await ports.registry.revisions(unit);
   const deadLetters = await boundsOf(ports, deadLetterTopicOf(unit));
   return {
@@ -101,7 +101,7 @@ async function detailOf(ports: ApiPorts, survey: Survey): Promise<FunctionDetail
       createdAtMs: one.createdAtMs,
       live: one.id === live.id,
     })),
-    running: runningPods(ports, unit),
+    running: runningPods(ports, unit, report?.inFlightByPod),
     state: await ports.state.figures(unit),
     deadLetters: deadLetters.reduce((sum, one) => sum + one.endOffset - one.startOffset, 0),
     partitions: [...survey.partitions],
@@ -109,8 +109,7 @@ async function detailOf(ports: ApiPorts, survey: Survey): Promise<FunctionDetail
   };
 }
 
-function runningPods(ports: ApiPorts, unit: string): FunctionDetailAnswer['running'] {
-  const inFlight = reportOf(ports, unit)?.inFlightByPod;
+function runningPods(ports: ApiPorts, unit: string, inFlight: UnitReport['inFlightByPod'] | undefined): FunctionDetailAnswer['running'] {
   return ports.pods.podsOf(unit).map(({ pod, state, revision }) => ({
     id: pod.id,
     state,
@@ -121,13 +120,12 @@ function runningPods(ports: ApiPorts, unit: string): FunctionDetailAnswer['runni
   }));
 }
 
-function totalsOf(report: NonNullable<ReturnType<typeof reportOf>>): NonNullable<FunctionDetailAnswer['totals']> {
+function totalsOf(report: UnitReport): NonNullable<FunctionDetailAnswer['totals']> {
   const { finishedTotal, failedTotal, deadLettersTotal, emitsTotal, inFlight, waiting } = report;
   return { finished: finishedTotal, failed: failedTotal, deadLetters: deadLettersTotal, emits: emitsTotal, inFlight, waiting };
 }
 
-function lagOf(ports: ApiPorts, { record, partitions }: Survey): LagAnswer['functions'][number] {
-  const report = reportOf(ports, record.unit);
+function lagOf(ports: ApiPorts, { record, report, partitions }: Survey): LagAnswer['functions'][number] {
   const age = oldestAgeMs(report, ports.clock.now());
   return {
     unit: record.unit,

@@ -1,13 +1,12 @@
 import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { openApiDocument } from '../../controller/api/openapi-document.ts';
 import { type PathName, paths, pathTo } from '../../controller/api/paths.ts';
 import { allRoutes } from '../../controller/api/routes.ts';
 import { deadLetterEmit } from '../../controller/dispatch/dead-letter.ts';
 import { partitionOf } from '../../controller/ports/partition-of.ts';
 import type { StreamRecord } from '../../controller/ports/streams.ts';
 import { headerNames } from '../../runtime/protocol/headers.ts';
-import { openApiPorts } from '../../scripts/openapi-ports.ts';
+import { idlePorts, openApiDocument } from '../../scripts/openapi.ts';
 import { bundle, bundleHash, shopManifest, startAdmin } from './start-admin.ts';
 
 const utf8 = new TextEncoder();
@@ -33,7 +32,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<unknow
   return answer;
 }
 
-const routes = allRoutes(openApiPorts());
+const routes = allRoutes(idlePorts());
 const matches = (pattern: string, path: string) => new RegExp(`^${pattern.replace(/:[a-z]+/g, '[^/]+')}$`).test(path);
 
 async function recordsOf(topic: string): Promise<readonly StreamRecord[]> {
@@ -65,7 +64,7 @@ describe('paths', () => {
   });
 
   test('the document that the server answers is the one that is published', async () => {
-    expect((await admin.json('GET', '/v1/openapi.json')).answer).toStrictEqual(await openApiDocument(openApiPorts()));
+    expect((await admin.json('GET', '/v1/openapi.json')).answer).toStrictEqual(await openApiDocument());
   });
 });
 
