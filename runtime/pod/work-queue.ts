@@ -35,6 +35,7 @@ export interface RunningCall {
   /** Closed when the call is settled. */
   readonly effects: EventEffects[];
   state: 'running' | 'ok' | 'failed';
+  onSettled: () => void;
 }
 
 export interface WorkQueueOptions {
@@ -170,13 +171,8 @@ export class WorkQueue {
     const position = row.positions[row.next] ?? 0;
     row.next += 1;
     const call = this.#enter(row.queued, [position]);
-    let outcome: Outcome;
-    try {
-      outcome = await callEventHandler(call, position, { fn, host, cold: this.#takeCold(), enter: this.#options.enter });
-    } catch (thrown) {
-      outcome = outcomeOf(call, thrown);
-    }
-    this.#settle(call, [[position, outcome]]);
+    const parts = { fn, host, cold: this.#takeCold(), enter: this.#options.enter };
+    await this.#settled(call, async () => [[position, await callEventHandler(call, position, parts)]]);
     if (call.state === 'failed' && row.queued.batch.order !== 'none') this.#returnRest(row, 'after-failure');
   }
 
@@ -184,14 +180,25 @@ export class WorkQueue {
     const { fn, host } = this.#options;
     row.next = row.positions.length;
     const call = this.#enter(row.queued, row.positions);
-    let outcomes: readonly PositionOutcome[];
-    try {
-      outcomes = await callBatchHandler(call, { fn, host, cold: this.#takeCold(), enter: this.#options.enter });
-    } catch (thrown) {
-      const outcome = outcomeOf(call, thrown);
-      outcomes = row.positions.map(position => [position, outcome]);
-    }
-    this.#settle(call, outcomes);
+    const parts = { fn, host, cold: this.#takeCold(), enter: this.#options.enter };
+    await this.#settled(call, () => callBatchHandler(call, parts));
+  }
+
+  /** Resolves when the call is settled: by its handler, or from outside while the handler hangs. Never rejects. */
+  #settled(call: RunningCall, handle: () => Promise<readonly PositionOutcome[]>): Promise<void> {
+    return new Promise(resolve => {
+      call.onSettled = resolve;
+      handle().then(
+        outcomes => this.#settle(call, outcomes),
+        (thrown: unknown) => {
+          const outcome = outcomeOf(call, thrown);
+          this.#settle(
+            call,
+            call.positions.map(position => [position, outcome]),
+          );
+        },
+      );
+    });
   }
 
   #enter(queued: QueuedBatch, positions: readonly number[]): RunningCall {
@@ -212,6 +219,7 @@ export class WorkQueue {
       enteredAtMs,
       effects: [],
       state: 'running',
+      onSettled: () => {},
     };
     this.#calls.add(call);
     return call;
@@ -228,6 +236,7 @@ export class WorkQueue {
     for (const [position, outcome] of outcomes) {
       if (!this.#answer(call.queued, position, outcome) || outcome.kind !== 'ok') call.state = 'failed';
     }
+    call.onSettled();
   }
 
   /** Whether the outcome went out as it is; the writes of a good one are seen by later events of the batch. */
