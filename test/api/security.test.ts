@@ -147,6 +147,7 @@ describe('bodies', () => {
     ['a form', 'application/x-www-form-urlencoded', 'a=b', 415, 'FAAS_API_MEDIA_TYPE'],
     ['several parts', 'multipart/form-data; boundary=x', '--x--', 415, 'FAAS_API_MEDIA_TYPE'],
     ['no type', undefined, '{"events":[{"data":1}]}', 415, 'FAAS_API_MEDIA_TYPE'],
+    ['neither type nor body', undefined, '', 415, 'FAAS_API_MEDIA_TYPE'],
     ['JSON that hides in the parameters of another type', 'text/plain; application/json', '{}', 415, 'FAAS_API_MEDIA_TYPE'],
     ['JSON with a charset', 'application/json; charset=utf-8', '{"events":[{"data":1}]}', 200, undefined],
     ['malformed JSON', 'application/json', '{"events":[', 400, 'FAAS_API_BODY'],
