@@ -41,7 +41,7 @@ export async function readSecret(folder: string): Promise<string> {
 
 /** Removes a data folder, and nothing else: a folder of other things is left alone. */
 export async function removeData(folder: string): Promise<'removed' | 'not-ours'> {
-  const entries = await readdir(folder).catch(() => []);
+  const entries: readonly string[] = await readdir(folder).catch(() => []);
   const ours = entries.length === 0 || entries.includes('token') || entries.includes(ledgerFile) || entries.includes('secrets');
   if (!ours) return 'not-ours';
   await rm(folder, { recursive: true, force: true });

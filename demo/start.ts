@@ -127,7 +127,7 @@ async function runOnce(options: Options): Promise<number> {
   const showing = showStatus(folder);
   await orFailure(sender, server);
   const figures = await orFailure(settled(folder), server);
-  const wrong = figures === undefined ? ['the server does not answer'] : disagreements(figures, await readLedger(folder));
+  const wrong = figures === undefined ? ['the server does not answer'] : [...disagreements(figures, await readLedger(folder))];
   const { sent, accepted, duplicates } = report;
   if (sent !== repeat * deliveriesPerRound || accepted + duplicates !== sent)
     wrong.push(`sent ${sent}, accepted ${accepted}, duplicates ${duplicates}`);
