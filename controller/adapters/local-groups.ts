@@ -76,9 +76,17 @@ export class LocalGroups {
     });
   }
 
+  /** The log is gone for good: tells all members. */
+  lose(error: Error): void {
+    const members = [...this.#groups.values()].flatMap(group => [...group]);
+    this.close();
+    for (const member of members) member.options.onLost(error);
+  }
+
   /** Ends all waiting; members keep nothing. */
   close(): void {
     this.#cancelRebalance?.();
+    for (const group of this.#groups.values()) for (const member of group) member.assigned.clear();
     this.#groups.clear();
     for (const waiting of this.#waiting.values()) for (const wake of waiting) wake();
     this.#waiting.clear();

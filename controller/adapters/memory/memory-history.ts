@@ -15,7 +15,7 @@ export class MemoryHistory implements History {
   #dropped = 0;
 
   write(entry: NewHistoryEntry): void {
-    if (bytesOf(entry) > entryBytesMax) {
+    if (!isSmallJson(entry.data)) {
       this.#dropped += 1;
       return;
     }
@@ -77,6 +77,14 @@ export class MemoryHistory implements History {
 
 /** As the port says: the JSON of `data` when written. */
 const entryBytesMax = 64 * 1024;
+
+function isSmallJson(data: NewHistoryEntry['data']): boolean {
+  try {
+    return Buffer.byteLength(JSON.stringify(data)) <= entryBytesMax;
+  } catch {
+    return false;
+  }
+}
 
 function bytesOf(entry: NewHistoryEntry): number {
   return Buffer.byteLength(JSON.stringify(entry.data));

@@ -1,4 +1,4 @@
-import { closeSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FaasError } from '../../errors.ts';
 import { integer, loadDriver, resultCode, resultCodeOf, type SqlDatabase, type SqlStatement } from './driver.ts';
@@ -110,15 +110,17 @@ export function storeError(error: unknown, path: string): FaasError | undefined 
   }
 }
 
-/** Files hold events and secrets of others' making: the owner alone may read them, and SQLite gives its side files the same mode. */
+/**
+ * Files hold what others sent: the owner alone may read them, and SQLite gives its side files the same mode. Existing ones are not opened:
+ * closing a handle of a file drops all locks that this process has on it.
+ */
 function makePrivate(folder: string, path: string): void {
   try {
     mkdirSync(folder, { recursive: true, mode: 0o700 });
-    for (const file of [path, join(folder, 'faas.lock')]) closeSync(openSync(file, 'a', 0o600));
+    for (const file of [path, join(folder, 'faas.lock')]) if (!existsSync(file)) closeSync(openSync(file, 'wx', 0o600));
   } catch (error) {
-    const isFile = statSync(folder, { throwIfNoEntry: false })?.isDirectory() === false;
     const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (isFile || code === 'ENOTDIR') {
+    if (code === 'ENOTDIR' || (code === 'EEXIST' && statSync(folder).isFile())) {
       throw new FaasError('FAAS_DATA_FOLDER', `the data folder ${folder} is a file`, 'Choose a folder with --data or FAAS_DATA.', {
         cause: error,
       });

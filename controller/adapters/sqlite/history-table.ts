@@ -1,4 +1,4 @@
-import { type HistoryEntry, type HistoryKind, type HistoryQuery, historyBounds } from '../../ports/history.ts';
+import { type HistoryKind, type HistoryQuery, historyBounds } from '../../ports/history.ts';
 import type { Database } from './database.ts';
 import { integer, text } from './driver.ts';
 import type { StoredHistoryEntry } from './operations.ts';
@@ -34,7 +34,7 @@ export class HistoryTable {
     }
   }
 
-  read({ kind, unit, afterId, sinceMs, limit }: HistoryQuery): HistoryEntry[] {
+  read({ kind, unit, afterId, sinceMs, limit }: HistoryQuery): StoredHistoryEntry[] {
     const where = `kind = ?1 AND (?2 IS NULL OR unit = ?2) AND (?3 IS NULL OR at_ms >= ?3)`;
     const columns = 'SELECT id, unit, at_ms, data FROM history';
     const rows =
@@ -51,7 +51,7 @@ export class HistoryTable {
       kind,
       unit: text(row, 'unit'),
       atMs: integer(row, 'at_ms'),
-      data: JSON.parse(text(row, 'data')) as Record<string, unknown>,
+      data: text(row, 'data'),
     }));
   }
 

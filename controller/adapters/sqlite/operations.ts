@@ -1,5 +1,5 @@
 import type { ContextSpec } from '../../manifest/spec.ts';
-import type { HistoryEntry, HistoryQuery } from '../../ports/history.ts';
+import type { HistoryQuery } from '../../ports/history.ts';
 import type { Bundle, Condition, ContextRecord, FunctionRecord, NewRevision, RevisionRecord } from '../../ports/registry.ts';
 import type { CommitRequest, CommitResult, KnownId, SourceProgress, StateFigures } from '../../ports/state.ts';
 import type { CommittedOffset, TopicOptions } from '../../ports/streams.ts';
@@ -26,7 +26,7 @@ export interface ReadOperations {
   revisions(unit: string): readonly RevisionRecord[];
   conditions(unit: string): readonly Condition[];
   bundle(hash: string): Bundle | undefined;
-  readHistory(query: HistoryQuery): readonly HistoryEntry[];
+  readHistory(query: HistoryQuery): readonly StoredHistoryEntry[];
   lastHistoryId(): number;
 }
 
@@ -187,6 +187,7 @@ export interface CommitAnswer {
   readonly ends: readonly number[];
 }
 
+/** `data` is JSON: parsed on the main thread, because the worker has little memory. */
 export interface StoredHistoryEntry {
   readonly id: number;
   readonly kind: string;

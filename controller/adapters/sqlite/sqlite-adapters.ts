@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import type { FaasError } from '../../errors.ts';
 import type { Random } from '../../random.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { SqliteClient } from './sqlite-client.ts';
@@ -13,6 +14,8 @@ export interface SqliteAdapters {
   readonly state: SqliteState;
   readonly registry: SqliteRegistry;
   readonly history: SqliteHistory;
+  /** Resolves when the database thread ended by itself; everything fails from then on, and the process had better start again. */
+  readonly failure: Promise<FaasError>;
   /** Writes what is buffered, closes the database and gives the folder free. The adapters answer FAAS_STORE_CLOSED afterwards. */
   close(): Promise<void>;
 }
@@ -44,6 +47,7 @@ export async function openSqliteAdapters(options: SqliteOptions): Promise<Sqlite
     state,
     registry,
     history,
+    failure: client.failure,
     async close() {
       await streams.close();
       await registry.close();

@@ -23,14 +23,19 @@ export class SqliteClient {
   readonly #waiting = new Map<number, Waiting>();
   readonly #opened: Promise<void>;
   readonly #closed: Promise<void>;
+  readonly #failure: Promise<FaasError>;
+  #reportFailure: (error: FaasError) => void = () => {};
   #lastId = 0;
   #ended: FaasError | undefined;
 
   constructor(data: WorkerData, log: Log) {
     this.#log = log;
+    this.#failure = new Promise(resolve => {
+      this.#reportFailure = resolve;
+    });
     this.#worker = new Worker(entryPath('sqlite-worker'), {
       workerData: data,
-      resourceLimits: { maxOldGenerationSizeMb: 64 },
+      resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 },
       name: 'faas-sqlite',
     });
     this.#closed = new Promise(resolve => this.#worker.once('exit', () => resolve()));
@@ -38,7 +43,10 @@ export class SqliteClient {
       this.#worker.on('message', (message: FromWorker) => {
         if (message.kind === 'answers') this.#settle(message.answers);
         else if (message.kind === 'open') resolve();
-        else if (message.kind === 'refused') reject(errorOf(message.error));
+        else if (message.kind === 'refused') {
+          this.#ended = errorOf(message.error);
+          reject(this.#ended);
+        }
       });
       this.#worker.once('error', error => {
         this.#end(failed(error.message, error));
@@ -54,6 +62,11 @@ export class SqliteClient {
   /** Resolves when requests can be made; throws what openDataFolder throws. */
   opened(): Promise<void> {
     return this.#opened;
+  }
+
+  /** Resolves when the worker ended by itself: nothing can be read or written any more. */
+  get failure(): Promise<FaasError> {
+    return this.#failure;
   }
 
   request<N extends OperationName>(name: N, argument: ArgumentOf<N>, transfer: readonly ArrayBuffer[] = []): Promise<AnswerOf<N>> {
@@ -84,7 +97,10 @@ export class SqliteClient {
   }
 
   #end(error: FaasError): void {
-    if (this.#ended === undefined) this.#log.error('database thread failed', { error: error.message });
+    if (this.#ended === undefined) {
+      this.#log.error('database thread failed', { error: error.message });
+      this.#reportFailure(error);
+    }
     this.#ended ??= error;
     for (const waiting of this.#waiting.values()) waiting.reject(this.#ended);
     this.#waiting.clear();

@@ -42,7 +42,8 @@ export class SqliteHistory implements History {
   }
 
   async read(query: HistoryQuery): Promise<readonly HistoryEntry[]> {
-    return this.#client.request('readHistory', query);
+    const entries = await this.#client.request('readHistory', query);
+    return entries.map(entry => ({ ...entry, kind: query.kind, data: JSON.parse(entry.data) as Record<string, unknown> }));
   }
 
   follow(query: Pick<HistoryQuery, 'kind' | 'unit'>, onEntry: (entry: HistoryEntry) => void): () => void {

@@ -12,7 +12,6 @@ import type {
   StreamsCapabilities,
   TopicInfo,
   TopicOptions,
-  TopicPartition,
 } from '../../ports/streams.ts';
 import { LocalGroups } from '../local-groups.ts';
 import type { LogSlice } from './operations.ts';
@@ -46,6 +45,7 @@ export class SqliteStreams implements Streams {
       commitOffset: (group, { topic, partition }, offset, metadata) =>
         this.#client.request('setCommitted', { group, topic, offsets: [{ partition, offset, metadata }], mode: 'replace' }),
     });
+    void options.client.failure.then(error => this.#groups.lose(error));
   }
 
   async ensureTopic(topic: string, options: TopicOptions): Promise<TopicInfo> {
