@@ -4,6 +4,7 @@ import type { BatchState } from '../protocol/messages.ts';
 import { FaasError } from '../sdk/errors.ts';
 import type { CallAnswer, CallRequest } from './function-host.ts';
 
+const later = setImmediate;
 const stateTimeoutMs = 10_000;
 const answerBytesMax = 32 * 2 ** 20;
 
@@ -22,7 +23,7 @@ interface Pending {
 export function createCallbacks(baseUrl: string): Callbacks {
   const pending = new Map<string, Pending>();
   const fetchState = async (batchToken: string, keys: readonly string[]): Promise<ReadonlyMap<string, BatchState>> => {
-    await Promise.resolve();
+    await new Promise<void>(resolve => later(resolve));
     pending.delete(batchToken);
     const answer = await post(`${baseUrl}/internal/v1/state`, batchToken, { keys }, stateTimeoutMs);
     const entries = readEntries(answer.body, answer.status);

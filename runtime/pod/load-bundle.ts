@@ -1,5 +1,6 @@
 import type { LoadRequest } from '../protocol/messages.ts';
 import { FaasError } from '../sdk/errors.ts';
+import { describeError } from './describe-error.ts';
 import type { LoadedFunction } from './function-host.ts';
 
 export interface LoadedBundle {
@@ -37,7 +38,7 @@ export async function loadBundle(
   try {
     await init?.();
   } catch (cause) {
-    throw new FaasError('FAAS_LOAD_INIT', 'init threw', undefined, { cause });
+    throw loadError('FAAS_LOAD_INIT', 'init threw', cause);
   }
   return { fn, shutdown, loadMs: loadedAt - startedAt, initMs: monotonic() - loadedAt };
 }
@@ -48,16 +49,13 @@ async function importBundle(url: string): Promise<Module> {
   try {
     return await import(url);
   } catch (cause) {
-    const syntax = cause instanceof SyntaxError;
-    throw new FaasError(
-      syntax ? 'FAAS_LOAD_SYNTAX' : 'FAAS_LOAD_IMPORT',
-      syntax ? 'the bundle has a syntax error' : 'the bundle threw while it was imported',
-      undefined,
-      {
-        cause,
-      },
-    );
+    if (cause instanceof SyntaxError) throw loadError('FAAS_LOAD_SYNTAX', 'the bundle has a syntax error', cause);
+    throw loadError('FAAS_LOAD_IMPORT', 'the bundle threw while it was imported', cause);
   }
+}
+
+function loadError(code: string, what: string, cause: unknown): FaasError {
+  return new FaasError(code, `${what}: ${describeError(cause).message}`, undefined, { cause });
 }
 
 function handlerOf(module: Module): Pick<LoadedFunction, 'kind' | 'handler'> {

@@ -1,0 +1,405 @@
+import { spawn } from 'node:child_process';
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { afterEach, describe, expect, test } from 'vitest';
+import { createMemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
+import { systemClock } from '../../controller/clock.ts';
+import { entryPath } from '../../controller/entries.ts';
+import type { DirectCall } from '../../controller/gateway/direct-calls.ts';
+import { createPodCallbacks } from '../../controller/gateway/pod-callbacks.ts';
+import { systemRandom } from '../../controller/random.ts';
+import { noMetrics } from '../../controller/telemetry/metrics.ts';
+import { BatchTokens } from '../../controller/wire/batch-tokens.ts';
+import type { Outcome } from '../../runtime/protocol/messages.ts';
+import { batchEvent, batchOf, bytes, processPods, startPod, type TestPod, text } from './pod-fixture.ts';
+
+const closers: (() => Promise<unknown> | unknown)[] = [];
+afterEach(async () => {
+  for (const close of closers.splice(0).reverse()) await close();
+});
+
+async function podWith(code: string, changes: Parameters<TestPod['load']>[1] = {}, callbackUrl?: string): Promise<TestPod> {
+  const pod = await startPod(processPods(), callbackUrl);
+  closers.push(() => pod.close());
+  expect(await pod.load(code, changes)).toMatchObject({ kind: 'ready' });
+  return pod;
+}
+
+const call = { trigger: 'call' } as const;
+const answer = (outcome: Outcome | undefined) => (outcome?.kind === 'ok' ? JSON.parse(text(outcome.answer) ?? 'null') : outcome);
+
+describe('order within a batch', () => {
+  const tracing = `let running = 0; const seen = []; export default async event => {
+    seen.push(event.data); running += 1; const now = running; await new Promise(d => setTimeout(d, 30)); running -= 1;
+    if (event.data === 'fail') throw new Error('x'); return [now, seen.slice()]; }`;
+  const key = bytes('a');
+
+  test('events of one key run one after another, those of others beside them', async () => {
+    const pod = await podWith(tracing, { concurrency: 4 });
+    const batch = batchOf([
+      batchEvent(0, 'a1', { ...call, key }),
+      batchEvent(1, 'a2', { ...call, key }),
+      batchEvent(2, 'b', call),
+      batchEvent(3, 'c', { ...call, key: null }),
+    ]);
+    const { outcomes } = await pod.run(batch);
+    expect(answer(outcomes.get(1))[1].slice(0, 4)).toEqual(['a1', 'b', 'c', 'a2']);
+    expect(answer(outcomes.get(3))[0]).toBe(3);
+  });
+
+  test('order: partition runs the whole batch in a row, whatever the concurrency', async () => {
+    const pod = await podWith(tracing, { concurrency: 4 });
+    const { outcomes } = await pod.run(
+      batchOf(
+        [0, 1, 2].map(index => batchEvent(index, index, call)),
+        { order: 'partition' },
+      ),
+    );
+    expect([0, 1, 2].map(index => answer(outcomes.get(index))[0])).toEqual([1, 1, 1]);
+  });
+
+  test.each([
+    ['key', [undefined, 'failed', 'returned', 'ok']],
+    ['partition', [undefined, 'failed', 'returned', 'returned']],
+    ['none', [undefined, 'failed', 'ok', 'ok']],
+  ] as const)('after a failure, order: %s', async (order, expected) => {
+    const pod = await podWith(tracing);
+    const { outcomes } = await pod.run(
+      batchOf(
+        [batchEvent(1, 'fail', { key }), batchEvent(2, 'later', { key }), batchEvent(3, 'other')].map((event, index) => ({
+          ...event,
+          index,
+        })),
+        { order },
+      ),
+    );
+    expect([undefined, ...[0, 1, 2].map(index => outcomes.get(index)?.kind)]).toEqual(expected);
+    if (expected[2] === 'returned') expect(outcomes.get(1)).toEqual({ kind: 'returned', why: 'after-failure' });
+  });
+});
+
+describe('a batch handler', () => {
+  const key = bytes('a');
+
+  test('gets all events at once; each write and emit names its event; the last write of a key counts', async () => {
+    const pod = await podWith(`export const batch = async (events, ctx) => {
+      for (const event of events) {
+        const state = ctx.stateOf('total', event);
+        const now = (await state.get())?.n ?? 0;
+        state.set({ n: now + event.data });
+        ctx.emit(event, 'vips', event.key, { sum: now + event.data });
+      } }`);
+    const { outcomes } = await pod.run(
+      batchOf([batchEvent(0, 1), batchEvent(1, 2), batchEvent(2, 4)], {
+        state: [{ key: 'total', version: 'v', value: bytes('{"n":10}') }],
+      }),
+    );
+    const ok = [0, 1, 2].map(index => outcomes.get(index)).map(outcome => (outcome?.kind === 'ok' ? outcome : undefined));
+    expect(ok.map(outcome => outcome?.reads)).toEqual([
+      [{ key: 'total', version: 'v' }],
+      [{ key: 'total', version: '@0' }],
+      [{ key: 'total', version: '@1' }],
+    ]);
+    expect(ok.map(outcome => outcome?.writes.map(({ value }) => text(value)))).toEqual([[], [], ['{"n":17}']]);
+    expect(ok.map(outcome => text(outcome?.emits[0]?.value))).toEqual(['{"sum":11}', '{"sum":13}', '{"sum":17}']);
+  });
+
+  test('BatchFailure fails those that it names; what read from their writes is returned, the others stand', async () => {
+    const pod = await podWith(`class BatchFailure extends Error { code = 'FAAS_BATCH_FAILURE'; failed = [{ index: 0, reason: 'bad line' }] }
+      export const batch = async (events, ctx) => {
+        ctx.stateOf('a', events[0]).set(1);
+        await ctx.stateOf('a', events[1]).get();
+        ctx.stateOf('b', events[2]).set(2);
+        throw new BatchFailure(); }`);
+    const { outcomes } = await pod.run(batchOf([0, 1, 2].map(index => batchEvent(index))));
+    expect(outcomes.get(0)).toMatchObject({ kind: 'failed', error: { code: 'FAAS_BATCH_FAILURE', message: 'bad line' } });
+    expect(outcomes.get(1)).toEqual({ kind: 'returned', why: 'after-failure' });
+    expect(outcomes.get(2)).toMatchObject({ kind: 'ok', writes: [{ key: 'b' }] });
+  });
+
+  test('any other error fails all of them; a payload that cannot be read fails alone', async () => {
+    const pod = await podWith(
+      `export const batch = events => { if (events.length !== 2) throw new Error('got ' + events.length); if (events[0].data) throw new Error('all'); }`,
+    );
+    const bad = { value: bytes('{') };
+    const good = await pod.run(batchOf([batchEvent(0, 0, { key }), batchEvent(1, 0, bad), batchEvent(2, 0)]));
+    expect([0, 1, 2].map(index => good.outcomes.get(index)?.kind)).toEqual(['ok', 'failed', 'ok']);
+    const failed = await pod.run(batchOf([batchEvent(0, 1), batchEvent(1, 1)]));
+    expect([0, 1].map(index => failed.outcomes.get(index))).toMatchObject([
+      { kind: 'failed', error: { message: 'all' } },
+      { kind: 'failed', error: { message: 'all' } },
+    ]);
+  });
+
+  test('limits.timeout is for the call: all events of the batch have the attempt', async () => {
+    const pod = await podWith('export const batch = () => new Promise(() => {})', { timeoutMs: 200 });
+    const { outcomes } = await pod.run(batchOf([batchEvent(0), batchEvent(1)]));
+    expect([...outcomes.values()]).toMatchObject([
+      { kind: 'failed', reason: 'timeout' },
+      { kind: 'failed', reason: 'timeout' },
+    ]);
+  });
+});
+
+describe('what a handler asks of the server', () => {
+  async function server(
+    calls: (call: DirectCall) => Promise<unknown>,
+  ): Promise<{ url: string; tokens: BatchTokens; requests: string[]; put: (key: string, value: string) => Promise<string> }> {
+    const { state } = createMemoryAdapters({ clock: systemClock, random: systemRandom });
+    const tokens = new BatchTokens();
+    const requests: string[] = [];
+    const answers = createPodCallbacks({ state, calls: { call: request => calls(request) as never }, tokens, metrics: noMetrics });
+    const http: Server = createServer((request, response) => {
+      const chunks: Buffer[] = [];
+      request.on('data', (chunk: Buffer) => chunks.push(chunk));
+      request.on('end', async () => {
+        requests.push(request.url ?? '');
+        const handle = request.url === '/internal/v1/state' ? answers.readState : answers.call;
+        const { status, body } = await handle(request.headers.authorization?.slice(7), JSON.parse(Buffer.concat(chunks).toString()));
+        response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
+      });
+    });
+    await new Promise<void>(resolve => http.listen(0, '127.0.0.1', resolve));
+    closers.push(() => {
+      http.closeAllConnections();
+      http.close();
+    });
+    const source = { unit: 'shop.f', name: 'orders.0' };
+    const { generation: _ } = await state.claim(source, { ownerToken: 'o', brokerGeneration: 0, nowMs: 1, committedOffset: 0 });
+    let ordinal = 0;
+    return {
+      url: `http://127.0.0.1:${(http.address() as AddressInfo).port}`,
+      tokens,
+      requests,
+      async put(key, value) {
+        ordinal += 1;
+        const result = await state.commit(source, {
+          ownerToken: 'o',
+          ordinal,
+          id: `c${ordinal}`,
+          stream: 's',
+          highSeqOffset: 0,
+          highSeqs: [],
+          done: [[ordinal, ordinal + 1]],
+          clearAttempts: [],
+          ids: [],
+          knownIds: [],
+          reads: [],
+          writes: [{ key, value: bytes(value) }],
+          emits: [],
+        });
+        expect(result.kind).toBe('ok');
+        return `c${ordinal}:0`;
+      },
+    };
+  }
+
+  test('keys that did not come with the batch are read under its token, once per turn, with their versions', async () => {
+    const { url, tokens, requests, put } = await server(async () => ({ kind: 'timeout' }));
+    const version = await put('x', '{"n":5}');
+    const pod = await podWith(
+      `export default async (e, ctx) => [await ctx.stateOf('x').get(), (await ctx.stateOf('y').get()) ?? 'none', await ctx.stateOf('x').increment('n', 2), await ctx.stateOf('x').get()]`,
+      { concurrency: 4 },
+      url,
+    );
+    const batch = batchOf([batchEvent(0, 0, call), batchEvent(1, 0, call)]);
+    tokens.grant(batch.batchToken, { unit: 'shop.f', podId: pod.pod.id, calls: new Set(), depth: 0 });
+    const { outcomes } = await pod.run(batch);
+    expect(answer(outcomes.get(0))).toEqual([{ n: 5 }, 'none', 7, { n: 7 }]);
+    expect(outcomes.get(0)).toMatchObject({
+      reads: [
+        { key: 'x', version },
+        { key: 'y', version: null },
+      ],
+    });
+    expect(requests).toEqual(['/internal/v1/state', '/internal/v1/state']);
+  });
+
+  test('without a token the state cannot be read: the event fails and may be tried again', async () => {
+    const { url } = await server(async () => ({ kind: 'timeout' }));
+    const pod = await podWith(`export default async (e, ctx) => ctx.stateOf('x').get()`, {}, url);
+    expect((await pod.run(batchOf([batchEvent(0)]))).outcomes.get(0)).toMatchObject({
+      kind: 'failed',
+      retryable: true,
+      error: { code: 'FAAS_STATE_READ' },
+    });
+  });
+
+  test('a call is answered, within the smaller of both times; a failed one rejects; fireAndForget is handed over before the batch ends', async () => {
+    const seen: DirectCall[] = [];
+    const { url, tokens } = await server(async request => {
+      seen.push(request);
+      const data = JSON.parse(text(request.data) ?? '');
+      return data === 'fail'
+        ? { kind: 'failed', error: { code: 'E', name: 'E', message: 'callee says no', stack: undefined }, reason: 'error' }
+        : { kind: 'ok', answer: bytes(JSON.stringify({ tax: data * 2 })), repeated: false };
+    });
+    const pod = await podWith(
+      `export default async (e, ctx) => {
+        ctx.fireAndForget('tax', null, 99);
+        const failed = await ctx.call('shop.tax', 'k', 'fail').catch(error => error.message);
+        return [await ctx.call('tax', e.key, 21, { timeoutMs: 500, idempotencyKey: 'once' }), failed]; }`,
+      { timeoutMs: 3_000 },
+      url,
+    );
+    const batch = batchOf([batchEvent(0, 0, { ...call, headers: [['traceparent', bytes(`00-${'a'.repeat(32)}-${'b'.repeat(16)}-01`)]] })]);
+    tokens.grant(batch.batchToken, { unit: 'shop.f', podId: pod.pod.id, calls: new Set(['shop.tax']), depth: 2 });
+    const { outcomes } = await pod.run(batch);
+    const [result, failed] = answer(outcomes.get(0));
+    expect(result).toEqual({ tax: 42 });
+    expect(failed).toContain('failed');
+    const awaited = seen.find(request => request.idempotencyKey === 'once');
+    expect(awaited).toMatchObject({ unit: 'shop.tax', key: 'key-0', depth: 3, timeoutMs: 500 });
+    expect(awaited?.traceparent).toMatch(new RegExp(`^00-${'a'.repeat(32)}-[0-9a-f]{16}-01$`));
+    expect(seen.map(request => text(request.data)).sort()).toEqual(['"fail"', '21', '99']);
+  });
+});
+
+test('emits carry the trace of their attempt; starts have ids that a retry repeats', async () => {
+  const pod = await podWith(
+    `export default (e, ctx) => { ctx.emit('vips', null, { a: 1 }, { type: 't', headers: { 'X-Shop': 'ä' } }); return [ctx.start('tax', 'k', 1), ctx.start('shop.tax', null, 2), ctx.trace.traceparent, ctx.attempt, ctx.idempotencyKey]; }`,
+  );
+  const { outcomes } = await pod.run(batchOf([batchEvent(0, 0, { ...call, attempt: 3 })]));
+  const outcome = outcomes.get(0);
+  const [first, second, traceparent, attempt, key] = answer(outcome);
+  expect([first, second, attempt, key]).toEqual(['orders/0/100:start:1', 'orders/0/100:start:2', 3, 'orders/0/100']);
+  if (outcome?.kind !== 'ok') throw new Error('not ok');
+  expect(outcome.emits.map(emit => [emit.kind, emit.target, text(emit.key), emit.id, emit.type])).toEqual([
+    ['emit', 'vips', null, undefined, 't'],
+    ['start', 'shop.tax', 'k', first, undefined],
+    ['start', 'shop.tax', null, second, undefined],
+  ]);
+  expect(outcome.emits[0]?.headers.map(([name, value]) => [name, text(value)])).toEqual([
+    ['x-shop', 'ä'],
+    ['traceparent', traceparent],
+  ]);
+});
+
+test('schemas of the bundle are checked when an event is read and when one is emitted', async () => {
+  const pod = await podWith(
+    `export default (e, ctx) => ctx.emit('vips', null, e.data.out);
+     export const faasSchemas = { orders: d => typeof d.out === 'number' || ['/out must be number'], vips: d => d > 0 || ['must be > 0'] };`,
+  );
+  const { outcomes } = await pod.run(batchOf([batchEvent(0, { out: 1 }), batchEvent(1, { out: 'x' }), batchEvent(2, { out: -1 })]));
+  expect([0, 1, 2].map(index => outcomes.get(index))).toMatchObject([
+    { kind: 'ok' },
+    {
+      kind: 'failed',
+      reason: 'schema',
+      retryable: false,
+      error: { message: 'the payload does not match the schema of stream "orders": /out must be number' },
+    },
+    {
+      kind: 'failed',
+      reason: 'schema',
+      retryable: false,
+      error: { message: 'the emitted data does not match the schema of stream "vips": must be > 0' },
+    },
+  ]);
+});
+
+test('an event that the payload filter does not let through is done without the handler', async () => {
+  const pod = await podWith(`export default () => { throw new Error('ran') }`, { dataFilters: { orders: { '/a/0/~1b': 'x*', '/n': 1 } } });
+  const { outcomes } = await pod.run(
+    batchOf([batchEvent(0, { a: [{ '/b': 'xyz' }], n: 2 }), batchEvent(1, { a: [{ '/b': 'xyz' }], n: 1 }), batchEvent(2, null)]),
+  );
+  expect([0, 1, 2].map(index => outcomes.get(index))).toMatchObject([
+    { kind: 'ok', filtered: true },
+    { kind: 'failed', error: { message: 'ran' } },
+    { kind: 'ok', filtered: true },
+  ]);
+});
+
+test('what is printed or logged is known by its event and trace, also after waiting, and is bounded', async () => {
+  const pod = await podWith(
+    `export default async (e, ctx) => { await new Promise(d => setTimeout(d, 5)); console.log('hello %s', e.key, { a: 1 }); process.stderr.write('raw\\n'); ctx.log.warn('w', { n: 1n }); ctx.log.info('f', { a: 2 }); console.error('x'.repeat(100_000)); return ctx.trace.traceparent; }`,
+    { concurrency: 2 },
+  );
+  const { logs, outcomes } = await pod.run(batchOf([batchEvent(0, 0, call), batchEvent(1, 0, call)]));
+  const traceparent = answer(outcomes.get(1));
+  const own = logs.filter(({ index }) => index === 1);
+  expect(own.map(({ level, message, fields }) => [level, message.slice(0, 22), fields])).toEqual([
+    ['info', 'hello key-1 { a: 1 }', undefined],
+    ['error', 'raw', undefined],
+    ['warn', 'w', { dropped: 'fields that are no JSON' }],
+    ['info', 'f', { a: 2 }],
+    ['error', 'x'.repeat(22), undefined],
+  ]);
+  expect(own.every(log => log.traceparent === traceparent)).toBe(true);
+  expect(bytes(own[4]?.message ?? '').length).toBeLessThanOrEqual(16_384);
+});
+
+test('a batch may print 1 MiB; what is more is counted and dropped', async () => {
+  const pod = await podWith(`export default () => { for (let i = 0; i < 3000; i += 1) console.log('y'.repeat(1000)); }`);
+  const { logs } = await pod.run(batchOf([batchEvent(0)]));
+  expect(logs.length).toBeLessThan(1_100);
+  expect(logs.at(-1)).toMatchObject({ level: 'warn', message: 'log lines dropped: a batch may print 1 MiB' });
+});
+
+test('a function past its lifespan gets a new worker, without a gap; the old one runs its shutdown', async () => {
+  const pod = await podWith(
+    `let n = 0; export default (e, ctx) => { n += 1; return [n, ctx.cold]; }; export const shutdown = () => { console.log('bye'); }`,
+    { lifespanMs: 100 },
+  );
+  const output: string[] = [];
+  pod.pods.onOutput(({ text: line }) => output.push(line));
+  const answers: unknown[] = [];
+  const until = Date.now() + 10_000;
+  while (Date.now() < until && !output.includes('bye\n')) {
+    const { end, outcomes } = await pod.run(batchOf([batchEvent(0, 0, call)]));
+    expect(end).toEqual({ kind: 'done' });
+    answers.push(answer(outcomes.get(0)));
+  }
+  expect(output).toContain('bye\n');
+  expect(answers.filter(value => JSON.stringify(value) === '[1,true]').length).toBeGreaterThan(1);
+});
+
+test('a pod takes two batches whatever their size, and of small ones four times its concurrency; then it is busy', async () => {
+  const pod = await podWith('export default () => new Promise(d => setTimeout(d, 300))', { concurrency: 2 });
+  const large = [pod.run(batchOf([0, 1, 2].map(index => batchEvent(index)))), pod.run(batchOf([0, 1, 2].map(index => batchEvent(index))))];
+  while ((await pod.client.status(pod.pod))?.eventsInFlight !== 6) await new Promise(resolve => setImmediate(resolve));
+  const small = [pod.run(batchOf([batchEvent(0)])), pod.run(batchOf([batchEvent(0)]))];
+  while ((await pod.client.status(pod.pod))?.eventsInFlight !== 8) await new Promise(resolve => setImmediate(resolve));
+  expect((await pod.run(batchOf([batchEvent(0)]))).end).toEqual({ kind: 'busy' });
+  for (const { end } of await Promise.all([...large, ...small])) expect(end).toEqual({ kind: 'done' });
+});
+
+test('a client that goes away takes with it what has not begun', async () => {
+  const pod = await podWith(`export default async e => { console.log('ran', e.data); await new Promise(d => setTimeout(d, 150)); }`);
+  const output: string[] = [];
+  pod.pods.onOutput(({ text: line }) => output.push(line));
+  const running = pod.run(batchOf([batchEvent(0), batchEvent(1), batchEvent(2)]));
+  while ((await pod.client.status(pod.pod))?.eventsInFlight !== 3) await new Promise(resolve => setImmediate(resolve));
+  await pod.client.close();
+  expect((await running).end.kind).toBe('lost');
+  const again = await pod.run(batchOf([batchEvent(0, 'after')]));
+  expect(again.outcomes.get(0)?.kind).toBe('ok');
+  expect(output.join('')).not.toContain('ran 2');
+});
+
+test('P5 a pod ends within 2 s of losing its parent, also when its worker cannot be terminated', async () => {
+  const parent = spawn(
+    process.execPath,
+    [
+      '-e',
+      `const pod = require('node:child_process').spawn(process.execPath, [${JSON.stringify(entryPath('pod'))}, '268435456', 'boot'], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env: {} });
+       pod.on('message', () => console.log(pod.pid));`,
+    ],
+    { stdio: ['ignore', 'pipe', 'inherit'] },
+  );
+  const pid = await new Promise<number>(resolve => parent.stdout.once('data', data => resolve(Number(data))));
+  process.kill(pid, 0);
+  parent.kill('SIGKILL');
+  const lost = Date.now();
+  while (alive(pid) && Date.now() - lost < 5_000) await new Promise(resolve => setTimeout(resolve, 20));
+  expect(Date.now() - lost).toBeLessThan(2_000);
+});
+
+function alive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch {
+    return false;
+  }
+}
