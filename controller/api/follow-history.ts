@@ -11,7 +11,7 @@ const heartbeatMs = 15_000;
  * back go on where it was.
  */
 export async function* followHistory(
-  { history, clock }: { readonly history: History; readonly clock: Clock },
+  { history, clock }: { readonly history: Pick<History, 'read' | 'follow'>; readonly clock: Pick<Clock, 'after'> },
   query: HistoryQuery,
   signal: AbortSignal,
 ): AsyncGenerator<string> {
@@ -39,7 +39,7 @@ export async function* followHistory(
 }
 
 /** Without an id the last `limit` entries, with one all that came after it. */
-async function* backlog(history: History, query: HistoryQuery): AsyncGenerator<HistoryEntry> {
+async function* backlog(history: Pick<History, 'read'>, query: HistoryQuery): AsyncGenerator<HistoryEntry> {
   let page = await history.read(query);
   yield* page;
   while (query.afterId !== undefined && page.length === query.limit) {
@@ -78,7 +78,7 @@ class Tail {
   }
 
   /** Until there is something to take, the signal aborts, or it is time for a sign of life. */
-  async wait(clock: Clock, signal: AbortSignal): Promise<'something' | 'nothing'> {
+  async wait(clock: Pick<Clock, 'after'>, signal: AbortSignal): Promise<'something' | 'nothing'> {
     if (this.#entries.length > 0 || signal.aborted) return 'something';
     return new Promise(resolve => {
       const cancel = clock.after(heartbeatMs, () => resolve('nothing'));
