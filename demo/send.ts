@@ -19,6 +19,9 @@ const reportEveryMs = 200;
 const retryMs = { min: 50, max: 1_000 };
 const answerMs = 10_000;
 
+/** The server looked at a delivery and does not want it: no retry helps. */
+class RefusedError extends Error {}
+
 const { values } = parseArgs({
   options: { data: { type: 'string' }, rounds: { type: 'string' }, rate: { type: 'string' }, live: { type: 'boolean', default: false } },
 });
@@ -121,5 +124,3 @@ async function post(delivery: Delivery, secret: string): Promise<'accepted' | 'd
 function report(done: boolean): void {
   process.send?.({ ...counts, done } satisfies SenderReport);
 }
-
-class RefusedError extends Error {}
