@@ -36,8 +36,8 @@ function byFunction(functions: LagAnswer['functions']): string {
 }
 
 function byPartition(functions: LagAnswer['functions']): string {
-  const partitions = functions.flatMap(one => one.partitions);
-  if (partitions.length === 0) return 'it has not read anything yet';
+  const partitions = functions.flatMap(one => one.partitions).filter(one => one.endOffset > 0);
+  if (partitions.length === 0) return 'there was nothing to read yet';
   return table(
     ['TOPIC', 'PARTITION', 'START', 'DONE', 'END', 'BACKLOG'],
     partitions.map(one => [
