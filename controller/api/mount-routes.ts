@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from './contract.ts';
 import { paths } from './paths.ts';
 import { ProblemError } from './problem.ts';
-import { type Route, StreamedAnswer } from './route.ts';
+import { type Route, type RouteRequest, StreamedAnswer } from './route.ts';
 
 /** Mounts the routes with their checks, and the OpenAPI document that is made of the same schemas. */
 export async function mountRoutes(app: FastifyInstance, routes: readonly Route[], stopping: AbortSignal): Promise<void> {
@@ -86,11 +86,20 @@ function bodyOf(route: Route): Record<string, unknown> {
   return { body: { content: { 'application/octet-stream': { schema: {} } } } };
 }
 
-function checked(request: FastifyRequest, reply: FastifyReply, stopping: AbortSignal) {
-  const gone = new AbortController();
-  reply.raw.once('close', () => gone.abort());
-  const { params, query, body, headers, id } = request;
-  return { params, query, body, headers, id, signal: AbortSignal.any([gone.signal, stopping]) };
+function checked({ params, query, body, headers, id }: FastifyRequest, reply: FastifyReply, stopping: AbortSignal): RouteRequest {
+  return {
+    params,
+    query,
+    body,
+    headers,
+    id,
+    // Made when it is asked for: few routes wait, and each composite signal is known to the one of the server until it is collected.
+    get signal() {
+      const gone = new AbortController();
+      reply.raw.once('close', () => gone.abort());
+      return AbortSignal.any([gone.signal, stopping]);
+    },
+  };
 }
 
 function send(reply: FastifyReply, answer: unknown): FastifyReply {
