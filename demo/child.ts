@@ -27,7 +27,15 @@ function start(args: readonly string[], env: NodeJS.ProcessEnv, onLine: (line: s
     detached: true,
     stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
   });
-  for (const stream of [child.stdout, child.stderr]) if (stream !== null) createInterface({ input: stream }).on('line', onLine);
+  let killed = false;
+  child.once('exit', (_, signal) => {
+    killed = signal !== null;
+  });
+  // What a killed server's own children say in their last moment explains nothing.
+  const show = (line: string) => {
+    if (!killed) onLine(line);
+  };
+  for (const stream of [child.stdout, child.stderr]) if (stream !== null) createInterface({ input: stream }).on('line', show);
   const ended = new Promise<Ended>((resolve, reject) => {
     child.once('error', reject);
     child.once('close', (code, signal) => resolve({ code, signal }));

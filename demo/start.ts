@@ -118,9 +118,7 @@ async function runOnce(options: Options): Promise<number> {
     FAAS_ADMIN_PORT: process.env.FAAS_ADMIN_PORT ?? '0',
     FAAS_GATEWAY_PORT: process.env.FAAS_GATEWAY_PORT ?? '0',
   });
-  const server = keepRunning('server', () =>
-    startCli(['up'], { ...env, FAAS_LOG_LEVEL: process.env.FAAS_LOG_LEVEL ?? 'error' }, line => screen.line(line)),
-  );
+  const server = keepRunning('server', () => startCli(['up'], { ...env, FAAS_LOG_LEVEL: process.env.FAAS_LOG_LEVEL ?? 'error' }, showLine));
   await orFailure(deployed(env, folder), server);
   const before = await readLedger(folder);
   const sender = keepRunning('sender', () => watchedSender(['--rounds', String(repeat)], options, env));
@@ -149,7 +147,7 @@ async function runOnce(options: Options): Promise<number> {
 async function runLive(options: Options): Promise<number> {
   const { folder } = options;
   const env = environment(options, {});
-  const server = keepRunning('server', () => startCli(['dev', '--file', manifest], env, line => screen.line(line)));
+  const server = keepRunning('server', () => startCli(['dev', '--file', manifest], env, showLine));
   await orFailure(deployed(undefined, folder), server);
   await welcome(folder);
   const sender = keepRunning('sender', () => watchedSender(['--live'], options, env));
@@ -162,7 +160,7 @@ function environment({ folder }: Options, more: NodeJS.ProcessEnv): NodeJS.Proce
 }
 
 function watchedSender(args: readonly string[], { folder, rate }: Options, env: NodeJS.ProcessEnv): Child {
-  const child = startSender(['--data', folder, '--rate', String(rate), ...args], env, line => screen.line(line));
+  const child = startSender(['--data', folder, '--rate', String(rate), ...args], env, showLine);
   child.process.on('message', message => {
     report = message as SenderReport;
   });
@@ -256,11 +254,18 @@ Recorded webhooks of GitHub are on their way: signed, verified, stored, counted 
 `);
 }
 
+/** What a child prints; while everything is being stopped it is of no interest. */
+function showLine(line: string): void {
+  if (!stopping.signal.aborted) screen.line(line);
+}
+
 function interrupt(): void {
   if (stopping.signal.aborted) process.exit(130);
   stopping.abort();
+  screen.end();
   screen.line('stopping; Ctrl-C again ends it at once, and loses nothing');
-  void stopChildren().then(() => process.exit(130));
+  // Work that was cut short is no success; a demonstration that was watched is.
+  void stopChildren().then(() => process.exit(process.argv.includes('--once') ? 130 : 0));
 }
 
 async function stopChildren(): Promise<void> {
