@@ -1,11 +1,12 @@
 import { availableParallelism } from 'node:os';
 import { parseArgs } from 'node:util';
 import { type ModeName, modeNames } from './modes.ts';
+import { mutants } from './mutants.ts';
 import type { SeedResult } from './run-seed.ts';
 import { runSeeds } from './seed-pool.ts';
 import type { SeedRequest } from './seed-worker.ts';
 
-/** `npm run sim -- [--seeds N] [--seed S] [--mode M] [--threads T] [--history lines]`: seeds from S on, spread over all modes or in one. */
+/** `npm run sim -- [--seeds N] [--seed S] [--mode M] [--threads T] [--history lines] [--keep failures] [--mutant name]`: seeds from S on, over all modes or in one. */
 const { values } = parseArgs({
   options: {
     seeds: { type: 'string', default: '2000' },
@@ -14,6 +15,7 @@ const { values } = parseArgs({
     threads: { type: 'string', default: String(Math.min(availableParallelism(), 8)) },
     history: { type: 'string', default: '400' },
     keep: { type: 'string', default: '5' },
+    mutant: { type: 'string' },
   },
 });
 const mode = modeNames.find(name => name === values.mode);
@@ -22,18 +24,24 @@ if (values.mode !== undefined && mode === undefined) {
   process.exit(2);
 }
 const [seeds, first, keep] = [Number(values.seeds), Number(values.seed), Number(values.keep)];
+const mutant = mutants.find(({ name }) => name === values.mutant);
+if (values.mutant !== undefined && mutant === undefined) {
+  console.error(`unknown mutant; there are:\n${mutants.map(({ name }) => name).join('\n')}`);
+  process.exit(2);
+}
+const mutations = mutant === undefined ? [] : [mutant];
 const startedAt = performance.now();
 const failed: SeedResult[] = [];
 let ran = 0;
 
-await runSeeds(requests(first, seeds, mode, false), { threads: Number(values.threads) }, result => {
+await runSeeds(requests(first, seeds, mode ?? mutant?.mode, false), { threads: Number(values.threads), mutations }, result => {
   ran += 1;
   if (result.violations.length > 0) failed.push(result);
   return failed.length >= keep ? 'stop' : 'go on';
 });
 const seconds = (performance.now() - startedAt) / 1000;
 for (const { seed, mode: failedMode } of failed) {
-  await runSeeds([{ seed, mode: failedMode, traced: true }], { threads: 1 }, result => {
+  await runSeeds([{ seed, mode: failedMode, traced: true }], { threads: 1, mutations }, result => {
     print(result);
     return 'go on';
   });

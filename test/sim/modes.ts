@@ -54,15 +54,15 @@ const calmPods: PodFaults = { handlerMs: 10, busy: 0, cut: 0 };
 const roughLink: LinkFaults = { delayMs: 10, slowMs: 800, slow: 0.04, requestLost: 0.02, replyLost: 0.03, late: 0.02 };
 
 const plain: Workload = {
-  events: 50,
+  events: 40,
   keys: 5,
   unkeyed: 0.1,
-  transfers: 16,
+  transfers: 12,
   acts: { slow: 0.05 },
   emitsMax: 2,
   starts: 0.1,
   totals: 0.1,
-  inbox: 10,
+  inbox: 8,
   inboxRepeats: 0,
   upstreamRepeats: undefined,
   holes: 0,

@@ -35,7 +35,7 @@ export async function runSeed(seed: number, modeName: ModeName, traced: boolean)
   const random = seededRandom(`${modeName}/${seed}`);
   const trace = traced ? keptTrace(() => clock.now()) : noTrace;
   const observer = new Observer(trace);
-  const executions: Executions = { started: new Map(), crashes: new Map() };
+  const executions: Executions = { started: new Map(), crashes: new Map(), loneCrashes: new Map(), failures: new Map() };
   const emits = random.pick(mode.emits);
   const adapters = createMemoryAdapters({ clock, random: random.fork('adapters'), emits });
   const plan = planOf(random.fork('plan'), mode);

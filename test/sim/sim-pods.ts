@@ -25,6 +25,10 @@ export interface Executions {
   readonly started: Map<string, number>;
   /** Times that the event itself ended its pod or worker. */
   readonly crashes: Map<string, number>;
+  /** Of these, the times that nothing else ran there. */
+  readonly loneCrashes: Map<string, number>;
+  /** Times that the handler threw or ran out of time. */
+  readonly failures: Map<string, number>;
 }
 
 const decoder = new TextDecoder();
@@ -310,6 +314,7 @@ export class SimPods implements PodDirectory, PodClient {
     running.over = true;
     const { run, lane, event } = running;
     run.pod.running.delete(running);
+    if (outcome.kind === 'failed') count(this.#executions.failures, idOf(event));
     run.answer({ index: event.index, outcome });
     run.busyLanes.delete(lane);
     if (outcome.kind !== 'ok' && run.batch.order !== 'none') {
@@ -337,6 +342,7 @@ export class SimPods implements PodDirectory, PodClient {
   #poisoned(running: Running): void {
     const { pod } = running.run;
     count(this.#executions.crashes, idOf(running.event));
+    if (pod.running.size === 1) count(this.#executions.loneCrashes, idOf(running.event));
     this.#trace.add(this.#link.name, `${idOf(running.event)} crashes ${pod.info.id} beside ${pod.running.size - 1} others`);
     if (this.#random.chance(0.6)) {
       this.#crash(pod, 'crashed');
