@@ -277,7 +277,7 @@ export class FunctionLoop {
       const size = this.#ceiling.limit(next.session.subscription.batch.size);
       const chosen = events === 0 ? undefined : choosePod(loads, this.#live.revision, size, this.#figures.eventMs, nowMs);
       if (events > 0 && chosen === undefined) return true;
-      if (chosen === undefined || events < leastOf(chosen.load, size, chosen.room)) {
+      if (chosen === undefined || Math.min(events, chosen.room) < leastOf(chosen.load, size)) {
         idle += 1;
         continue;
       }

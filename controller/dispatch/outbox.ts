@@ -1,6 +1,7 @@
 import { headerNames } from '../../runtime/protocol/headers.ts';
 import type { OutboxEntry, Seq } from '../ports/state.ts';
 import type { NewRecord } from '../ports/streams.ts';
+import { isAbove } from './duplicate-filter.ts';
 import { Fifo } from './fifo.ts';
 
 /** More than this waits for the broker: nothing new is dispatched. */
@@ -95,8 +96,9 @@ export class Outbox {
     return this.#trimmable === undefined;
   }
 
+  /** A trim that may not have happened. */
   trimAgain(upTo: Seq): void {
-    this.#trimmable ??= upTo;
+    if (this.#trimmable === undefined || isAbove(upTo, this.#trimmable)) this.#trimmable = upTo;
   }
 
   /** The end of the acknowledged prefix, once. */

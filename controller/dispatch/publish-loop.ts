@@ -99,18 +99,18 @@ export class PublishLoop {
   async #trim(): Promise<void> {
     const { state, source, ownerToken, clock, faults, log, signal } = this.#options;
     this.#trimming = true;
-    let upTo = this.#outbox.takeTrimmable();
-    while (upTo !== undefined && !signal.aborted) {
+    while (!signal.aborted) {
+      const upTo = this.#outbox.takeTrimmable();
+      if (upTo === undefined) break;
       try {
         faults('trim.before');
         const answer = await state.trim(source, ownerToken, upTo);
         if (answer === 'fenced') this.#options.onFenced();
         this.#trimmed = upTo;
-        upTo = this.#outbox.takeTrimmable();
       } catch (error) {
         log.warn('trimming the outbox failed, tried again', { source: source.name, error: String(error) });
         await clock.sleep(retryMs.min, signal);
-        upTo = this.#outbox.takeTrimmable() ?? upTo;
+        this.#outbox.trimAgain(upTo);
       }
     }
     this.#trimming = false;

@@ -26,11 +26,14 @@ export function readRecords(session: Session, result: ReadResult, nowMs: number)
 export function fetchLimit(session: Session, enoughEvents: number): { records: number; bytes: number } | undefined {
   const records = session.frontier + session.limits.windowOffsetsMax - session.position;
   const bytes = session.limits.bytesMax - session.heldBytes;
-  const isEnough = session.lanes.parallel >= enoughEvents || session.lanes.queued >= session.limits.windowOffsetsMax;
+  const { parallel, queued } = session.lanes;
+  const isEnough = parallel >= enoughEvents || (queued >= enoughEvents && parallel >= enoughLanes);
   if (session.stopping || session.ended !== undefined || records <= 0 || bytes <= 0 || isEnough) return undefined;
   return { records: Math.min(records, fetchRecordsMax), bytes: Math.min(bytes, fetchBytesMax) };
 }
 
+/** So many lanes keep pods busy, if each has a few events. */
+const enoughLanes = 32;
 const fetchRecordsMax = 1_000;
 const fetchBytesMax = 2 ** 20;
 

@@ -14,7 +14,8 @@ export function newResult(result: NewResult): Result {
     bytes += (emit.key?.length ?? 0) + (emit.value?.length ?? 0);
     for (const [name, value] of emit.headers) bytes += name.length + value.length;
   }
-  return { ...result, bytes, status: 'ready', committed: undefined };
+  const { event, kind, reads, writes, emits, answer, doom } = result;
+  return { event, kind, reads, writes, emits, bytes, answer, doom, status: 'ready', committed: undefined };
 }
 
 /** No writes, one emit that keeps the event: committed like any other result. */
