@@ -46,6 +46,7 @@ async function measureAll(chosen: readonly Row[], options: RowOptions): Promise<
     measured.push(...results);
     process.stderr.write(`${((performance.now() - startedMs) / 1000).toFixed(1)} s\n`);
     process.stderr.write(`${printRows(results)}\n`);
+    for (const result of results) if ('reason' in result) process.stderr.write(`${result.reason}\n`);
   }
   return measured;
 }

@@ -22,7 +22,7 @@ export function printRows(measured: readonly Measurement[]): string {
 }
 
 function cellsOf(row: Measurement): readonly string[] {
-  if ('reason' in row) return [row.row, row.measure, row.outcome, row.reason];
+  if ('reason' in row) return [row.row, row.measure, row.outcome, row.reason.split('\n')[0] ?? ''];
   const { other, wanted } = row;
   return [
     row.row,

@@ -23,7 +23,7 @@ functions:
     handler: ${name}.ts
     on:
       - stream: { streams: [orders], from: earliest, batch: { size: 500 } }
-    limits: { concurrency: 100 }
+    limits: { concurrency: 1000 }
     scale: { min: ${pods}, max: ${pods} }
     emits: [counted]
 `;
