@@ -161,7 +161,7 @@ function loaded(shim: Shim, workerId: number, result: LoadResult & { kind: 'read
       effects.push({ kind: 'run', workerId, batchId: batch.id });
     }
   }
-  return then(next, effects, settled => retireIdle(settled, nowMs));
+  return chain({ shim: next, effects }, settled => retireIdle(settled, nowMs));
 }
 
 function loadFailed(shim: Shim, workerId: number, error: WireError, nowMs: number): Step {
@@ -173,7 +173,9 @@ function loadFailed(shim: Shim, workerId: number, error: WireError, nowMs: numbe
     };
   }
   // A function that loaded once and does not any more: others may have more luck with a fresh pod.
-  return then({ ...ended.shim, exit: ended.shim.exit ?? 'crashed', phase: 'gone' }, ended.effects, next => returnWaiting(next, nowMs));
+  return chain({ shim: { ...ended.shim, exit: ended.shim.exit ?? 'crashed', phase: 'gone' }, effects: ended.effects }, next =>
+    returnWaiting(next, nowMs),
+  );
 }
 
 /** At least two batches keep the worker fed; of small ones, as direct calls are, a few times what it runs at once. */
@@ -198,25 +200,27 @@ function answered(shim: Shim, batchId: number, count: number, nowMs: number): St
     const batches = shim.batches.map(other => (other === batch ? { ...batch, open: batch.open - count } : other));
     return { shim: { ...shim, batches }, effects: [] };
   }
-  return then(without(shim, batchId), [{ kind: 'end-batch', batchId, end: 'done' }], next => afterBatch(next, nowMs));
+  return chain({ shim: without(shim, batchId), effects: [{ kind: 'end-batch', batchId, end: 'done' }] }, next => afterBatch(next, nowMs));
 }
 
 function batchGone(shim: Shim, batchId: number, nowMs: number): Step {
   const batch = shim.batches.find(({ id }) => id === batchId);
   if (batch === undefined) return { shim, effects: [] };
   const effects: ShimEffect[] = batch.workerId === undefined ? [] : [{ kind: 'cancel', workerId: batch.workerId, batchId }];
-  return then(without(shim, batchId), effects, next => afterBatch(next, nowMs));
+  return chain({ shim: without(shim, batchId), effects }, next => afterBatch(next, nowMs));
 }
 
 function tick(shim: Shim, { nowMs, rssBytes, boards }: ShimInput & { kind: 'tick' }): Step {
   const memory = shim.limits !== undefined && rssBytes > shim.limits.memoryBytes;
   let current: Step = { shim: memory && shim.exit === undefined ? { ...shim, exit: 'memory', phase: 'gone' } : shim, effects: [] };
-  for (const worker of shim.workers) {
-    const board = boards.get(worker.id);
-    current = then(current.shim, current.effects, next => tickWorker(next, worker, board, memory, nowMs));
+  for (const { id } of shim.workers) {
+    current = chain(current, next => {
+      const worker = next.workers.find(other => other.id === id);
+      return worker === undefined ? { shim: next, effects: [] } : tickWorker(next, worker, boards.get(id), memory, nowMs);
+    });
   }
-  if (memory) current = then(current.shim, current.effects, next => returnWaiting(next, nowMs));
-  return then(current.shim, current.effects, next => tickDrain(next, boards, nowMs));
+  if (memory) current = chain(current, next => returnWaiting(next, nowMs));
+  return chain(current, next => tickDrain(next, boards, nowMs));
 }
 
 function tickWorker(shim: Shim, worker: WorkerState, board: BoardView | undefined, memory: boolean, nowMs: number): Step {
@@ -245,7 +249,7 @@ function tickDrain(shim: Shim, boards: ReadonlyMap<number, BoardView>, nowMs: nu
       const board = boards.get(id);
       if (phase === 'ending') continue;
       const verdict = board === undefined ? undefined : judgeNobody(board, 'draining');
-      current = then(current.shim, current.effects, next => end(next, id, verdict, nowMs));
+      current = chain(current, next => end(next, id, verdict, nowMs));
     }
     return current;
   }
@@ -292,9 +296,11 @@ function workerEnded(shim: Shim, workerId: number, board: BoardView, error: { co
   const verdict = worker.phase === 'ending' ? worker.verdict : judgeEnd(board, error);
   const settled = settleWorker(removed, workerId, verdict);
   if (worker.phase === 'loading' && shim.phase === 'ready') {
-    return then({ ...settled.shim, exit: 'crashed', phase: 'gone' }, settled.effects, next => returnWaiting(next, nowMs));
+    return chain({ shim: { ...settled.shim, exit: 'crashed', phase: 'gone' }, effects: settled.effects }, next =>
+      returnWaiting(next, nowMs),
+    );
   }
-  return then(settled.shim, settled.effects, next => afterWorker(next, nowMs));
+  return chain(settled, next => afterWorker(next, nowMs));
 }
 
 /** The pod ends if it was only waiting for this; else it needs a worker that can take batches. */
@@ -322,9 +328,9 @@ function settleWorker(shim: Shim, workerId: number, verdict: Verdict | undefined
 function stuck(shim: Shim, nowMs: number): Step {
   let current: Step = { shim: { ...shim, phase: 'gone' }, effects: [] };
   for (const worker of shim.workers) {
-    current = then(current.shim, current.effects, next => settleWorker(next, worker.id, worker.verdict));
+    current = chain(current, next => settleWorker(next, worker.id, worker.verdict));
   }
-  current = then(current.shim, current.effects, next => returnWaiting(next, nowMs));
+  current = chain(current, next => returnWaiting(next, nowMs));
   return {
     shim: { ...current.shim, workers: [], exit: 'stuck' },
     effects: [...current.effects, { kind: 'exit', reason: shim.exit === 'stopped' ? 'stopped' : 'stuck' }],
@@ -343,7 +349,9 @@ function stop(shim: Shim, graceMs: number, nowMs: number): Step {
     shim.phase === 'loading'
       ? [{ kind: 'answer-load', result: { kind: 'failed', error: loadError('FAAS_LOAD_STOPPED', 'the pod was told to end') } }]
       : [];
-  return then(draining, [...answer, ...tells], next => then2(returnWaiting(next, nowMs), settled => afterBatch(settled, nowMs)));
+  return chain({ shim: draining, effects: [...answer, ...tells] }, next =>
+    chain(returnWaiting(next, nowMs), settled => afterBatch(settled, nowMs)),
+  );
 }
 
 /** Batches that wait for a worker which will not come. */
@@ -352,7 +360,7 @@ function returnWaiting(shim: Shim, nowMs: number): Step {
   const effects = waiting.map(({ id }): ShimEffect => ({ kind: 'settle', batchId: id, running: new Map(), rest: returned('draining') }));
   const next = { ...shim, batches: shim.batches.filter(({ workerId }) => workerId !== undefined) };
   return next.exit !== undefined && next.drain === undefined
-    ? then(next, effects, ended => afterWorkerless(ended, nowMs))
+    ? chain({ shim: next, effects }, ended => afterWorkerless(ended, nowMs))
     : { shim: next, effects };
 }
 
@@ -360,14 +368,14 @@ function returnWaiting(shim: Shim, nowMs: number): Step {
 function afterWorkerless(shim: Shim, nowMs: number): Step {
   if (shim.workers.length === 0 && shim.exit !== undefined) return { shim, effects: [{ kind: 'exit', reason: shim.exit }] };
   let current: Step = { shim, effects: [] };
-  for (const { id } of shim.workers) current = then(current.shim, current.effects, next => end(next, id, undefined, nowMs));
+  for (const { id } of shim.workers) current = chain(current, next => end(next, id, undefined, nowMs));
   return current;
 }
 
 function afterBatch(shim: Shim, nowMs: number): Step {
   const retired = retireIdle(shim, nowMs);
   if (shim.drain === undefined || shim.batches.length > 0) return retired;
-  return then2(retired, next => shutDownAll(next, nowMs));
+  return chain(retired, next => shutDownAll(next, nowMs));
 }
 
 /** Workers that were replaced end when their last batch is done. */
@@ -397,7 +405,7 @@ function shutDown(shim: Shim, worker: WorkerState, nowMs: number): Step {
 
 function eachWorker(shim: Shim, turn: (shim: Shim, worker: WorkerState) => Step): Step {
   let current: Step = { shim, effects: [] };
-  for (const worker of shim.workers) current = then(current.shim, current.effects, next => turn(next, worker));
+  for (const worker of shim.workers) current = chain(current, next => turn(next, worker));
   return current;
 }
 
@@ -415,13 +423,9 @@ function without(shim: Shim, batchId: number): Shim {
   return { ...shim, batches: shim.batches.filter(({ id }) => id !== batchId) };
 }
 
-function then(shim: Shim, effects: readonly ShimEffect[], next: (shim: Shim) => Step): Step {
-  const after = next(shim);
-  return { shim: after.shim, effects: [...effects, ...after.effects] };
-}
-
-function then2(first: Step, next: (shim: Shim) => Step): Step {
-  return then(first.shim, first.effects, next);
+function chain(first: Step, next: (shim: Shim) => Step): Step {
+  const second = next(first.shim);
+  return { shim: second.shim, effects: [...first.effects, ...second.effects] };
 }
 
 function loadError(code: string, message: string): WireError {
