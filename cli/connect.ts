@@ -1,3 +1,4 @@
+import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type ApiClient, apiClient, type ServerAddress } from './api-client.ts';
@@ -6,9 +7,18 @@ import type { Invocation } from './command.ts';
 import { CommandFailure } from './failure.ts';
 
 /** The client that `--server`, `--token` and `--data` describe. */
-export async function connect({ args, cwd }: Pick<Invocation, 'args' | 'cwd'>): Promise<ApiClient> {
-  const folder = resolve(cwd, args.text('data') ?? './.faas');
+export async function connect(invocation: Pick<Invocation, 'args' | 'env' | 'cwd'>): Promise<ApiClient> {
+  const { args } = invocation;
+  const folder = await dataFolder(invocation);
   return apiClient(await addressOf(args, folder), { timeoutMs: args.duration('timeout') ?? 30_000, folder });
+}
+
+/** Without --data that of the settings here: the server may have been started with them. */
+async function dataFolder({ args, env, cwd }: Pick<Invocation, 'args' | 'env' | 'cwd'>): Promise<string> {
+  const given = args.text('data') ?? './.faas';
+  if (args.origin('data') !== 'default' || !existsSync(join(cwd, 'faas.settings.yaml'))) return resolve(cwd, given);
+  const { resolveSettings } = await import('./setting-flags.ts');
+  return resolve(cwd, (await resolveSettings({ args, env, cwd }, false)).settings.data);
 }
 
 async function addressOf(args: Arguments, folder: string): Promise<ServerAddress> {
@@ -39,8 +49,21 @@ async function readServerFile(folder: string): Promise<{ readonly adminUrl: stri
   if (typeof parsed !== 'object' || parsed === null || !('adminUrl' in parsed) || typeof parsed.adminUrl !== 'string') {
     throw unreadable(file, 'does not say where the server is');
   }
+  // The token goes to whoever has the port by now, so it goes nowhere when the server is known to be gone.
+  if ('pid' in parsed && typeof parsed.pid === 'number' && !isAlive(parsed.pid))
+    throw noServer(folder, new Error(`process ${parsed.pid} has ended`));
   const gatewayUrl = 'gatewayUrl' in parsed && typeof parsed.gatewayUrl === 'string' ? parsed.gatewayUrl : undefined;
   return { adminUrl: parsed.adminUrl, gatewayUrl };
+}
+
+function isAlive(pid: number): boolean {
+  try {
+    process.kill(pid, 0);
+    return true;
+  } catch (cause) {
+    // Another user's process is alive as well.
+    return cause instanceof Error && 'code' in cause && cause.code === 'EPERM';
+  }
 }
 
 function unreadable(file: string, what: string): CommandFailure {

@@ -41,7 +41,9 @@ async function run(command: CommandSpec, flags: readonly FlagSpec[], words: read
     stdout: process.stdout,
     stderr: process.stderr,
   });
-  const signal = stopOnSignals(command.graceful === true);
+  const graceful = command.graceful === true;
+  const signal = stopOnSignals(graceful);
+  if (!graceful) endWithReader();
   const { run: body } = await command.load();
   const code = await body({ args, out, signal, env: process.env, cwd: process.cwd(), stdin: process.stdin });
   return signal.aborted && signal.reason === 'SIGINT' ? 130 : code;
@@ -59,14 +61,22 @@ function stopOnSignals(graceful: boolean): AbortSignal {
   return controller.signal;
 }
 
-/** A reader that has seen enough (`| head`) is no failure. */
-function endWithReader(cause: NodeJS.ErrnoException): void {
-  if (cause.code === 'EPIPE') process.exit(0);
-  throw cause;
+/** A reader that has seen enough (`| head`) is no failure. A server goes on without one: whoever collected its log may be back. */
+function endWithReader(): void {
+  process.stdout.on('error', exitOnEpipe);
+  process.stderr.on('error', exitOnEpipe);
 }
 
-process.stdout.on('error', endWithReader);
-process.stderr.on('error', endWithReader);
+function exitOnEpipe({ code }: NodeJS.ErrnoException): void {
+  if (code === 'EPIPE') process.exit(0);
+}
+
+function passEpipe(cause: NodeJS.ErrnoException): void {
+  if (cause.code !== 'EPIPE') throw cause;
+}
+
+process.stdout.on('error', passEpipe);
+process.stderr.on('error', passEpipe);
 try {
   process.exitCode = await main(process.argv.slice(2));
 } catch (cause) {

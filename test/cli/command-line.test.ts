@@ -1,5 +1,7 @@
-import { execFile, execFileSync } from 'node:child_process';
+import { execFile, execFileSync, spawnSync } from 'node:child_process';
+import { once } from 'node:events';
 import { mkdtemp, readdir, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -70,6 +72,19 @@ describe('a flag, its variable and its default, in this order', () => {
   });
 });
 
+describe('help is what these files say', () => {
+  test.each([
+    ['overview', ['--help']],
+    ['deploy', ['deploy', '--help']],
+    ['emit', ['help', 'emit']],
+    ['state-get', ['state', 'get', '-h']],
+  ])('%s', async (name, words) => {
+    const { code, stdout, stderr } = await runCli(words);
+    expect([code, stderr]).toEqual([0, '']);
+    await expect(stdout).toMatchFileSnapshot(`../data/cli/help-${name}.txt`);
+  });
+});
+
 describe('a command line that makes no sense: exit code 2, the reason and a way out, no stack, nothing on stdout', () => {
   test.each([
     [['deply'], 'unknown command "deply"', 'Did you mean "faas deploy"?'],
@@ -128,6 +143,30 @@ describe('without a server', () => {
     expect(stderr).not.toContain('secret-token');
   });
 
+  test('the token goes nowhere when the process of server.json is gone: another program may have the port', async () => {
+    const { pid = 0 } = spawnSync(process.execPath, ['-e', '0']);
+    let asked = 0;
+    const other = createServer((_, response) => {
+      asked += 1;
+      response.end();
+    }).listen(0, '127.0.0.1');
+    await once(other, 'listening');
+    const address = other.address();
+    const adminUrl = `http://127.0.0.1:${typeof address === 'object' ? address?.port : 0}`;
+    await writeFile(join(folder, 'server.json'), JSON.stringify({ pid, adminUrl, gatewayUrl: '' }));
+    const { code, stderr } = await runCli(['list', '--data', folder]);
+    other.close();
+    expect([code, asked]).toEqual([1, 0]);
+    expect(stderr).toContain('error: no server runs on the data folder');
+  });
+
+  test('the data folder of faas.settings.yaml is looked into', async () => {
+    await writeFile(join(folder, 'faas.settings.yaml'), 'data: ./elsewhere\n');
+    const { stderr } = await runCli(['list'], { cwd: folder });
+    expect(stderr).toContain(`no server runs on the data folder ${join(folder, 'elsewhere')}`);
+    await rm(join(folder, 'faas.settings.yaml'));
+  });
+
   test.each([
     ['broken', '{', 'is not JSON'],
     ['foreign', '{}', 'does not say where the server is'],
@@ -159,21 +198,20 @@ describe('without a server', () => {
   });
 });
 
-test('faas --help starts within 60 ms of bare node, best of 9 in turns', async () => {
-  const timed = async (args: readonly string[]) => {
-    const startedMs = performance.now();
-    await promisify(execFile)(process.execPath, args);
-    return performance.now() - startedMs;
+test('faas --help takes no more than 60 ms above bare node: CPU time, since a busy machine stretches the clock', async () => {
+  const report = `process.on('exit', () => { const { user, system } = process.cpuUsage(); process.stderr.write(String((user + system) / 1000)); })`;
+  const cpuMs = async (args: readonly string[]) => {
+    const { stderr } = await promisify(execFile)(process.execPath, ['--import', `data:text/javascript,${report}`, ...args]);
+    return Number(stderr);
   };
   let bare = Number.POSITIVE_INFINITY;
   let help = Number.POSITIVE_INFINITY;
-  for (let turn = 0; turn < 9; turn += 1) {
-    bare = Math.min(bare, await timed(['-e', '0']));
-    help = Math.min(help, await timed([cliFile, '--help']));
+  for (let turn = 0; turn < 7; turn += 1) {
+    bare = Math.min(bare, await cpuMs(['-e', '0']));
+    help = Math.min(help, await cpuMs([cliFile, '--help']));
   }
-  process.stdout.write(`faas --help: ${help.toFixed(0)} ms, ${(help - bare).toFixed(0)} ms above bare node\n`);
-  // Bare node takes about 50 ms; where it takes longer, the machine is busy and everything does.
-  expect(help - bare).toBeLessThan(60 * Math.max(1, bare / 50));
+  process.stdout.write(`faas --help: ${help.toFixed(0)} ms of CPU, ${(help - bare).toFixed(0)} ms above bare node\n`);
+  expect(help - bare).toBeLessThan(60);
 }, 60_000);
 
 test('every code that the command fails with is in a table, and every code of its own table is used', async () => {
