@@ -5,10 +5,12 @@ import { loadToken } from './api/token-file.ts';
 import { systemClock } from './clock.ts';
 import { runSchedules } from './cron/schedule-loop.ts';
 import { createDispatcher } from './dispatch/create-dispatcher.ts';
+import type { UnitReport } from './dispatch/dispatcher.ts';
 import { armFaultPoint } from './fault-points.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { createDeployments } from './functions/create-deployments.ts';
 import { createFunctionsLoop } from './functions/functions-loop.ts';
+import type { LiveFunction } from './functions/live-function.ts';
 import { createDirectCalls } from './gateway/create-direct-calls.ts';
 import { createGatewayServer } from './gateway/gateway-server.ts';
 import { createPodCallbacks } from './gateway/pod-callbacks.ts';
@@ -136,7 +138,10 @@ async function open(
   });
   const version = packageVersion();
   const podCallbacks = createPodCallbacks({ state, calls, tokens, metrics });
-  const readyChecks = [{ name: 'store', check: async () => (await registry.contexts()).length >= 0 }];
+  const readyChecks = [
+    { name: 'store', check: async () => (await registry.contexts()).length >= 0 },
+    { name: 'dispatcher', check: async () => hasJoined(functions.live(), dispatcher.report()) },
+  ];
   const admin = await createAdminServer({
     ...data,
     version,
@@ -185,6 +190,11 @@ async function open(
       await clock.sleep(gaugesEveryMs, stopping.signal);
     }
   }
+}
+
+function hasJoined(functions: readonly LiveFunction[], reports: readonly UnitReport[]): boolean {
+  const joined = new Set(reports.map(report => report.unit));
+  return functions.every(live => joined.has(live.unit));
 }
 
 function once<Result>(work: () => Promise<Result>): () => Promise<Result> {
