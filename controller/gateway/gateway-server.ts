@@ -4,6 +4,7 @@ import { answersTo, hasToken, tokenDigest } from '../api/auth.ts';
 import { ProblemError, problemOf } from '../api/problem.ts';
 import { FaasError } from '../errors.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
+import type { Random } from '../random.ts';
 import type { Settings } from '../settings.ts';
 import { answerCall } from './call-route.ts';
 import type { DirectCalls } from './direct-calls.ts';
@@ -51,7 +52,7 @@ export async function createGatewayServer(options: GatewayServerOptions): Promis
     bodyLimit: settings['gateway.bodyMax'],
     requestTimeout: receiveLimits.requestTimeout,
     forceCloseConnections: 'idle',
-    genReqId: () => options.random.token().slice(0, 16),
+    genReqId: requestIds(options.random),
     routerOptions: { maxParamLength: pathCharsMax },
     http: receiveLimits,
     frameworkErrors: (error, request, reply) => void answerProblem(options, error, request, reply),
@@ -71,6 +72,16 @@ export async function createGatewayServer(options: GatewayServerOptions): Promis
     },
     listen: () => listen(app, settings['gateway.host'], settings['gateway.port']),
     close: () => app.close(),
+  };
+}
+
+/** For the log of what failed: unique, at the price of a counter. */
+function requestIds(random: Random): () => string {
+  const prefix = random.token().slice(0, 12);
+  let count = 0;
+  return () => {
+    count += 1;
+    return `${prefix}-${count}`;
   };
 }
 

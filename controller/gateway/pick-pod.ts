@@ -6,7 +6,12 @@ export interface PodLoad {
   readonly inFlight: number;
   /** It said that it is busy, until then. */
   readonly busyUntilMs: number;
+  readonly lastBatchAtMs: number;
 }
+
+/** With so many in flight on a pod, calls that come within a millisecond of its last batch wait for each other: one more request would cost more than they do. */
+export const gatherFrom = 4;
+export const gatherMs = 1;
 
 /** How much work, in handler time, may queue inside a pod: enough to hide the way there, too little to notice. */
 export const queueAheadMs = 5;
@@ -19,7 +24,7 @@ export function capacityOf(concurrency: number, handlerMs: number): number {
 }
 
 export type Picked =
-  | { readonly kind: 'pod'; readonly view: PodView; readonly room: number }
+  | { readonly kind: 'pod'; readonly view: PodView; readonly room: number; readonly gather: boolean }
   | { readonly kind: 'none' }
   | { readonly kind: 'full' };
 
@@ -51,6 +56,9 @@ export function pickPod(
     bestLoad = load.inFlight;
     room = left;
   }
-  if (best !== undefined) return { kind: 'pod', view: best, room };
+  if (best !== undefined) {
+    const gather = bestLoad >= gatherFrom && nowMs - loadOf(best.pod.id).lastBatchAtMs < gatherMs;
+    return { kind: 'pod', view: best, room, gather };
+  }
   return { kind: candidates.length === 0 ? 'none' : 'full' };
 }

@@ -14,7 +14,7 @@ import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
 import { needsCommit, type ReadyCall, staleRunsMax } from './call-group.ts';
 import type { CallSession } from './call-session.ts';
 import { eventOfCall, type PendingCall, sharedHeaders } from './pending-call.ts';
-import { type PodLoad, pickPod } from './pick-pod.ts';
+import { gatherMs, type PodLoad, pickPod } from './pick-pod.ts';
 import type { TopicPartitions } from './topic-partitions.ts';
 import { WaitingCalls } from './waiting-calls.ts';
 
@@ -32,6 +32,9 @@ export interface UnitCallsOptions {
   readonly soon: (callback: () => void) => void;
 }
 
+/** A PodLoad in the making. */
+type OwnLoad = { -readonly [Figure in keyof PodLoad]: PodLoad[Figure] };
+
 export const waitingCallsMax = 10_000;
 const batchCallsMax = 128;
 const batchBytesMax = wireLimits.batchBytesMax / 4;
@@ -48,7 +51,7 @@ export class UnitCalls {
   readonly #options: UnitCallsOptions;
   readonly #session: CallSession;
   readonly #waiting = new WaitingCalls();
-  readonly #loads = new Map<string, { inFlight: number; busyUntilMs: number }>();
+  readonly #loads = new Map<string, OwnLoad>();
   readonly #shared: readonly WireHeader[];
   #live: LiveFunction;
   #callable: ReadonlySet<string>;
@@ -57,6 +60,7 @@ export class UnitCalls {
   #handlerMs = 1;
   #turn = 0;
   #flushing = false;
+  #gathering = false;
   #wantedAtMs = Number.NEGATIVE_INFINITY;
 
   constructor(live: LiveFunction, session: CallSession, options: UnitCallsOptions) {
@@ -131,9 +135,22 @@ export class UnitCalls {
         this.#wantPods(nowMs);
         return;
       }
+      if (picked.gather && this.#waiting.ready < Math.min(picked.room, batchCallsMax)) {
+        this.#flushLater();
+        return;
+      }
       const calls = this.#waiting.take(Math.min(picked.room, batchCallsMax), batchBytesMax, this.#usesState());
       if (calls.length > 0) this.#send(picked.view, calls);
     }
+  }
+
+  #flushLater(): void {
+    if (this.#gathering) return;
+    this.#gathering = true;
+    this.#options.clock.after(gatherMs, () => {
+      this.#gathering = false;
+      this.#flush();
+    });
   }
 
   #wantPods(nowMs: number): void {
@@ -145,7 +162,9 @@ export class UnitCalls {
   }
 
   #send(view: PodView, calls: readonly PendingCall[]): void {
-    this.#loadOf(view.pod.id).inFlight += calls.length;
+    const load = this.#loadOf(view.pod.id);
+    load.inFlight += calls.length;
+    load.lastBatchAtMs = this.#options.clock.now();
     this.#run(view, calls).catch(error => {
       this.#options.log.error('batch of direct calls broke', { unit: this.#live.unit, error });
       for (const call of calls) if (!call.settled) this.#fail(call, 'crash', crashError('the batch could not be run'));
@@ -278,17 +297,17 @@ export class UnitCalls {
     this.flushSoon();
   }
 
-  #avoid(load: { busyUntilMs: number }, why: 'busy' | 'draining'): void {
+  #avoid(load: OwnLoad, why: 'busy' | 'draining'): void {
     const { clock } = this.#options;
     const forMs = why === 'busy' ? busyMs : wantEveryMs;
     load.busyUntilMs = clock.now() + forMs;
     clock.after(forMs, () => this.flushSoon());
   }
 
-  #loadOf(podId: string): PodLoad & { inFlight: number; busyUntilMs: number } {
+  #loadOf(podId: string): OwnLoad {
     const known = this.#loads.get(podId);
     if (known !== undefined) return known;
-    const load = { inFlight: 0, busyUntilMs: Number.NEGATIVE_INFINITY };
+    const load = { inFlight: 0, busyUntilMs: Number.NEGATIVE_INFINITY, lastBatchAtMs: Number.NEGATIVE_INFINITY };
     this.#loads.set(podId, load);
     return load;
   }

@@ -31,13 +31,25 @@ test.each([
   ['a full live one is not helped out by an old one', [view('old', 'r0'), view('new')], { new: 2 }, 0, 'full'],
 ] as const)('%s', (_, pods, inFlight, turn, expected) => {
   const loads: Readonly<Record<string, number>> = inFlight;
-  const picked = pickPod(pods, 'r1', id => ({ inFlight: loads[id] ?? 0, busyUntilMs: 0 }), slow, turn, 1);
+  const picked = pickPod(pods, 'r1', id => ({ inFlight: loads[id] ?? 0, busyUntilMs: 0, lastBatchAtMs: 0 }), slow, turn, 1);
   expect(picked.kind === 'pod' ? picked.view.pod.id : picked.kind).toBe(expected);
 });
 
 test('one that said busy is left alone until then', () => {
-  const at = (nowMs: number) => pickPod([view('a')], 'r1', () => ({ inFlight: 0, busyUntilMs: 50 }), slow, 0, nowMs).kind;
+  const at = (nowMs: number) => pickPod([view('a')], 'r1', () => ({ inFlight: 0, busyUntilMs: 50, lastBatchAtMs: 0 }), slow, 0, nowMs).kind;
   expect([at(49), at(50)]).toEqual(['full', 'pod']);
+});
+
+test.each([
+  ['nothing is in flight', 0, 10, false],
+  ['three are', 3, 10, false],
+  ['four are, and the last batch has just gone', 4, 10, true],
+  ['four are, and the last batch went a millisecond ago', 4, 9, false],
+])('calls wait for each other: %s', (_, inFlight, lastBatchAtMs, gather) => {
+  expect(pickPod([view('a')], 'r1', () => ({ inFlight, busyUntilMs: 0, lastBatchAtMs }), 0.1, 0, 10)).toMatchObject({
+    kind: 'pod',
+    gather,
+  });
 });
 
 test.each([
