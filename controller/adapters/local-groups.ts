@@ -1,3 +1,4 @@
+import { setMaxListeners } from 'node:events';
 import type { Clock } from '../clock.ts';
 import { FaasError } from '../errors.ts';
 import type { CommittedOffset, GroupMember, JoinOptions, ReadLimit, ReadResult, TopicPartition } from '../ports/streams.ts';
@@ -163,6 +164,8 @@ export class LocalGroups {
         resolve();
       };
       const cancelTimer = this.#clock.after(waitMs, wake);
+      // One signal ends all fetches of a session, and there may be many.
+      setMaxListeners(0, signal);
       signal.addEventListener('abort', wake, { once: true });
       waiting.add(wake);
     });

@@ -1,18 +1,29 @@
 import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FaasError } from '../../errors.ts';
-import { integer, loadDriver, resultCode, resultCodeOf, type SqlDatabase, type SqlStatement } from './driver.ts';
+import {
+  bindingEmptyBytes,
+  bindsEmptyBytesAsNull,
+  integer,
+  loadDriver,
+  resultCode,
+  resultCodeOf,
+  type SqlDatabase,
+  type SqlStatement,
+} from './driver.ts';
 import { applicationId, schema, schemaVersion } from './schema.ts';
 
 /** One open database. Statements are prepared once per text; texts are literals in the tables' files, so the cache is bounded by them. */
 export class Database {
   readonly path: string;
   readonly #connection: SqlDatabase;
+  readonly #emptyBytesAreNull: boolean;
   readonly #statements = new Map<string, SqlStatement>();
 
   constructor(path: string, connection: SqlDatabase) {
     this.path = path;
     this.#connection = connection;
+    this.#emptyBytesAreNull = bindsEmptyBytesAsNull(connection);
   }
 
   get isTransaction(): boolean {
@@ -26,7 +37,8 @@ export class Database {
   sql(text: string): SqlStatement {
     const found = this.#statements.get(text);
     if (found !== undefined) return found;
-    const statement = this.#connection.prepare(text);
+    const prepared = this.#connection.prepare(text);
+    const statement = this.#emptyBytesAreNull ? bindingEmptyBytes(prepared) : prepared;
     this.#statements.set(text, statement);
     return statement;
   }

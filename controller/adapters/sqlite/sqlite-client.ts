@@ -36,6 +36,8 @@ export class SqliteClient {
     this.#worker = new Worker(entryPath('sqlite-worker'), {
       workerData: data,
       resourceLimits: { maxOldGenerationSizeMb: 256, maxYoungGenerationSizeMb: 8 },
+      // Node 22 calls its SQLite experimental on every start.
+      execArgv: ['--disable-warning=ExperimentalWarning'],
       name: 'faas-sqlite',
     });
     this.#closed = new Promise(resolve => this.#worker.once('exit', () => resolve()));
@@ -52,9 +54,10 @@ export class SqliteClient {
         this.#end(failed(error.message, error));
         reject(failed(error.message, error));
       });
-      this.#worker.once('exit', () => {
-        this.#end(failed('the database thread ended'));
-        reject(failed('the database thread ended'));
+      this.#worker.once('exit', code => {
+        const error = failed(`it ended with code ${code}`);
+        this.#end(error);
+        reject(error);
       });
     });
   }

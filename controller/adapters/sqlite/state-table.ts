@@ -12,6 +12,9 @@ const idOverheadBytes = 100;
 /** Ids removed per step: a step holds up the other writers of its group. */
 const expireIdsMax = 2000;
 
+/** Versions held in memory at most, about 200 B each. */
+const versionsMax = 16_384;
+
 interface Unpacked {
   readonly reads: readonly { key: Uint8Array; version: string | null }[];
   readonly writes: readonly { key: Uint8Array; value: Uint8Array | null }[];
@@ -30,6 +33,8 @@ export class StateTable {
   readonly #emits: 'inline' | 'outbox';
   /** Of all ids, an upper bound: an id whose window is over may be counted twice. undefined: to be summed up. */
   #idBytes: number | undefined;
+  /** Of keys that were read or written of late: a commit follows its reads closely, and asking SQLite costs ten times as much. */
+  readonly #versions = new Map<string, string | null>();
 
   constructor(options: { database: Database; sources: SourceTable; log: LogTable; emits: 'inline' | 'outbox' }) {
     this.#database = options.database;
@@ -41,6 +46,7 @@ export class StateTable {
   /** The running transaction is undone. */
   forget(): void {
     this.#idBytes = undefined;
+    this.#versions.clear();
   }
 
   claim(claim: ArgumentOf<'claim'>): AnswerOf<'claim'> {
@@ -110,7 +116,12 @@ export class StateTable {
     const unit = this.#sources.findUnit(name) ?? -1;
     const select = this.#database.sql('SELECT version, value FROM state WHERE unit = ?1 AND key = ?2');
     const reader = new PackedReader(keys);
-    const rows = keys.lengths.map(() => select.get(unit, reader.next()));
+    const rows = keys.lengths.map(() => {
+      const key = reader.next();
+      const row = select.get(unit, key);
+      this.#remember(unit, key, row === undefined ? null : text(row, 'version'));
+      return row;
+    });
     const values = rows.map(row => (row === undefined ? undefined : bytes(row, 'value')));
     const data = Buffer.from(new ArrayBuffer(values.reduce((sum, value) => sum + (value?.length ?? 0), 0)));
     let at = 0;
@@ -185,6 +196,7 @@ export class StateTable {
     for (const table of ['state', 'ids', 'sources'] as const) this.#database.sql(`DELETE FROM ${table} WHERE unit = ?1`).run(unit);
     this.#database.sql('DELETE FROM units WHERE id = ?1').run(unit);
     this.#sources.forget();
+    this.#versions.clear();
   }
 
   /** One step; `more` says that the next one may find something. */
@@ -219,11 +231,7 @@ export class StateTable {
     if (duplicates.length > 0) return { kind: 'duplicate', ids: duplicates.map(toText) };
     const unknown = unpacked.knownIds.filter(id => this.#id(unit, id, commit.nowMs) === undefined);
     if (unknown.length > 0) return { kind: 'unknown', ids: unknown.map(toText) };
-    const select = this.#database.sql('SELECT version FROM state WHERE unit = ?1 AND key = ?2');
-    const stale = unpacked.reads.filter(({ key, version }) => {
-      const row = select.get(unit, key);
-      return (row === undefined ? null : text(row, 'version')) !== version;
-    });
+    const stale = unpacked.reads.filter(({ key, version }) => this.#version(unit, key) !== version);
     return stale.length > 0 ? { kind: 'stale', keys: stale.map(({ key }) => toText(key)) } : undefined;
   }
 
@@ -231,10 +239,12 @@ export class StateTable {
     const upsert = this.#database.sql(
       'INSERT INTO state (unit, key, version, value) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET version = ?3, value = ?4',
     );
-    writes.forEach(({ key, value }, index) => {
+    for (const [index, { key, value }] of writes.entries()) {
+      const version = value === null ? null : `${commit.id}:${index}`;
       if (value === null) this.#database.sql('DELETE FROM state WHERE unit = ?1 AND key = ?2').run(unit, key);
-      else upsert.run(unit, key, `${commit.id}:${index}`, value);
-    });
+      else upsert.run(unit, key, version, value);
+      this.#remember(unit, key, version);
+    }
     // An id whose window is over may still have its row.
     const remember = this.#database.sql('INSERT OR REPLACE INTO ids (unit, id, expires_at_ms, bytes, answer) VALUES (?1, ?2, ?3, ?4, ?5)');
     for (const { id, answer, expiresAtMs } of ids) {
@@ -275,6 +285,18 @@ export class StateTable {
       this.#sources.writeHighSeqs(source);
     }
     for (const [from, to] of commit.done) source.done.add(from, to);
+  }
+
+  #version(unit: number, key: Uint8Array): string | null {
+    const known = this.#versions.get(versionKey(unit, key));
+    if (known !== undefined) return known;
+    const row = this.#database.sql('SELECT version FROM state WHERE unit = ?1 AND key = ?2').get(unit, key);
+    return row === undefined ? null : text(row, 'version');
+  }
+
+  #remember(unit: number, key: Uint8Array, version: string | null): void {
+    if (this.#versions.size >= versionsMax) this.#versions.clear();
+    this.#versions.set(versionKey(unit, key), version);
   }
 
   #id(unit: number, id: Uint8Array, nowMs: number): SqlRow | undefined {
@@ -325,6 +347,11 @@ function unpack(commit: PackedCommit): Unpacked {
   const knownIds: Uint8Array[] = [];
   while (!reader.isAtEnd) knownIds.push(reader.next());
   return { reads, writes, ids, knownIds };
+}
+
+/** One character per byte: keys of any bytes stay different. */
+function versionKey(unit: number, key: Uint8Array): string {
+  return `${unit} ${Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1')}`;
 }
 
 function toText(utf8: Uint8Array): string {
