@@ -158,4 +158,14 @@ export class DispatchWorld {
     await this.clock.advance(1);
     while (this.clock.now() < endMs && this.dispatcher.report().some(unit => unit.waiting > 0)) await this.clock.advance(100);
   }
+
+  /** Stops in good order, letting time go on as long as that takes. */
+  async stop(graceMs = 5_000): Promise<void> {
+    let isOver = false;
+    const stopped = this.dispatcher.stop(graceMs).then(() => {
+      isOver = true;
+    });
+    while (!isOver) await this.clock.advance(10);
+    await stopped;
+  }
 }
