@@ -9,7 +9,7 @@ import { PartitionLoop, type Prepared } from './partition-loop.ts';
 import type { Result } from './pending-event.ts';
 import { choosePod, chooseQuarantine, leastOf, type PodLoad, podsWanted } from './placement.ts';
 import { ResultWaiters } from './result-waiters.ts';
-import type { Draft, Effect, Session } from './session-state.ts';
+import type { Draft, DraftEnd, Effect, Session } from './session-state.ts';
 import { hasLoner, hasSuspect, offerable, takeLoner, takeShared, takeSuspect, windowEndMs } from './take-batch.ts';
 import { TopicSizes } from './topic-sizes.ts';
 import { UnitFigures } from './unit-figures.ts';
@@ -347,16 +347,16 @@ export class FunctionLoop {
     load.events += size;
     load.batches += 1;
     let answered = 0;
-    let crashed = false;
+    let crash: { readonly alone: boolean } | undefined;
     try {
       const prepared = await loop.prepare(draft);
       if (prepared !== undefined) {
-        const end = await this.#runBatch(loop, session, draft, prepared, load, count => {
+        const { end, alone } = await this.#runBatch(loop, session, draft, prepared, load, count => {
           answered += count;
           load.events -= count;
           this.#pump();
         });
-        crashed = await this.#judge(end, load);
+        if (await this.#hasCrashed(end, load)) crash = { alone };
       }
     } catch (error) {
       log.warn('sending a batch failed', { unit: this.#live.unit, error: String(error) });
@@ -366,7 +366,7 @@ export class FunctionLoop {
     load.batches -= 1;
     if (draft.alone) load.reserved = false;
     if (!this.#options.pods.podsOf(this.#live.unit).some(view => view.pod.id === load.view.pod.id)) this.#loads.delete(load.view.pod.id);
-    const end = { kind: crashed ? 'crashed' : 'returned' } as const;
+    const end: DraftEnd = crash === undefined ? { kind: 'returned' } : { kind: 'crashed', alone: crash.alone };
     loop.stepOf(session, { kind: 'draft-ended', draft, end, fraction: random.fraction(), nowMs: clock.now() });
     this.#pump();
   }
@@ -409,14 +409,14 @@ export class FunctionLoop {
       faults('dispatch.sent');
       const end = await sent;
       flush();
-      return end;
+      return { end, alone: tokens.isAlone(batchToken) };
     } finally {
       tokens.revoke(batchToken);
     }
   }
 
   /** Whether the pod ended with what it had not answered. */
-  async #judge(end: { readonly kind: 'done' | 'busy' | 'draining' | 'lost' }, load: PodLoad): Promise<boolean> {
+  async #hasCrashed(end: { readonly kind: 'done' | 'busy' | 'draining' | 'lost' }, load: PodLoad): Promise<boolean> {
     const { pod } = load.view;
     switch (end.kind) {
       case 'done':

@@ -115,8 +115,8 @@ export type EndReason = 'fenced' | 'rollback' | 'conflict' | 'unknown-reply' | '
 export type DraftEnd =
   /** Nothing was wrong with them: again, no attempt. */
   | { readonly kind: 'returned' }
-  /** The pod ended with them. */
-  | { readonly kind: 'crashed' };
+  /** The pod ended with them; `alone`: nothing else ran on it, of a gateway either. */
+  | { readonly kind: 'crashed'; readonly alone: boolean };
 
 export type Input =
   | { readonly kind: 'fetched'; readonly result: ReadResult; readonly nowMs: number }

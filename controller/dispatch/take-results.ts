@@ -42,7 +42,7 @@ export function endDraft(session: Session, draft: Draft, end: DraftEnd, fraction
   for (const [index, event] of draft.events.entries()) {
     if (!answered(session, draft, index)) continue;
     session.lanes.ended(event);
-    if (end.kind === 'crashed') suspect(turn, event);
+    if (end.kind === 'crashed') suspect(turn, event, draft.alone && end.alone);
     else requeue(session, event, nowMs);
   }
   recordAttempts(turn);
@@ -67,7 +67,7 @@ function takeOutcome(turn: Turn, event: PendingEvent, index: number, outcome: Ou
       takeFailure(turn, event, { reason: outcome.reason, error: outcome.error }, outcome.retryable);
       return;
     default:
-      if (outcome.why === 'worker-ended') suspect(turn, event);
+      if (outcome.why === 'worker-ended') suspect(turn, event, turn.draft.alone);
       else requeue(turn.session, event, turn.nowMs);
   }
 }
@@ -150,9 +150,9 @@ function retry(turn: Turn, event: PendingEvent, delayMs: number): void {
 }
 
 /** Its pod ended: it runs alone from now on, and only a pod that ends while it does so counts against it. */
-function suspect(turn: Turn, event: PendingEvent): void {
+function suspect(turn: Turn, event: PendingEvent, wasAlone: boolean): void {
   event.suspect = true;
-  if (turn.draft.alone) {
+  if (wasAlone) {
     event.exclusiveCrashes += 1;
     event.notBeforeMs = turn.nowMs + backoffMs(event.exclusiveCrashes, turn.session.live.spec.retry.backoffMs, turn.fraction);
   }

@@ -79,7 +79,13 @@ export class SessionScript {
       case 'prepared':
         return { kind: 'prepared', draft, state: [], known: (option(rest, 'known')?.split(',') ?? []).map(id => ({ id })), nowMs };
       case 'ended':
-        return { kind: 'draft-ended', draft, end: { kind: rest[0] === 'crashed' ? 'crashed' : 'returned' }, fraction: 0, nowMs };
+        return {
+          kind: 'draft-ended',
+          draft,
+          end: rest[0] === 'crashed' ? { kind: 'crashed', alone: !rest.includes('beside-others') } : { kind: 'returned' },
+          fraction: 0,
+          nowMs,
+        };
       default:
         return { kind: 'results', draft, results: results(draft, command, rest), fraction: 0, nowMs };
     }
