@@ -1,4 +1,4 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, statSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { FaasError } from '../../errors.ts';
 import {
@@ -42,11 +42,6 @@ export class Database {
     this.#statements.set(text, statement);
     return statement;
   }
-
-  close(): void {
-    this.#statements.clear();
-    this.#connection.close();
-  }
 }
 
 export interface DataFolder {
@@ -62,26 +57,23 @@ export interface DataFolder {
 export async function openDataFolder(folder: string, pid: number): Promise<DataFolder> {
   const { DatabaseSync } = await loadDriver();
   const path = join(folder, 'faas.db');
-  makePrivate(folder, path);
-  const lock = new DatabaseSync(join(folder, 'faas.lock'));
+  const opened: { close(): void }[] = [];
+  const open = (file: string) => {
+    const connection = new DatabaseSync(file);
+    opened.unshift(connection);
+    return connection;
+  };
+  const close = () => {
+    for (const connection of opened.splice(0)) connection.close();
+  };
   try {
-    takeLock(lock, folder, pid);
-    const database = new Database(path, new DatabaseSync(path));
-    try {
-      prepare(database);
-    } catch (error) {
-      database.close();
-      throw error;
-    }
-    return {
-      database,
-      close() {
-        database.close();
-        lock.close();
-      },
-    };
+    makePrivate(folder, path);
+    takeLock(open(join(folder, 'faas.lock')), folder, pid);
+    const database = new Database(path, open(path));
+    prepare(database);
+    return { database, close };
   } catch (error) {
-    lock.close();
+    close();
     throw openingError(error, folder, path);
   }
 }
@@ -93,12 +85,7 @@ export function storeError(error: unknown, path: string): FaasError | undefined 
     case undefined:
       return undefined;
     case resultCode.full:
-      return new FaasError(
-        'FAAS_STORE_FULL',
-        `no space left to write ${path}`,
-        'Free disk space: nothing acknowledged is lost, and writing goes on by itself.',
-        options,
-      );
+      return full(path, options);
     case resultCode.corrupt:
     case resultCode.notADatabase:
       return corrupt(path, options);
@@ -127,20 +114,8 @@ export function storeError(error: unknown, path: string): FaasError | undefined 
  * closing a handle of a file drops all locks that this process has on it.
  */
 function makePrivate(folder: string, path: string): void {
-  try {
-    mkdirSync(folder, { recursive: true, mode: 0o700 });
-    for (const file of [path, join(folder, 'faas.lock')]) if (!existsSync(file)) closeSync(openSync(file, 'wx', 0o600));
-  } catch (error) {
-    const code = error instanceof Error && 'code' in error ? error.code : undefined;
-    if (code === 'ENOTDIR' || (code === 'EEXIST' && statSync(folder).isFile())) {
-      throw new FaasError('FAAS_DATA_FOLDER', `the data folder ${folder} is a file`, 'Choose a folder with --data or FAAS_DATA.', {
-        cause: error,
-      });
-    }
-    if (code === 'ENOSPC')
-      throw new FaasError('FAAS_STORE_FULL', `no space left to write ${path}`, 'Free disk space and start again.', { cause: error });
-    throw readOnly(folder, { cause: error });
-  }
+  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  for (const file of [path, join(folder, 'faas.lock')]) if (!existsSync(file)) closeSync(openSync(file, 'wx', 0o600));
 }
 
 /**
@@ -189,17 +164,36 @@ function prepare(database: Database): void {
   database.exec(`BEGIN IMMEDIATE; PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; ${schema} COMMIT`);
 }
 
+/** Translates what opening a folder meets: SQLite's results and the system's codes. */
 function openingError(error: unknown, folder: string, path: string): unknown {
   if (error instanceof FaasError) return error;
-  return (
-    storeError(error, path) ??
-    new FaasError(
-      'FAAS_DATA_FOLDER',
-      `cannot use the data folder ${folder}: ${messageOf(error)}`,
-      'Check the folder and its permissions.',
-      { cause: error },
-    )
-  );
+  const known = storeError(error, path);
+  if (known !== undefined) return known;
+  const options = { cause: error };
+  switch (error instanceof Error && 'code' in error ? error.code : undefined) {
+    case 'ENOTDIR':
+    case 'EEXIST':
+      return new FaasError('FAAS_DATA_FOLDER', `the data folder ${folder} is a file`, 'Choose a folder with --data or FAAS_DATA.', options);
+    case 'ENOSPC':
+      return full(path, options);
+    case 'EROFS':
+    case 'EACCES':
+    case 'EPERM':
+    case 'ENOENT':
+      return readOnly(folder, options);
+    default:
+      return new FaasError(
+        'FAAS_DATA_FOLDER',
+        `cannot use ${folder}: ${messageOf(error)}`,
+        'Check the folder and its permissions.',
+        options,
+      );
+  }
+}
+
+function full(path: string, options: ErrorOptions): FaasError {
+  const hint = 'Free disk space: nothing acknowledged is lost, and a running server goes on by itself.';
+  return new FaasError('FAAS_STORE_FULL', `no space left to write ${path}`, hint, options);
 }
 
 function corrupt(path: string, options: ErrorOptions): FaasError {
