@@ -152,7 +152,9 @@ export function versionOf(read: Result['reads'][number]): string | null | undefi
 
 /** The event and everything about it may be forgotten. */
 export function close(session: Session, event: PendingEvent): void {
-  session.open.delete(event);
+  event.isClosed = true;
+  session.openEvents -= 1;
+  while (session.arrivals.peek()?.isClosed === true) session.arrivals.shift();
   session.heldBytes -= event.bytes;
   if (event.dedupeId !== undefined && session.openIds.get(event.dedupeId) === event) session.openIds.delete(event.dedupeId);
 }

@@ -8,6 +8,7 @@ import type { DispatcherOptions, SettledResult, UnitReport } from './dispatcher.
 import { PartitionLoop, type Prepared } from './partition-loop.ts';
 import type { Result } from './pending-event.ts';
 import { choosePod, chooseQuarantine, leastOf, type PodLoad, podsWanted } from './placement.ts';
+import { eventIdOf } from './read-records.ts';
 import { ResultWaiters } from './result-waiters.ts';
 import type { Draft, DraftEnd, Effect, Session } from './session-state.ts';
 import { hasLoner, hasSuspect, offerable, takeLoner, takeShared, takeSuspect, windowEndMs } from './take-batch.ts';
@@ -405,7 +406,11 @@ export class FunctionLoop {
     try {
       metrics.observe('faas_batch_events', { unit }, prepared.events.length);
       const { order } = session.subscription;
-      const sent = client.run(pod, { batchToken, unit, revision, order, ...prepared }, { result, log: line => this.#log(draft, line) });
+      const sent = client.run(
+        pod,
+        { batchToken, unit, revision, order, ...prepared },
+        { result, log: line => this.#log(loop.at, draft, line) },
+      );
       faults('dispatch.sent');
       const end = await sent;
       flush();
@@ -473,8 +478,9 @@ export class FunctionLoop {
         this.#figures.applied(effect.commit, loop.session);
         if (!this.#waiters.isEmpty)
           this.#answerWaiters(
+            loop.at,
             effect.commit.group,
-            effect.commit.known.map(event => event.id),
+            effect.commit.known.map(event => eventIdOf(loop.at, event)),
           );
         break;
       case 'failed':
@@ -498,10 +504,10 @@ export class FunctionLoop {
     }
   }
 
-  #answerWaiters(group: readonly Result[], known: readonly string[]): void {
+  #answerWaiters(at: TopicPartition, group: readonly Result[], known: readonly string[]): void {
     for (const { event, doom, answer } of group) {
-      if (!this.#waiters.has(event.id)) continue;
-      this.#waiters.settle(event.id, doom === undefined ? { kind: 'ok', answer } : { kind: 'dead-letter', ...doom });
+      const id = eventIdOf(at, event);
+      if (this.#waiters.has(id)) this.#waiters.settle(id, doom === undefined ? { kind: 'ok', answer } : { kind: 'dead-letter', ...doom });
     }
     for (const id of known) if (this.#waiters.has(id)) void this.#settleKnown(id);
   }
@@ -516,8 +522,8 @@ export class FunctionLoop {
     }
   }
 
-  #log(draft: Draft, line: PodLog): void {
-    this.#figures.log(line, line.index === undefined ? undefined : draft.events[line.index]);
+  #log(at: TopicPartition, draft: Draft, line: PodLog): void {
+    this.#figures.log(line, line.index === undefined ? undefined : draft.events[line.index], at);
   }
 
   /** One timer for all partitions, and none while the broker knows all. */

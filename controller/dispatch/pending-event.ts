@@ -9,8 +9,6 @@ export interface PendingEvent {
   readonly offset: number;
   readonly bytes: number;
   readonly attributes: EventAttributes;
-  /** CloudEvents id, or `<topic>/<partition>/<offset>`. */
-  readonly id: string;
   /** What the commit remembers and refuses a second time; undefined where the log itself is the guard. */
   readonly dedupeId: string | undefined;
   /** undefined: nothing waits for it and it waits for nothing. */
@@ -35,6 +33,8 @@ export interface PendingEvent {
   result: Result | undefined;
   /** Later events with the same id: handled with this one's commit. */
   repeats: PendingEvent[] | undefined;
+  /** Committed: whoever still holds it may forget it. */
+  isClosed: boolean;
 }
 
 export interface Doom {

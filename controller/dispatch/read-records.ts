@@ -57,7 +57,8 @@ function readRecord(session: Session, record: StreamRecord, nowMs: number): void
 
 function queue(session: Session, event: PendingEvent, nowMs: number): void {
   session.heldBytes += event.bytes;
-  session.open.add(event);
+  session.openEvents += 1;
+  session.arrivals.push(event);
   const first = event.dedupeId === undefined ? undefined : session.openIds.get(event.dedupeId);
   if (first !== undefined) {
     first.repeats ??= [];
@@ -87,7 +88,6 @@ function pendingEvent(session: Session, record: StreamRecord, attributes: EventA
     offset: record.offset,
     bytes: bytesOf(record) + eventOverheadBytes,
     attributes,
-    id: attributes.id ?? positionOf(session, record.offset, attributes),
     dedupeId: dedupeIdOf(session, attributes),
     lane: laneOf(session, record.key),
     failures: before?.failures ?? 0,
@@ -101,11 +101,17 @@ function pendingEvent(session: Session, record: StreamRecord, attributes: EventA
     doom: attributes.hop > hopMax ? loopDoom(attributes.hop) : undefined,
     result: undefined,
     repeats: undefined,
+    isClosed: false,
   };
 }
 
+/** CloudEvents id, or the position. */
+export function eventIdOf(session: Pick<Session, 'topic' | 'partition'>, event: PendingEvent): string {
+  return event.attributes.id ?? positionOf(session, event.offset, event.attributes);
+}
+
 /** `<topic>/<partition>/<offset>` of the record, or of the first origin of a replay. */
-export function positionOf(session: Session, offset: number, attributes: EventAttributes): string {
+export function positionOf(session: Pick<Session, 'topic' | 'partition'>, offset: number, attributes: EventAttributes): string {
   const origin = attributes.replay?.origin;
   return origin === undefined ? `${session.topic}/${session.partition}/${offset}` : `${origin.topic}/${origin.partition}/${origin.offset}`;
 }

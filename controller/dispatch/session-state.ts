@@ -58,7 +58,9 @@ export interface Session {
   /** Bytes of events that were read and are not committed. */
   heldBytes: number;
   /** Such events. */
-  readonly open: Set<PendingEvent>;
+  openEvents: number;
+  /** Such events in offset order, with closed ones among them. */
+  readonly arrivals: Fifo<PendingEvent>;
   running: number;
   /** An event went back into its lane: results that came after it may have to be dropped. */
   dirty: boolean;
@@ -205,7 +207,8 @@ export function newSession(options: {
     idleCommitAtMs: undefined,
     windowSinceMs: undefined,
     heldBytes: 0,
-    open: new Set(),
+    openEvents: 0,
+    arrivals: new Fifo(),
     running: 0,
     dirty: false,
     usesState: false,

@@ -1,5 +1,6 @@
 import type { EventResult, FailureReason, OkOutcome, Outcome } from '../../runtime/protocol/messages.ts';
 import type { Doom, PendingEvent, ReadCheck } from './pending-event.ts';
+import { eventIdOf } from './read-records.ts';
 import { addReady, deadLetterResult, newResult, requeue } from './results.ts';
 import { backoffMs, decideRetry, isCrash, isCrashedOut } from './retry.ts';
 import type { Draft, DraftEnd, Effect, Session } from './session-state.ts';
@@ -111,7 +112,14 @@ function readChecks(draft: Draft, outcome: OkOutcome): ReadCheck[] | undefined {
 
 function causeOf(session: Session, event: PendingEvent): Cause {
   const { correlationId, traceparent, hop } = event.attributes;
-  return { live: session.live, eventId: event.id, idempotencyKey: idempotencyKeyOf(session, event), correlationId, traceparent, hop };
+  return {
+    live: session.live,
+    eventId: eventIdOf(session, event),
+    idempotencyKey: idempotencyKeyOf(session, event),
+    correlationId,
+    traceparent,
+    hop,
+  };
 }
 
 type Failure = Doom & { readonly reason: FailureReason };

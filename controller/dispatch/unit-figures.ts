@@ -4,6 +4,7 @@ import type { DispatcherOptions, PartitionReport, UnitReport } from './dispatche
 import type { PartitionLoop } from './partition-loop.ts';
 import type { Doom, PendingEvent } from './pending-event.ts';
 import type { PodLoad } from './placement.ts';
+import { eventIdOf } from './read-records.ts';
 import type { CommitInFlight, Draft, Session } from './session-state.ts';
 
 /** What one function has done, for reports, metrics and history. */
@@ -84,12 +85,18 @@ export class UnitFigures {
     }
   }
 
-  log(line: PodLog, event: PendingEvent | undefined): void {
+  log(line: PodLog, event: PendingEvent | undefined, at: TopicPartition): void {
     this.#options.history.write({
       kind: 'log',
       atMs: line.atMs,
       unit: this.#unit,
-      data: { level: line.level, message: line.message, fields: line.fields, eventId: event?.id, traceparent: line.traceparent },
+      data: {
+        level: line.level,
+        message: line.message,
+        fields: line.fields,
+        eventId: event === undefined ? undefined : eventIdOf(at, event),
+        traceparent: line.traceparent,
+      },
     });
   }
 
@@ -98,7 +105,7 @@ export class UnitFigures {
     let waiting = 0;
     let inFlight = 0;
     for (const { session } of loops) {
-      waiting += session?.open.size ?? 0;
+      waiting += session?.openEvents ?? 0;
       inFlight += session?.running ?? 0;
     }
     return {
@@ -130,7 +137,7 @@ export class UnitFigures {
         level,
         message,
         fields: { ...fields, topic: at.topic, partition: at.partition, offset: event.offset },
-        eventId: event.id,
+        eventId: eventIdOf(at, event),
         traceparent: event.attributes.traceparent,
       },
     });
@@ -139,10 +146,6 @@ export class UnitFigures {
 
 function partitionReport({ session, at, endOffset }: PartitionLoop): PartitionReport[] {
   if (session === undefined) return [];
-  let oldest: number | undefined;
-  for (const event of session.open) {
-    oldest = event.record.appendedAtMs;
-    break;
-  }
+  const oldest = session.arrivals.peek()?.record.appendedAtMs;
   return [{ ...at, frontier: session.frontier, endOffset, inFlight: session.running, oldestAppendedAtMs: oldest }];
 }
