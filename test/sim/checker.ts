@@ -152,7 +152,8 @@ function blockedOf(records: readonly VisibleRecord[], events: ReadonlyMap<string
 /** Log per key: each event once, those of one source in its order. */
 function checkLogs({ unit, handled, logs }: UnitView, fail: Fail): void {
   const byKey = new Map<string, Expected[]>();
-  for (const one of handled) byKey.set(one.event.key ?? noKey, [...(byKey.get(one.event.key ?? noKey) ?? []), one]);
+  for (const one of handled.filter(({ event }) => !event.relay))
+    byKey.set(one.event.key ?? noKey, [...(byKey.get(one.event.key ?? noKey) ?? []), one]);
   for (const key of new Set([...byKey.keys(), ...logs.keys()])) {
     const [wanted, log] = [byKey.get(key) ?? [], logs.get(key) ?? []];
     const difference = differenceOf(
@@ -209,22 +210,22 @@ async function checkEmits({ streams }: MemoryAdapters, { handled, logs }: UnitVi
   checkEmitOrder(mid, handled, fail);
 }
 
-/** Emits of one key and one source are in the order of the state changes that they belong to. */
+/** Emits of one key and one source are in the order of their causes, as the log has it. */
 function checkEmitOrder(mid: readonly Readonly<Record<string, unknown>>[], handled: readonly Expected[], fail: Fail): void {
-  const sourceOf = new Map(handled.map(({ event, topic }) => [event.id, `${topic} ${event.key}`]));
-  const keyed = new Set(handled.filter(({ event }) => event.key !== null).map(({ event }) => event.id));
-  const last = new Map<string, number>();
-  for (const { cause, n } of mid) {
-    const source = sourceOf.get(String(cause));
-    if (source === undefined || !keyed.has(String(cause))) continue;
-    if (Number(n) < (last.get(source) ?? 0))
-      fail('emit order', `${source}: ${String(cause)} as number ${String(n)} after number ${last.get(source)}`);
-    last.set(source, Number(n));
+  const causes = new Map(handled.filter(({ event, ordered }) => ordered && event.key !== null).map(one => [one.event.id, one]));
+  const last = new Map<string, Expected>();
+  for (const { cause } of mid) {
+    const one = causes.get(String(cause));
+    if (one === undefined) continue;
+    const source = `${one.topic} ${one.event.key}`;
+    const before = last.get(source);
+    if (before !== undefined && one.offset < before.offset) fail('emit order', `${source}: ${one.event.id} after ${before.event.id}`);
+    last.set(source, one);
   }
 }
 
 async function checkTotal({ state }: MemoryAdapters, { handled }: UnitView, fail: Fail): Promise<void> {
-  const wanted = handled.filter(({ event }) => event.total).length;
+  const wanted = handled.filter(({ event }) => event.total && !event.relay).length;
   const [stored] = await state.read(units.count, [totalKey]);
   const total = stored?.value === undefined ? 0 : Number(decoder.decode(stored.value));
   if (total !== wanted) fail('counter', `total is ${total} instead of ${wanted}`);

@@ -62,6 +62,10 @@ export async function handle(event: SimEvent, ctx: SimContext): Promise<void> {
 }
 
 async function count(event: SimEvent, ctx: SimContext): Promise<void> {
+  if (event.relay) {
+    emitAll(event, 0, ctx);
+    return;
+  }
   const key = event.key ?? noKey;
   const { log } = asCount(await ctx.get(key));
   const next = [...log, event.id];
@@ -71,12 +75,16 @@ async function count(event: SimEvent, ctx: SimContext): Promise<void> {
     const total = Number((await ctx.get(totalKey)) ?? 0);
     ctx.set(totalKey, total + 1);
   }
-  if (ctx.unit !== units.count) return;
+  if (ctx.unit === units.count) emitAll(event, next.length, ctx);
+}
+
+/** `n`: which event of its key it is; 0 where nobody counted. */
+function emitAll(event: SimEvent, n: number, ctx: SimContext): void {
   for (let i = 0; i < event.emits; i += 1) {
-    const data: MidEvent = { id: `${event.id}#${i}`, cause: event.id, n: next.length };
+    const data: MidEvent = { id: `${event.id}#${i}`, cause: event.id, n };
     ctx.emit('mid', event.key, data);
   }
-  if (event.start) ctx.start(units.tail, event.key, { id: `${event.id}#start`, cause: event.id, n: next.length });
+  if (event.start) ctx.start(units.tail, event.key, { id: `${event.id}#start`, cause: event.id, n });
 }
 
 async function transfer(event: SimEvent, ctx: SimContext): Promise<void> {

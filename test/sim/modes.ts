@@ -25,6 +25,7 @@ export interface Workload {
   readonly acts: Readonly<Partial<Record<Act['kind'], number>>>;
   readonly emitsMax: number;
   readonly starts: number;
+  readonly relays: number;
   readonly totals: number;
   /** Inbox events, and how many of them are appended again with the same id. */
   readonly inbox: number;
@@ -61,6 +62,7 @@ const plain: Workload = {
   acts: { slow: 0.05 },
   emitsMax: 2,
   starts: 0.1,
+  relays: 0.15,
   totals: 0.1,
   inbox: 8,
   inboxRepeats: 0,
@@ -135,7 +137,8 @@ export const modes = {
     ...base,
     orders: ['none', 'key'],
     concurrency: [5],
-    workload: { ...plain, events: 30, keys: 2, unkeyed: 0.2, transfers: 40, totals: 0.6, acts: {} },
+    link: { ...calmLink, delayMs: 12 },
+    workload: { ...plain, events: 30, keys: 2, unkeyed: 0.2, transfers: 40, relays: 0.35, totals: 0.7, acts: {} },
   },
   block: { ...base, onExhausted: 'block', workload: { ...plain, acts: { throw: 0.1, slow: 0.05 } } },
   'never-ending': {

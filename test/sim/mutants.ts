@@ -256,8 +256,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'crashes beside others count',
     file: `${dispatch}/take-results.ts`,
-    find: 'if (turn.draft.alone) {',
-    replace: 'if (turn.draft.events.length > 0) {',
+    find: 'suspect(turn, event, draft.alone && end.alone);',
+    replace: 'suspect(turn, event, true);',
     mode: 'poison',
     breaks: ['given up early', 'dead letters'],
   },
@@ -275,14 +275,6 @@ export const mutants: readonly Mutant[] = [
     find: 'event.awaitsRecord = true;',
     replace: '',
     mode: 'poison-kills',
-    breaks: ['crashes'],
-  },
-  {
-    name: 'failed attempts do not count',
-    file: `${dispatch}/take-results.ts`,
-    find: 'event.failures += 1;',
-    replace: '',
-    mode: 'poison',
-    breaks: ['drains'],
+    breaks: ['crashes', 'dead letters'],
   },
 ];

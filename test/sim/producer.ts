@@ -22,7 +22,9 @@ export function produce(
 ): ReadonlyMap<string, SimEvent> {
   const events = new Map<string, SimEvent>();
   const upstream = new Upstream(random);
-  const at = (what: () => void) => clock.after(random.fraction() * forMs, what);
+  // Spread evenly, or in a few bursts: only what comes together is batched, runs side by side and is committed in groups.
+  const bursts = Array.from({ length: random.pick([0, 1, 4]) }, () => random.fraction() * forMs);
+  const at = (what: () => void) => clock.after(bursts.length > 0 ? random.pick(bursts) : random.fraction() * forMs, what);
   const keep = (event: SimEvent) => {
     events.set(event.id, event);
     return event;
@@ -39,7 +41,7 @@ export function produce(
   for (let i = 0; i < workload.transfers; i += 1) {
     const transfer = { to: random.pick(accounts), amount: 1 + random.whole(60) };
     const event = keep({
-      ...plainEvent(`t${i}`, random, { ...workload, unkeyed: 0, starts: 0, totals: 0 }),
+      ...plainEvent(`t${i}`, random, { ...workload, unkeyed: 0, starts: 0, relays: 0, totals: 0 }),
       key: random.pick(accounts),
       transfer,
     });
@@ -60,6 +62,7 @@ function plainEvent(id: string, random: SeededRandom, workload: Workload): SimEv
     act: actOf(random, workload),
     emits: random.whole(workload.emitsMax + 1),
     start: random.chance(workload.starts),
+    relay: random.chance(workload.relays),
     total: random.chance(workload.totals),
     transfer: undefined,
   };

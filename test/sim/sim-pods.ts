@@ -480,8 +480,8 @@ function wireEmit(kind: WireEmit['kind'], target: string, key: string | null, da
 
 /** The payload as the workload wrote it; what another function emitted runs without any act. */
 export function eventOf(event: Pick<BatchEvent, 'key' | 'value'>): SimEvent {
-  const { id, act = { kind: 'ok' }, emits = 0, start = false, total = false, transfer } = parseEvent(event.value);
-  return { id, act, emits, start, total, transfer, key: event.key === null ? null : decoder.decode(event.key) };
+  const { id, act = { kind: 'ok' }, emits = 0, start = false, relay = false, total = false, transfer } = parseEvent(event.value);
+  return { id, act, emits, start, relay, total, transfer, key: event.key === null ? null : decoder.decode(event.key) };
 }
 
 function idOf(event: Pick<BatchEvent, 'value'>): string {

@@ -36,6 +36,8 @@ export interface SimEvent {
   readonly emits: number;
   /** Also starts the function `tail`. */
   readonly start: boolean;
+  /** Emits only: reads and writes no state. */
+  readonly relay: boolean;
   /** Also counts on a key that all events share. */
   readonly total: boolean;
   readonly transfer: { readonly to: string; readonly amount: number } | undefined;
