@@ -29,7 +29,7 @@ const connectionsMax = 64;
 const silenceMsMax = 8_000;
 const statusTimeoutMs = 2_000;
 
-/** One pool of keep-alive connections per pod, made at its first use and closed when the pod cannot be reached. */
+/** One pool of keep-alive connections per pod, made at its first use and forgotten with its last connection. */
 export function createHttpPodClient(options: HttpPodClientOptions): PodClient {
   return new HttpPodClient(options);
 }
@@ -73,7 +73,7 @@ class HttpPodClient implements PodClient {
     }
   }
 
-  run(pod: PodInfo, batch: Batch, on: BatchListener): Promise<BatchEnd> {
+  async run(pod: PodInfo, batch: Batch, on: BatchListener): Promise<BatchEnd> {
     const options = {
       ...requestOf(pod, 'POST', '/v1/batch'),
       body: encodeBatch(batch),
@@ -102,13 +102,16 @@ class HttpPodClient implements PodClient {
     });
     this.#pools.set(pod.bootId, pool);
     pool.on('connectionError', () => this.#drop(pod, pool));
+    pool.on('disconnect', () => {
+      if (pool.stats.connected === 0 && pool.stats.size === 0) this.#drop(pod, pool);
+    });
     return pool;
   }
 
   #drop(pod: PodInfo, pool: Pool): void {
     if (this.#pools.get(pod.bootId) !== pool) return;
     this.#pools.delete(pod.bootId);
-    this.#options.log.debug('pod cannot be reached', { pod: pod.id });
+    this.#options.log.debug('connections to a pod are gone', { pod: pod.id });
     pool.destroy().catch(() => undefined);
   }
 }

@@ -10,14 +10,30 @@ export function hashMatches({ code, bundleHash }: LoadRequest): boolean {
   return createHash('sha256').update(code).digest('hex') === bundleHash;
 }
 
-/** The bundle and its source map in a folder of this process alone, so that `import`, `import.meta.url` and stack traces work as usual. */
-export function writeBundle({ code, sourceMap }: LoadRequest): { readonly url: string; readonly remove: () => void } {
+export interface BundleFile {
+  readonly url: string;
+  /** The file is needed until it is imported: a pod that is killed later leaves nothing behind. */
+  remove(): void;
+}
+
+/**
+ * The bundle as a file that only this user can read, so that `import`, `import.meta.url` and stack traces work as usual. The source map goes
+ * inside, as a data URL: Node may look at it long after the import. Throws what the file system throws.
+ */
+export function writeBundle({ code, sourceMap }: LoadRequest): BundleFile {
   const folder = mkdtempSync(join(tmpdir(), 'faas-pod-'));
   const file = join(folder, 'bundle.mjs');
-  writeFileSync(file, code);
-  if (sourceMap !== undefined) {
-    writeFileSync(`${file}.map`, sourceMap);
-    writeFileSync(file, '\n//# sourceMappingURL=bundle.mjs.map\n', { flag: 'a' });
+  const remove = (): void => rmSync(folder, { recursive: true, force: true });
+  try {
+    writeFileSync(file, code);
+    if (sourceMap !== undefined) writeFileSync(file, sourceMapComment(sourceMap), { flag: 'a' });
+  } catch (error) {
+    remove();
+    throw error;
   }
-  return { url: pathToFileURL(file).href, remove: () => rmSync(folder, { recursive: true, force: true }) };
+  return { url: pathToFileURL(file).href, remove };
+}
+
+function sourceMapComment(sourceMap: Uint8Array): string {
+  return `\n//# sourceMappingURL=data:application/json;base64,${Buffer.from(sourceMap).toString('base64')}\n`;
 }

@@ -1,4 +1,4 @@
-import { hasOwn } from '../protocol/intrinsics.ts';
+import { hasOwn, NativePromise } from '../protocol/intrinsics.ts';
 import { type Outcome, wireLimits } from '../protocol/messages.ts';
 import { FaasError } from '../sdk/errors.ts';
 import { createContext } from './context.ts';
@@ -43,7 +43,7 @@ export async function endOfCalls(scope: CallScope): Promise<void> {
       'Await each ctx.call, or use ctx.fireAndForget.',
     );
   }
-  if (scope.forgets !== undefined) await Promise.all(scope.forgets);
+  if (scope.forgets !== undefined) await NativePromise.all(scope.forgets);
 }
 
 export function passesFilter(fn: LoadedFunction, { wire, event }: EventRun): boolean {

@@ -1,5 +1,5 @@
 import type { Agent, request as httpRequest } from 'node:http';
-import { decodeUtf8, encodeUtf8, isArray, parseJson, stringifyJson } from '../protocol/intrinsics.ts';
+import { decodeUtf8, encodeUtf8, isArray, NativePromise, parseJson, stringifyJson } from '../protocol/intrinsics.ts';
 import type { BatchState } from '../protocol/messages.ts';
 import { FaasError } from '../sdk/errors.ts';
 import type { CallAnswer, CallRequest } from './function-host.ts';
@@ -23,7 +23,7 @@ interface Pending {
 export function createCallbacks(baseUrl: string): Callbacks {
   const pending = new Map<string, Pending>();
   const fetchState = async (batchToken: string, keys: readonly string[]): Promise<ReadonlyMap<string, BatchState>> => {
-    await new Promise<void>(resolve => later(resolve));
+    await new NativePromise<void>(resolve => later(resolve));
     pending.delete(batchToken);
     const answer = await post(`${baseUrl}/internal/v1/state`, batchToken, { keys }, stateTimeoutMs);
     const entries = readEntries(answer.body, answer.status);
@@ -100,7 +100,7 @@ async function post(url: string, batchToken: string, payload: unknown, timeoutMs
   const { request, agent } = await loadHttp();
   const body = encodeUtf8(stringifyJson(payload) ?? '');
   const headers = { authorization: `Bearer ${batchToken}`, 'content-type': 'application/json', 'content-length': body.length };
-  return new Promise((resolve, reject) => {
+  return new NativePromise((resolve, reject) => {
     const sent = request(url, { method: 'POST', agent, headers }, response => {
       const chunks: Uint8Array[] = [];
       let bytes = 0;

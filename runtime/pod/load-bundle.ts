@@ -76,7 +76,7 @@ function optionalFunction(module: Module, name: string): LoadedFunction['handler
 }
 
 function schemasOf(module: Module): LoadedFunction['schemas'] {
-  const schemas = module['faasSchemas'];
+  const schemas = module.faasSchemas;
   if (typeof schemas !== 'object' || schemas === null) return new Map();
   const checked = new Map<string, (data: unknown) => unknown>();
   for (const [stream, validate] of Object.entries(schemas)) {

@@ -1,16 +1,12 @@
 import { fileURLToPath } from 'node:url';
-import { createPod } from './pod.ts';
+import { createPod, type PodCredentials } from './pod.ts';
 
 /** The pod's process: what it is told and what it says goes over the IPC channel of its parent; without a parent it ends. */
-type FromParent =
-  | { readonly kind: 'admit'; readonly token: string; readonly callbackUrl: string }
-  | { readonly kind: 'stop'; readonly graceMs: number };
+type FromParent = ({ readonly kind: 'admit' } & PodCredentials) | { readonly kind: 'stop'; readonly graceMs: number };
 
 const memoryBytes = Number(process.argv[2]);
 const bootId = process.argv[3] ?? '';
 const defaultGraceMs = 25_000;
-/** A thread in a native call keeps `process.exit` waiting for ever. */
-const exitMsMax = 500;
 
 const pod = createPod({
   bootId,
@@ -18,27 +14,31 @@ const pod = createPod({
   workerFile: fileURLToPath(new URL('./pod-worker.js', import.meta.url)),
   rssBytes: () => process.memoryUsage.rss(),
   output: (stream, text) => void process[stream].write(text),
-  exit: reason => {
-    setTimeout(() => process.kill(process.pid, 'SIGKILL'), exitMsMax);
+  exit: (reason, threadsLeft) => {
     const leave = (): void => {
-      if (reason === 'stuck') process.kill(process.pid, 'SIGKILL');
+      if (threadsLeft) process.kill(process.pid, 'SIGKILL');
       process.exit(reason === 'stopped' ? 0 : 1);
     };
-    if (process.send === undefined || !process.connected) return leave();
-    process.send({ kind: 'exit', reason }, leave);
+    if (process.connected) process.send?.({ kind: 'exit', reason }, leave);
+    else leave();
   },
 });
 
-process.on('message', (message: FromParent) => {
-  if (message.kind === 'admit') pod.admit(message);
-  else pod.stop(message.graceMs);
+const admitted = new Promise<void>(resolve => {
+  process.on('message', (message: FromParent) => {
+    if (message.kind === 'stop') return pod.stop(message.graceMs);
+    pod.admit(message);
+    return resolve();
+  });
 });
 process.on('SIGTERM', () => pod.stop(defaultGraceMs));
+// Ctrl-C in a terminal reaches the whole group; the parent decides what becomes of its pods.
 process.on('SIGINT', () => undefined);
+// Not `process.exit`, which waits for threads that may never end: nobody is left to hear a code.
 process.on('disconnect', () => {
-  setTimeout(() => process.kill(process.pid, 'SIGKILL'), exitMsMax);
-  process.exit(1);
+  pod.destroy();
+  process.kill(process.pid, 'SIGKILL');
 });
 
-const port = await pod.listen('127.0.0.1');
+const [port] = await Promise.all([pod.listen('127.0.0.1'), admitted]);
 process.send?.({ kind: 'listening', port });

@@ -1,11 +1,11 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { encodeLoadResult } from '../protocol/control.ts';
-import type { LoadRequest, LoadResult, PodStatus } from '../protocol/messages.ts';
+import type { LoadRequest, LoadResult, PodStatus, WireError } from '../protocol/messages.ts';
 import { wireVersions } from '../protocol/version.ts';
 import { assertNever } from '../sdk/assert-never.ts';
 import { type BoardView, readBoard } from './board.ts';
-import { hashMatches, writeBundle } from './bundle-file.ts';
+import { type BundleFile, hashMatches, writeBundle } from './bundle-file.ts';
 import { OpenBatch } from './open-batch.ts';
 import { createPodServer } from './pod-server.ts';
 import { type ExitReason, emptyShim, type Shim, type ShimEffect, type ShimInput, step } from './shim.ts';
@@ -19,8 +19,8 @@ export interface PodOptions {
   readonly workerFile: string;
   readonly rssBytes: () => number;
   readonly output: (stream: 'stdout' | 'stderr', text: string) => void;
-  /** Called once, after everything is answered. */
-  readonly exit: (reason: ExitReason) => void;
+  /** Called once, after everything is answered. A thread that is left sits in a native call, and would keep `process.exit` waiting for ever. */
+  readonly exit: (reason: ExitReason, threadsLeft: boolean) => void;
 }
 
 /** What the parent tells its pod once it has started. */
@@ -41,6 +41,9 @@ export interface Pod {
 const busyTickMs = 20;
 const idleTickMs = 250;
 const aliveMs = 2_000;
+const lastAnswersMsMax = 500;
+/** A limit below what a pod takes by itself would end it before it began: this much is always left to the handler. */
+const handlerBytesMin = 32 * 2 ** 20;
 
 /** A generic pod: the shim's machine with its server and its worker threads around it. */
 export function createPod(options: PodOptions): Pod {
@@ -54,7 +57,9 @@ class RunningPod implements Pod {
   readonly #batches = new Map<number, OpenBatch>();
   #shim: Shim = emptyShim();
   #credentials: PodCredentials | undefined;
-  #load: { readonly request: LoadRequest; readonly response: ServerResponse; readonly bundle: ReturnType<typeof writeBundle> } | undefined;
+  #load: { readonly request: LoadRequest; readonly response: ServerResponse } | undefined;
+  /** While workers import them. */
+  readonly #bundles = new Map<number, BundleFile>();
   #nextBatchId = 1;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #beatAtMs = 0;
@@ -90,7 +95,7 @@ class RunningPod implements Pod {
   destroy(): void {
     this.#over = true;
     clearTimeout(this.#timer);
-    this.#load?.bundle.remove();
+    for (const bundle of this.#bundles.values()) bundle.remove();
     for (const worker of this.#workers.values()) worker.terminate();
     this.#server.close();
     this.#server.closeAllConnections();
@@ -117,8 +122,9 @@ class RunningPod implements Pod {
       this.#answerLoad(response, failedLoad('FAAS_LOAD_HASH', 'the bundle does not match its hash'));
       return;
     }
-    this.#load = { request, response, bundle: writeBundle(request) };
-    const { concurrency, lifespanMs, memoryBytes } = request;
+    this.#load = { request, response };
+    const { concurrency, lifespanMs } = request;
+    const memoryBytes = Math.max(request.memoryBytes, this.#options.rssBytes() + handlerBytesMin);
     this.#step({ kind: 'load', nowMs: Date.now(), limits: { concurrency, lifespanMs, memoryBytes, loadTimeoutMs } });
   }
 
@@ -151,6 +157,7 @@ class RunningPod implements Pod {
       ended: error => {
         const board = boardOf(client);
         this.#workers.delete(workerId);
+        this.#removeBundle(workerId);
         this.#step({ kind: 'worker-ended', nowMs: Date.now(), workerId, board, error });
       },
     });
@@ -166,6 +173,7 @@ class RunningPod implements Pod {
         return;
       }
       case 'loaded': {
+        this.#removeBundle(workerId);
         const phases = { loadMs: message.loadMs, initMs: message.initMs };
         this.#step({ kind: 'loaded', nowMs, workerId, result: { kind: 'ready', handler: message.handler, phases } });
         break;
@@ -243,7 +251,20 @@ class RunningPod implements Pod {
   #loadWorker(workerId: number): void {
     if (this.#load === undefined) return;
     const { code: _code, sourceMap: _sourceMap, ...request } = this.#load.request;
-    this.#workers.get(workerId)?.load({ request, bundleUrl: this.#load.bundle.url, callbackUrl: this.#credentials?.callbackUrl ?? '' });
+    try {
+      const bundle = writeBundle(this.#load.request);
+      this.#bundles.set(workerId, bundle);
+      this.#workers.get(workerId)?.load({ request, bundleUrl: bundle.url, callbackUrl: this.#credentials?.callbackUrl ?? '' });
+    } catch (error) {
+      const message = `the bundle could not be written: ${error instanceof Error ? error.message : 'unknown'}`;
+      // After the effects of this step: the machine takes one input at a time.
+      queueMicrotask(() => this.#step({ kind: 'load-failed', nowMs: Date.now(), workerId, error: loadError('FAAS_LOAD_WRITE', message) }));
+    }
+  }
+
+  #removeBundle(workerId: number): void {
+    this.#bundles.get(workerId)?.remove();
+    this.#bundles.delete(workerId);
   }
 
   #run(workerId: number, batchId: number): void {
@@ -285,14 +306,15 @@ class RunningPod implements Pod {
   #exit(reason: ExitReason): void {
     this.#over = true;
     clearTimeout(this.#timer);
-    this.#load?.bundle.remove();
-    const done = () => this.#options.exit(reason);
-    const timer = setTimeout(done, 500);
+    for (const bundle of this.#bundles.values()) bundle.remove();
+    const done = () => this.#options.exit(reason, this.#workers.size > 0);
+    const closing = setInterval(() => this.#server.closeIdleConnections(), 5);
+    const late = setTimeout(() => this.#server.closeAllConnections(), lastAnswersMsMax);
     this.#server.close(() => {
-      clearTimeout(timer);
+      clearInterval(closing);
+      clearTimeout(late);
       done();
     });
-    this.#server.closeIdleConnections();
   }
 }
 
@@ -303,5 +325,9 @@ function boardOf(client: WorkerClient): BoardView {
 }
 
 function failedLoad(code: string, message: string): LoadResult {
-  return { kind: 'failed', error: { code, name: 'FaasError', message, stack: undefined } };
+  return { kind: 'failed', error: loadError(code, message) };
+}
+
+function loadError(code: string, message: string): WireError {
+  return { code, name: 'FaasError', message, stack: undefined };
 }

@@ -19,7 +19,7 @@ interface OpenBatch {
 }
 
 /** One message to the shim costs as much as a dozen results: they are collected for at most this long. */
-const collectMsMax = 1;
+const collectMsMax = 2;
 const collectEventsMax = 128;
 const collectBytesMax = 256 * 1024;
 /** What a batch may print; beyond it lines are counted and dropped. */

@@ -1,3 +1,4 @@
+import { NativePromise } from '../protocol/intrinsics.ts';
 import type { Batch, EventResult, Outcome, ReturnReason } from '../protocol/messages.ts';
 import { FaasError } from '../sdk/errors.ts';
 import { BatchStateView } from './batch-state.ts';
@@ -186,7 +187,7 @@ export class WorkQueue {
 
   /** Resolves when the call is settled: by its handler, or from outside while the handler hangs. Never rejects. */
   #settled(call: RunningCall, handle: () => Promise<readonly PositionOutcome[]>): Promise<void> {
-    return new Promise(resolve => {
+    return new NativePromise(resolve => {
       call.onSettled = resolve;
       handle().then(
         outcomes => this.#settle(call, outcomes),

@@ -2,6 +2,7 @@ import { AsyncLocalStorage } from 'node:async_hooks';
 import { randomFillSync } from 'node:crypto';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import { decodeBatch } from '../protocol/batch.ts';
+import { NativePromise } from '../protocol/intrinsics.ts';
 import type { PodLog } from '../protocol/messages.ts';
 import { BoardWriter } from './board.ts';
 import { createCallbacks } from './callbacks.ts';
@@ -80,7 +81,7 @@ async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Pr
         }
       },
       onResult: (batchId, result) => replies.result(batchId, result),
-      yieldTurn: () => new Promise(resolve => later(resolve)),
+      yieldTurn: () => new NativePromise(resolve => later(resolve)),
     });
     guard(queue, board, replies, send, folder);
     setInterval(() => board.beat(now()), heartbeatMs).unref();

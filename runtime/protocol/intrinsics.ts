@@ -2,6 +2,7 @@
  * What the codec needs of the language, taken at start: a handler that replaces `JSON.stringify` or adds to `Object.prototype` later
  * breaks its own code, and not the wire. Headers are put together from `quote` (a string is never asked for `toJSON`) for the same reason.
  */
+export const NativePromise: PromiseConstructor = Promise;
 export const parseJson: (text: string) => unknown = JSON.parse;
 export const stringifyJson: (value: unknown) => string | undefined = JSON.stringify;
 export const quote: (text: string) => string = JSON.stringify;

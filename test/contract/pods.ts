@@ -80,7 +80,7 @@ export function podsContract({ name, create, processes }: PodsSubject): void {
       await load('export default () => new Promise(() => {})', { timeoutMs: 60_000 });
       const running = run(batchOf([batchEvent(0)]));
       while ((await open[0]?.client.status(pod))?.eventsInFlight !== 1) await new Promise(resolve => setImmediate(resolve));
-      const exit = await pods.stop(pod.id, 1_000);
+      const exit = await pods.stop(pod.id, 4_000);
       expect(exit).toMatchObject({ reason: 'stopped', code: 0, signal: null });
       expect((await running).outcomes.get(0)).toEqual({ kind: 'returned', why: 'draining' });
     });
@@ -98,7 +98,7 @@ export function podsContract({ name, create, processes }: PodsSubject): void {
     });
 
     test('P6 a handler sees the environment that its manifest declares, and nothing else', async () => {
-      process.env['FAAS_SECRET_OF_THE_SERVER'] = 'do not tell';
+      process.env.FAAS_SECRET_OF_THE_SERVER = 'do not tell';
       const { load, run } = await start();
       await load('export default () => Object.entries(process.env)', { env: { REGION: 'north' } });
       const { outcomes } = await run(batchOf([batchEvent(0, 0, { trigger: 'call' })]));
@@ -108,7 +108,7 @@ export function podsContract({ name, create, processes }: PodsSubject): void {
 
     if (processes)
       test('P6 the token and the environment of the server are neither in the environment nor in the arguments of the process', async () => {
-        process.env['FAAS_SECRET_OF_THE_SERVER'] = 'do not tell';
+        process.env.FAAS_SECRET_OF_THE_SERVER = 'do not tell';
         const { pod } = await start();
         const environment = readFileSync(`/proc/${pod.pid}/environ`, 'utf8');
         expect(environment).not.toContain('FAAS_SECRET_OF_THE_SERVER');

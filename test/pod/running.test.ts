@@ -8,10 +8,12 @@ import { entryPath } from '../../controller/entries.ts';
 import type { DirectCall } from '../../controller/gateway/direct-calls.ts';
 import { createPodCallbacks } from '../../controller/gateway/pod-callbacks.ts';
 import { systemRandom } from '../../controller/random.ts';
+import { silentLog } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
 import { BatchTokens } from '../../controller/wire/batch-tokens.ts';
+import { createHttpPodClient } from '../../controller/wire/http-pod-client.ts';
 import type { Outcome } from '../../runtime/protocol/messages.ts';
-import { batchEvent, batchOf, bytes, processPods, startPod, type TestPod, text } from './pod-fixture.ts';
+import { batchEvent, batchOf, bytes, loadRequest, processPods, runOn, startPod, type TestPod, text } from './pod-fixture.ts';
 
 const closers: (() => Promise<unknown> | unknown)[] = [];
 afterEach(async () => {
@@ -377,18 +379,29 @@ test('a client that goes away takes with it what has not begun', async () => {
   expect(output.join('')).not.toContain('ran 2');
 });
 
-test('P5 a pod ends within 2 s of losing its parent, also when its worker cannot be terminated', async () => {
-  const parent = spawn(
-    process.execPath,
-    [
-      '-e',
-      `const pod = require('node:child_process').spawn(process.execPath, [${JSON.stringify(entryPath('pod'))}, '268435456', 'boot'], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env: {} });
-       pod.on('message', () => console.log(pod.pid));`,
-    ],
-    { stdio: ['ignore', 'pipe', 'inherit'] },
-  );
-  const pid = await new Promise<number>(resolve => parent.stdout.once('data', data => resolve(Number(data))));
-  process.kill(pid, 0);
+test.each([
+  ['an idle one', undefined],
+  ['one that runs a handler', 'await new Promise(() => {})'],
+  ['one whose worker sits in a native call', `crypto.pbkdf2Sync('p', 's', 2 ** 31 - 1, 64, 'sha512')`],
+])('P5 a pod ends within 2 s of losing its parent: %s', async (_, statement) => {
+  const script = `
+    const pod = require('node:child_process').spawn(process.execPath, [${JSON.stringify(entryPath('pod'))}, '268435456', 'boot'], { stdio: ['ignore', 'ignore', 'ignore', 'ipc'], env: {} });
+    pod.send({ kind: 'admit', token: 't', callbackUrl: '' });
+    pod.on('message', ({ port }) => console.log(JSON.stringify([pod.pid, port])));`;
+  const parent = spawn(process.execPath, ['-e', script], { stdio: ['ignore', 'pipe', 'inherit'] });
+  const [pid, port] = await new Promise<[number, number]>(resolve => parent.stdout.once('data', data => resolve(JSON.parse(String(data)))));
+  const client = createHttpPodClient({ clock: systemClock, log: silentLog });
+  closers.push(() => client.close());
+  const pod = { id: 'p', bootId: 'boot', address: `http://127.0.0.1:${port}`, token: 't', startedAtMs: 0, pid };
+  if (statement !== undefined) {
+    await client.load(
+      pod,
+      loadRequest(`import crypto from 'node:crypto'; export default async () => { ${statement} }`, { timeoutMs: 60_000 }),
+      5_000,
+    );
+    void runOn(client, pod, batchOf([batchEvent(0)]));
+    while ((await client.status(pod))?.eventsInFlight !== 1) await new Promise(resolve => setImmediate(resolve));
+  }
   parent.kill('SIGKILL');
   const lost = Date.now();
   while (alive(pid) && Date.now() - lost < 5_000) await new Promise(resolve => setTimeout(resolve, 20));

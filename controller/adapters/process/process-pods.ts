@@ -69,12 +69,14 @@ class ProcessPods implements Pods {
     child.on('message', (message: unknown) => {
       pod.announced = announcedReason(message) ?? pod.announced;
     });
-    const port = await this.#listening(child, exited);
+    const [port] = await Promise.all([
+      this.#listening(child, exited),
+      tell(child, { kind: 'admit', token, callbackUrl: spec.callbackUrl }),
+    ]);
     const info: PodInfo = { id, bootId, address: `http://127.0.0.1:${port}`, token, startedAtMs: clock.now(), pid: child.pid };
     this.#starting.delete(child);
     pod.running = { info, child, exited, asked: false };
     this.#pods.set(id, pod.running);
-    await tell(child, { kind: 'admit', token, callbackUrl: spec.callbackUrl });
     return info;
   }
 
