@@ -31,7 +31,8 @@ export interface BenchEvent {
 }
 
 const run = promisify(execFile);
-const connections = 4;
+/** Enough that senders at an even rate never wait for one another. */
+const connections = 32;
 const profileFolder = process.env.FAAS_BENCH_PROFILE;
 const profiling = profileFolder === undefined ? [] : ['--cpu-prof', `--cpu-prof-dir=${profileFolder}`];
 
