@@ -41,8 +41,15 @@ async function compile(schemas: ReadonlyMap<string, JsonSchema>): Promise<Schema
   return { kind: 'compiled', code: await bundleValidators([...schemas.keys()], modules) };
 }
 
-/** The first failure only: with all of them, a large bad payload makes an error object per element. */
-const options: Options = { code: { source: true, esm: true, lines: false }, strict: false, allErrors: false, logger: false };
+const options: Options = {
+  code: { source: true, esm: true, lines: false },
+  strict: false,
+  // The first failure only: with all of them, a large bad payload makes an error object per element.
+  allErrors: false,
+  // The manifest was checked against the meta schema already, whose compilation takes far longer than that of any schema.
+  validateSchema: false,
+  logger: false,
+};
 
 async function compilerFor(schema: JsonSchema): Promise<Ajv> {
   const dialect = typeof schema === 'object' ? String(schema.$schema ?? '') : '';

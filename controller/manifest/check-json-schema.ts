@@ -20,10 +20,12 @@ export function checkJsonSchema(schema: AnySchemaObject): readonly SchemaFault[]
   const Dialect = dialects.get(named);
   if (Dialect === undefined)
     return [faultAt(['$schema'], `the dialect "${named}" is not known, expected one of ${[...dialects.keys()].join(', ')}`)];
-  const ajv = new Dialect(options);
-  if (ajv.validateSchema(schema) !== true) return metaFaults(schema, ajv.errors ?? []);
+  const meta = metaCheckers.get(named) ?? new Dialect(options);
+  metaCheckers.set(named, meta);
+  if (meta.validateSchema(schema) !== true) return metaFaults(schema, meta.errors ?? []);
   try {
-    ajv.compile(schema);
+    // A compiler of its own: one that is kept would also keep every schema that it has seen.
+    new Dialect({ ...options, validateSchema: false }).compile(schema);
     return [];
   } catch (error) {
     return [compileFault(schema, error)];
@@ -35,6 +37,8 @@ const dialects = new Map([
   ['https://json-schema.org/draft/2019-09/schema', Ajv2019],
   ['https://json-schema.org/draft/2020-12/schema', Ajv2020],
 ]);
+/** Kept, because compiling a meta schema takes far longer than any schema of a stream. */
+const metaCheckers = new Map<string, Ajv>();
 const options = { strict: false, logger: false, validateFormats: false, allErrors: true } as const;
 
 type MetaErrors = NonNullable<Ajv['errors']>;
