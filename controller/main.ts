@@ -36,6 +36,8 @@ export interface ServerOptions {
 export interface RunningServer {
   readonly adminUrl: string;
   readonly gatewayUrl: string;
+  /** Resolves when the server cannot go on (its store is gone): end the process then, nothing acknowledged is lost. */
+  readonly failure: Promise<Error>;
   /** Refuses new work, finishes what is in flight within `shutdown.grace`, ends the pods, closes the stores. */
   stop(): Promise<void>;
 }
@@ -180,7 +182,7 @@ async function open(
   await writeServerFile(folder, { pid: process.pid, adminUrl, gatewayUrl, startedAtMs, version });
   onStop(() => removeServerFile(folder, process.pid));
   log.info('server listens', { admin: adminUrl, gateway: gatewayUrl, data: folder, version });
-  return { adminUrl, gatewayUrl };
+  return { adminUrl, gatewayUrl, failure: stores.failure };
 
   async function watchFigures(): Promise<void> {
     while (!stopping.signal.aborted) {

@@ -1,4 +1,5 @@
 import { existsSync } from 'node:fs';
+import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
 
@@ -17,8 +18,9 @@ export async function buildEntries() {
       .filter(([, file]) => existsSync(`${root}${file}`))
       .map(([name, file]) => [name, `${root}${file}`]),
   );
-  await build({
+  const { outputFiles } = await build({
     entryPoints,
+    write: false,
     outdir: `${root}dist/entries`,
     bundle: true,
     platform: 'node',
@@ -28,6 +30,15 @@ export async function buildEntries() {
     packages: 'external',
     logLevel: 'warning',
   });
+  await mkdir(`${root}dist/entries`, { recursive: true });
+  for (const { path, contents } of outputFiles) await replaceFile(path, contents);
+}
+
+/** In one step: something that starts meanwhile reads the old file or the new one. */
+async function replaceFile(path, contents) {
+  const beside = `${path}.${process.pid}`;
+  await writeFile(beside, contents);
+  await rename(beside, path);
 }
 
 if (process.argv[1] === fileURLToPath(import.meta.url)) await buildEntries();

@@ -1,5 +1,6 @@
 import type { LoadResult } from '../../runtime/protocol/messages.ts';
 import type { Clock } from '../clock.ts';
+import { FaasError } from '../errors.ts';
 import type { FaultPoints } from '../fault-points.ts';
 import type { ContextSpec, FunctionSpec } from '../manifest/spec.ts';
 import type { NewRevision, Registry, RevisionRecord } from '../ports/registry.ts';
@@ -225,10 +226,26 @@ async function remove(
   await registry.remove(context, functionName);
   await options.refresh();
   for (const unit of withState ? units : []) {
+    await deleteGroup(options, groupOf(unit));
     await state.deleteUnit(unit);
-    await streams.deleteGroup(groupOf(unit));
     for (const topic of [inboxTopicOf(unit), deadLetterTopicOf(unit)]) await streams.deleteTopic(topic);
   }
   options.log.info('removed', { context, units, state: withState });
   return { kind: 'removed', units };
+}
+
+const leaveMs = 30_000;
+const leavePollMs = 50;
+
+/** The dispatcher finishes what is in flight before it leaves; what is removed under it would come back with its last commit. */
+async function deleteGroup({ streams, clock }: DeploymentsOptions, group: string): Promise<void> {
+  const untilMs = clock.now() + leaveMs;
+  for (;;) {
+    try {
+      return await streams.deleteGroup(group);
+    } catch (error) {
+      if (!(error instanceof FaasError) || error.code !== 'FAAS_GROUP_HAS_MEMBERS' || clock.now() >= untilMs) throw error;
+      await clock.sleep(leavePollMs);
+    }
+  }
 }
