@@ -3,7 +3,7 @@
  * a heartbeat, the slot that runs its first synchronous part, the slot that asked to end the process, then four per slot.
  * A slot is one call of the handler; its position is `wholeBatch` when the handler takes batches.
  */
-export interface RunningCall {
+export interface BoardCall {
   readonly slot: number;
   readonly batchId: number;
   readonly index: number;
@@ -73,14 +73,14 @@ export interface BoardView {
   readonly heartbeatMs: number;
   readonly synchronousSlot: number | undefined;
   readonly culpritSlot: number | undefined;
-  readonly running: readonly RunningCall[];
+  readonly running: readonly BoardCall[];
 }
 
 /** The shim's side: what is on the board now. A torn read of a slot that changes at this moment is possible and is gone at the next look. */
 export function readBoard(board: SharedArrayBuffer): BoardView {
   const doubles = new Float64Array(board);
   const at = (index: number) => doubles[index] ?? 0;
-  const running: RunningCall[] = [];
+  const running: BoardCall[] = [];
   for (let slot = 0; headDoubles + slot * slotDoubles < doubles.length; slot += 1) {
     const from = headDoubles + slot * slotDoubles;
     const batchId = at(from);

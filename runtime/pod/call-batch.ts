@@ -6,7 +6,7 @@ import { createBatchContext } from './context.ts';
 import { bounded, failureOf } from './describe-error.ts';
 import { checkSchema } from './emission.ts';
 import { EventRun, timeoutError } from './event-run.ts';
-import type { PositionOutcome, RunningCall } from './work-queue.ts';
+import type { PositionOutcome, RunningCall } from './running-call.ts';
 
 interface Member {
   readonly position: number;

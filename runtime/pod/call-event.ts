@@ -6,7 +6,7 @@ import { matchesData } from './data-filter.ts';
 import { checkSchema, encodeJson } from './emission.ts';
 import { type CallScope, EventRun, timeoutError } from './event-run.ts';
 import type { FunctionHost, LoadedFunction } from './function-host.ts';
-import type { EnterCall, RunningCall } from './work-queue.ts';
+import type { EnterCall, RunningCall } from './running-call.ts';
 
 export interface CallParts {
   readonly fn: LoadedFunction;

@@ -1,4 +1,4 @@
-import { isArray, sliceText } from '../protocol/intrinsics.ts';
+import { encodeInto, isArray, sliceText } from '../protocol/intrinsics.ts';
 import { type FailureReason, type WireError, wireLimits } from '../protocol/messages.ts';
 
 export interface Failure {
@@ -96,15 +96,13 @@ function propertyOf(thrown: object, property: string): unknown {
 
 /** At most `bytesMax` bytes of UTF-8, whole characters, with a mark where something was cut. */
 export function bounded(text: string, bytesMax: number): string {
-  if (text.length * 3 <= bytesMax) return text;
-  const cut = sliceText(text, 0, bytesMax);
-  if (cut.length === text.length && Buffer.byteLength(cut) <= bytesMax) return text;
-  let end = Math.min(cut.length, bytesMax - 3);
-  while (end > 0 && Buffer.byteLength(sliceText(cut, 0, end)) > bytesMax - 3)
-    end -= Math.ceil((Buffer.byteLength(sliceText(cut, 0, end)) - bytesMax + 3) / 3);
-  const last = cut.charCodeAt(end - 1);
-  if (last >= 0xd800 && last <= 0xdbff) end -= 1;
-  return `${sliceText(cut, 0, end)}…`;
+  if (text.length * 3 <= bytesMax || fitting(text, bytesMax) === text.length) return text;
+  return `${sliceText(text, 0, fitting(text, bytesMax - 3))}…`;
+}
+
+/** How many UTF-16 units of the text, in whole characters, take at most `bytesMax` bytes. */
+function fitting(text: string, bytesMax: number): number {
+  return encodeInto(text, new Uint8Array(bytesMax)).read;
 }
 
 /** Messages of a schema's check, bounded. */

@@ -8,7 +8,8 @@ import { type BoardView, readBoard } from './board.ts';
 import { type BundleFile, hashMatches, writeBundle } from './bundle-file.ts';
 import { OpenBatch } from './open-batch.ts';
 import { createPodServer } from './pod-server.ts';
-import { type ExitReason, emptyShim, type Shim, type ShimEffect, type ShimInput, step } from './shim.ts';
+import { emptyShim, step } from './shim.ts';
+import type { ExitReason, Shim, ShimEffect, ShimInput } from './shim-state.ts';
 import type { FromWorker } from './thread-messages.ts';
 import { startWorker, type WorkerClient } from './worker-client.ts';
 

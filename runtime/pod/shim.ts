@@ -1,97 +1,8 @@
-import type { LoadResult, Outcome, PodState, WireError } from '../protocol/messages.ts';
+import type { LoadResult, WireError } from '../protocol/messages.ts';
 import { assertNever } from '../sdk/assert-never.ts';
 import type { BoardView } from './board.ts';
+import type { HeldBatch, Shim, ShimEffect, ShimInput, ShimLimits, Step, WorkerState } from './shim-state.ts';
 import { judgeEnd, judgeMemory, judgeNobody, judgeTime, returned, type Verdict } from './verdict.ts';
-
-/**
- * The pod's main thread as a machine: `step(state, input)` answers the next state and what to do. It knows batches by their ids and counts, and
- * workers by what their boards show; it never sees a payload. Times are milliseconds since the epoch.
- */
-export interface Shim {
-  readonly phase: PodState;
-  readonly workers: readonly WorkerState[];
-  readonly batches: readonly BatchState[];
-  readonly limits: ShimLimits | undefined;
-  readonly nextWorkerId: number;
-  readonly drain: { readonly abortAtMs: number; readonly giveUpAtMs: number; readonly aborted: boolean } | undefined;
-  /** Set as soon as the pod is to end; it does when its workers have. */
-  readonly exit: ExitReason | undefined;
-}
-
-export type ExitReason = 'stopped' | 'crashed' | 'memory' | 'stuck';
-
-export interface ShimLimits {
-  readonly concurrency: number;
-  readonly lifespanMs: number;
-  readonly memoryBytes: number;
-  readonly loadTimeoutMs: number;
-}
-
-export interface WorkerState {
-  readonly id: number;
-  /** idle: started before there is a function. retiring: takes no new batches, because a fresh one does. ending: terminated, and not gone yet. */
-  readonly phase: 'idle' | 'loading' | 'ready' | 'retiring' | 'shutting-down' | 'ending';
-  /** When the phase is over at the latest: of loading, shutting-down and ending. */
-  readonly dueAtMs: number;
-  readonly loadedAtMs: number;
-  readonly used: boolean;
-  readonly verdict: Verdict | undefined;
-}
-
-export interface BatchState {
-  readonly id: number;
-  readonly events: number;
-  readonly open: number;
-  readonly bytes: number;
-  /** undefined: waits for a worker. */
-  readonly workerId: number | undefined;
-}
-
-export type ShimInput =
-  | { readonly kind: 'load'; readonly nowMs: number; readonly limits: ShimLimits }
-  | {
-      readonly kind: 'loaded';
-      readonly nowMs: number;
-      readonly workerId: number;
-      readonly result: LoadResult & { readonly kind: 'ready' };
-    }
-  | { readonly kind: 'load-failed'; readonly nowMs: number; readonly workerId: number; readonly error: WireError }
-  | { readonly kind: 'batch'; readonly batchId: number; readonly events: number; readonly bytes: number }
-  | { readonly kind: 'answered'; readonly nowMs: number; readonly batchId: number; readonly count: number }
-  /** Nobody listens to the batch any more, or the worker cannot read it. */
-  | { readonly kind: 'batch-gone'; readonly nowMs: number; readonly batchId: number }
-  | { readonly kind: 'tick'; readonly nowMs: number; readonly rssBytes: number; readonly boards: ReadonlyMap<number, BoardView> }
-  /** Something was thrown that nobody caught: the worker is replaced when its batches are done. */
-  | { readonly kind: 'tainted'; readonly nowMs: number; readonly workerId: number }
-  /** The same, by one of several running events: it is ended. Also for a worker that says what no worker says. */
-  | { readonly kind: 'unattributed'; readonly nowMs: number; readonly workerId: number; readonly board: BoardView }
-  | {
-      readonly kind: 'worker-ended';
-      readonly nowMs: number;
-      readonly workerId: number;
-      readonly board: BoardView;
-      readonly error: { readonly code: string; readonly message: string };
-    }
-  | { readonly kind: 'shut-down'; readonly nowMs: number; readonly workerId: number }
-  | { readonly kind: 'stop'; readonly nowMs: number; readonly graceMs: number };
-
-export type ShimEffect =
-  | { readonly kind: 'start-worker'; readonly workerId: number }
-  | { readonly kind: 'load-worker'; readonly workerId: number }
-  | { readonly kind: 'answer-load'; readonly result: LoadResult }
-  | { readonly kind: 'run'; readonly workerId: number; readonly batchId: number }
-  | { readonly kind: 'cancel'; readonly workerId: number; readonly batchId: number }
-  | { readonly kind: 'tell'; readonly workerId: number; readonly what: 'drain' | 'abort' | 'shutdown' }
-  /** Answers all events of the batch that are not answered yet, then ends it. `running` by index, −1 for all. */
-  | { readonly kind: 'settle'; readonly batchId: number; readonly running: ReadonlyMap<number, Outcome>; readonly rest: Outcome }
-  | { readonly kind: 'end-batch'; readonly batchId: number; readonly end: 'done' | 'busy' | 'draining' }
-  | { readonly kind: 'terminate'; readonly workerId: number }
-  | { readonly kind: 'exit'; readonly reason: ExitReason };
-
-export interface Step {
-  readonly shim: Shim;
-  readonly effects: readonly ShimEffect[];
-}
 
 /** A worker that is not gone by then cannot be terminated: it sits in a native call. */
 const terminateMsMax = 1_000;
@@ -105,6 +16,10 @@ export function emptyShim(): Shim {
   return { phase: 'empty', workers: [idle], batches: [], limits: undefined, nextWorkerId: 2, drain: undefined, exit: undefined };
 }
 
+/**
+ * The pod's main thread as a machine: `step(state, input)` answers the next state and what to do. It knows batches by their ids and counts, and
+ * workers by what their boards show; it never sees a payload. Times are milliseconds since the epoch.
+ */
 export function step(shim: Shim, input: ShimInput): Step {
   switch (input.kind) {
     case 'load':
@@ -179,7 +94,7 @@ function loadFailed(shim: Shim, workerId: number, error: WireError, nowMs: numbe
 }
 
 /** At least two batches keep the worker fed; of small ones, as direct calls are, a few times what it runs at once. */
-function admit(shim: Shim, batch: BatchState): Step {
+function admit(shim: Shim, batch: HeldBatch): Step {
   if (shim.phase !== 'ready' || shim.limits === undefined)
     return { shim, effects: [{ kind: 'end-batch', batchId: batch.id, end: 'draining' }] };
   const events = shim.batches.reduce((sum, { open }) => sum + open, batch.events);
@@ -413,7 +328,7 @@ function put(shim: Shim, worker: WorkerState): Shim {
   return { ...shim, workers: shim.workers.map(other => (other.id === worker.id ? worker : other)) };
 }
 
-function assign(shim: Shim, batch: BatchState, workerId: number): Shim {
+function assign(shim: Shim, batch: HeldBatch, workerId: number): Shim {
   const batches = shim.batches.map(other => (other.id === batch.id ? { ...other, workerId } : other));
   const workers = shim.workers.map(worker => (worker.id === workerId && !worker.used ? { ...worker, used: true } : worker));
   return { ...shim, batches, workers };

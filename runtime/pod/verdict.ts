@@ -1,5 +1,5 @@
 import type { Outcome } from '../protocol/messages.ts';
-import type { BoardView, RunningCall } from './board.ts';
+import type { BoardCall, BoardView } from './board.ts';
 
 /** What becomes of the unanswered events of a worker that ends: of those that were running, call by call, and of those that were not. */
 export interface Verdict {
@@ -50,7 +50,7 @@ export function judgeNobody(board: BoardView, why: 'draining' | 'worker-ended'):
   return guiltyAre(board, [], returned(why), returned(why));
 }
 
-function guiltyAre(board: BoardView, guilty: readonly RunningCall[], theirs: Outcome, others: Outcome): Verdict {
+function guiltyAre(board: BoardView, guilty: readonly BoardCall[], theirs: Outcome, others: Outcome): Verdict {
   const running = board.running.map(call => ({
     batchId: call.batchId,
     index: call.index,

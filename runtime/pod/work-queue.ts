@@ -6,37 +6,15 @@ import { wholeBatch } from './board.ts';
 import { callBatchHandler } from './call-batch.ts';
 import { callEventHandler } from './call-event.ts';
 import { failureOf } from './describe-error.ts';
-import type { EventEffects } from './effects.ts';
-import { CallScope, type EventRun } from './event-run.ts';
+import { CallScope } from './event-run.ts';
 import type { FunctionHost, LoadedFunction } from './function-host.ts';
 import { lanesOf } from './lanes.ts';
+import type { EnterCall, PositionOutcome, QueuedBatch, RunningCall } from './running-call.ts';
 
 /** Where calls of the handler are written down while they run: the pod's board, so that the shim sees them. */
 export interface CallBoard {
   enter(batchId: number, index: number, enteredAtMs: number, deadlineMs: number): number | undefined;
   leave(slot: number): void;
-}
-
-export interface QueuedBatch {
-  readonly id: number;
-  readonly batch: Batch;
-  readonly receivedAtMs: number;
-  readonly view: BatchStateView;
-  cancelled: boolean;
-}
-
-/** One call of the handler, from its entry until it is settled. */
-export interface RunningCall {
-  readonly queued: QueuedBatch;
-  /** Positions in the batch that it handles. */
-  readonly positions: readonly number[];
-  readonly scope: CallScope;
-  readonly slot: number | undefined;
-  readonly enteredAtMs: number;
-  /** Closed when the call is settled. */
-  readonly effects: EventEffects[];
-  state: 'running' | 'ok' | 'failed';
-  onSettled: () => void;
 }
 
 export interface WorkQueueOptions {
@@ -53,17 +31,12 @@ export interface WorkQueueOptions {
   readonly yieldTurn: () => Promise<void>;
 }
 
-/** `run` is undefined in a `batch` handler: what it says belongs to the batch as a whole. */
-export type EnterCall = <Result>(call: RunningCall, run: EventRun | undefined, handle: () => Result) => Result;
-
 /** A row of events that run one after another, and how far it has come. */
 interface Row {
   readonly queued: QueuedBatch;
   readonly positions: readonly number[];
   next: number;
 }
-
-export type PositionOutcome = readonly [position: number, outcome: Outcome];
 
 /** Handlers that never wait would keep timers, signals and new batches waiting for as long as the batch is. */
 const turnMsMax = 8;

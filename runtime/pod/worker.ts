@@ -12,8 +12,9 @@ import type { EventRun } from './event-run.ts';
 import type { FunctionHost } from './function-host.ts';
 import { loadBundle } from './load-bundle.ts';
 import { ReplyBuffer } from './reply-buffer.ts';
+import type { RunningCall } from './running-call.ts';
 import type { FromWorker, ToWorker } from './thread-messages.ts';
-import { type RunningCall, WorkQueue } from './work-queue.ts';
+import { WorkQueue } from './work-queue.ts';
 
 /** The worker thread of a pod: waits for its function, then runs its handler on the batches that the shim hands over. */
 

@@ -1,6 +1,7 @@
 import { timeoutError } from '../pod/event-run.ts';
 import type { CallRequest, FunctionHost, LoadedFunction } from '../pod/function-host.ts';
-import { type RunningCall, WorkQueue } from '../pod/work-queue.ts';
+import type { RunningCall } from '../pod/running-call.ts';
+import { WorkQueue } from '../pod/work-queue.ts';
 import { decodeUtf8, parseJson } from '../protocol/intrinsics.ts';
 import type { BatchEvent, EventResult, FailureReason, OkOutcome, Outcome, PodLog, WireEmit, WireError } from '../protocol/messages.ts';
 import type { BatchHandler, Handler, Init, Shutdown } from '../sdk/handler.ts';

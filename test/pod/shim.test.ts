@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { BoardView } from '../../runtime/pod/board.ts';
-import { emptyShim, type Shim, type ShimEffect, type ShimInput, step } from '../../runtime/pod/shim.ts';
+import { emptyShim, step } from '../../runtime/pod/shim.ts';
+import type { Shim, ShimEffect, ShimInput } from '../../runtime/pod/shim-state.ts';
 import { judgeEnd, judgeTime } from '../../runtime/pod/verdict.ts';
 
 const limits = { concurrency: 2, lifespanMs: 60_000, memoryBytes: 1_000, loadTimeoutMs: 500 };
