@@ -22,6 +22,7 @@ const refusalMs = { min: 10, max: 1_000 };
 const exitWaitMs = 3_000;
 const rejoinMs = 1_000;
 const exitsKept = 256;
+const newFunctionEvents = 200;
 
 /** Everything of one live function: its membership, its partitions, and which pod gets which events. */
 export class FunctionLoop {
@@ -231,6 +232,11 @@ export class FunctionLoop {
     }
   }
 
+  /** State is read ahead for a function that uses it, and for one that is too new to tell. */
+  get #prefetches(): boolean {
+    return this.#usesState || this.#figures.handled < newFunctionEvents;
+  }
+
   // Dispatch
 
   /** Gives events to pods, once for everything that happened in this turn. */
@@ -282,7 +288,7 @@ export class FunctionLoop {
         idle += 1;
         continue;
       }
-      const offer = { events: chosen.room, bytes: batchBytesMax, prefetch: this.#usesState, handler: chosen.load.view.handler };
+      const offer = { events: chosen.room, bytes: batchBytesMax, prefetch: this.#prefetches, handler: chosen.load.view.handler };
       const draft = takeShared(next.session, offer, nowMs);
       if (draft === undefined) idle += 1;
       else {
@@ -298,7 +304,7 @@ export class FunctionLoop {
     if (chosen === undefined) return;
     chosen.load.reserved = true;
     if (!chosen.isFree) return;
-    const draft = takeSuspect(session, { prefetch: this.#usesState, handler: chosen.load.view.handler }, nowMs);
+    const draft = takeSuspect(session, { prefetch: this.#prefetches, handler: chosen.load.view.handler }, nowMs);
     if (draft === undefined) chosen.load.reserved = false;
     else void this.#send(loop, session, draft, chosen.load);
   }
@@ -306,7 +312,7 @@ export class FunctionLoop {
   #placeLoner(loop: PartitionLoop, session: Session, loads: readonly PodLoad[], nowMs: number): void {
     const chosen = choosePod(loads, this.#live.revision, 1, this.#figures.eventMs, nowMs);
     if (chosen === undefined) return;
-    const draft = takeLoner(session, { prefetch: this.#usesState, handler: chosen.load.view.handler }, nowMs);
+    const draft = takeLoner(session, { prefetch: this.#prefetches, handler: chosen.load.view.handler }, nowMs);
     if (draft !== undefined) void this.#send(loop, session, draft, chosen.load);
   }
 

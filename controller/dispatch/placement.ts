@@ -35,7 +35,7 @@ export function roomOf(load: PodLoad, batchSize: number, eventMs: number, nowMs:
 /** The fewest events worth a batch of their own: one for a pod that would idle, else a good part of a batch. */
 export function leastOf(load: PodLoad, batchSize: number): number {
   const idles = load.view.handler === 'batch' ? load.batches === 0 : load.events < load.view.concurrency;
-  return idles ? 1 : Math.ceil(batchSize / 4);
+  return idles ? 1 : Math.ceil(batchSize / 2);
 }
 
 /** The pod for the next shared batch: of the live revision if there is one, the least loaded first. */

@@ -11,6 +11,8 @@ import type { CommitInFlight, Draft, Session } from './session-state.ts';
 export class UnitFigures {
   /** What an event takes in the handler, milliseconds, recent ones counting most. */
   eventMs = 5;
+  /** Events that a handler took and finished well. */
+  handled = 0;
   readonly #options: DispatcherOptions;
   readonly #unit: string;
   #finished = 0;
@@ -40,6 +42,7 @@ export class UnitFigures {
     }
     if (count === 0) return;
     this.#busyMs += busyMs;
+    this.handled += count;
     const weight = Math.min(1, count / 50);
     this.eventMs += (busyMs / count - this.eventMs) * weight;
   }
