@@ -58,6 +58,7 @@ export const errorTable = {
     FAAS_LOAD_REFUSED: { title: 'The pod did not take the request to load' },
     FAAS_LOAD_STOPPED: { title: 'The pod was told to end while it loaded' },
     FAAS_LOAD_TWICE: { title: 'The pod has loaded a function already' },
+    FAAS_LOAD_WRITE: { title: 'The bundle could not be written to disk' },
   },
   settings: {
     FAAS_SETTING_UNKNOWN: { title: 'There is no such setting' },

@@ -30,7 +30,7 @@ export interface Log {
 
 /** What per-event and batch contexts share. */
 export interface BaseContext {
-  /** Aborts at the deadline and when the pod is told to end. */
+  /** Aborts at the deadline, and shortly before a pod that was told to end runs out of its time to drain. */
   readonly signal: AbortSignal;
   /** Milliseconds since the epoch at which the event is given up. */
   readonly deadline: number;
