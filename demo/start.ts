@@ -27,7 +27,8 @@ const restartMs = 500;
 const readyMs = 30_000;
 const drainMs = 120_000;
 const settleMs = 15_000;
-const pollMs = 250;
+const pollMs = 100;
+const lookMs = 500;
 
 interface Options {
   readonly once: boolean;
@@ -40,6 +41,8 @@ interface Options {
 const screen = new Screen();
 const children = new Set<Child>();
 const stopping = new AbortController();
+let figures: Figures | undefined;
+let looks = 0;
 let report: SenderReport = { sent: 0, accepted: 0, duplicates: 0, retries: 0, ratePerSecond: 0, done: false };
 
 process.on('SIGINT', interrupt);
@@ -122,21 +125,21 @@ async function runOnce(options: Options): Promise<number> {
   await orFailure(deployed(env, folder), server);
   const before = await readLedger(folder);
   const sender = keepRunning('sender', () => watchedSender(['--rounds', String(repeat)], options, env));
-  const showing = showStatus(folder);
+  const watching = watchFigures(folder);
   await orFailure(sender, server);
-  const figures = await orFailure(settled(folder), server);
-  const wrong = figures === undefined ? ['the server does not answer'] : [...disagreements(figures, await readLedger(folder))];
+  const last = await orFailure(settled(folder), server);
+  const wrong = last === undefined ? ['the server does not answer'] : [...disagreements(last, await readLedger(folder))];
   const { sent, accepted, duplicates } = report;
   if (sent !== repeat * deliveriesPerRound || accepted + duplicates !== sent)
     wrong.push(`sent ${sent}, accepted ${accepted}, duplicates ${duplicates}`);
   stopping.abort();
-  await showing;
+  await watching;
   screen.end();
   for (const line of wrong) screen.line(`not as it should be: ${line}`);
   if (wrong.length === 0 && accepted === 0)
     screen.line('nothing is new: every delivery was known from an earlier run, and nothing was handled twice');
   else if (before.begun > 0) screen.line(`${accepted} deliveries were new, ${duplicates} were known`);
-  const { handled = 0, stateRows = 0, emits = 0, deadLetters = 0 } = figures ?? {};
+  const { handled = 0, stateRows = 0, emits = 0, deadLetters = 0 } = last ?? {};
   const seconds = Math.round((performance.now() - startedAt) / 10) / 100;
   process.stdout.write(
     `${JSON.stringify({ sent, accepted, duplicates, handled, stateRows, emits, deadLetters, seconds, ok: wrong.length === 0 })}\n`,
@@ -151,7 +154,7 @@ async function runLive(options: Options): Promise<number> {
   await orFailure(deployed(undefined, folder), server);
   await welcome(folder);
   const sender = keepRunning('sender', () => watchedSender(['--live'], options, env));
-  await Promise.race([server, sender, showStatus(folder)]);
+  await Promise.race([server, sender, watchFigures(folder)]);
   return stopping.signal.aborted ? 0 : 1;
 }
 
@@ -207,36 +210,41 @@ async function deployed(env: NodeJS.ProcessEnv | undefined, folder: string): Pro
   throw new Error(['the example could not be deployed', ...lines].join('\n'));
 }
 
+/** The latest figures, for everybody who wants them: asking costs the server something too. */
+async function watchFigures(folder: string): Promise<void> {
+  while (!stopping.signal.aborted) {
+    figures = await readFigures(folder);
+    looks += 1;
+    showStatus();
+    await sleep(lookMs, undefined, { signal: stopping.signal }).catch(() => undefined);
+  }
+}
+
 /** Resolves when nothing waits any more and the figures agree, or when they have not changed for too long. */
 async function settled(folder: string): Promise<Figures | undefined> {
   let last: Figures | undefined;
   let changedAt = performance.now();
-  for (;;) {
-    const figures = await readFigures(folder);
+  for (let seen = looks; ; seen = looks) {
+    while (looks === seen && !stopping.signal.aborted) await sleep(pollMs);
     if (figures !== undefined) {
       if (disagreements(figures, await readLedger(folder)).length === 0) return figures;
       if (figures.handled !== last?.handled || figures.summed !== last.summed) changedAt = performance.now();
       last = figures;
     }
     const patienceMs = last?.backlog === 0 ? settleMs : drainMs;
-    if (performance.now() - changedAt > patienceMs) return last;
-    await sleep(pollMs);
+    if (stopping.signal.aborted || performance.now() - changedAt > patienceMs) return last;
   }
 }
 
-async function showStatus(folder: string): Promise<void> {
-  while (!stopping.signal.aborted) {
-    const figures = await readFigures(folder);
-    const { sent, ratePerSecond, duplicates, retries } = report;
-    const waiting = figures?.backlog === undefined ? 'server is away' : `${figures.backlog} waiting`;
-    const counted =
-      figures === undefined
-        ? ''
-        : ` │ repository-activity ${figures.handled} in ${figures.byRepository.size} · total ${figures.emits - figures.handled} · summary ${figures.summed}`;
-    const extras = `${duplicates > 0 ? ` · ${duplicates} known` : ''}${retries > 0 ? ` · ${retries} retries` : ''}`;
-    screen.status(`sent ${sent} at ${ratePerSecond}/s${extras}${counted} │ ${waiting}`);
-    await sleep(pollMs * 2, undefined, { signal: stopping.signal }).catch(() => undefined);
-  }
+function showStatus(): void {
+  const { sent, ratePerSecond, duplicates, retries } = report;
+  const waiting = figures?.backlog === undefined ? 'server is away' : `${figures.backlog} waiting`;
+  const counted =
+    figures === undefined
+      ? ''
+      : ` │ repository-activity ${figures.handled} in ${figures.byRepository.size} · total ${figures.emits - figures.handled} · summary ${figures.summed}`;
+  const extras = `${duplicates > 0 ? ` · ${duplicates} known` : ''}${retries > 0 ? ` · ${retries} retries` : ''}`;
+  screen.status(`sent ${sent} at ${ratePerSecond}/s${extras}${counted} │ ${waiting}`);
 }
 
 async function welcome(folder: string): Promise<void> {
