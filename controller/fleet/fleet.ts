@@ -44,8 +44,14 @@ interface Wish {
   live: LiveFunction;
   replicas: number;
   loadFailures: number;
+  /** When pods of it ended by themselves, lately. */
+  crashedAtMs: readonly number[];
   notBeforeMs: number;
 }
+
+/** So many crashes within this time are ordinary (a bad event is found by them); each further one delays the next start. */
+const crashesFree = 4;
+const crashWindowMs = 60_000;
 
 /** The pods of all functions: starts generic ones, makes them functions, drains them, replaces those that ended. */
 export class Fleet implements PodDirectory {
@@ -100,8 +106,8 @@ export class Fleet implements PodDirectory {
     for (const unit of this.#wishes.keys()) if (!units.has(unit)) this.#wishes.delete(unit);
     for (const live of functions) {
       const wish = this.#wishes.get(live.unit);
-      if (wish === undefined) this.#wishes.set(live.unit, { live, replicas: 0, loadFailures: 0, notBeforeMs: 0 });
-      else if (wish.live.revision !== live.revision) Object.assign(wish, { live, loadFailures: 0, notBeforeMs: 0 });
+      if (wish === undefined) this.#wishes.set(live.unit, { live, replicas: 0, loadFailures: 0, crashedAtMs: [], notBeforeMs: 0 });
+      else if (wish.live.revision !== live.revision) Object.assign(wish, { live, loadFailures: 0, crashedAtMs: [], notBeforeMs: 0 });
       else wish.live = live;
       this.#adoptTrials(live);
     }
@@ -261,7 +267,7 @@ export class Fleet implements PodDirectory {
     metrics.observe('faas_cold_start_seconds', { unit: live.unit, phase: 'load' }, result.phases.loadMs / 1000);
     metrics.observe('faas_cold_start_seconds', { unit: live.unit, phase: 'init' }, result.phases.initMs / 1000);
     const wish = this.#wishes.get(live.unit);
-    if (wish !== undefined && wish.live.revision === live.revision) Object.assign(wish, { loadFailures: 0, notBeforeMs: 0 });
+    if (wish !== undefined && wish.live.revision === live.revision) wish.loadFailures = 0;
     member.handler = result.handler;
     member.phase = then;
     if (then === 'ready') this.#changed(live.unit);
@@ -305,9 +311,19 @@ export class Fleet implements PodDirectory {
         data: { what: 'pod-exit', pod: exit.id, reason: exit.reason, code: exit.code, signal: exit.signal },
       });
     }
+    if (exit.reason !== 'stopped' && unit !== undefined) this.#crashed(unit);
     for (const listener of this.#exitListeners) listener({ ...exit, unit });
     if (unit !== undefined) this.#changed(unit);
     this.#plan();
+  }
+
+  /** A function whose pods keep ending is started more slowly, so that it does not take the machine from the others. */
+  #crashed(unit: string): void {
+    const wish = this.#wishes.get(unit);
+    if (wish === undefined) return;
+    const nowMs = this.#options.clock.now();
+    wish.crashedAtMs = [...wish.crashedAtMs.filter(atMs => atMs > nowMs - crashWindowMs), nowMs];
+    wish.notBeforeMs = nowMs + loadBackoffMs(Math.max(0, wish.crashedAtMs.length - crashesFree));
   }
 
   #changed(unit: string): void {

@@ -73,13 +73,18 @@ async function activate(
     options.abandon(changed);
     return { kind: 'refused', problems: failures };
   }
-  const warnings = await createTopics(options, spec);
-  for (const live of revisions.map(record => resolveLive(record, contexts))) await pinOffsets(options.streams, live);
-  faults('deploy.before-activate');
-  await registry.activate(spec, new Map(revisions.map(record => [record.spec.name, record.id])), clock.now());
-  faults('deploy.after-activate');
-  await options.refresh();
-  return { kind: 'deployed', functions: changesOf(before, revisions), warnings };
+  try {
+    const warnings = await createTopics(options, spec);
+    for (const live of revisions.map(record => resolveLive(record, contexts))) await pinOffsets(options.streams, live);
+    faults('deploy.before-activate');
+    await registry.activate(spec, new Map(revisions.map(record => [record.spec.name, record.id])), clock.now());
+    faults('deploy.after-activate');
+    await options.refresh();
+    return { kind: 'deployed', functions: changesOf(before, revisions), warnings };
+  } catch (error) {
+    options.abandon(changed);
+    throw error;
+  }
 }
 
 function newRevision(spec: FunctionSpec, contexts: ReadonlyMap<string, ContextSpec>, bundleHash: string, createdAtMs: number): NewRevision {

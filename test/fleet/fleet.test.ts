@@ -1,0 +1,137 @@
+import { createHash } from 'node:crypto';
+import { afterEach, beforeEach, expect, test, vi } from 'vitest';
+import { createMemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
+import { createMemoryPods } from '../../controller/adapters/memory/memory-pods.ts';
+import { systemClock } from '../../controller/clock.ts';
+import { Fleet } from '../../controller/fleet/fleet.ts';
+import type { LiveFunction } from '../../controller/functions/live-function.ts';
+import { resolveLive } from '../../controller/functions/resolve-live.ts';
+import type { Pods } from '../../controller/ports/pods.ts';
+import { systemRandom } from '../../controller/random.ts';
+import { silentLog } from '../../controller/telemetry/log.ts';
+import { noMetrics } from '../../controller/telemetry/metrics.ts';
+import { createHttpPodClient } from '../../controller/wire/http-pod-client.ts';
+import type { PodClient } from '../../controller/wire/pod-client.ts';
+
+const good = 'export default async () => 1; export const faasSchemas = {};';
+const bad = 'throw new Error("not today");';
+const hashOf = (code: string) => createHash('sha256').update(code).digest('hex');
+const clock = systemClock;
+
+let pods: Pods;
+let client: PodClient;
+let fleet: Fleet;
+
+function revision(id: string, code: string, unit = 'shop.totals'): LiveFunction {
+  const spec = {
+    name: unit.slice(unit.indexOf('.') + 1),
+    handler: 'src/handler.ts',
+    on: [],
+    retry: { attempts: 5, backoffMs: { min: 200, max: 30_000 }, maxCrashes: 3, onExhausted: 'dlq' as const },
+    limits: { timeoutMs: 30_000, lifespanMs: 600_000, memoryBytes: 2 ** 28, cpuMillis: 500, concurrency: 4 },
+    scale: { min: 0, max: 10, maxAgeMs: 30_000, lagThreshold: undefined },
+    warm: { keepMs: 'auto' as const, min: 0 },
+    emits: [],
+    calls: [],
+    env: {},
+    durability: 'default' as const,
+  };
+  const record = { functionName: spec.name, hash: id, bundleHash: hashOf(code), spec, createdAtMs: 0, unit, id, counter: 1 };
+  return resolveLive(record, new Map());
+}
+
+beforeEach(async () => {
+  const { registry, history } = createMemoryAdapters({ clock, random: systemRandom });
+  for (const code of [good, bad]) await registry.putBundle(hashOf(code), { code: new TextEncoder().encode(code), sourceMap: undefined });
+  pods = createMemoryPods({ clock, random: systemRandom });
+  client = createHttpPodClient({ clock, log: silentLog });
+  fleet = new Fleet({
+    pods,
+    client,
+    registry,
+    history,
+    clock,
+    log: silentLog,
+    metrics: noMetrics,
+    limits: { pool: 1, podsMax: 4 },
+    drainMs: 1_000,
+    loadTimeoutMs: 10_000,
+    callbackUrl: () => 'http://127.0.0.1:1',
+    podMemoryBytes: 2 ** 28,
+  });
+});
+
+afterEach(async () => {
+  await fleet.stop();
+  await client.close();
+});
+
+const serving = (unit = 'shop.totals') =>
+  fleet
+    .podsOf(unit)
+    .map(view => `${view.revision} ${view.state}`)
+    .sort();
+const phases = () =>
+  fleet
+    .list()
+    .map(pod => pod.phase)
+    .sort();
+const until = (fact: () => void) => vi.waitFor(fact, { timeout: 10_000, interval: 20 });
+
+test('the pool is filled without any function, and a wish is met from it and the pool refilled', async () => {
+  fleet.update([revision('r1', good)]);
+  await until(() => expect(phases()).toEqual(['generic']));
+  const [generic] = fleet.list();
+  fleet.scale('shop.totals', 1);
+  await until(() => expect(serving()).toEqual(['r1 ready']));
+  expect(fleet.podsOf('shop.totals')[0]?.pod.id).toBe(generic?.id);
+  await until(() => expect(phases()).toEqual(['generic', 'ready']));
+});
+
+test('no more pods than the machine may have', async () => {
+  fleet.update([revision('r1', good)]);
+  fleet.scale('shop.totals', 9);
+  await until(() => expect(serving()).toEqual(['r1 ready', 'r1 ready', 'r1 ready', 'r1 ready']));
+  expect(pods.list()).toHaveLength(4);
+});
+
+test('a trial is seen by nobody until its revision is live, and then it is the first pod of it', async () => {
+  fleet.update([revision('r1', good)]);
+  fleet.scale('shop.totals', 1);
+  await until(() => expect(serving()).toEqual(['r1 ready']));
+  expect(await fleet.trial(revision('r2', good))).toMatchObject({ kind: 'ready', handler: 'event' });
+  expect(serving()).toEqual(['r1 ready']);
+  fleet.update([revision('r2', good)]);
+  expect(serving()).toEqual(['r1 ready', 'r2 ready']);
+  await until(() => expect(serving()).toEqual(['r2 ready']));
+});
+
+test('a trial that fails says why and leaves nothing; one that is given up is drained', async () => {
+  fleet.update([revision('r1', good)]);
+  expect(await fleet.trial(revision('r2', bad))).toMatchObject({ kind: 'failed', error: { code: 'FAAS_LOAD_IMPORT' } });
+  expect(await fleet.trial(revision('r3', good))).toMatchObject({ kind: 'ready' });
+  fleet.abandon([revision('r3', good)]);
+  await until(() => expect(phases()).toEqual(['generic']));
+});
+
+test('the end of a pod is reported once, and the pod replaced', async () => {
+  const exits: string[] = [];
+  fleet.onExit(exit => exits.push(`${exit.unit} ${exit.reason}`));
+  fleet.update([revision('r1', good)]);
+  fleet.scale('shop.totals', 1);
+  await until(() => expect(serving()).toEqual(['r1 ready']));
+  const first = fleet.podsOf('shop.totals')[0]?.pod.id ?? '';
+  await pods.kill(first);
+  await until(() => expect(fleet.podsOf('shop.totals').map(view => view.pod.id)).not.toContain(first));
+  await until(() => expect(serving()).toEqual(['r1 ready']));
+  expect(exits).toEqual(['shop.totals stopped']);
+});
+
+test('a function that is gone takes its pods with it', async () => {
+  fleet.update([revision('r1', good)]);
+  fleet.scale('shop.totals', 2);
+  await until(() => expect(serving()).toEqual(['r1 ready', 'r1 ready']));
+  fleet.update([]);
+  await until(() => expect(phases()).toEqual(['generic']));
+  expect(serving()).toEqual([]);
+});
