@@ -75,6 +75,7 @@ function buildOptions({ root, spec }: BundleRequest) {
     legalComments: 'none',
     charset: 'utf8',
     logLevel: 'silent',
+    loader: { '.wasm': 'binary' },
     // CommonJS packages ask for Node's modules by require(), which an ES module does not have.
     banner: { js: `import { createRequire as faasRequire } from 'node:module'; const require = faasRequire(process.execPath);` },
     plugins: [faasImports(), nativeModules()],

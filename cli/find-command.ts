@@ -13,6 +13,8 @@ export async function findCommand(table: readonly CommandSpec[], words: readonly
   if (double !== undefined) return { kind: 'command', command: double, rest: words.slice(2) };
   const single = table.find(command => command.name === first);
   if (single !== undefined) return { kind: 'command', command: single, rest: words.slice(1) };
+  // `faas state --help`: the overview has the whole group.
+  if (second === '--help' || second === '-h') return { kind: 'overview' };
   throw await unknownCommand(table, first, second);
 }
 

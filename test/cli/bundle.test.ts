@@ -90,6 +90,13 @@ describe('what a bundle holds', () => {
     expect(Reflect.apply(module.batch as () => unknown, undefined, [])).toBe('b');
   });
 
+  test('WebAssembly as bytes', async () => {
+    await write('src/add.wasm', '\0asm');
+    await write('src/wasm.ts', `import bytes from './add.wasm'; export default () => bytes.length;`);
+    const module = await load(await bundleFunction(request('src/wasm.ts')));
+    expect(Reflect.apply(module.default as () => unknown, undefined, [])).toBe(4);
+  });
+
   test('the same input gives the same hash in another folder, a changed one another hash', async () => {
     const schemas = { orders: { type: 'object', properties: { mail: { type: 'string', format: 'email' } } } };
     const there = request('src/handler.ts', { emits: [{ name: 'orders', context: 'shop', stream: 'orders' }], schemas });
