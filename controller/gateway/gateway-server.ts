@@ -19,6 +19,7 @@ export interface GatewayServerOptions extends Omit<WebhookIntakeOptions, 'unveri
   /** The admin token; `/call` asks for it. */
   readonly token: string;
   readonly calls: DirectCalls;
+  readonly limits?: Partial<ReceiveLimits>;
 }
 
 export interface GatewayServer {
@@ -31,7 +32,13 @@ export interface GatewayServer {
 }
 
 /** Without these a client that sends a byte now and then holds its connection for ever. A call may be answered later: only receiving is bounded. */
-const receiveLimits = { headersTimeout: 10_000, requestTimeout: 30_000, connectionsCheckingInterval: 1_000 } as const;
+export interface ReceiveLimits {
+  readonly headersMs: number;
+  readonly requestMs: number;
+  readonly checkIntervalMs: number;
+}
+
+const usualLimits: ReceiveLimits = { headersMs: 10_000, requestMs: 30_000, checkIntervalMs: 1_000 };
 
 const pathCharsMax = 4_096;
 const loopbackAddresses: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
@@ -46,15 +53,16 @@ declare module 'fastify' {
 /** The gateway listener: webhooks in, direct calls through. Everything that can be refused without the body is refused before it is read. */
 export async function createGatewayServer(options: GatewayServerOptions): Promise<GatewayServer> {
   const { settings } = options;
+  const limits = { ...usualLimits, ...options.limits };
   let routes = new WebhookRoutes([]);
   const app = fastify({
     logger: false,
     bodyLimit: settings['gateway.bodyMax'],
-    requestTimeout: receiveLimits.requestTimeout,
+    requestTimeout: limits.requestMs,
     forceCloseConnections: 'idle',
     genReqId: requestIds(options.random),
     routerOptions: { maxParamLength: pathCharsMax },
-    http: receiveLimits,
+    http: { headersTimeout: limits.headersMs, requestTimeout: limits.requestMs, connectionsCheckingInterval: limits.checkIntervalMs },
     frameworkErrors: (error, request, reply) => void answerProblem(options, error, request, reply),
   });
   app.setErrorHandler((error, request, reply) => answerProblem(options, error, request, reply));

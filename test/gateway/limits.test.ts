@@ -22,7 +22,11 @@ const open = {
   respond: 'accepted',
 } as const;
 
-async function listen(settings: Partial<GatewayServerOptions['settings']>, answer: DirectAnswer = { kind: 'timeout' }) {
+async function listen(
+  settings: Partial<GatewayServerOptions['settings']>,
+  answer: DirectAnswer = { kind: 'timeout' },
+  limits: NonNullable<GatewayServerOptions['limits']> = {},
+) {
   const calls: DirectCall[] = [];
   const adapters = createMemoryAdapters({ clock: systemClock, random: seededRandom(1) });
   const live = liveFunction('shop.orders', [open]);
@@ -53,6 +57,7 @@ async function listen(settings: Partial<GatewayServerOptions['settings']>, answe
     faults: noFaults,
     log: silentLog,
     metrics: noMetrics,
+    limits,
   });
   gateway.update([live]);
   const { port } = await gateway.listen();
@@ -93,6 +98,14 @@ test('a body whose announced length is too large is refused before it is sent', 
   const { port } = await listen({});
   const head = 'POST /hooks/shop/open HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 5000000\r\n\r\n';
   expect(await firstLine(port, head)).toContain('413');
+});
+
+test.each([
+  ['its headers', 'POST /hooks/shop/open HTTP/1.1\r\nHost: localhost\r\n'],
+  ['its body', 'POST /hooks/shop/open HTTP/1.1\r\nHost: localhost\r\nContent-Type: text/plain\r\nContent-Length: 100\r\n\r\nslow'],
+])('a client that never finishes %s loses its connection', async (_, start) => {
+  const { port } = await listen({}, { kind: 'timeout' }, { headersMs: 100, requestMs: 200, checkIntervalMs: 50 });
+  expect(await firstLine(port, start)).toContain('408');
 });
 
 test('a request that is no HTTP is refused, and the next one is served', async () => {
