@@ -6,7 +6,9 @@ export interface PodLoad {
   /** Sent and not answered. */
   events: number;
   batches: number;
-  /** It runs a suspect, or is kept free for one. */
+  /** It runs a suspect. */
+  alone: boolean;
+  /** It is kept free for a suspect. */
   reserved: boolean;
   /** It said `busy`, or its connection broke: not before then. */
   notBeforeMs: number;
@@ -23,7 +25,7 @@ const eventsPerConcurrency = 4;
 
 /** How many events a pod can be given now; 0: none. `eventMs` is what one event takes in the handler, as far as is known. */
 export function roomOf(load: PodLoad, batchSize: number, eventMs: number, nowMs: number): number {
-  if (load.reserved || load.view.state !== 'ready' || nowMs < load.notBeforeMs || load.batches >= batchesMax) return 0;
+  if (load.alone || load.reserved || load.view.state !== 'ready' || nowMs < load.notBeforeMs || load.batches >= batchesMax) return 0;
   const { concurrency, handler } = load.view;
   if (handler === 'batch') return load.batches <= concurrency ? batchSize : 0;
   const ahead = Math.floor((concurrency * aheadMs) / Math.max(eventMs, 0.005));
@@ -54,15 +56,21 @@ export function choosePod(
   return best;
 }
 
-/** The pod for a suspect: one that runs nothing of ours; while there is none, the least loaded one is kept free for it. */
+/**
+ * The pod for a suspect: one that runs nothing of ours; while there is none, the least loaded one is kept free for it. At most half of the pods, so
+ * that the others go on.
+ */
 export function chooseQuarantine(
   loads: readonly PodLoad[],
   live: string,
   nowMs: number,
 ): { readonly load: PodLoad; readonly isFree: boolean } | undefined {
-  const candidates = preferred(loads, live).filter(load => load.view.state === 'ready' && nowMs >= load.notBeforeMs);
-  const held = candidates.find(load => load.reserved);
-  const least = held ?? candidates.toSorted((a, b) => a.events - b.events)[0];
+  const usable = preferred(loads, live).filter(load => load.view.state === 'ready');
+  const taken = usable.filter(load => load.alone).length;
+  const [held] = usable.filter(load => load.reserved && !load.alone);
+  if (held === undefined && taken >= Math.max(1, Math.floor(usable.length / 2))) return undefined;
+  const free = usable.filter(load => !load.alone && nowMs >= load.notBeforeMs);
+  const least = held ?? free.toSorted((a, b) => a.events - b.events || a.batches - b.batches)[0];
   return least === undefined ? undefined : { load: least, isFree: least.batches === 0 };
 }
 

@@ -103,7 +103,7 @@ export class UnitFigures {
     });
   }
 
-  report(loops: readonly PartitionLoop[], loads: ReadonlyMap<string, PodLoad>): UnitReport {
+  report(loops: readonly PartitionLoop[], loads: readonly PodLoad[]): UnitReport {
     const partitions = loops.flatMap(loop => partitionReport(loop));
     let waiting = 0;
     let inFlight = 0;
@@ -120,7 +120,7 @@ export class UnitFigures {
       deadLettersTotal: this.#deadLetters,
       emitsTotal: this.#emits,
       busyMsTotal: this.#busyMs,
-      inFlightByPod: new Map([...loads].map(([id, load]) => [id, load.events])),
+      inFlightByPod: new Map(loads.map(load => [load.view.pod.id, load.events])),
       partitions,
     };
   }

@@ -1,0 +1,131 @@
+import type { LiveFunction, Subscription } from '../functions/live-function.ts';
+import type { GroupMember, TopicPartition } from '../ports/streams.ts';
+import type { DispatcherOptions } from './dispatcher.ts';
+import { type PartitionEvents, PartitionLoop } from './partition-loop.ts';
+import type { TopicSizes } from './topic-sizes.ts';
+
+const rejoinMs = 1_000;
+
+/** One function's place in its consumer group: joins, keeps a loop per partition that it is given, and joins again when it is lost. */
+export class Membership {
+  readonly #options: DispatcherOptions;
+  readonly #sizes: TopicSizes;
+  readonly #events: PartitionEvents;
+  readonly #partitions = new Map<string, { readonly loop: PartitionLoop; readonly ended: Promise<void> }>();
+  readonly #stop = new AbortController();
+  #live: LiveFunction;
+  /** Ends the current membership. */
+  #over: (() => void) | undefined;
+
+  constructor(options: DispatcherOptions, sizes: TopicSizes, events: PartitionEvents, live: LiveFunction) {
+    this.#options = options;
+    this.#sizes = sizes;
+    this.#events = events;
+    this.#live = live;
+  }
+
+  get loops(): readonly PartitionLoop[] {
+    return [...this.#partitions.values()].map(({ loop }) => loop);
+  }
+
+  /** A new revision keeps the sessions unless its topics changed. */
+  update(live: LiveFunction): void {
+    const before = topicsOf(this.#live);
+    this.#live = live;
+    if (before !== topicsOf(live)) this.#over?.();
+    for (const loop of this.loops) {
+      const subscription = this.#subscription(loop.at.topic);
+      if (subscription !== undefined) loop.update(live, subscription);
+    }
+  }
+
+  /** Resolves after `stop`, when the group is left. */
+  async run(): Promise<void> {
+    const { clock, log } = this.#options;
+    while (!this.#stop.signal.aborted) {
+      try {
+        await this.#sizes.load(this.#live);
+        await this.#belong();
+      } catch (error) {
+        log.warn('joining the group failed', { unit: this.#live.unit, error: String(error) });
+        await clock.sleep(rejoinMs, this.#stop.signal);
+      }
+    }
+  }
+
+  stop(): void {
+    this.#stop.abort();
+    this.#over?.();
+  }
+
+  /** One membership, until it is lost, its topics change or the function stops. */
+  async #belong(): Promise<void> {
+    const { streams, log, clock } = this.#options;
+    let isLost = false;
+    const over = new Promise<void>(resolve => {
+      this.#over = resolve;
+    });
+    let member: GroupMember | undefined;
+    const early: TopicPartition[] = [];
+    if (this.#stop.signal.aborted) return;
+    member = await streams.join({
+      group: this.#live.group,
+      topics: this.#live.subscriptions.map(({ topic }) => topic),
+      onAssigned: assigned => {
+        if (member === undefined) early.push(...assigned);
+        else this.#assigned(member, assigned);
+      },
+      onRevoked: revoked => this.#revoked(revoked),
+      onLost: error => {
+        isLost = true;
+        log.warn('group membership lost', { unit: this.#live.unit, error: String(error) });
+        this.#over?.();
+      },
+    });
+    this.#assigned(member, early);
+    await over;
+    await this.#leave(member);
+    if (isLost) await clock.sleep(rejoinMs, this.#stop.signal);
+  }
+
+  async #leave(member: GroupMember): Promise<void> {
+    const left = [...this.#partitions.values()];
+    for (const { loop } of left) loop.abort();
+    await Promise.all(left.map(({ ended }) => ended));
+    this.#partitions.clear();
+    await member
+      .leave()
+      .catch(error => this.#options.log.warn('leaving the group failed', { unit: this.#live.unit, error: String(error) }));
+  }
+
+  #assigned(member: GroupMember, assigned: readonly TopicPartition[]): void {
+    for (const at of assigned) {
+      const subscription = this.#subscription(at.topic);
+      if (subscription === undefined || this.#stop.signal.aborted) continue;
+      const key = `${at.topic}.${at.partition}`;
+      const before = this.#partitions.get(key);
+      before?.loop.abort();
+      const { partitionsOf } = this.#sizes;
+      const loop = new PartitionLoop(
+        { dispatcher: this.#options, member, at, partitionsOf, events: this.#events },
+        this.#live,
+        subscription,
+      );
+      // The old session has let go before the new one claims.
+      const ended = (before?.ended ?? Promise.resolve()).then(() => loop.run());
+      this.#partitions.set(key, { loop, ended });
+    }
+  }
+
+  #revoked(revoked: readonly TopicPartition[]): void {
+    for (const at of revoked) this.#partitions.get(`${at.topic}.${at.partition}`)?.loop.abort();
+  }
+
+  #subscription(topic: string): Subscription | undefined {
+    return this.#live.subscriptions.find(subscription => subscription.topic === topic);
+  }
+}
+
+function topicsOf(live: LiveFunction): string {
+  return live.subscriptions.map(({ topic }) => topic).join('\n');
+}

@@ -1,0 +1,125 @@
+import type { BatchEnd } from '../../runtime/protocol/messages.ts';
+import type { Clock } from '../clock.ts';
+import type { PodExit } from '../ports/pods.ts';
+import type { PodClient } from '../wire/pod-client.ts';
+import type { PodDirectory } from '../wire/pod-directory.ts';
+import type { PodLoad } from './placement.ts';
+
+/** How long a pod that refused is left alone, doubling while it goes on refusing. */
+const refusalMs = { min: 10, max: 1_000 };
+/** How long the end of a pod is waited for after its connection broke. */
+const exitWaitMs = 3_000;
+const exitsKept = 256;
+
+export interface PodLoadsOptions {
+  readonly pods: PodDirectory;
+  readonly client: PodClient;
+  readonly clock: Clock;
+}
+
+/** The pods of one function as the dispatcher sees them: what it has on each, and what became of those that are gone. */
+export class PodLoads {
+  readonly #options: PodLoadsOptions;
+  readonly #unit: string;
+  readonly #loads = new Map<string, PodLoad>();
+  /** Boot id → why it ended. */
+  readonly #exits = new Map<string, PodExit['reason']>();
+  readonly #exitWaiters = new Map<string, () => void>();
+  readonly #unsubscribe: readonly (() => void)[];
+
+  constructor(options: PodLoadsOptions, unit: string, onChange: () => void) {
+    this.#options = options;
+    this.#unit = unit;
+    this.#unsubscribe = [
+      options.pods.onChange(changed => {
+        if (changed !== unit) return;
+        this.refresh();
+        onChange();
+      }),
+      options.pods.onExit(exit => this.#ended(exit)),
+    ];
+    this.refresh();
+  }
+
+  get all(): readonly PodLoad[] {
+    return [...this.#loads.values()];
+  }
+
+  /** Takes over the list of pods; one that is gone stays until its batches have ended. */
+  refresh(): void {
+    const views = new Map(this.#options.pods.podsOf(this.#unit).map(view => [view.pod.id, view]));
+    for (const [id, load] of this.#loads) {
+      if (views.has(id)) continue;
+      if (load.batches === 0) this.#loads.delete(id);
+      else load.view = { ...load.view, state: 'draining' };
+    }
+    for (const [id, view] of views) {
+      const load = this.#loads.get(id);
+      if (load !== undefined) load.view = view;
+      else this.#loads.set(id, { view, events: 0, batches: 0, alone: false, reserved: false, notBeforeMs: 0, refusals: 0 });
+    }
+  }
+
+  /** Not now: busy, broken, or something went wrong on the way to it. */
+  refused(load: PodLoad): void {
+    load.refusals += 1;
+    const delayMs = Math.min(refusalMs.max, refusalMs.min * 2 ** Math.min(load.refusals - 1, 10));
+    load.notBeforeMs = this.#options.clock.now() + delayMs;
+  }
+
+  /** Whether the pod ended with what it had not answered. A pod that we told to stop has not crashed. */
+  async hasCrashed(end: BatchEnd, load: PodLoad): Promise<boolean> {
+    switch (end.kind) {
+      case 'done':
+        load.refusals = 0;
+        return false;
+      case 'busy':
+        this.refused(load);
+        return false;
+      case 'draining':
+        load.view = { ...load.view, state: 'draining' };
+        return false;
+      default: {
+        this.refused(load);
+        const reason = await this.#exitOf(load);
+        return reason !== undefined && reason !== 'stopped';
+      }
+    }
+  }
+
+  close(): void {
+    for (const off of this.#unsubscribe) off();
+  }
+
+  #ended({ bootId, reason }: PodExit): void {
+    this.#exits.set(bootId, reason);
+    this.#exitWaiters.get(bootId)?.();
+    for (const old of this.#exits.keys()) {
+      if (this.#exits.size <= exitsKept) break;
+      this.#exits.delete(old);
+    }
+  }
+
+  /** Why a pod ended, which is often reported just after its connection broke; undefined: it lives. */
+  async #exitOf({ view: { pod } }: PodLoad): Promise<PodExit['reason'] | undefined> {
+    if (this.#exits.has(pod.bootId)) return this.#exits.get(pod.bootId);
+    const status = await this.#options.client.status(pod).catch(() => undefined);
+    if (status?.bootId === pod.bootId) return undefined;
+    if (!this.#exits.has(pod.bootId)) await this.#nextExit(pod.bootId);
+    return this.#exits.get(pod.bootId);
+  }
+
+  #nextExit(bootId: string): Promise<void> {
+    const before = this.#exitWaiters.get(bootId);
+    return new Promise(resolve => {
+      const done = () => {
+        cancel();
+        before?.();
+        this.#exitWaiters.delete(bootId);
+        resolve();
+      };
+      const cancel = this.#options.clock.after(exitWaitMs, done);
+      this.#exitWaiters.set(bootId, done);
+    });
+  }
+}

@@ -1,0 +1,44 @@
+import type { Batch, BatchEnd, EventResult, PodLog } from '../../runtime/protocol/messages.ts';
+import type { PodInfo } from '../ports/pods.ts';
+import type { DispatcherOptions } from './dispatcher.ts';
+
+export interface BatchRequest {
+  readonly pod: PodInfo;
+  readonly batch: Omit<Batch, 'batchToken'>;
+  /** Units that its handlers may call. */
+  readonly calls: ReadonlySet<string>;
+  /** What came in one turn, together. */
+  onResults(results: readonly EventResult[]): void;
+  onLog(line: PodLog): void;
+}
+
+/** Runs a batch under a token of its own. `alone`: nothing else ran on the pod meanwhile, of a gateway either. */
+export async function sendBatch(
+  options: Pick<DispatcherOptions, 'client' | 'tokens' | 'random' | 'faults' | 'metrics'>,
+  request: BatchRequest,
+): Promise<{ readonly end: BatchEnd; readonly alone: boolean }> {
+  const { client, tokens, random, faults, metrics } = options;
+  const { pod, batch, calls, onResults, onLog } = request;
+  const batchToken = random.token();
+  tokens.grant(batchToken, { unit: batch.unit, podId: pod.id, calls, depth: 0 });
+  let waiting: EventResult[] = [];
+  const flush = () => {
+    const results = waiting;
+    waiting = [];
+    if (results.length > 0) onResults(results);
+  };
+  const result = (one: EventResult) => {
+    if (waiting.length === 0) queueMicrotask(flush);
+    waiting.push(one);
+  };
+  try {
+    metrics.observe('faas_batch_events', { unit: batch.unit }, batch.events.length);
+    const sent = client.run(pod, { ...batch, batchToken }, { result, log: onLog });
+    faults('dispatch.sent');
+    const end = await sent;
+    flush();
+    return { end, alone: tokens.isAlone(batchToken) };
+  } finally {
+    tokens.revoke(batchToken);
+  }
+}
