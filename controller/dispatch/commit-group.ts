@@ -153,6 +153,7 @@ export function versionOf(read: Result['reads'][number]): string | null | undefi
 /** The event and everything about it may be forgotten. */
 export function close(session: Session, event: PendingEvent): void {
   event.isClosed = true;
+  if (session.loner === event) session.loner = undefined;
   session.openEvents -= 1;
   while (session.arrivals.peek()?.isClosed === true) session.arrivals.shift();
   session.heldBytes -= event.bytes;

@@ -12,7 +12,7 @@ import { eventIdOf } from './read-records.ts';
 import { ResultWaiters } from './result-waiters.ts';
 import { sendBatch } from './send-batch.ts';
 import type { Draft, DraftEnd, Effect, Session } from './session-state.ts';
-import { hasLoner, hasSuspect, offerable, takeLoner, takeShared, takeSuspect, windowEndMs } from './take-batch.ts';
+import { hasLoner, hasSuspect, lonerAtMs, offerable, takeLoner, takeShared, takeSuspect, windowEndMs } from './take-batch.ts';
 import { TopicSizes } from './topic-sizes.ts';
 import { UnitFigures } from './unit-figures.ts';
 
@@ -194,8 +194,7 @@ export class FunctionLoop {
   #pumpLater(open: readonly OpenPartition[], loads: readonly PodLoad[], nowMs: number): void {
     for (const { notBeforeMs } of loads) if (notBeforeMs > nowMs) this.#pumpAt(notBeforeMs, nowMs);
     for (const { session } of open) {
-      const atMs = windowEndMs(session, nowMs);
-      if (atMs !== undefined) this.#pumpAt(atMs, nowMs);
+      for (const atMs of [windowEndMs(session, nowMs), lonerAtMs(session)]) if (atMs !== undefined) this.#pumpAt(atMs, nowMs);
     }
   }
 

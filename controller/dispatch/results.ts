@@ -67,6 +67,7 @@ export function leaveLane(session: Session, result: Result, nowMs: number): void
 /** The event runs again; results of later events of its lane do not stand any more. */
 export function requeue(session: Session, event: PendingEvent, nowMs: number): void {
   event.result = undefined;
+  if (session.loner === event) session.loner = undefined;
   session.lanes.requeue(event, nowMs);
   if (event.lane !== undefined && event.lane.uncommitted > 0) session.dirty = true;
 }
@@ -98,6 +99,7 @@ export function purge(session: Session, nowMs: number): void {
 export function markKnown(session: Session, event: PendingEvent, nowMs: number): void {
   session.autoDone.add(event.offset, event.offset + 1);
   session.known.push(event);
+  if (session.loner === event) session.loner = undefined;
   if (event.lane !== undefined) session.lanes.refresh(event.lane, nowMs);
 }
 

@@ -62,6 +62,10 @@ export interface Session {
   /** Such events in offset order, with closed ones among them. */
   readonly arrivals: Fifo<PendingEvent>;
   running: number;
+  /** Runs while nothing else of the partition is sent, until it is committed or goes back. */
+  loner: PendingEvent | undefined;
+  /** Since when such an event waits for the others to end. */
+  lonerSinceMs: number | undefined;
   /** An event went back into its lane: results that came after it may have to be dropped. */
   dirty: boolean;
   /** A result of this function has read or written state. */
@@ -210,6 +214,8 @@ export function newSession(options: {
     openEvents: 0,
     arrivals: new Fifo(),
     running: 0,
+    loner: undefined,
+    lonerSinceMs: undefined,
     dirty: false,
     usesState: false,
     skipped: { filtered: 0, duplicate: 0 },

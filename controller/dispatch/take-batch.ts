@@ -17,7 +17,8 @@ export interface Offer extends TakeLimit {
 /** How many events could be taken for a shared batch, at least one when any. 0 also while the batch window is open. */
 export function offerable(session: Session, nowMs: number): number {
   const { lanes, subscription } = session;
-  if (session.stopping || session.ended !== undefined || lanes.parallel === 0 || hasLoner(session)) return 0;
+  if (session.stopping || session.ended !== undefined || lanes.parallel === 0) return 0;
+  if (session.loner !== undefined || hasLoner(session)) return 0;
   if (windowEndMs(session, nowMs) !== undefined) return 0;
   return Math.max(lanes.parallel, Math.min(lanes.queued, subscription.batch.size));
 }
@@ -70,13 +71,27 @@ export function hasLoner(session: Session): boolean {
   return false;
 }
 
-/** That event, once the partition is quiet. */
+/** How long it waits for the others to end; beyond that it has to take its chance against them. */
+const lonerPatienceMs = 1_000;
+
+/** That event, once the partition is quiet, or has been waited for long enough. */
 export function takeLoner(session: Session, offer: Omit<Offer, keyof TakeLimit>, nowMs: number): Draft | undefined {
-  if (session.stopping || session.running > 0 || session.ready.length > 0 || session.commit !== undefined) return undefined;
+  if (session.stopping || session.loner !== undefined) return undefined;
+  const isQuiet = session.running === 0 && session.ready.length === 0 && session.commit === undefined;
+  session.lonerSinceMs ??= nowMs;
+  if (!isQuiet && nowMs < session.lonerSinceMs + lonerPatienceMs) return undefined;
+  session.lonerSinceMs = undefined;
   for (const event of session.lanes.special) {
-    if (isLoner(event) && session.lanes.takeSpecial(event, nowMs)) return draft(session, [event], { ...offer, alone: false });
+    if (!isLoner(event) || !session.lanes.takeSpecial(event, nowMs)) continue;
+    session.loner = event;
+    return draft(session, [event], { ...offer, alone: false });
   }
   return undefined;
+}
+
+/** When it stops waiting for them; undefined: none waits. */
+export function lonerAtMs(session: Session): number | undefined {
+  return session.lonerSinceMs === undefined ? undefined : session.lonerSinceMs + lonerPatienceMs;
 }
 
 /** The draft as the wire wants it, without the events whose ids turned out to be known. */
