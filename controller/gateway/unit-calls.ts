@@ -16,7 +16,7 @@ import type { CallSession } from './call-session.ts';
 import { eventOfCall, type PendingCall, sharedHeaders } from './pending-call.ts';
 import { gatherMs, type PodLoad, pickPod } from './pick-pod.ts';
 import type { TopicPartitions } from './topic-partitions.ts';
-import { WaitingCalls } from './waiting-calls.ts';
+import { isNested, WaitingCalls } from './waiting-calls.ts';
 
 export interface UnitCallsOptions {
   readonly state: Pick<StateStore, 'read'>;
@@ -127,9 +127,12 @@ export class UnitCalls {
 
   #flush(): void {
     const { pods, clock } = this.#options;
-    while (this.#waiting.ready > 0) {
+    for (let { first } = this.#waiting; first !== undefined; { first } = this.#waiting) {
       const nowMs = clock.now();
-      const picked = pickPod(pods.podsOf(this.#live.unit), this.#live.revision, id => this.#loadOf(id), this.#handlerMs, this.#turn, nowMs);
+      // A nested call that queued in a pod behind its own caller would never run: it gets a free place, or another pod.
+      const handlerMs = isNested(first) ? Number.POSITIVE_INFINITY : this.#handlerMs;
+      const views = pods.podsOf(this.#live.unit);
+      const picked = pickPod(views, this.#live.revision, id => this.#loadOf(id), handlerMs, this.#turn, nowMs);
       this.#turn += 1;
       if (picked.kind !== 'pod') {
         this.#wantPods(nowMs);
@@ -153,11 +156,13 @@ export class UnitCalls {
     });
   }
 
+  /** Says it again while calls wait: a wish may be answered by fewer pods than it takes. */
   #wantPods(nowMs: number): void {
-    const { pods } = this.#options;
+    const { pods, clock } = this.#options;
     if (nowMs - this.#wantedAtMs < wantEveryMs) return;
     this.#wantedAtMs = nowMs;
     const ready = pods.podsOf(this.#live.unit).filter(view => view.state === 'ready').length;
+    clock.after(wantEveryMs, () => this.flushSoon());
     pods.want(this.#live.unit, ready + 1, 'direct-call');
   }
 

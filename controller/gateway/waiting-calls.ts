@@ -19,8 +19,15 @@ export class WaitingCalls {
     return this.#ready.length - this.#head;
   }
 
+  /** A nested call goes first: somebody who holds a place in a pod waits for it. */
   push(call: PendingCall): void {
-    this.#ready.push(call);
+    if (isNested(call)) this.unshift(call);
+    else this.#ready.push(call);
+  }
+
+  /** The one that is taken next. */
+  get first(): PendingCall | undefined {
+    return this.#ready[this.#head];
   }
 
   /** To the front: it has been waiting the longest. */
@@ -33,14 +40,15 @@ export class WaitingCalls {
     }
   }
 
-  /** Up to `max` calls that may run now, `bytesMax` in all but at least one; a suspect alone. With `lanes`, one per key until `release`. */
+  /** Up to `max` calls that may run now, `bytesMax` in all but at least one; a suspect alone, nested calls apart. With `lanes`, one per key until `release`. */
   take(max: number, bytesMax: number, lanes: boolean): readonly PendingCall[] {
     const taken: PendingCall[] = [];
     let bytes = 0;
     while (taken.length < max && this.#head < this.#ready.length) {
       const call = this.#ready[this.#head];
       if (call === undefined) break;
-      if (taken.length > 0 && (call.suspect || bytes + call.request.data.length > bytesMax)) break;
+      const [first] = taken;
+      if (first !== undefined && (call.suspect || isNested(call) !== isNested(first) || bytes + call.request.data.length > bytesMax)) break;
       this.#head += 1;
       if (call.settled || (lanes && !this.#enterLane(call))) continue;
       taken.push(call);
@@ -79,6 +87,7 @@ export class WaitingCalls {
       this.#lanes.set(key, { holder: call, waiting: [] });
       return true;
     }
+    if (isWithin(call, lane.holder)) return true;
     lane.waiting.push(call);
     this.#inLanes += 1;
     return false;
@@ -95,8 +104,23 @@ export class WaitingCalls {
   }
 }
 
+/** Made by a handler, which waits for it. */
+export function isNested({ request }: PendingCall): boolean {
+  return request.depth > 0;
+}
+
 /** The calls of one key: one is under way, the others wait for it. */
 interface Lane {
   readonly holder: PendingCall;
   readonly waiting: PendingCall[];
+}
+
+/** A call that the holder of the lane waits for: made further down in its trace. To let it wait for the holder would be a deadlock. */
+function isWithin(call: PendingCall, holder: PendingCall): boolean {
+  return call.request.depth > holder.request.depth && traceOf(call) === traceOf(holder);
+}
+
+/** The 32 digits of a traceparent that all calls of a chain share. */
+function traceOf({ traceparent }: PendingCall): string {
+  return traceparent.slice(3, 35);
 }

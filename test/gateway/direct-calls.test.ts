@@ -170,6 +170,26 @@ describe('answers', () => {
   });
 });
 
+test('a function that calls itself with its own key ends at the depth, and not in a deadlock', async () => {
+  const depths: number[] = [];
+  const rig: Rig = new Rig({
+    concurrency: 1,
+    async run(event, ctx) {
+      const header = (name: string) => Buffer.from(event.headers.find(([found]) => found === name)?.[1] ?? []).toString();
+      const depth = Number(header('ce_hop'));
+      depths.push(depth);
+      const answer = await rig.call('', { key: 'a', depth: depth + 1, traceparent: header('traceparent') });
+      ctx.answer(answer.kind === 'ok' ? (text(answer) ?? '') : answer.kind);
+    },
+  });
+  // Each holds its place in a pod while it waits for the next one.
+  rig.fleet.onWant = () => rig.fleet.start(unit, revision, rig.function);
+  const started = rig.clock.now();
+  expect((await rig.answers(rig.call('', { key: 'a' }))).map(text)).toEqual(['too-deep']);
+  expect(depths).toEqual(Array.from({ length: 17 }, (_, depth) => depth));
+  expect(rig.clock.now() - started).toBeLessThan(5_000);
+});
+
 describe('pods', () => {
   test('from zero: one is asked for, and the call waits for it within its deadline', async () => {
     const rig = new Rig({ pods: 0 });
