@@ -211,6 +211,7 @@ export class FunctionLoop {
 
   async #send({ loop, session }: OpenPartition, draft: Draft, load: PodLoad): Promise<void> {
     const { clock, random, log } = this.#options;
+    if (load.events === 0) load.answeredAtMs = clock.now();
     load.events += draft.events.length;
     load.batches += 1;
     load.alone = draft.alone;
@@ -221,6 +222,7 @@ export class FunctionLoop {
       if (prepared !== undefined) {
         end = await this.#run({ loop, session }, draft, prepared, load, answered => {
           open -= answered;
+          load.answeredAtMs = clock.now();
           load.events -= answered;
         });
       }

@@ -6,6 +6,8 @@ export interface PodLoad {
   /** Sent and not answered. */
   events: number;
   batches: number;
+  /** When it last answered, or was given something after being idle. */
+  answeredAtMs: number;
   /** It runs a suspect. */
   alone: boolean;
   /** It is kept free for a suspect. */
@@ -18,6 +20,8 @@ export interface PodLoad {
 
 /** How much work a pod may hold that it has not begun: enough to never wait for the next batch, little enough to leave events to other pods. */
 const aheadMs = 25;
+/** A pod that holds as much as it runs at once and has not answered for so long gets nothing to queue behind that. */
+const stallMs = 1_000;
 const batchesMax = 8;
 /** A pod takes two batches whatever their size, and more of them while they are small. */
 const batchesAlways = 2;
@@ -29,7 +33,8 @@ export function roomOf(load: PodLoad, batchSize: number, eventMs: number, nowMs:
   const { concurrency, handler } = load.view;
   if (handler === 'batch') return load.batches <= concurrency ? batchSize : 0;
   const ahead = Math.floor((concurrency * aheadMs) / Math.max(eventMs, 0.005));
-  const held = concurrency + Math.min(Math.max(ahead, 1), batchSize * 2);
+  const isStalled = load.events > 0 && nowMs > load.answeredAtMs + stallMs;
+  const held = concurrency + (isStalled ? 0 : Math.min(Math.max(ahead, 1), batchSize * 2));
   const small = load.batches < batchesAlways ? Number.POSITIVE_INFINITY : concurrency * eventsPerConcurrency;
   return Math.max(0, Math.min(batchSize, Math.min(held, small) - load.events));
 }

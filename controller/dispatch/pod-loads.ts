@@ -56,7 +56,8 @@ export class PodLoads {
     for (const [id, view] of views) {
       const load = this.#loads.get(id);
       if (load !== undefined) load.view = view;
-      else this.#loads.set(id, { view, events: 0, batches: 0, alone: false, reserved: false, notBeforeMs: 0, refusals: 0 });
+      else
+        this.#loads.set(id, { view, events: 0, batches: 0, answeredAtMs: 0, alone: false, reserved: false, notBeforeMs: 0, refusals: 0 });
     }
   }
 
