@@ -55,9 +55,8 @@ export async function isDrained(
         const frontier = progress.get(`${topic}.${partition}`)?.frontier ?? 0;
         const doneAbove = progress.get(`${topic}.${partition}`)?.doneAbove ?? 0;
         if (frontier + doneAbove >= endOffset) continue;
-        const held = blockedOf(await readTopic(streams, topic), events, orderOf(unit, topic, plan)).filter(
-          one => one.partition === partition,
-        ).length;
+        const { behind, before } = laneOfEndless(await readTopic(streams, topic), events, orderOf(unit, topic, plan));
+        const held = [...behind, ...before].filter(one => one.partition === partition).length;
         if (frontier + doneAbove + held < endOffset) {
           return `${unit} ${topic}.${partition} stands at ${frontier} + ${doneAbove} of ${endOffset}, order ${plan.order}`;
         }
@@ -96,20 +95,28 @@ function mayRepeat({ observer, plan }: CheckInput): boolean {
 type Fail = (invariant: string, what: string) => void;
 
 async function viewOf({ streams, state }: MemoryAdapters, unit: string, { events, plan }: CheckInput): Promise<UnitView> {
+  const logs = new Map<string, readonly string[]>();
+  for (const { key, value } of await state.list(unit, { limit: 10_000 })) {
+    if (key === totalKey) continue;
+    const stored: unknown = JSON.parse(decoder.decode(value));
+    logs.set(key, unit === units.bank ? asAccount(stored).sent : asCount(stored).log);
+  }
+  const logged = new Set([...logs.values()].flat());
   const expected: Expected[] = [];
   for (const topic of inputsOf[unit] ?? []) {
     const inbox = topic === inboxTopicOf(unit);
     const order = orderOf(unit, topic, plan);
     const records = await readTopic(streams, topic);
-    const blocked = new Set(blockedOf(records, events, order));
+    const { behind, before } = laneOfEndless(records, events, order);
     const seenIds = new Set<string>();
     for (const record of records) {
-      if (!record.visible || blocked.has(record)) continue;
+      if (!record.visible || behind.has(record)) continue;
       if (inbox && record.id !== undefined) {
         if (seenIds.has(record.id)) continue;
         seenIds.add(record.id);
       }
       const event = eventOf(record);
+      if (before.has(record) && !event.relay && !logged.has(event.id)) continue;
       expected.push({
         event,
         topic,
@@ -119,12 +126,6 @@ async function viewOf({ streams, state }: MemoryAdapters, unit: string, { events
       });
     }
   }
-  const logs = new Map<string, readonly string[]>();
-  for (const { key, value } of await state.list(unit, { limit: 10_000 })) {
-    if (key === totalKey) continue;
-    const stored: unknown = JSON.parse(decoder.decode(value));
-    logs.set(key, unit === units.bank ? asAccount(stored).sent : asCount(stored).log);
-  }
   const doomed = expected.filter(({ event }) => isDoomed(event, plan.onExhausted === 'block' ? Number.POSITIVE_INFINITY : plan.attempts));
   return { unit, handled: expected.filter(one => !doomed.includes(one)), doomed, logs };
 }
@@ -133,20 +134,17 @@ function orderOf(unit: string, topic: string, plan: DeployPlan): Order {
   return topic === inboxTopicOf(unit) || topic === topics.mid ? 'key' : plan.order;
 }
 
-/** Behind an event that never ends, everything of its key waits; the event itself too. */
-function blockedOf(records: readonly VisibleRecord[], events: ReadonlyMap<string, SimEvent>, order: Order): readonly VisibleRecord[] {
+/**
+ * What an event that never ends holds up: itself and everything behind it in its lane. Before it in its lane there may be an event that is to run
+ * again, and cannot while the lane is busy.
+ */
+function laneOfEndless(records: readonly VisibleRecord[], events: ReadonlyMap<string, SimEvent>, order: Order) {
   const heads = records.filter(record => events.get(eventOf(record).id)?.act.kind === 'never');
-  if (order === 'none') return heads;
-  return records.filter(record =>
-    heads.some(
-      head =>
-        head === record ||
-        (head.partition === record.partition &&
-          record.offset > head.offset &&
-          head.key !== null &&
-          eventOf(head).key === eventOf(record).key),
-    ),
-  );
+  const isOfLane = (head: VisibleRecord, record: VisibleRecord) =>
+    order !== 'none' && head.partition === record.partition && head.key !== null && eventOf(head).key === eventOf(record).key;
+  const behind = records.filter(record => heads.some(head => head === record || (isOfLane(head, record) && record.offset > head.offset)));
+  const before = records.filter(record => !behind.includes(record) && heads.some(head => isOfLane(head, record)));
+  return { behind: new Set(behind), before: new Set(before) };
 }
 
 /** Log per key: each event once, those of one source in its order. */

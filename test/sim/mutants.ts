@@ -264,8 +264,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'a suspect shares its pod',
     file: `${dispatch}/function-loop.ts`,
-    find: 'if (!chosen.isFree) return;',
-    replace: '',
+    find: 'quarantine.isFree ? takeSuspect(session, this.#howFor(quarantine.load), nowMs) : undefined',
+    replace: 'takeSuspect(session, this.#howFor(quarantine.load), nowMs)',
     mode: 'poison',
     breaks: ['given up early', 'dead letters', 'crashes'],
   },

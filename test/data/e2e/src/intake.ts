@@ -1,0 +1,11 @@
+import type { Context, FaasEvent } from 'faas';
+
+export default async function intake(event: FaasEvent<{ id: string; fail: boolean }>, ctx: Context<{ log: string[] }>) {
+  const state = (await ctx.state.get()) ?? { log: [] };
+  state.log.push(event.trigger === 'schedule' ? event.id : event.data.id);
+  ctx.state.set(state);
+  if (event.trigger === 'schedule') return undefined;
+  ctx.emit('counted', event.key, { id: event.data.id, n: state.log.length });
+  if (event.data.fail && ctx.attempt === 1) throw new Error('the first attempt fails');
+  return { n: state.log.length };
+}

@@ -1,0 +1,124 @@
+import { type ChildProcess, spawn } from 'node:child_process';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { fileURLToPath } from 'node:url';
+
+const cli = fileURLToPath(new URL('../../dist/cli/main.js', import.meta.url));
+const startMs = 30_000;
+
+export interface Address {
+  readonly pid: number;
+  readonly adminUrl: string;
+  readonly gatewayUrl: string;
+}
+
+/** A data folder of its own, and the real server on it: started, killed and started again as often as a test likes. Ports are free ones. */
+export class ServerProcess {
+  readonly folder: string;
+  #child: ChildProcess | undefined;
+  #ended: Promise<string> | undefined;
+  #output = '';
+
+  private constructor(folder: string) {
+    this.folder = folder;
+  }
+
+  static async create(): Promise<ServerProcess> {
+    return new ServerProcess(await mkdtemp(join(tmpdir(), 'faas-e2e-')));
+  }
+
+  /** Resolves when it listens, or when it has ended before it could. */
+  async start(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    const child = spawn(process.execPath, [cli, 'up'], { env: this.#environment(env), stdio: ['ignore', 'pipe', 'pipe'] });
+    this.#child = child;
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (text: Buffer) => {
+        this.#output = `${this.#output}${text.toString()}`.slice(-8_000);
+      });
+    }
+    this.#ended = new Promise(resolve => child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`)));
+    const untilMs = performance.now() + startMs;
+    while (performance.now() < untilMs && this.isRunning && (await this.address())?.pid !== child.pid) await sleep(20);
+  }
+
+  get isRunning(): boolean {
+    return this.#child !== undefined && this.#child.exitCode === null && this.#child.signalCode === null;
+  }
+
+  /** The last it said. */
+  get output(): string {
+    return this.#output;
+  }
+
+  /** The signal or exit code with which it ended; undefined when it still runs after `withinMs`. */
+  async ended(withinMs: number): Promise<string | undefined> {
+    const waiting = new AbortController();
+    const late = sleep(withinMs, undefined, { signal: waiting.signal }).catch(() => undefined);
+    const how = await Promise.race([this.#ended ?? Promise.resolve('not started'), late]);
+    waiting.abort();
+    return how ?? undefined;
+  }
+
+  async kill(): Promise<void> {
+    this.#child?.kill('SIGKILL');
+    await this.#ended;
+  }
+
+  /** Processes that the server started: its pods. */
+  async pods(): Promise<readonly number[]> {
+    return childrenOf(this.#child?.pid);
+  }
+
+  async address(): Promise<Address | undefined> {
+    return readAddress(this.folder);
+  }
+
+  /** Runs one command of the CLI against it; answers its exit code and what it printed. */
+  async cli(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<{ code: number | null; output: string }> {
+    const child = spawn(process.execPath, [cli, ...args], { env: this.#environment(env), stdio: ['ignore', 'pipe', 'pipe'] });
+    let output = '';
+    for (const stream of [child.stdout, child.stderr]) {
+      stream.on('data', (text: Buffer) => {
+        output += text.toString();
+      });
+    }
+    const code = await new Promise<number | null>(resolve => child.once('close', resolve));
+    return { code, output };
+  }
+
+  async token(): Promise<string> {
+    return (await readFile(join(this.folder, 'token'), 'utf8')).trim();
+  }
+
+  /** Ends it whatever it does, and removes its folder. */
+  async dispose(): Promise<void> {
+    if (this.isRunning) {
+      this.#child?.kill('SIGTERM');
+      if ((await this.ended(10_000)) === undefined) await this.kill();
+    }
+    await rm(this.folder, { recursive: true, force: true, maxRetries: 10, retryDelay: 200 });
+  }
+
+  #environment(more: Readonly<Record<string, string>>): NodeJS.ProcessEnv {
+    const { PATH, HOME, NODE_OPTIONS } = process.env;
+    const own = { FAAS_DATA: this.folder, FAAS_ADMIN_PORT: '0', FAAS_GATEWAY_PORT: '0', FAAS_LOG_LEVEL: 'warn', NO_COLOR: '1' };
+    return { PATH, HOME, ...(NODE_OPTIONS === undefined ? {} : { NODE_OPTIONS }), ...own, ...more };
+  }
+}
+
+/** Where the server of a data folder listens; undefined while it does not say. */
+export async function readAddress(folder: string): Promise<Address | undefined> {
+  try {
+    return JSON.parse(await readFile(join(folder, 'server.json'), 'utf8'));
+  } catch {
+    return undefined;
+  }
+}
+
+/** Linux only; elsewhere a process has no children that we could see. */
+export async function childrenOf(pid: number | undefined): Promise<readonly number[]> {
+  const text = await readFile(`/proc/${pid}/task/${pid}/children`, 'utf8').catch(() => '');
+  return text.trim().split(/\s+/).filter(Boolean).map(Number);
+}

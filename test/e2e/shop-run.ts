@@ -1,0 +1,144 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import type { ServerProcess } from './server-process.ts';
+
+const manifest = 'test/data/e2e/faas.yaml';
+const keys = ['a', 'b', 'c', 'd'];
+const beatMs = 500;
+/** How long something is tried again while the server is away. */
+const patienceMs = 60_000;
+
+/** What the outside world has sent and knows to be accepted. */
+export interface Sent {
+  readonly webhooks: number;
+  readonly calls: number;
+}
+
+export const nothing: Sent = { webhooks: 0, calls: 0 };
+
+export async function deploy(server: ServerProcess, round = 0): Promise<void> {
+  let last = '';
+  await eventually(async () => {
+    const { code, output } = await server.cli(['deploy', '-f', manifest], { ROUND: String(round) });
+    last = output;
+    return code === 0;
+  }).catch(() => {
+    throw new Error(`could not deploy: ${last}`);
+  });
+}
+
+/** Sends the events from one count to another, each until it is accepted, a few at a time, under an id that makes a second copy the same event. */
+export async function send(server: ServerProcess, before: Sent, after: Sent): Promise<void> {
+  const all = [
+    ...Array.from({ length: after.webhooks - before.webhooks }, (_, i) => () => post(server, 'webhook', before.webhooks + i)),
+    ...Array.from({ length: after.calls - before.calls }, (_, i) => () => post(server, 'call', before.calls + i)),
+  ];
+  const next = async (): Promise<void> => {
+    for (let one = all.shift(); one !== undefined; one = all.shift()) await one();
+  };
+  await Promise.all(Array.from({ length: 3 }, next));
+}
+
+/** What is wrong with what the server has in the end; looked up in its stores, and compared with what was sent. Waits until it is right. */
+export async function check(server: ServerProcess, sent: Sent): Promise<readonly string[]> {
+  let wrong: readonly string[] = ['nothing was looked at'];
+  await eventually(async () => {
+    wrong = await disagreements(server, sent);
+    return wrong.length === 0;
+  }, 20_000).catch(() => undefined);
+  if (wrong.length > 0) return wrong;
+  // Nothing may come after that.
+  await sleep(300);
+  return disagreements(server, sent);
+}
+
+export async function eventually(isSo: () => Promise<boolean>, withinMs = patienceMs): Promise<void> {
+  const untilMs = performance.now() + withinMs;
+  while (!(await isSo().catch(() => false))) {
+    if (performance.now() > untilMs) throw new Error(`not so after ${withinMs} ms`);
+    await sleep(50);
+  }
+}
+
+async function post(server: ServerProcess, kind: 'webhook' | 'call', index: number): Promise<void> {
+  const id = `${kind}-${index}`;
+  const key = `${kind}-${keys[index % keys.length]}`;
+  const body = JSON.stringify({ id, key, fail: kind === 'webhook' && index % 3 === 0 });
+  await eventually(async () => {
+    const address = await server.address();
+    if (address === undefined) return false;
+    const headers = { 'content-type': 'application/json', authorization: `Bearer ${await server.token()}` };
+    const signal = AbortSignal.timeout(10_000);
+    const answer =
+      kind === 'webhook'
+        ? await fetch(`${address.gatewayUrl}/hooks/e2e/in`, { method: 'POST', body, headers: { ...headers, 'ce-id': id }, signal })
+        : await fetch(`${address.gatewayUrl}/call/e2e/intake`, {
+            method: 'POST',
+            body,
+            headers: { ...headers, 'x-faas-key': key, 'idempotency-key': id },
+            signal,
+          });
+    await answer.arrayBuffer();
+    return answer.ok;
+  });
+}
+
+async function disagreements(server: ServerProcess, { webhooks, calls }: Sent): Promise<readonly string[]> {
+  const wrong: string[] = [];
+  const [intake, tally] = await Promise.all([logsOf(server, 'intake'), logsOf(server, 'tally')]);
+  const emitted: string[] = [];
+  for (const [kind, count] of [
+    ['webhook', webhooks],
+    ['call', calls],
+  ] as const) {
+    for (const [keyIndex, key] of keys.entries()) {
+      const log = intake.get(`${kind}-${key}`) ?? [];
+      const expected = Array.from({ length: count }, (_, i) => i).filter(i => i % keys.length === keyIndex);
+      const difference = differenceOf(
+        expected.map(i => `${kind}-${i}`),
+        log,
+      );
+      if (difference !== undefined) wrong.push(`${kind}s of ${key}: ${difference}`);
+      emitted.push(...log.map((id, i) => `${id}@${i + 1}`));
+    }
+  }
+  const counted = differenceOf(emitted, [...tally.values()].flat());
+  if (counted !== undefined) wrong.push(`tally: ${counted}`);
+  wrong.push(...wrongTicks(intake.get('beat') ?? []));
+  for (const name of ['intake', 'tally']) {
+    const { total } = await get<{ total: number }>(server, `/functions/e2e/${name}/dead-letters?limit=1`);
+    if (total > 0) wrong.push(`${name} has ${total} dead letters`);
+  }
+  return wrong;
+}
+
+/** From the first due time on none is missing and none is twice. */
+function wrongTicks(ids: readonly string[]): readonly string[] {
+  const ticks = ids.map(id => Date.parse(id.slice(id.indexOf('@') + 1))).sort((a, b) => a - b);
+  const [firstMs] = ticks;
+  const isExact = firstMs !== undefined && ticks.every((atMs, i) => atMs === firstMs + i * beatMs);
+  return isExact ? [] : [`ticks: ${ticks.map(atMs => atMs - (firstMs ?? 0)).join(' ')}`];
+}
+
+async function logsOf(server: ServerProcess, name: string): Promise<ReadonlyMap<string, readonly string[]>> {
+  const { entries } = await get<{ entries: { key: string; value: { log: string[] } }[] }>(
+    server,
+    `/functions/e2e/${name}/state?limit=1000`,
+  );
+  return new Map(entries.map(({ key, value }) => [key, value.log]));
+}
+
+async function get<Answer>(server: ServerProcess, path: string): Promise<Answer> {
+  const address = await server.address();
+  if (address === undefined) throw new Error('no server');
+  const headers = { authorization: `Bearer ${await server.token()}` };
+  const answer = await fetch(`${address.adminUrl}/v1${path}`, { headers, signal: AbortSignal.timeout(10_000) });
+  if (!answer.ok) throw new Error(`${path} got ${answer.status}`);
+  return (await answer.json()) as Answer;
+}
+
+function differenceOf(wanted: readonly string[], seen: readonly string[]): string | undefined {
+  const missing = wanted.filter(one => !seen.includes(one));
+  const surplus = seen.filter((one, i) => seen.indexOf(one) !== i || !wanted.includes(one));
+  if (missing.length + surplus.length === 0) return undefined;
+  return `missing [${missing.join(' ')}], too many [${surplus.join(' ')}]`;
+}
