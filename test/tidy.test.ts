@@ -65,3 +65,12 @@ test('every link between our pages leads somewhere', () => {
 test('nothing that is stored or sent is larger than a person reads: sources stay under 500 lines', () => {
   expect(product.filter(file => text(file).split('\n').length > 500)).toEqual([]);
 });
+
+test('the lockfile names the packages of every platform: npm ci refuses it otherwise', () => {
+  const { packages }: { packages: Record<string, { optionalDependencies?: Record<string, string> }> } = JSON.parse(
+    text('package-lock.json'),
+  );
+  const locked = new Set(Object.keys(packages).map(path => path.slice(path.lastIndexOf('node_modules/') + 'node_modules/'.length)));
+  const wanted = Object.values(packages).flatMap(one => Object.keys(one.optionalDependencies ?? {}));
+  expect(wanted.filter(name => !locked.has(name))).toEqual([]);
+});
