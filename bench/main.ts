@@ -1,9 +1,9 @@
-import { rmSync } from 'node:fs';
+import { existsSync, rmSync } from 'node:fs';
 import { cpus } from 'node:os';
 import { parseArgs } from 'node:util';
 import { parseDuration } from '../controller/manifest/units.ts';
 import { readMachine } from './machine.ts';
-import { scratchFolder } from './paths.ts';
+import { cliFile, scratchFolder } from './paths.ts';
 import { type Measurement, type Row, type RowOptions, runRow } from './row.ts';
 import { rows } from './rows.ts';
 import { printMachine, printRows } from './table.ts';
@@ -27,6 +27,10 @@ async function main(): Promise<number> {
   if (values.help || values.list || overloadMs === undefined || chosen.length === 0) {
     process.stderr.write(`${usage}\n`);
     return values.help || values.list ? 0 : 2;
+  }
+  if (!existsSync(cliFile)) {
+    process.stderr.write('the bench measures what is built: npm run build\n');
+    return 2;
   }
   const machine = await readMachine();
   process.stderr.write(`${printMachine(machine)}\n`);

@@ -1,6 +1,6 @@
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { childrenOf, eventually, residentMib, startChild } from '../child.ts';
+import { childrenOf, eventually, freePort, residentMib, startChild } from '../child.ts';
 import { startFaas } from '../faas-server.ts';
 import { peersFolder } from '../paths.ts';
 import { orders } from '../payload.ts';
@@ -32,50 +32,73 @@ async function serverAtRest(): Promise<number> {
   }
 }
 
-/** A pod that has loaded a function and handled a thousand events. */
-async function podAtRest(): Promise<number> {
+/** A pod with a function: as it waits for its first event, and after a thousand events. */
+async function podMib(): Promise<Waiting> {
   const server = await startFaas({ 'pods-pool': '0' });
   try {
     await server.deploy(manifest('{ min: 1, max: 1 }', 16, 'stateless.ts'));
-    await server.emit('bench.orders', orders(1_000));
-    await eventually('the events are handled', async () => ((await server.metric('faas_events_total')) >= 1_000 ? true : undefined));
+    const pod = await eventually('there is one pod', () => onlyChildOf(server.pid));
     await sleep(restMs);
-    const [pod] = childrenOf(server.pid);
-    if (pod === undefined) throw new Error('there is no pod');
-    return residentMib(pod);
+    const fresh = residentMib(pod);
+    await server.emit('bench.orders', orders(used));
+    await eventually('the events are handled', async () => ((await server.metric('faas_events_total')) >= used ? true : undefined));
+    await sleep(restMs);
+    return { fresh, used: residentMib(pod) };
   } finally {
     await server.stop();
   }
 }
 
-async function barePod(): Promise<number> {
-  const child = startChild(process.execPath, [join(peersFolder, 'bare-pod.mjs')]);
+/** The one that a deploy tries a revision on may still be there. */
+function onlyChildOf(pid: number): number | undefined {
+  const [pod, ...others] = childrenOf(pid);
+  return others.length === 0 ? pod : undefined;
+}
+
+/** The same of the least that a pod could be: after its start, and after a thousand requests. */
+async function bareMib(): Promise<Waiting> {
+  const port = await freePort();
+  const child = startChild(process.execPath, [join(peersFolder, 'bare-pod.mjs'), String(port)]);
   try {
     await sleep(restMs);
-    return residentMib(child.pid);
+    const fresh = residentMib(child.pid);
+    for (const { data } of orders(used)) {
+      const answer = await fetch(`http://127.0.0.1:${port}/`, { method: 'POST', body: JSON.stringify(data) });
+      await answer.text();
+    }
+    await sleep(restMs);
+    return { fresh, used: residentMib(child.pid) };
   } finally {
     await child.stop();
   }
+}
+
+const used = 1_000;
+
+interface Waiting {
+  readonly fresh: number;
+  readonly used: number;
 }
 
 export const memory: Row = {
   name: 'memory',
   async measure() {
     const server = await serverAtRest();
-    const pod = await podAtRest();
-    const bare = await barePod();
-    const beside: RowResult = {
-      measure: 'RSS of a pod at rest, above a bare one',
-      unit: 'MiB',
-      ours: pod,
-      other: { name: 'of http server and empty worker', value: bare },
-      figure: pod - bare,
-      wanted: { relation: 'at most', value: 12, of: 'MiB more' },
-      pods: 1,
-    };
-    return [boundRow('RSS of the server without pods', 'MiB', server, 130, 0), beside];
+    const pod = await podMib();
+    const bare = await bareMib();
+    return [
+      boundRow('RSS of the server without pods', 'MiB', server, 130, 0),
+      besideBare('RSS of a pod that waits for its first event', pod.fresh, bare.fresh),
+      besideBare(`RSS of a pod after ${used} events`, pod.used, bare.used),
+    ];
   },
 };
+
+function besideBare(measure: string, ours: number, bare: number): RowResult {
+  const other = { name: 'of http server and empty worker', value: bare };
+  const wanted = { relation: 'at most', value: 12, of: 'MiB more' } as const;
+  return { measure, unit: 'MiB', ours, other, figure: ours - bare, wanted, pods: 1 };
+}
 
 /** The handler takes 20 ms, two at a time: 100 events/s. A hundred times as many arrive. */
 const arrivalsPerSecond = 10_000;
