@@ -55,8 +55,8 @@ export async function isDrained(
         const frontier = progress.get(`${topic}.${partition}`)?.frontier ?? 0;
         const doneAbove = progress.get(`${topic}.${partition}`)?.doneAbove ?? 0;
         if (frontier + doneAbove >= endOffset) continue;
-        const { behind, before } = laneOfEndless(await readTopic(streams, topic), events, orderOf(unit, topic, plan));
-        const held = [...behind, ...before].filter(one => one.partition === partition).length;
+        const { surely, perhaps } = heldByEndless(await readTopic(streams, topic), events, orderOf(unit, topic, plan));
+        const held = [...surely, ...perhaps].filter(one => one.partition === partition).length;
         if (frontier + doneAbove + held < endOffset) {
           return `${unit} ${topic}.${partition} stands at ${frontier} + ${doneAbove} of ${endOffset}, order ${plan.order}`;
         }
@@ -107,16 +107,16 @@ async function viewOf({ streams, state }: MemoryAdapters, unit: string, { events
     const inbox = topic === inboxTopicOf(unit);
     const order = orderOf(unit, topic, plan);
     const records = await readTopic(streams, topic);
-    const { behind, before } = laneOfEndless(records, events, order);
+    const { surely, perhaps } = heldByEndless(records, events, order);
     const seenIds = new Set<string>();
     for (const record of records) {
-      if (!record.visible || behind.has(record)) continue;
+      if (!record.visible || surely.has(record)) continue;
       if (inbox && record.id !== undefined) {
         if (seenIds.has(record.id)) continue;
         seenIds.add(record.id);
       }
       const event = eventOf(record);
-      if (before.has(record) && !event.relay && !logged.has(event.id)) continue;
+      if (perhaps.has(record) && !logged.has(event.id)) continue;
       expected.push({
         event,
         topic,
@@ -135,16 +135,17 @@ function orderOf(unit: string, topic: string, plan: DeployPlan): Order {
 }
 
 /**
- * What an event that never ends holds up: itself and everything behind it in its lane. Before it in its lane there may be an event that is to run
- * again, and cannot while the lane is busy.
+ * What an event that never ends holds up: itself and everything behind it in its lane. `perhaps`: an event before it that is to run again and cannot
+ * while the lane is busy; without an order, those of its key that were sent in one batch with it.
  */
-function laneOfEndless(records: readonly VisibleRecord[], events: ReadonlyMap<string, SimEvent>, order: Order) {
+function heldByEndless(records: readonly VisibleRecord[], events: ReadonlyMap<string, SimEvent>, order: Order) {
   const heads = records.filter(record => events.get(eventOf(record).id)?.act.kind === 'never');
-  const isOfLane = (head: VisibleRecord, record: VisibleRecord) =>
-    order !== 'none' && head.partition === record.partition && head.key !== null && eventOf(head).key === eventOf(record).key;
-  const behind = records.filter(record => heads.some(head => head === record || (isOfLane(head, record) && record.offset > head.offset)));
-  const before = records.filter(record => !behind.includes(record) && heads.some(head => isOfLane(head, record)));
-  return { behind: new Set(behind), before: new Set(before) };
+  const isOfKey = (head: VisibleRecord, record: VisibleRecord) =>
+    head.partition === record.partition && head.key !== null && eventOf(head).key === eventOf(record).key;
+  const isBehind = (head: VisibleRecord, record: VisibleRecord) => order !== 'none' && record.offset > head.offset && isOfKey(head, record);
+  const surely = records.filter(record => heads.some(head => head === record || isBehind(head, record)));
+  const perhaps = records.filter(record => !surely.includes(record) && heads.some(head => isOfKey(head, record)));
+  return { surely: new Set(surely), perhaps: new Set(perhaps) };
 }
 
 /** Log per key: each event once, those of one source in its order. */

@@ -146,7 +146,7 @@ export const modes = {
     orders: ['key', 'none'],
     concurrency: [3, 5],
     timeoutMs: 100_000_000,
-    workload: { ...plain, keys: 8, acts: { slow: 0.05, never: 0.02 }, totals: 0 },
+    workload: { ...plain, keys: 8, acts: { slow: 0.05, never: 0.02 }, relays: 0, totals: 0 },
   },
   everything: {
     ...base,
