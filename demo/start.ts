@@ -24,6 +24,8 @@ npm start -- --once [--repeat N] [--rate R] [--fresh] [--data DIR]
 
 const manifest = fileURLToPath(new URL('../../functions-examples/github-activity/faas.yaml', import.meta.url));
 const restartMs = 500;
+const failuresMax = 3;
+const failureForgottenMs = 60_000;
 const readyMs = 30_000;
 const drainMs = 120_000;
 const settleMs = 15_000;
@@ -128,6 +130,7 @@ async function runOnce(options: Options): Promise<number> {
   const watching = watchFigures(folder);
   await orFailure(sender, server);
   const last = await orFailure(settled(folder), server);
+  if (stopping.signal.aborted) return 130;
   const wrong = last === undefined ? ['the server does not answer'] : [...disagreements(last, await readLedger(folder))];
   const { sent, accepted, duplicates } = report;
   if (sent !== repeat * deliveriesPerRound || accepted + duplicates !== sent)
@@ -170,16 +173,25 @@ function watchedSender(args: readonly string[], { folder, rate }: Options, env: 
   return child;
 }
 
-/** Starts it again whenever a signal ended it. Resolves when it ends in good order, rejects when it gives up by itself. */
+/**
+ * Starts it again whenever it ends without having been told to: at once after a signal, and a few times when it gives up by itself, because what it
+ * met may pass (the lock of a server that was killed a moment ago). Resolves when it ends in good order.
+ */
 async function keepRunning(name: string, startChild: () => Child): Promise<void> {
-  for (;;) {
+  for (let failures = 0; ; ) {
+    const startedAt = performance.now();
     const child = startChild();
     children.add(child);
     const { code, signal } = await child.ended;
     children.delete(child);
     if (stopping.signal.aborted || code === 0) return;
-    if (signal === null) throw new Error(`the ${name} ended with the exit code ${code}`);
-    screen.line(`the ${name} was killed (${signal}); starting it again`);
+    failures = signal !== null || performance.now() - startedAt > failureForgottenMs ? 0 : failures + 1;
+    if (failures >= failuresMax) throw new Error(`the ${name} ended with the exit code ${code}, ${failures} times in a row`);
+    screen.line(
+      signal === null
+        ? `the ${name} ended with the exit code ${code}; starting it again`
+        : `the ${name} was killed (${signal}); starting it again`,
+    );
     await sleep(restartMs);
   }
 }
