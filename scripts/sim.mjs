@@ -1,23 +1,4 @@
-import { mkdtemp, rm } from 'node:fs/promises';
-import { pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { runScript } from './run-script.mjs';
 
-/** `npm run sim`: bundles test/sim/main.ts and runs it, because Node 20 does not run TypeScript by itself. Arguments are those of main.ts. */
-const folder = await mkdtemp(`${process.cwd()}/node_modules/.sim-`);
-const outfile = `${folder}/main.mjs`;
-try {
-  await build({
-    entryPoints: [`${process.cwd()}/test/sim/main.ts`],
-    outfile,
-    bundle: true,
-    platform: 'node',
-    format: 'esm',
-    target: 'node20',
-    sourcemap: 'inline',
-    packages: 'external',
-    logLevel: 'warning',
-  });
-  await import(pathToFileURL(outfile).href);
-} finally {
-  await rm(folder, { recursive: true, force: true });
-}
+/** `npm run sim`. Arguments are those of test/sim/main.ts. */
+await runScript('test/sim/main.ts');

@@ -1,0 +1,25 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { pathToFileURL } from 'node:url';
+import { build } from 'esbuild';
+
+/** Bundles a TypeScript file of the tests and runs it here, because Node 20 does not run TypeScript by itself. */
+export async function runScript(entry) {
+  const folder = await mkdtemp(`${process.cwd()}/node_modules/.script-`);
+  const outfile = `${folder}/main.mjs`;
+  try {
+    await build({
+      entryPoints: [`${process.cwd()}/${entry}`],
+      outfile,
+      bundle: true,
+      platform: 'node',
+      format: 'esm',
+      target: 'node20',
+      sourcemap: 'inline',
+      packages: 'external',
+      logLevel: 'warning',
+    });
+    await import(pathToFileURL(outfile).href);
+  } finally {
+    await rm(folder, { recursive: true, force: true });
+  }
+}
