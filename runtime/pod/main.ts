@@ -35,10 +35,14 @@ process.on('SIGTERM', () => pod.stop(defaultGraceMs));
 // Ctrl-C in a terminal reaches the whole group; the parent decides what becomes of its pods.
 process.on('SIGINT', () => undefined);
 // Not `process.exit`, which waits for threads that may never end: nobody is left to hear a code.
-process.on('disconnect', () => {
-  pod.destroy();
-  process.kill(process.pid, 'SIGKILL');
-});
+process.on('disconnect', endAtOnce);
+// The parent may have been killed before anybody listened.
+if (!process.connected) endAtOnce();
 
 const [port] = await Promise.all([pod.listen('127.0.0.1'), admitted]);
 process.send?.({ kind: 'listening', port });
+
+function endAtOnce(): void {
+  pod.destroy();
+  process.kill(process.pid, 'SIGKILL');
+}

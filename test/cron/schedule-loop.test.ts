@@ -207,6 +207,7 @@ test('with missed: all each due instant is appended, and its id is the same howe
       const world = new World(start);
       await world.deploy([trigger]);
       world.start();
+      await world.clock.advance(1);
       await world.stop();
       for (const { point, hit, awayMs } of faults) {
         await runUntilCrash(world, point, hit);
