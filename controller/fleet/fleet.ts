@@ -4,7 +4,7 @@ import type { Clock } from '../clock.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
 import type { PodExit, PodInfo, Pods } from '../ports/pods.ts';
-import type { Registry } from '../ports/registry.ts';
+import type { Bundle, Registry } from '../ports/registry.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { PodClient } from '../wire/pod-client.ts';
@@ -20,7 +20,7 @@ export interface FleetOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly limits: FleetLimits;
+  readonly limits: Pick<FleetLimits, 'pool' | 'podsMax'>;
   readonly drainMs: number;
   readonly loadTimeoutMs: number;
   /** Where pods reach us; known once the admin listener has its port. */
@@ -53,6 +53,10 @@ interface Wish {
 const crashesFree = 4;
 const crashWindowMs = 60_000;
 
+/** Between the last load and the refilling of the pool. */
+const refillDelayMs = 250;
+const bundleKeptBytesMax = 256 * 2 ** 10;
+
 /** The pods of all functions: starts generic ones, makes them functions, drains them, replaces those that ended. */
 export class Fleet implements PodDirectory {
   readonly #options: FleetOptions;
@@ -62,11 +66,14 @@ export class Fleet implements PodDirectory {
   readonly #exitListeners = new Set<Parameters<PodDirectory['onExit']>[0]>();
   readonly #wantListeners = new Set<WantListener>();
   readonly #views = new Map<string, readonly PodView[]>();
+  /** Small bundles of live functions: reading one from the store would be a good part of a warm start. */
+  readonly #bundles = new Map<string, Bundle>();
   readonly #underWay = new Set<Promise<void>>();
   #inFlightByPod: ReadonlyMap<string, number> = new Map();
   #starting = 0;
   #startFailures = 0;
   #startNotBeforeMs = 0;
+  #refillNotBeforeMs = 0;
   #planned = false;
   #stopped = false;
   #cancelTimer: (() => void) | undefined;
@@ -111,6 +118,8 @@ export class Fleet implements PodDirectory {
       else wish.live = live;
       this.#adoptTrials(live);
     }
+    const hashes = new Set(functions.map(live => live.bundleHash));
+    for (const hash of this.#bundles.keys()) if (!hashes.has(hash)) this.#bundles.delete(hash);
     this.#plan();
   }
 
@@ -183,14 +192,10 @@ export class Fleet implements PodDirectory {
       replicas: wish.replicas,
       notBeforeMs: wish.notBeforeMs,
     }));
-    for (const action of planFleet(pods, wishes, limits, nowMs)) this.#do(action, nowMs);
-    this.#wakeAt(
-      Math.min(
-        ...[...this.#wishes.values()].filter(wish => wish.replicas > 0 && wish.notBeforeMs > nowMs).map(wish => wish.notBeforeMs),
-        this.#startNotBeforeMs > nowMs ? this.#startNotBeforeMs : Infinity,
-      ),
-      nowMs,
-    );
+    const refillNotBeforeMs = this.#refillNotBeforeMs;
+    for (const action of planFleet(pods, wishes, { ...limits, refillNotBeforeMs }, nowMs)) this.#do(action, nowMs);
+    const waits = [...this.#wishes.values()].filter(wish => wish.replicas > 0).map(wish => wish.notBeforeMs);
+    this.#wakeAt(Math.min(...[...waits, this.#startNotBeforeMs, refillNotBeforeMs].filter(atMs => atMs > nowMs)), nowMs);
   }
 
   #do(action: FleetAction, nowMs: number): void {
@@ -239,8 +244,9 @@ export class Fleet implements PodDirectory {
   async #load(member: Member, live: LiveFunction, then: 'ready' | 'trial'): Promise<LoadResult> {
     member.phase = 'loading';
     member.live = live;
-    const { client, registry, metrics, loadTimeoutMs } = this.#options;
-    const bundle = await registry.bundle(live.bundleHash);
+    const { client, metrics, loadTimeoutMs } = this.#options;
+    this.#delayRefill();
+    const bundle = await this.#bundle(live.bundleHash);
     if (bundle === undefined) {
       const error = {
         code: 'FAAS_BUNDLE_UNKNOWN',
@@ -253,6 +259,7 @@ export class Fleet implements PodDirectory {
     }
     const request: LoadRequest = loadRequestOf(live, bundle);
     const result = await client.load(member.info, request, loadTimeoutMs);
+    this.#delayRefill();
     if (!this.#members.has(member.info.id))
       return result.kind === 'failed'
         ? result
@@ -272,6 +279,16 @@ export class Fleet implements PodDirectory {
     member.phase = then;
     if (then === 'ready') this.#changed(live.unit);
     return result;
+  }
+
+  #delayRefill(): void {
+    this.#refillNotBeforeMs = this.#options.clock.now() + refillDelayMs;
+  }
+
+  async #bundle(hash: string): Promise<Bundle | undefined> {
+    const bundle = this.#bundles.get(hash) ?? (await this.#options.registry.bundle(hash));
+    if (bundle !== undefined && bundle.code.length + (bundle.sourceMap?.length ?? 0) <= bundleKeptBytesMax) this.#bundles.set(hash, bundle);
+    return bundle;
   }
 
   #loadFailed(member: Member, live: LiveFunction, message: string): void {

@@ -24,6 +24,8 @@ export interface FleetLimits {
   readonly pool: number;
   /** Pods at most, whatever they do; draining ones count until they have ended. */
   readonly podsMax: number;
+  /** The pool is not refilled before then: a pod that boots takes the processor from one that is just becoming a function. */
+  readonly refillNotBeforeMs: number;
 }
 
 export type FleetAction =
@@ -61,7 +63,9 @@ export function planFleet(
     if (pod.unit !== undefined && pod.phase === 'ready' && !known.has(pod.unit))
       actions.push({ kind: 'drain', podId: pod.id, why: 'removed' });
   const room = Math.max(0, limits.podsMax - pods.length);
-  const starts = Math.min(room, Math.max(0, missing + limits.pool - starting - generic.length));
+  const mayRefill = nowMs >= limits.refillNotBeforeMs && !actions.some(action => action.kind === 'load');
+  const poolMissing = mayRefill ? limits.pool - generic.length : 0;
+  const starts = Math.min(room, Math.max(0, missing + poolMissing - starting));
   for (let i = 0; i < starts; i += 1) actions.push({ kind: 'start' });
   for (const pod of generic.slice(limits.pool + missing)) actions.push({ kind: 'drain', podId: pod.id, why: 'pool-surplus' });
   return actions;

@@ -2,7 +2,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type FleetPod, type FleetWish, loadBackoffMs, planFleet } from '../../controller/fleet/plan-fleet.ts';
 
-const limits = { pool: 1, podsMax: 6 };
+const limits = { pool: 1, podsMax: 6, refillNotBeforeMs: 0 };
 const generic = (id: string): FleetPod => ({
   id,
   phase: 'generic',
@@ -40,7 +40,7 @@ describe('plan', () => {
     ['nothing wished: the pool is filled', [], [], ['start']],
     ['the pool is full', [generic('a')], [], []],
     ['a pool that is too large shrinks', [generic('a'), generic('b')], [], ['drain b pool-surplus']],
-    ['a wish takes the generic pod, and the pool is refilled', [generic('a')], [wish(1)], ['load a shop.totals', 'start']],
+    ['a wish takes the generic pod, and the pool is refilled later', [generic('a')], [wish(1)], ['load a shop.totals']],
     ['no generic pod: one for the wish, one for the pool', [], [wish(1)], ['start', 'start']],
     ['what is wished for is there', [ready('a'), generic('b')], [wish(1)], []],
     ['surplus goes, the idle one first', [ready('a', 'r2', 3), ready('b'), generic('c')], [wish(1)], ['drain b surplus']],
@@ -49,7 +49,7 @@ describe('plan', () => {
       'an old revision stays while the new one has no ready pod',
       [ready('a', 'r1'), generic('b')],
       [wish(1)],
-      ['load b shop.totals', 'start'],
+      ['load b shop.totals'],
     ],
     ['an old revision goes when the new one is ready', [ready('a', 'r1', 2), ready('b'), generic('c')], [wish(1)], ['drain a replaced']],
     ['an old revision goes when nothing is wished', [ready('a', 'r1'), generic('c')], [wish(0)], ['drain a replaced']],
@@ -60,10 +60,16 @@ describe('plan', () => {
       'a function without a pod comes before one that wants more',
       [ready('a'), generic('b')],
       [wish(2), wish(1, { unit: 'shop.vips' })],
-      ['load b shop.vips', 'start', 'start'],
+      ['load b shop.vips', 'start'],
     ],
   ])('%s', (_, pods, wishes, expected) => {
     expect(brief(pods, wishes)).toEqual(expected);
+  });
+
+  test('after a load the pool is refilled only when its time has come', () => {
+    expect(brief([], [], { ...limits, refillNotBeforeMs: 1_001 })).toEqual([]);
+    expect(brief([], [wish(1)], { ...limits, refillNotBeforeMs: 1_001 })).toEqual(['start']);
+    expect(brief([], [], { ...limits, refillNotBeforeMs: 1_000 })).toEqual(['start']);
   });
 
   const pods = fc.uniqueArray(
