@@ -11,6 +11,8 @@ import { type DeployPlan, isDoomed, openingBalance, partitions, type SimEvent, t
 
 export interface CheckInput {
   readonly events: ReadonlyMap<string, SimEvent>;
+  /** What was called and answered. */
+  readonly calls: readonly SimEvent[];
   readonly plan: DeployPlan;
   readonly executions: Executions;
   readonly observer: Observer;
@@ -94,7 +96,7 @@ function mayRepeat({ observer, plan }: CheckInput): boolean {
 
 type Fail = (invariant: string, what: string) => void;
 
-async function viewOf({ streams, state }: MemoryAdapters, unit: string, { events, plan }: CheckInput): Promise<UnitView> {
+async function viewOf({ streams, state }: MemoryAdapters, unit: string, { events, calls, plan }: CheckInput): Promise<UnitView> {
   const logs = new Map<string, readonly string[]>();
   for (const { key, value } of await state.list(unit, { limit: 10_000 })) {
     if (key === totalKey) continue;
@@ -125,6 +127,9 @@ async function viewOf({ streams, state }: MemoryAdapters, unit: string, { events
         ordered: order === 'partition' || (order === 'key' && event.key !== null),
       });
     }
+  }
+  if (unit === units.count) {
+    for (const [offset, event] of calls.entries()) expected.push({ event, topic: 'direct calls', partition: 0, offset, ordered: false });
   }
   const doomed = expected.filter(({ event }) => isDoomed(event, plan.onExhausted === 'block' ? Number.POSITIVE_INFINITY : plan.attempts));
   return { unit, handled: expected.filter(one => !doomed.includes(one)), doomed, logs };

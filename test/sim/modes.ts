@@ -33,6 +33,8 @@ export interface Workload {
   /** The input carries (stream, seq), and some of it comes twice. */
   readonly upstreamRepeats: number | undefined;
   readonly holes: number;
+  /** Direct calls, repeated under their key until they are answered. */
+  readonly calls: number;
 }
 
 export interface Mode {
@@ -68,6 +70,7 @@ const plain: Workload = {
   inboxRepeats: 0,
   upstreamRepeats: undefined,
   holes: 0,
+  calls: 4,
 };
 
 const base: Mode = {
@@ -139,6 +142,12 @@ export const modes = {
     concurrency: [5],
     link: { ...calmLink, delayMs: 12 },
     workload: { ...plain, events: 30, keys: 2, unkeyed: 0.2, transfers: 40, relays: 0.35, totals: 0.7, acts: {} },
+  },
+  calls: {
+    ...base,
+    link: roughLink,
+    blows: { kill: 2, 'fault-point': 1 },
+    workload: { ...plain, events: 15, inbox: 5, transfers: 5, calls: 30, totals: 0.2 },
   },
   block: { ...base, onExhausted: 'block', workload: { ...plain, acts: { throw: 0.1, slow: 0.05 } } },
   'never-ending': {

@@ -59,7 +59,7 @@ export function produce(
   return events;
 }
 
-function plainEvent(id: string, random: SeededRandom, workload: Workload): SimEvent {
+export function plainEvent(id: string, random: SeededRandom, workload: Workload): SimEvent {
   return {
     id,
     key: random.chance(workload.unkeyed) ? null : `k${random.whole(workload.keys)}`,
@@ -85,7 +85,7 @@ function actOf(random: SeededRandom, { acts }: Workload): Act {
   return { kind: 'ok' };
 }
 
-function payloadOf(event: SimEvent): Uint8Array {
+export function payloadOf(event: SimEvent): Uint8Array {
   const { key: _, ...payload } = event;
   return utf8.encode(JSON.stringify(payload));
 }

@@ -4,6 +4,7 @@ import { type FaultPoint, faultPointNames } from '../../controller/fault-points.
 import { deadLetterTopicOf, inboxTopicOf } from '../../controller/functions/live-function.ts';
 import { type SeededRandom, seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
+import { startCallers } from './callers.ts';
 import { checkSeed, isDrained } from './checker.ts';
 import { type Blow, type Mode, type ModeName, modes } from './modes.ts';
 import { Observer } from './observer.ts';
@@ -63,17 +64,28 @@ export async function runSeed(seed: number, modeName: ModeName, traced: boolean)
     });
     const events = produce(adapters.streams, clock, random.fork('producer'), mode.workload, produceMs);
     world.startAll();
+    // A store that rolls back may lose what a caller was told, unless the function is strict.
+    const mayLose = mode.blows.rollback !== undefined;
+    const callers = startCallers(
+      world,
+      clock,
+      random.fork('callers'),
+      { ...mode, workload: { ...mode.workload, calls: mayLose ? 0 : mode.workload.calls } },
+      produceMs,
+    );
     strike(world, mode, clock, random.fork('blows'), store, observer);
     await clock.advance(chaosMs);
     world.calm();
     store.settle();
     // The last kill or freeze may end up to this much later.
     await clock.advance(6_000);
-    const drained = await settle(clock, () => isDrained(adapters, { events, plan }));
+    const drained = await settle(clock, async () =>
+      callers.open > 0 ? `${callers.open} calls wait` : isDrained(adapters, { events, plan }),
+    );
     if (drained !== undefined) trace.add('VIOLATION', `drains: ${drained}`);
     await clock.advance(10_000);
     const violations = [...broken, ...observer.violations, ...(drained === undefined ? [] : [`drains: ${drained}`])];
-    violations.push(...(await checkSeed(adapters, { events, plan, executions, observer, mode, modeName })));
+    violations.push(...(await checkSeed(adapters, { events, calls: callers.events, plan, executions, observer, mode, modeName })));
     return { seed, mode: modeName, violations, history: trace.lines(), setting };
   } finally {
     process.off('unhandledRejection', onUnhandled);
@@ -123,7 +135,9 @@ function limitsOf(random: SeededRandom, modeName: ModeName): DispatchLimits {
 }
 
 const dispatchFaultPoints: readonly FaultPoint[] = faultPointNames.filter(name =>
-  ['claim', 'dispatch', 'result', 'commit', 'attempt', 'publish', 'trim', 'offset-commit'].some(duty => name.startsWith(`${duty}.`)),
+  ['claim', 'dispatch', 'result', 'commit', 'attempt', 'publish', 'trim', 'offset-commit', 'call'].some(duty =>
+    name.startsWith(`${duty}.`),
+  ),
 );
 
 /** Spreads the blows of the mode over the time of chaos. */

@@ -3,6 +3,8 @@ import { createDispatcher } from '../../controller/dispatch/create-dispatcher.ts
 import type { Dispatcher, DispatchLimits } from '../../controller/dispatch/dispatcher.ts';
 import type { FaultPoint } from '../../controller/fault-points.ts';
 import type { LiveFunction } from '../../controller/functions/live-function.ts';
+import { createDirectCalls, type DirectCallsRole } from '../../controller/gateway/create-direct-calls.ts';
+import type { DirectAnswer, DirectCall } from '../../controller/gateway/direct-calls.ts';
 import type { StateStore } from '../../controller/ports/state.ts';
 import type { Log } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
@@ -39,6 +41,7 @@ interface Process {
   readonly ports: FaultyPorts;
   readonly pods: SimPods;
   readonly dispatcher: Dispatcher;
+  readonly calls: DirectCallsRole;
   armed: { readonly at: FaultPoint; left: number } | undefined;
 }
 
@@ -76,7 +79,7 @@ export class World {
     const faults = this.#calm ? { ...mode.pods, busy: 0, cut: 0 } : mode.pods;
     const pods = new SimPods({ link, clock, random: random.fork('pods'), trace, state: ports.state, tokens, executions, faults });
     trace.add(name, `starts, clock ${skewMs.toFixed(0)} ms off`);
-    const dispatcher = createDispatcher({
+    const roles = {
       streams: ports.streams,
       state: ports.state,
       history: adapters.history,
@@ -84,15 +87,16 @@ export class World {
       client: pods,
       tokens,
       clock: link.clock,
-      random: random.fork('dispatcher'),
-      faults: at => this.#passed(place, name, at),
+      faults: (at: FaultPoint) => this.#passed(place, name, at),
       log: traceLog(trace, name),
       metrics: noMetrics,
-      limits,
-    });
-    this.#processes[place] = { link, ports, pods, dispatcher, armed: undefined };
-    pods.update(this.#live);
-    dispatcher.update(this.#live);
+    };
+    const dispatcher = createDispatcher({ ...roles, random: random.fork('dispatcher'), limits });
+    const soon = (callback: () => void) => void link.clock.after(0, callback);
+    const { dedupeWindowMs } = limits;
+    const calls = createDirectCalls({ ...roles, random: random.fork('gateway'), dedupeWindowMs, slot: `place-${place}`, soon });
+    this.#processes[place] = { link, ports, pods, dispatcher, calls, armed: undefined };
+    for (const role of [pods, dispatcher, calls]) role.update(this.#live);
   }
 
   /** As by kill -9, and started again after a while. */
@@ -122,7 +126,9 @@ export class World {
     this.#options.trace.add(process.link.name, 'stops');
     this.#options.observer.disturbed();
     this.#processes[place] = undefined;
-    await process.dispatcher.stop(this.#options.random.between(0, 2_000));
+    const graceMs = this.#options.random.between(0, 2_000);
+    await process.calls.stop(graceMs);
+    await process.dispatcher.stop(graceMs);
     this.#options.trace.add(process.link.name, 'stopped');
     process.link.kill();
     process.pods.orphan();
@@ -157,6 +163,24 @@ export class World {
     this.#options.clock.after(forMs, () => this.redeploy());
   }
 
+  /** A direct call from outside. Without a process there, and when its answer is lost, there is none. */
+  call(place: number, request: DirectCall): Promise<DirectAnswer> {
+    const { clock, random } = this.#options;
+    return new Promise(resolve => {
+      const process = this.#processes[place];
+      clock.after(random.fraction() * 2, () => {
+        process?.link.deliver(() => {
+          const reply = (answer: DirectAnswer) => {
+            if (process.link.state === 'up' && !random.chance(process.link.faults.replyLost))
+              clock.after(random.fraction() * 2, () => resolve(answer));
+          };
+          // A store that does not answer is an error of the server; whoever called tries again.
+          process.calls.call(request).then(reply, () => reply({ kind: 'unavailable', retryAfterMs: 0 }));
+        });
+      });
+    });
+  }
+
   crashPod(place: number): void {
     this.#processes[place]?.pods.crashOne();
   }
@@ -180,8 +204,7 @@ export class World {
     this.#live = live;
     for (const process of this.#processes) {
       process?.link.deliver(() => {
-        process.pods.update(live);
-        process.dispatcher.update(live);
+        for (const role of [process.pods, process.dispatcher, process.calls]) role.update(live);
       });
     }
   }
