@@ -277,4 +277,20 @@ export const mutants: readonly Mutant[] = [
     mode: 'poison-kills',
     breaks: ['crashes', 'dead letters'],
   },
+  {
+    name: 'the id of a direct call is not part of its commit',
+    file: 'controller/gateway/call-group.ts',
+    find: 'ids: group.map(',
+    replace: 'ids: group.slice(0, 0).map(',
+    mode: 'calls',
+    breaks: ['once', 'emits', 'counter', 'starts'],
+  },
+  {
+    name: 'what a direct call has read is not checked',
+    file: 'controller/gateway/call-group.ts',
+    find: 'reads: group.flatMap(({ outcome }) => outcome.reads),',
+    replace: 'reads: [],',
+    mode: 'calls',
+    breaks: ['once', 'emits', 'counter', 'starts'],
+  },
 ];
