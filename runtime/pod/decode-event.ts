@@ -4,6 +4,7 @@ import { type BatchEvent, wireLimits } from '../protocol/messages.ts';
 import { FaasError } from '../sdk/errors.ts';
 import type { FaasEvent } from '../sdk/event.ts';
 import { nestsDeeper } from './json-depth.ts';
+import { isStructured, openEnvelope } from './structured-event.ts';
 
 /** Attributes of the event that are not the author's `headers`. */
 const attributes = new Set<string>(Object.values(headerNames));
@@ -17,7 +18,10 @@ const noHeaders: ReadHeaders = { attribute: new Map(), headers: Object.freeze({}
 
 /** The author's view of a record, frozen. Throws FAAS_DECODE when the payload is not what its content type says. */
 export function decodeEvent(event: BatchEvent): { readonly event: FaasEvent; readonly traceparent: string | undefined } {
-  const { attribute, headers } = event.headers.length === 0 ? noHeaders : readHeaders(event);
+  const read = event.headers.length === 0 ? noHeaders : readHeaders(event);
+  const { headers } = read;
+  const opened = isStructured(read.attribute.get(headerNames.contentType)) ? openEnvelope(decodeData(event.value, undefined)) : undefined;
+  const attribute = opened?.attribute ?? read.attribute;
   const id = attribute.get(headerNames.id) ?? `${event.topic}/${event.partition}/${event.offset}`;
   const contentType = attribute.get(headerNames.contentType);
   return {
@@ -29,7 +33,7 @@ export function decodeEvent(event: BatchEvent): { readonly event: FaasEvent; rea
       subject: attribute.get(headerNames.subject),
       time: attribute.get(headerNames.time) ?? new Date(event.appendedAtMs).toISOString(),
       key: event.key === null ? null : decodeUtf8(event.key),
-      data: decodeData(event.value, contentType),
+      data: decodeData(opened === undefined ? event.value : opened.value, contentType),
       contentType,
       stream: event.stream === '' ? undefined : event.stream,
       trigger: event.trigger,
