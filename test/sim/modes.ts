@@ -83,7 +83,8 @@ const base: Mode = {
   workload: plain,
   onExhausted: 'dlq',
   durability: 'default',
-  timeoutMs: 1_000,
+  // Far above what a slow store takes: its slowness is nobody's failed attempt.
+  timeoutMs: 30_000,
   concurrency: [1, 2, 5],
   skewMs: 0,
 };
@@ -111,11 +112,12 @@ export const modes = {
     blows: { rollback: 3, kill: 1 },
     workload: { ...plain, totals: 0.2, inboxRepeats: 0.3 },
   },
-  poison: { ...base, workload: { ...plain, acts: { slow: 0.05, poison: 0.05, throw: 0.1, refuse: 0.03 } } },
+  poison: { ...base, workload: { ...plain, calls: 0, acts: { slow: 0.05, poison: 0.05, throw: 0.1, refuse: 0.03 } } },
   'poison-kills': {
     ...base,
+    timeoutMs: 1_000,
     blows: { kill: 2, 'fault-point': 2 },
-    workload: { ...plain, acts: { poison: 0.05, throw: 0.1, hang: 0.03 } },
+    workload: { ...plain, calls: 0, acts: { poison: 0.05, throw: 0.1, hang: 0.03 } },
     skewMs: 3_000,
   },
   timeouts: { ...base, timeoutMs: 300, workload: { ...plain, acts: { hang: 0.06, slow: 0 } } },
@@ -159,12 +161,14 @@ export const modes = {
   },
   everything: {
     ...base,
+    timeoutMs: 6_000,
     processes: 2,
     link: roughLink,
     pods: { handlerMs: 20, busy: 0.05, cut: 0.02 },
     blows: { kill: 2, 'fault-point': 1, restart: 1, freeze: 1, zombie: 2, redeploy: 1, 'crash-pod': 1, 'drain-pod': 1 },
     workload: {
       ...plain,
+      calls: 0,
       acts: { slow: 0.05, poison: 0.02, throw: 0.05, refuse: 0.01, hang: 0.02 },
       starts: 0.2,
       totals: 0.2,

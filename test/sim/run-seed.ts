@@ -64,15 +64,10 @@ export async function runSeed(seed: number, modeName: ModeName, traced: boolean)
     });
     const events = produce(adapters.streams, clock, random.fork('producer'), mode.workload, produceMs);
     world.startAll();
-    // A store that rolls back may lose what a caller was told, unless the function is strict.
-    const mayLose = mode.blows.rollback !== undefined;
-    const callers = startCallers(
-      world,
-      clock,
-      random.fork('callers'),
-      { ...mode, workload: { ...mode.workload, calls: mayLose ? 0 : mode.workload.calls } },
-      produceMs,
-    );
+    // A store that rolls back may lose what a caller was told; and a gateway whose last reply was lost leaves its outbox to its next call.
+    const mayLose = mode.blows.rollback !== undefined || (emits === 'outbox' && mode.link.replyLost > 0);
+    const calls = mayLose ? 0 : mode.workload.calls;
+    const callers = startCallers(world, clock, random.fork('callers'), { ...mode, workload: { ...mode.workload, calls } }, produceMs);
     strike(world, mode, clock, random.fork('blows'), store, observer);
     await clock.advance(chaosMs);
     world.calm();
