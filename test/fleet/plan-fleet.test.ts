@@ -45,12 +45,7 @@ describe('plan', () => {
     ['what is wished for is there', [ready('a'), generic('b')], [wish(1)], []],
     ['surplus goes, the idle one first', [ready('a', 'r2', 3), ready('b'), generic('c')], [wish(1)], ['drain b surplus']],
     ['a surplus pod with work in flight stays', [ready('a', 'r2', 3), generic('c')], [wish(0)], []],
-    [
-      'an old revision stays while the new one has no ready pod',
-      [ready('a', 'r1'), generic('b')],
-      [wish(1)],
-      ['load b shop.totals'],
-    ],
+    ['an old revision stays while the new one has no ready pod', [ready('a', 'r1'), generic('b')], [wish(1)], ['load b shop.totals']],
     ['an old revision goes when the new one is ready', [ready('a', 'r1', 2), ready('b'), generic('c')], [wish(1)], ['drain a replaced']],
     ['an old revision goes when nothing is wished', [ready('a', 'r1'), generic('c')], [wish(0)], ['drain a replaced']],
     ['a function that is gone', [ready('a'), generic('c')], [], ['drain a removed']],
