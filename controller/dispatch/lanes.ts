@@ -86,7 +86,10 @@ export class Lanes {
     const [head] = lane.queue;
     if (head !== undefined) {
       if (!lane.listed && isFree(lane)) this.#list(head, nowMs);
-    } else if (lane.running.length === 0 && lane.uncommitted === 0) this.#lanes.delete(lane.name);
+    } else if (lane.running.length === 0 && lane.uncommitted === 0 && this.#lanes.get(lane.name) === lane) {
+      // An event that was known all along may still hold a lane that was forgotten; another one has its name by now.
+      this.#lanes.delete(lane.name);
+    }
   }
 
   /** The attempt of an event is stored: it may go on. */

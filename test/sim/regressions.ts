@@ -8,4 +8,5 @@ export const regressions: readonly { readonly mode: ModeName; readonly seed: num
   { mode: 'poison', seed: 1, was: 'a worker that ended was no crash' },
   { mode: 'rollback', seed: 139, was: 'the broker was told an offset that the store lost' },
   { mode: 'never-ending', seed: 159, was: 'an event that others kept overtaking waited for one that never ends' },
+  { mode: 'inbox', seed: 447, was: 'a repeated event forgot the lane of its name while results of it waited' },
 ];
