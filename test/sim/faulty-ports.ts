@@ -126,8 +126,14 @@ class FaultyMember implements GroupMember {
   async enter(): Promise<void> {
     // Only what the present membership says is passed on, in its order, and a little later than it happens.
     let current = true;
-    const tell = (callback: () => void) =>
-      void this.#link.command('group', async () => {}, false).then(() => current && !this.#left && callback());
+    let told = Promise.resolve();
+    const tell = (callback: () => void) => {
+      told = told
+        .then(() => this.#link.command('group', async () => {}, false))
+        .then(() => {
+          if (current && !this.#left) callback();
+        });
+    };
     const member = await this.#real.join({
       group: this.#options.group,
       topics: this.#options.topics,
