@@ -5,9 +5,6 @@
 export const applicationId = 0x66616173;
 export const schemaVersion = 1;
 
-/** Offsets of a partition take the low 40 bits of a row id, its slot the bits above. */
-const slotBits = 40;
-
 export const schema = `
 -- A topic has the slots [first_slot, first_slot + partitions) of the log; slots are never used twice.
 CREATE TABLE topics (
