@@ -3,6 +3,7 @@ import { encodeUtf8, stringifyJson } from '../protocol/intrinsics.ts';
 import { FaasError } from '../sdk/errors.ts';
 
 const structuredMedia = 'application/cloudevents+json';
+const required = ['specversion', 'id', 'source', 'type'];
 
 /** CloudEvents' structured mode: attributes and data in one JSON object. */
 export function isStructured(contentType: string | undefined): boolean {
@@ -30,6 +31,8 @@ export function openEnvelope(envelope: unknown): OpenedEnvelope {
     const header = name === 'datacontenttype' ? headerNames.contentType : name === 'traceparent' ? headerNames.traceparent : `ce_${name}`;
     if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') attribute.set(header, String(value));
   }
+  const missing = required.filter(name => !attribute.has(`ce_${name}`));
+  if (missing.length > 0) throw new FaasError('FAAS_DECODE', `the structured CloudEvent has no ${missing.join(', ')}`);
   return { attribute, value: payloadOf(envelope, attribute.get(headerNames.contentType)) };
 }
 

@@ -357,7 +357,7 @@ describe('payloads', () => {
         batchEvent(1, 0, { ...call, value: bytes('['.repeat(256) + ']'.repeat(256)) }),
         batchEvent(2, 0, { ...call, value: new Uint8Array([0xff, 0]), ...contentType('application/octet-stream') }),
         batchEvent(3, 0, { ...call, value: bytes('plain'), ...contentType('text/plain; charset=utf-8') }),
-        batchEvent(4, 0, { ...call, value: bytes('{"a":1}'), ...contentType('application/cloudevents+json') }),
+        batchEvent(4, 0, { ...call, value: bytes('{"a":1}'), ...contentType('application/merge-patch+json') }),
       ]),
     );
     const answers = [0, 1, 2, 3, 4].map(index => {

@@ -83,7 +83,11 @@ test.each([
   expect(decodeEvent(record).event.data).toEqual(data);
 });
 
-test('a structured event that is no object is a decoding error', () => {
-  const record = recordOf({ headers: { 'content-type': 'application/cloudevents+json' }, value: '[1]' });
+test.each([
+  ['no object', '[1]'],
+  ['no JSON', '{'],
+  ['without its required attributes', '{"id":"1"}'],
+])('a structured event that is %s is a decoding error', (_, value) => {
+  const record = recordOf({ headers: { 'content-type': 'application/cloudevents+json' }, value });
   expect(() => decodeEvent(record)).toThrow(expect.objectContaining({ code: 'FAAS_DECODE' }));
 });
