@@ -286,8 +286,9 @@ function checkCrashes({ events, plan, executions, observer, mode }: CheckInput, 
   const isClear = mode.pods.cut === 0 && !('crash-pod' in mode.blows);
   for (const [id, crashes] of executions.crashes) {
     if (events.get(id)?.act.kind !== 'poison') fail('crashes', `${id} is innocent`);
-    // Once beside others, then alone; a process that dies forgets at most the crash that it had not written yet.
-    const most = plan.maxCrashes + 1 + observer.disturbances;
+    // Once beside others, and once more where an earlier event of its lane has to run again, then alone; a process that dies forgets at most the
+    // crash that it had not written yet.
+    const most = plan.maxCrashes + 2 + observer.disturbances;
     if (crashes > most) fail('crashes', `${id} crashed ${crashes} times, at most ${most} are allowed`);
     const alone = executions.loneCrashes.get(id) ?? 0;
     if (isClear && alone < plan.maxCrashes) fail('given up early', `${id} crashed only ${alone} times alone`);

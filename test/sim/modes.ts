@@ -104,7 +104,14 @@ export const modes = {
     skewMs: 3_000,
   },
   rollback: { ...base, emits: ['outbox'], blows: { rollback: 3 }, workload: { ...plain, totals: 0.3 } },
-  'rollback-kills': { ...base, emits: ['outbox'], processes: 2, link: roughLink, blows: { rollback: 3, kill: 2 }, skewMs: 3_000 },
+  'rollback-kills': {
+    ...base,
+    emits: ['outbox'],
+    processes: 2,
+    link: { ...roughLink, late: 0 },
+    blows: { rollback: 3, kill: 2 },
+    skewMs: 3_000,
+  },
   'strict-rollback': {
     ...base,
     emits: ['outbox'],
