@@ -97,6 +97,10 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
       .then(([known]): DirectAnswer | Promise<DirectAnswer> =>
         known === undefined ? enqueue(calls, request, startedAtMs) : { kind: 'ok', answer: known.answer, repeated: true },
       )
+      .catch(error => {
+        options.log.warn('looking up an idempotency key failed', { unit: request.unit, error });
+        return unavailable;
+      })
       .finally(() => underWay.delete(lane));
     underWay.set(lane, answer);
     return answer;
