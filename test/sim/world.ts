@@ -66,6 +66,11 @@ export class World {
     for (const place of this.#processes.keys()) this.start(place);
   }
 
+  /** As kill -9 of everybody, one after the other. */
+  killAll(): void {
+    for (const place of this.#processes.keys()) this.kill(place);
+  }
+
   start(place: number): void {
     if (this.#processes[place] !== undefined) return;
     const { clock, trace, adapters, state, observer, executions, mode, limits } = this.#options;
