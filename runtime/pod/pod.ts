@@ -63,6 +63,7 @@ class RunningPod implements Pod {
   readonly #bundles = new Map<number, BundleFile>();
   #nextBatchId = 1;
   #timer: ReturnType<typeof setTimeout> | undefined;
+  #tickDueAtMs = 0;
   #beatAtMs = 0;
   #over = false;
 
@@ -283,16 +284,23 @@ class RunningPod implements Pod {
     response.end(encodeLoadResult(result));
   }
 
-  /** Looks at deadlines, memory and lifespan; often while something runs. */
+  /**
+   * Looks at deadlines, memory and lifespan; often while something runs. A look that is due is never put off: batches that follow one
+   * another without a pause would put it off for ever.
+   */
   #schedule(): void {
-    clearTimeout(this.#timer);
     if (this.#over) return;
     const busy = this.#shim.batches.length > 0 || this.#shim.phase === 'loading' || this.#shim.exit !== undefined;
-    this.#timer = setTimeout(() => this.#tick(), busy ? busyTickMs : idleTickMs);
+    const dueAtMs = performance.now() + (busy ? busyTickMs : idleTickMs);
+    if (this.#timer !== undefined && this.#tickDueAtMs <= dueAtMs) return;
+    clearTimeout(this.#timer);
+    this.#tickDueAtMs = dueAtMs;
+    this.#timer = setTimeout(() => this.#tick(), dueAtMs - performance.now());
     this.#timer.unref();
   }
 
   #tick(): void {
+    this.#timer = undefined;
     const nowMs = Date.now();
     const boards = new Map([...this.#workers].map(([id, client]) => [id, boardOf(client)]));
     this.#step({ kind: 'tick', nowMs, rssBytes: this.#options.rssBytes(), boards });
