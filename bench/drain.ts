@@ -11,6 +11,6 @@ export async function drainRate(server: FaasServer, unit: string, count: number,
     if (done > 0) first ??= { atMs, done };
     if (first !== undefined && done >= count) return ((count - first.done) * 1000) / (atMs - first.atMs);
     if (atMs > deadlineMs) throw new Error(`${done} of ${count} events within ${timeoutMs / 1000} s`);
-    await sleep(200);
+    await sleep(100);
   }
 }

@@ -45,7 +45,7 @@ export interface RunningServer {
 const podMemoryBytes = 256 * 2 ** 20;
 const loadTimeoutMs = 30_000;
 const gaugesEveryMs = 1_000;
-const dispatchLimits = { windowOffsetsMax: 8_192, commitEventsMax: 200, commitBytesMax: 256 * 2 ** 10 } as const;
+const dispatchLimits = { windowOffsetsMax: 8_192, commitEventsMax: 1_000, commitBytesMax: 256 * 2 ** 10 } as const;
 
 /** The only place where adapters and roles are put together. What was opened is closed in reverse order, also when a later step fails. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {

@@ -1,3 +1,4 @@
+import { packRecord } from '../../runtime/protocol/record.ts';
 import { type DeadLetter, parseDeadLetter } from '../dispatch/dead-letter.ts';
 import { readAttributes } from '../dispatch/event-attributes.ts';
 import type { StreamRecord, Streams } from '../ports/streams.ts';
@@ -54,7 +55,7 @@ export function replayToken(topic: string, letter: Pick<LyingLetter, 'partition'
 
 /** The id under which the dispatcher remembers that this replay was handled. */
 export function replayId(topic: string, lying: LyingLetter): string {
-  return `${readAttributes(lying.letter.headers).id ?? ''}#${replayToken(topic, lying)}`;
+  return `${readAttributes(packRecord(lying.letter)).id ?? ''}#${replayToken(topic, lying)}`;
 }
 
 function lyingLetter(partition: number, record: StreamRecord): readonly LyingLetter[] {

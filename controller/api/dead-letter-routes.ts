@@ -1,3 +1,4 @@
+import { packRecord } from '../../runtime/protocol/record.ts';
 import { readAttributes } from '../dispatch/event-attributes.ts';
 import { FaasError } from '../errors.ts';
 import { deadLetterTopicOf } from '../functions/live-function.ts';
@@ -95,7 +96,7 @@ function summaryOf({ id, letter }: LyingLetter, replayed: boolean): DeadLetterSu
   return {
     id,
     atMs: letter.failedAtMs,
-    eventId: readAttributes(letter.headers).id ?? `${origin.topic}/${origin.partition}/${origin.offset}`,
+    eventId: readAttributes(packRecord(letter)).id ?? `${origin.topic}/${origin.partition}/${origin.offset}`,
     key: letter.key === null ? null : text.decode(letter.key),
     reason: letter.reason,
     error: { code: error.code, name: error.name, message: error.message, ...(error.stack !== undefined && { stack: error.stack }) },

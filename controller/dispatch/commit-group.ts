@@ -90,7 +90,7 @@ function buildCommit(session: Session, group: readonly Result[], nowMs: number):
   session.known = [];
   const done = new OffsetRanges();
   done.addAll(autoDone);
-  for (const { event } of [...group].sort((a, b) => a.event.offset - b.event.offset)) done.add(event.offset, event.offset + 1);
+  for (const offset of offsetsOf(group)) done.add(offset, offset + 1);
   const finished = [...group.map(({ event }) => event), ...known];
   const { writes, writers } = foldWrites(group);
   const highSeqOffset = highSeqOffsetOf(session);
@@ -104,13 +104,18 @@ function buildCommit(session: Session, group: readonly Result[], nowMs: number):
     highSeqs: highSeqOffset > session.highSeqOffset ? session.filter.changesBelow(highSeqOffset) : [],
     done: done.toArray(),
     clearAttempts: finished.filter(event => event.hasAttempts).map(event => event.offset),
-    ids: group.flatMap(result => idOf(result, nowMs + session.limits.dedupeWindowMs)),
+    ids: session.subscription.inbox ? group.flatMap(result => idOf(result, nowMs + session.limits.dedupeWindowMs)) : [],
     knownIds: [...new Set(known.flatMap(({ dedupeId }) => (dedupeId === undefined ? [] : [dedupeId])))],
     reads: checkedReads(group),
     writes,
     emits: group.flatMap(({ emits }) => emits),
   };
   return { request, group, autoDone, known, writes: writers, sent: 1 };
+}
+
+/** Ascending, so that each is one comparison to add. */
+function offsetsOf(group: readonly Result[]): Float64Array {
+  return Float64Array.from(group, ({ event }) => event.offset).sort();
 }
 
 function idOf(result: Result, expiresAtMs: number): { id: string; expiresAtMs: number; answer?: Uint8Array }[] {

@@ -1,7 +1,8 @@
 import { headerNames } from '../../runtime/protocol/headers.ts';
+import { textSlice } from '../../runtime/protocol/intrinsics.ts';
+import type { PackedRecord } from '../../runtime/protocol/record.ts';
 import type { TriggerKind } from '../../runtime/sdk/event.ts';
 import type { Seq } from '../ports/state.ts';
-import type { RecordHeader } from '../ports/streams.ts';
 import { type Origin, originHeaders, replayHeader } from './dead-letter.ts';
 
 /** What the dispatcher needs to know of an event, read from its headers alone: payloads are bytes to it. */
@@ -29,56 +30,107 @@ const plain: EventAttributes = {
   replay: undefined,
 };
 
-const wanted: ReadonlySet<string> = new Set([
-  headerNames.id,
-  headerNames.hop,
-  headerNames.correlationId,
-  headerNames.traceparent,
-  headerNames.trigger,
-  headerNames.stream,
-  headerNames.seq,
-  replayHeader,
-  ...Object.values(originHeaders),
-]);
-
 /** One pass over the headers; the last one of a name wins. A value that is not what it should be counts as missing. */
-export function readAttributes(headers: readonly RecordHeader[]): EventAttributes {
-  if (headers.length === 0) return plain;
-  const found = new Map<string, Uint8Array>();
-  for (const [name, value] of headers) if (wanted.has(name)) found.set(name, value);
-  if (found.size === 0) return plain;
-  const text = (name: string): string | undefined => {
-    const value = found.get(name);
-    return value === undefined ? undefined : textOf(value);
-  };
-  const token = text(replayHeader);
-  return {
-    id: text(headerNames.id),
-    hop: wholeNumber(text(headerNames.hop)) ?? 0,
-    correlationId: text(headerNames.correlationId),
-    traceparent: text(headerNames.traceparent),
-    trigger: triggerOf(text(headerNames.trigger)),
-    upstream: upstreamOf(text(headerNames.stream), text(headerNames.seq)),
-    replay: token === undefined ? undefined : { token, origin: originOf(text) },
-  };
+export function readAttributes(record: PackedRecord): EventAttributes {
+  return record.headerCount === 0 ? plain : new RecordAttributes(record);
+}
+
+/** What decides about every event is read at once, the rest when somebody asks. */
+class RecordAttributes implements EventAttributes {
+  readonly hop: number;
+  readonly trigger: TriggerKind | undefined;
+  readonly upstream: EventAttributes['upstream'];
+  readonly replay: EventAttributes['replay'];
+  readonly #record: PackedRecord;
+  /** Where in the record the values are that few ask for: from and to; 0: there is none. */
+  #idFrom = 0;
+  #idTo = 0;
+  #correlationFrom = 0;
+  #correlationTo = 0;
+  #traceFrom = 0;
+  #traceTo = 0;
+
+  constructor(record: PackedRecord) {
+    this.#record = record;
+    const { bytes } = record;
+    let hop = '0';
+    let trigger: string | undefined;
+    let stream: string | undefined;
+    let seq: string | undefined;
+    let replay: string | undefined;
+    record.eachHeader((name, from, to) => {
+      switch (name) {
+        case headerNames.id:
+          this.#idFrom = from;
+          this.#idTo = to;
+          break;
+        case headerNames.correlationId:
+          this.#correlationFrom = from;
+          this.#correlationTo = to;
+          break;
+        case headerNames.traceparent:
+          this.#traceFrom = from;
+          this.#traceTo = to;
+          break;
+        case headerNames.hop:
+          hop = textSlice(bytes, from, to);
+          break;
+        case headerNames.trigger:
+          trigger = textSlice(bytes, from, to);
+          break;
+        case headerNames.stream:
+          stream = textSlice(bytes, from, to);
+          break;
+        case headerNames.seq:
+          seq = textSlice(bytes, from, to);
+          break;
+        case replayHeader:
+          replay = textSlice(bytes, from, to);
+          break;
+        default:
+      }
+    });
+    this.hop = hop === '0' ? 0 : (wholeNumber(hop) ?? 0);
+    this.trigger = triggerOf(trigger);
+    this.upstream = stream === undefined || seq === undefined ? undefined : upstreamOf(stream, seq);
+    this.replay = replay === undefined ? undefined : { token: replay, origin: originOf(record) };
+  }
+
+  get id(): string | undefined {
+    return this.#text(this.#idFrom, this.#idTo);
+  }
+
+  get correlationId(): string | undefined {
+    return this.#text(this.#correlationFrom, this.#correlationTo);
+  }
+
+  get traceparent(): string | undefined {
+    return this.#text(this.#traceFrom, this.#traceTo);
+  }
+
+  #text(from: number, to: number): string | undefined {
+    return from === 0 ? undefined : textSlice(this.#record.bytes, from, to);
+  }
 }
 
 export function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
 }
 
-function originOf(text: (name: string) => string | undefined): Origin {
+function originOf(record: PackedRecord): Origin {
+  const found = new Map<string, string>();
+  record.eachHeader((name, from, to) => found.set(name, textSlice(record.bytes, from, to)));
   return {
-    topic: text(originHeaders.topic) ?? '',
-    partition: wholeNumber(text(originHeaders.partition)) ?? 0,
-    offset: wholeNumber(text(originHeaders.offset)) ?? 0,
-    stream: text(originHeaders.stream) ?? '',
+    topic: found.get(originHeaders.topic) ?? '',
+    partition: wholeNumber(found.get(originHeaders.partition)) ?? 0,
+    offset: wholeNumber(found.get(originHeaders.offset)) ?? 0,
+    stream: found.get(originHeaders.stream) ?? '',
   };
 }
 
-function upstreamOf(stream: string | undefined, text: string | undefined): EventAttributes['upstream'] {
-  const [generation, counter, rest] = (text ?? '').split('.').map(wholeNumber);
-  if (stream === undefined || generation === undefined || counter === undefined || rest !== undefined) return undefined;
+function upstreamOf(stream: string, text: string): EventAttributes['upstream'] {
+  const [generation, counter, rest] = text.split('.').map(wholeNumber);
+  if (generation === undefined || counter === undefined || rest !== undefined) return undefined;
   return { stream, seq: { generation, counter } };
 }
 

@@ -1,4 +1,5 @@
 import type { WireError } from '../../runtime/protocol/messages.ts';
+import type { PackedRecord } from '../../runtime/protocol/record.ts';
 import type { Emit } from '../ports/state.ts';
 import type { StreamRecord } from '../ports/streams.ts';
 import type { EventAttributes } from './event-attributes.ts';
@@ -6,6 +7,7 @@ import type { EventAttributes } from './event-attributes.ts';
 /** An event between its fetch and its commit. */
 export interface PendingEvent {
   readonly record: StreamRecord;
+  readonly packed: PackedRecord;
   readonly offset: number;
   readonly bytes: number;
   readonly attributes: EventAttributes;

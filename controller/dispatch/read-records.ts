@@ -1,4 +1,5 @@
 import { hopMax } from '../../runtime/protocol/headers.ts';
+import { type PackedRecord, packRecord } from '../../runtime/protocol/record.ts';
 import type { ReadResult, StreamRecord } from '../ports/streams.ts';
 import { type EventAttributes, readAttributes } from './event-attributes.ts';
 import { passesFilter } from './event-filter.ts';
@@ -39,7 +40,8 @@ const fetchBytesMax = 2 ** 20;
 
 function readRecord(session: Session, record: StreamRecord, nowMs: number): void {
   const { offset } = record;
-  const attributes = readAttributes(record.headers);
+  const packed = record.packed ?? packRecord(record);
+  const attributes = readAttributes(packed);
   const { upstream } = attributes;
   if (upstream !== undefined && session.filter.isDuplicate(offset, upstream.stream, upstream.seq)) {
     session.skipped.duplicate += 1;
@@ -47,12 +49,13 @@ function readRecord(session: Session, record: StreamRecord, nowMs: number): void
     return;
   }
   if (offset < session.frontier || session.doneBefore.has(offset)) return;
-  if (!passesFilter(session.subscription.filter, record.key, record.headers)) {
+  const { filter } = session.subscription;
+  if (filter !== undefined && !passesFilter(filter, record.key, record.headers)) {
     session.skipped.filtered += 1;
     passOver(session, offset, offset + 1);
     return;
   }
-  queue(session, pendingEvent(session, record, attributes), nowMs);
+  queue(session, pendingEvent(session, record, packed, attributes), nowMs);
 }
 
 function queue(session: Session, event: PendingEvent, nowMs: number): void {
@@ -81,15 +84,16 @@ function passOver(session: Session, from: number, to: number): void {
   session.autoDone.add(start, to);
 }
 
-function pendingEvent(session: Session, record: StreamRecord, attributes: EventAttributes): PendingEvent {
+function pendingEvent(session: Session, record: StreamRecord, packed: PackedRecord, attributes: EventAttributes): PendingEvent {
   const before = session.attemptsBefore.get(record.offset);
   return {
     record,
+    packed,
     offset: record.offset,
-    bytes: bytesOf(record) + eventOverheadBytes,
+    bytes: packed.packedBytes + eventOverheadBytes,
     attributes,
     dedupeId: dedupeIdOf(session, attributes),
-    lane: laneOf(session, record.key),
+    lane: laneOf(session, packed),
     failures: before?.failures ?? 0,
     suspect: before?.suspect ?? false,
     exclusiveCrashes: before?.exclusiveCrashes ?? 0,
@@ -123,23 +127,15 @@ function dedupeIdOf(session: Session, attributes: EventAttributes): string | und
   return id;
 }
 
-function laneOf(session: Session, key: Uint8Array | null): Lane | undefined {
+function laneOf(session: Session, { keyText }: PackedRecord): Lane | undefined {
   switch (session.subscription.order) {
     case 'partition':
       return session.lanes.lane('*');
     case 'key':
-      return key === null
-        ? undefined
-        : session.lanes.lane(`:${Buffer.from(key.buffer, key.byteOffset, key.byteLength).toString('latin1')}`);
+      return keyText === null ? undefined : session.lanes.lane(keyText);
     default:
       return undefined;
   }
-}
-
-function bytesOf(record: StreamRecord): number {
-  let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0);
-  for (const [name, value] of record.headers) bytes += name.length + value.length;
-  return bytes;
 }
 
 function loopDoom(hop: number): Doom {

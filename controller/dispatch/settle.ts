@@ -27,11 +27,11 @@ export type Settled =
   /** A target that is not there: the handler's result cannot be kept whole, so none of it is. */
   | { readonly kind: 'refused'; readonly error: WireError };
 
-const noEmits: Settled = { kind: 'settled', emits: [] };
+/** What an outcome without emits comes to. */
+export const noEmits: Settled = { kind: 'settled', emits: [] };
 
 /** Resolves what a handler sent: emits to their topics, starts to inboxes, each with its partition and CloudEvents headers. */
 export function settleOutcome(outcome: OkOutcome, cause: Cause, partitionsOf: PartitionsOf, nowMs: number): Settled {
-  if (outcome.emits.length === 0) return noEmits;
   const emits: Emit[] = [];
   for (const [index, emit] of outcome.emits.entries()) {
     const topic = emit.kind === 'emit' ? cause.live.emitTopics.get(emit.target) : inboxTopicOf(emit.target);

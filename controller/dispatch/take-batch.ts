@@ -1,5 +1,5 @@
 import type { BatchEvent } from '../../runtime/protocol/messages.ts';
-import { textOf } from './event-attributes.ts';
+import type { PackedRecord } from '../../runtime/protocol/record.ts';
 import { stalesMax, type TakeLimit } from './lanes.ts';
 import type { PendingEvent } from './pending-event.ts';
 import { positionOf } from './read-records.ts';
@@ -104,7 +104,7 @@ export function sendDraft(session: Session, of: Draft, found: Extract<Input, { k
       answered(session, of, index);
       session.lanes.ended(event);
       markKnown(session, event, nowMs);
-    } else events.push(batchEvent(session, event, index));
+    } else events.push(new SentEvent(session, event, index));
   }
   if (events.length > 0) effects.push({ kind: 'run', draft: of, events, state });
   else session.drafts.delete(of.id);
@@ -140,36 +140,70 @@ function draft(session: Session, events: readonly PendingEvent[], how: Omit<Offe
 
 function keysOf(events: readonly PendingEvent[]): string[] {
   const keys = new Set<string>();
-  for (const { record } of events) if (record.key !== null) keys.add(textOf(record.key));
+  for (const { packed } of events) if (packed.keyText !== null) keys.add(packed.keyText);
   return [...keys];
 }
 
-function batchEvent(session: Session, event: PendingEvent, index: number): BatchEvent {
-  const { record, attributes } = event;
-  const origin = attributes.replay?.origin;
-  return {
-    index,
-    attempt: event.failures + event.exclusiveCrashes + 1,
-    trigger: attributes.trigger ?? 'stream',
-    stream: origin?.stream ?? session.subscription.stream,
-    topic: origin?.topic ?? session.topic,
-    partition: origin?.partition ?? session.partition,
-    offset: origin?.offset ?? record.offset,
-    appendedAtMs: record.appendedAtMs,
-    key: record.key,
-    value: record.value,
-    headers: record.headers,
-    remainingMs: undefined,
-    idempotencyKey: idempotencyKeyOf(session, event),
-  };
+/** An event on its way to a pod: its record is passed on as it is. */
+class SentEvent implements BatchEvent {
+  readonly index: number;
+  readonly attempt: number;
+  readonly trigger: BatchEvent['trigger'];
+  readonly stream: string;
+  readonly topic: string;
+  readonly partition: number;
+  readonly offset: number;
+  readonly appendedAtMs: number;
+  readonly remainingMs = undefined;
+  readonly keyedByPlace: boolean;
+  readonly packed: PackedRecord;
+  readonly #session: Session;
+  readonly #event: PendingEvent;
+
+  constructor(session: Session, event: PendingEvent, index: number) {
+    const { packed, attributes } = event;
+    const origin = attributes.replay?.origin;
+    this.index = index;
+    this.attempt = event.failures + event.exclusiveCrashes + 1;
+    this.trigger = attributes.trigger ?? 'stream';
+    this.stream = origin?.stream ?? session.subscription.stream;
+    this.topic = origin?.topic ?? session.topic;
+    this.partition = origin?.partition ?? session.partition;
+    this.offset = origin?.offset ?? event.offset;
+    this.appendedAtMs = event.record.appendedAtMs;
+    this.keyedByPlace = isKeyedByPlace(session, event);
+    this.packed = packed;
+    this.#session = session;
+    this.#event = event;
+  }
+
+  get idempotencyKey(): string {
+    return idempotencyKeyOf(this.#session, this.#event);
+  }
+
+  get key(): Uint8Array | null {
+    return this.packed.key;
+  }
+
+  get value(): Uint8Array | null {
+    return this.packed.value;
+  }
+
+  get headers(): BatchEvent['headers'] {
+    return this.packed.headers;
+  }
 }
 
 /** Stable over attempts, replays and repeated appends: by id for what came through the inbox, by position for records of a stream. */
 export function idempotencyKeyOf(session: Session, event: PendingEvent): string {
   const { attributes } = event;
-  const isOfStream = !session.subscription.inbox || (attributes.replay !== undefined && attributes.replay.origin.stream !== '');
-  const name = isOfStream || attributes.id === undefined ? positionOf(session, event.offset, attributes) : attributes.id;
-  return `${session.source.unit}/${name}`;
+  const name = isKeyedByPlace(session, event) ? undefined : attributes.id;
+  return `${session.source.unit}/${name ?? positionOf(session, event.offset, attributes)}`;
+}
+
+function isKeyedByPlace({ subscription }: Session, { attributes }: PendingEvent): boolean {
+  if (!subscription.inbox || attributes.id === undefined) return true;
+  return attributes.replay !== undefined && attributes.replay.origin.stream !== '';
 }
 
 function isLoner(event: PendingEvent): boolean {

@@ -4,7 +4,7 @@ import { eventIdOf } from './read-records.ts';
 import { addReady, deadLetterResult, newResult, requeue } from './results.ts';
 import { backoffMs, decideRetry, isCrash, isCrashedOut } from './retry.ts';
 import type { Draft, DraftEnd, Effect, Session } from './session-state.ts';
-import { type Cause, settleOutcome } from './settle.ts';
+import { type Cause, noEmits, settleOutcome } from './settle.ts';
 import { answered, idempotencyKeyOf } from './take-batch.ts';
 
 interface Turn {
@@ -80,7 +80,7 @@ function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutco
     requeue(session, event, nowMs);
     return;
   }
-  const settled = settleOutcome(outcome, causeOf(session, event), session.partitionsOf, nowMs);
+  const settled = outcome.emits.length === 0 ? noEmits : settleOutcome(outcome, causeOf(session, event), session.partitionsOf, nowMs);
   if (settled.kind === 'refused') {
     effects.push({ kind: 'target-missing' });
     takeFailure(turn, event, { reason: 'error', error: settled.error }, true);

@@ -31,16 +31,19 @@ export class UnitFigures {
     const { metrics } = this.#options;
     const labels = { unit: this.#unit };
     let busyMs = 0;
-    let count = 0;
+    const handlerSeconds: number[] = [];
+    const waitSeconds: number[] = [];
     for (const { index, outcome } of results) {
       if (outcome.kind !== 'ok' || outcome.filtered) continue;
       busyMs += outcome.busyMs;
-      count += 1;
-      metrics.observe('faas_handler_seconds', labels, outcome.busyMs / 1_000);
+      handlerSeconds.push(outcome.busyMs / 1_000);
       const appendedAtMs = draft.events[index]?.record.appendedAtMs ?? outcome.enteredAtMs;
-      metrics.observe('faas_append_to_handler_seconds', labels, Math.max(0, outcome.enteredAtMs - appendedAtMs) / 1_000);
+      waitSeconds.push(Math.max(0, outcome.enteredAtMs - appendedAtMs) / 1_000);
     }
+    const count = handlerSeconds.length;
     if (count === 0) return;
+    metrics.observeAll('faas_handler_seconds', labels, handlerSeconds);
+    metrics.observeAll('faas_append_to_handler_seconds', labels, waitSeconds);
     this.#busyMs += busyMs;
     this.handled += count;
     const weight = Math.min(1, count / 50);

@@ -1,3 +1,5 @@
+import type { PackedRecord } from '../../runtime/protocol/record.ts';
+
 /**
  * Streams: topics of partitions of records, read by consumer groups.
  *
@@ -69,6 +71,8 @@ export interface StreamRecord {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   readonly headers: readonly RecordHeader[];
+  /** The same as one piece of bytes, where the adapter has it so: it is passed on to a pod without being taken apart. */
+  readonly packed?: PackedRecord;
 }
 
 export interface PartitionBounds {

@@ -93,8 +93,10 @@ export interface Metrics {
   count<N extends CounterName>(name: N, labels: Labels<N>, by?: number): void;
   set<N extends GaugeName>(name: N, labels: Labels<N>, value: number): void;
   observe<N extends HistogramName>(name: N, labels: Labels<N>, value: number): void;
+  /** Several values of one series. */
+  observeAll<N extends HistogramName>(name: N, labels: Labels<N>, values: readonly number[]): void;
   /** Forgets all series with this unit. */
   forget(unit: string): void;
 }
 
-export const noMetrics: Metrics = { count() {}, set() {}, observe() {}, forget() {} };
+export const noMetrics: Metrics = { count() {}, set() {}, observe() {}, observeAll() {}, forget() {} };

@@ -32,6 +32,11 @@ export function createMetrics(options: { readonly process: boolean } = { process
       const series = seriesOf(name, labels);
       if (series !== undefined && Number.isFinite(value)) observe(series, value);
     },
+    observeAll(name, labels, values) {
+      const series = seriesOf(name, labels);
+      if (series === undefined) return;
+      for (const value of values) if (Number.isFinite(value)) observe(series, value);
+    },
     forget(unit) {
       for (const family of families.values()) family.forget(unit);
     },

@@ -141,7 +141,7 @@ class BatchAnswer implements Dispatcher.DispatchHandler {
     try {
       this.#reader.push(chunk, frame => {
         const reply = readReply(frame);
-        if (reply.kind === 'result') this.#on.result(reply.result);
+        if (reply.kind === 'results') for (const result of reply.results) this.#on.result(result);
         else if (reply.kind === 'log') this.#on.log(reply.log);
         else if (reply.kind === 'end') this.#end = { kind: reply.end };
       });

@@ -15,23 +15,36 @@ export interface CallParts {
   readonly enter: EnterCall;
 }
 
-/** Decodes, filters, checks, handles and encodes one event. Throws what the handler throws, and our own named errors. */
-export async function callEventHandler(call: RunningCall, position: number, parts: CallParts): Promise<Outcome> {
+/**
+ * Decodes, filters, checks, handles and encodes one event: at once where the handler does. Throws, or rejects with, what the handler throws and our
+ * own named errors.
+ */
+export function callEventHandler(call: RunningCall, position: number, parts: CallParts): Outcome | Promise<Outcome> {
   const { fn, host } = parts;
   const { batch, id, view } = call.queued;
   const wire = batch.events[position];
   if (wire === undefined) throw new Error(`no event at ${position}`);
   if (host.now() >= call.scope.deadlineMs) throw timeoutError();
   const run = new EventRun(id, wire, host);
-  const times = { enteredAtMs: call.enteredAtMs, busyMs: 0 };
-  if (!passesFilter(fn, run)) return { ...run.effects.outcome(times, undefined), filtered: true };
+  if (!passesFilter(fn, run)) {
+    return { ...run.effects.outcome({ enteredAtMs: call.enteredAtMs, busyMs: 0 }, undefined), filtered: true };
+  }
   checkSchema(fn, wire.stream, run.event.data, 'the payload');
   call.effects.push(run.effects);
   const context = createContext(run, { fn, host, batchId: id, batchToken: batch.batchToken, view, scope: call.scope, cold: parts.cold });
-  const startedAt = host.monotonic();
-  const returned = await parts.enter(call, run, () => fn.handler(run.event, context));
-  await endOfCalls(call.scope);
-  return run.effects.outcome({ ...times, busyMs: host.monotonic() - startedAt }, answerOf(run, returned));
+  const startedAtMs = host.monotonic();
+  const finish = (returned: unknown): Outcome =>
+    run.effects.outcome({ enteredAtMs: call.enteredAtMs, busyMs: host.monotonic() - startedAtMs }, answerOf(run, returned));
+  const returned = parts.enter(call, run, () => fn.handler(run.event, context));
+  if (!isThenable(returned) && call.scope.isClear) return finish(returned);
+  return NativePromise.resolve(returned).then(value => {
+    if (call.scope.isClear) return finish(value);
+    return endOfCalls(call.scope).then(() => finish(value));
+  });
+}
+
+function isThenable(value: unknown): boolean {
+  return typeof value === 'object' && value !== null && 'then' in value;
 }
 
 /** Throws FAAS_FLOATING_CALL; waits until fire-and-forget calls are handed over, because the batch's token ends with the batch. */

@@ -1,62 +1,167 @@
 import { headerNames } from '../protocol/headers.ts';
-import { decodeStrictUtf8, decodeUtf8, parseJson } from '../protocol/intrinsics.ts';
+import { decodeStrictUtf8, parseJson, textSlice } from '../protocol/intrinsics.ts';
 import { type BatchEvent, wireLimits } from '../protocol/messages.ts';
+import { type PackedRecord, packRecord } from '../protocol/record.ts';
 import { FaasError } from '../sdk/errors.ts';
 import type { FaasEvent } from '../sdk/event.ts';
 import { nestsDeeper } from './json-depth.ts';
-import { isStructured, openEnvelope } from './structured-event.ts';
+import { isStructured, type OpenedEnvelope, openEnvelope } from './structured-event.ts';
 
-/** Attributes of the event that are not the author's `headers`. */
-const attributes = new Set<string>(Object.values(headerNames));
-
-interface ReadHeaders {
-  readonly attribute: ReadonlyMap<string, string>;
-  readonly headers: Readonly<Record<string, string>>;
+/** CloudEvents attributes and what else of the headers is not the author's. */
+interface Attributes {
+  id?: string;
+  source?: string;
+  type?: string;
+  subject?: string;
+  time?: string;
+  contentType?: string;
+  traceparent?: string;
+  causationId?: string;
+  correlationId?: string;
+  hop?: string;
+  headers: Readonly<Record<string, string>>;
 }
 
-const noHeaders: ReadHeaders = { attribute: new Map(), headers: Object.freeze({}) };
+const noHeaders = Object.freeze({});
 
 /** The author's view of a record, frozen. Throws FAAS_DECODE when the payload is not what its content type says. */
 export function decodeEvent(event: BatchEvent): { readonly event: FaasEvent; readonly traceparent: string | undefined } {
-  const read = event.headers.length === 0 ? noHeaders : readHeaders(event);
-  const { headers } = read;
-  const opened = isStructured(read.attribute.get(headerNames.contentType)) ? openEnvelope(decodeData(event.value, undefined)) : undefined;
-  const attribute = opened?.attribute ?? read.attribute;
-  const id = attribute.get(headerNames.id) ?? `${event.topic}/${event.partition}/${event.offset}`;
-  const contentType = attribute.get(headerNames.contentType);
+  const packed = event.packed ?? packRecord(event);
+  const read = readAttributes(packed);
+  const opened = isStructured(read.contentType) ? openEnvelope(decodeData(packed, undefined)) : undefined;
+  const of = opened === undefined ? read : attributesOf(opened, read.headers);
+  const id = of.id ?? `${event.topic}/${event.partition}/${event.offset}`;
+  const isRecord = event.offset >= 0;
   return {
-    traceparent: attribute.get(headerNames.traceparent),
+    traceparent: of.traceparent,
     event: Object.freeze({
       id,
-      source: attribute.get(headerNames.source) ?? event.topic,
-      type: attribute.get(headerNames.type) ?? 'faas.record',
-      subject: attribute.get(headerNames.subject),
-      time: attribute.get(headerNames.time) ?? new Date(event.appendedAtMs).toISOString(),
-      key: event.key === null ? null : decodeUtf8(event.key),
-      data: decodeData(opened === undefined ? event.value : opened.value, contentType),
-      contentType,
+      source: of.source ?? event.topic,
+      type: of.type ?? 'faas.record',
+      subject: of.subject,
+      time: of.time ?? timeOf(event.appendedAtMs),
+      key: packed.keyText,
+      data: decodeData(opened === undefined ? packed : payloadOf(opened.value), of.contentType),
+      contentType: of.contentType,
       stream: event.stream === '' ? undefined : event.stream,
       trigger: event.trigger,
-      topic: event.offset < 0 ? undefined : event.topic,
-      partition: event.offset < 0 ? undefined : event.partition,
-      offset: event.offset < 0 ? undefined : event.offset,
-      headers,
-      causationId: attribute.get(headerNames.causationId),
-      correlationId: attribute.get(headerNames.correlationId) ?? id,
-      hop: hopOf(attribute.get(headerNames.hop)),
+      topic: isRecord ? event.topic : undefined,
+      partition: isRecord ? event.partition : undefined,
+      offset: isRecord ? event.offset : undefined,
+      headers: of.headers,
+      causationId: of.causationId,
+      correlationId: of.correlationId ?? id,
+      hop: hopOf(of.hop),
     }),
   };
 }
 
-function readHeaders(event: BatchEvent): ReadHeaders {
-  const attribute = new Map<string, string>();
-  const others: [string, string][] = [];
-  for (const [name, value] of event.headers) {
+let lastTime = { atMs: Number.NaN, text: '' };
+
+/** Records of a batch are often of one millisecond. */
+function timeOf(atMs: number): string {
+  if (lastTime.atMs !== atMs) lastTime = { atMs, text: new Date(atMs).toISOString() };
+  return lastTime.text;
+}
+
+function readAttributes(packed: PackedRecord): Attributes {
+  const read: Attributes = { headers: noHeaders };
+  if (packed.headerCount === 0) return read;
+  let others: [string, string][] | undefined;
+  packed.eachHeader((name, from, to) => {
+    const value = repeatedText(name, packed.bytes, from, to);
+    if (takeAttribute(read, name, value)) return;
     const lower = name.toLowerCase();
-    if (attributes.has(lower)) attribute.set(lower, decodeUtf8(value));
-    else others.push([lower, decodeUtf8(value)]);
+    if (lower !== name && takeAttribute(read, lower, value)) return;
+    others ??= [];
+    others.push([lower, value]);
+  });
+  if (others !== undefined) read.headers = Object.freeze(Object.fromEntries(others));
+  return read;
+}
+
+/** What the headers of the envelope would have been; the author's are those of the record. */
+function attributesOf(opened: OpenedEnvelope, headers: Attributes['headers']): Attributes {
+  const read: Attributes = { headers };
+  for (const [name, value] of opened.attribute) takeAttribute(read, name, value);
+  return read;
+}
+
+/** False: the header is the author's. */
+function takeAttribute(read: Attributes, name: string, value: string): boolean {
+  switch (name) {
+    case headerNames.id:
+      read.id = value;
+      return true;
+    case headerNames.source:
+      read.source = value;
+      return true;
+    case headerNames.type:
+      read.type = value;
+      return true;
+    case headerNames.subject:
+      read.subject = value;
+      return true;
+    case headerNames.time:
+      read.time = value;
+      return true;
+    case headerNames.contentType:
+      read.contentType = value;
+      return true;
+    case headerNames.traceparent:
+      read.traceparent = value;
+      return true;
+    case headerNames.causationId:
+      read.causationId = value;
+      return true;
+    case headerNames.correlationId:
+      read.correlationId = value;
+      return true;
+    case headerNames.hop:
+      read.hop = value;
+      return true;
+    default:
+      return runtimeHeaders.has(name);
   }
-  return { attribute, headers: others.length === 0 ? noHeaders.headers : Object.freeze(Object.fromEntries(others)) };
+}
+
+/** Set by the runtime, and of no use to a handler. */
+const runtimeHeaders: ReadonlySet<string> = new Set([
+  headerNames.specVersion,
+  headerNames.dataSchema,
+  headerNames.tracestate,
+  headerNames.stream,
+  headerNames.seq,
+  headerNames.trigger,
+  headerNames.triggerName,
+]);
+
+/** The last value of each header: sources, types and times are those of the event before, most of the time. */
+const lastValues = new Map<string, { text: string; readonly bytes: Uint8Array; length: number }>();
+const lastValuesMax = 64;
+const lastBytesMax = 64;
+
+function repeatedText(name: string, bytes: Uint8Array, from: number, to: number): string {
+  const length = to - from;
+  if (length > lastBytesMax) return textSlice(bytes, from, to);
+  const last = lastValues.get(name);
+  if (last !== undefined && last.length === length) {
+    let i = 0;
+    // From the end, where ids and times differ.
+    for (i = length - 1; i >= 0 && last.bytes[i] === bytes[from + i]; i -= 1);
+    if (i < 0) return last.text;
+  }
+  const text = textSlice(bytes, from, to);
+  if (last !== undefined) {
+    for (let i = 0; i < length; i += 1) last.bytes[i] = bytes[from + i] ?? 0;
+    last.length = length;
+    last.text = text;
+  } else if (lastValues.size < lastValuesMax) {
+    const kept = new Uint8Array(lastBytesMax);
+    for (let i = 0; i < length; i += 1) kept[i] = bytes[from + i] ?? 0;
+    lastValues.set(name, { text, bytes: kept, length });
+  }
+  return text;
 }
 
 function hopOf(text: string | undefined): number {
@@ -64,25 +169,38 @@ function hopOf(text: string | undefined): number {
   return Number.isSafeInteger(hop) && hop >= 0 ? hop : 0;
 }
 
-/** No value is `null`; an empty one is no JSON. */
-function decodeData(value: Uint8Array | null, contentType: string | undefined): unknown {
-  if (value === null) return null;
-  const media = mediaTypeOf(contentType);
-  if (media !== 'json' && media !== 'text') return new Uint8Array(value);
-  const text = decodeText(value);
-  return media === 'json' ? decodeJson(text, value) : text;
+/** Where a payload lies; a length of −1 is none. */
+type Payload = Pick<PackedRecord, 'bytes' | 'valueAt' | 'valueLength'>;
+
+function payloadOf(value: Uint8Array | null): Payload {
+  return value === null
+    ? { bytes: new Uint8Array(0), valueAt: 0, valueLength: -1 }
+    : { bytes: value, valueAt: 0, valueLength: value.length };
 }
 
-function decodeText(value: Uint8Array): string {
+/** No value is `null`; an empty one is no JSON. */
+function decodeData({ bytes, valueAt, valueLength }: Payload, contentType: string | undefined): unknown {
+  if (valueLength < 0) return null;
+  const media = mediaTypeOf(contentType);
+  const end = valueAt + valueLength;
+  if (media === 'json') return decodeJson(bytes, valueAt, end);
+  return media === 'text' ? decodeText(bytes, valueAt, end) : bytes.slice(valueAt, end);
+}
+
+function decodeText(bytes: Uint8Array, from: number, to: number): string {
+  const text = textSlice(bytes, from, to);
+  // Only where something was replaced, or a replacement character was sent, is the strict way needed to tell.
+  if (!text.includes('\ufffd')) return text;
   try {
-    return decodeStrictUtf8(value);
+    return decodeStrictUtf8(bytes.subarray(from, to));
   } catch {
-    throw new FaasError('FAAS_DECODE', `the payload of ${value.length} bytes is not UTF-8`);
+    throw new FaasError('FAAS_DECODE', `the payload of ${to - from} bytes is not UTF-8`);
   }
 }
 
-function decodeJson(text: string, value: Uint8Array): unknown {
-  if (nestsDeeper(value, wireLimits.jsonDepthMax)) {
+function decodeJson(bytes: Uint8Array, from: number, to: number): unknown {
+  const text = decodeText(bytes, from, to);
+  if (nestsDeeper(bytes, from, to, wireLimits.jsonDepthMax)) {
     throw new FaasError('FAAS_DECODE', `the payload nests deeper than ${wireLimits.jsonDepthMax} levels`);
   }
   try {
@@ -91,7 +209,7 @@ function decodeJson(text: string, value: Uint8Array): unknown {
     // The parser's message quotes the payload, which has no place in an error.
     throw new FaasError(
       'FAAS_DECODE',
-      value.length === 0 ? 'the payload is empty, and that is no JSON' : `the payload of ${value.length} bytes is no JSON`,
+      from === to ? 'the payload is empty, and that is no JSON' : `the payload of ${to - from} bytes is no JSON`,
     );
   }
 }

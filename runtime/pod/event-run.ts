@@ -85,6 +85,11 @@ export class CallScope {
     this.#controller?.abort(reason);
   }
 
+  /** No call of another function is open or on its way. */
+  get isClear(): boolean {
+    return this.openCalls === 0 && this.#forgets === undefined;
+  }
+
   addForget(sent: Promise<unknown>): void {
     this.#forgets ??= [];
     this.#forgets.push(sent);

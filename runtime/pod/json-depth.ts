@@ -1,12 +1,12 @@
 /**
- * Whether JSON text nests deeper than `max`. Payloads too short to do so are not looked at: a level takes two bytes.
+ * Whether the JSON text in a part of some bytes nests deeper than `max`. Payloads too short to do so are not looked at: a level takes two bytes.
  * Text that is no JSON may get either answer; the parser comes next.
  */
-export function nestsDeeper(bytes: Uint8Array, max: number): boolean {
-  if (bytes.length <= max * 2) return false;
+export function nestsDeeper(bytes: Uint8Array, from: number, to: number, max: number): boolean {
+  if (to - from <= max * 2) return false;
   let depth = 0;
   let inText = false;
-  for (let i = 0; i < bytes.length; i += 1) {
+  for (let i = from; i < to; i += 1) {
     const byte = bytes[i];
     if (inText) {
       if (byte === 0x5c) i += 1;

@@ -1,5 +1,5 @@
 import { decodeUtf8 } from '../protocol/intrinsics.ts';
-import type { Batch } from '../protocol/messages.ts';
+import type { Batch, BatchEvent } from '../protocol/messages.ts';
 
 /**
  * Rows of events, by position in the batch, that run one after another; rows run side by side. `order: partition` is one row,
@@ -10,12 +10,11 @@ export function lanesOf(batch: Batch): number[][] {
   const lanes: number[][] = [];
   const byKey = new Map<string, number[]>();
   for (let position = 0; position < batch.events.length; position += 1) {
-    const key = batch.events[position]?.key ?? null;
-    if (key === null) {
+    const text = keyTextOf(batch.events[position]);
+    if (text === null) {
       lanes.push([position]);
       continue;
     }
-    const text = decodeUtf8(key);
     const lane = byKey.get(text);
     if (lane !== undefined) {
       lane.push(position);
@@ -26,4 +25,10 @@ export function lanesOf(batch: Batch): number[][] {
     lanes.push(fresh);
   }
   return lanes;
+}
+
+function keyTextOf(event: BatchEvent | undefined): string | null {
+  if (event?.packed !== undefined) return event.packed.keyText;
+  const key = event?.key ?? null;
+  return key === null ? null : decodeUtf8(key);
 }

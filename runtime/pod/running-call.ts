@@ -22,7 +22,10 @@ export interface RunningCall {
   /** Closed when the call is settled. */
   readonly effects: EventEffects[];
   state: 'running' | 'ok' | 'failed';
+  /** The row of events that it belongs to goes on. */
   onSettled: () => void;
+  /** It is settled, before anything follows from that. */
+  onOver: () => void;
 }
 
 /** `run` is undefined in a `batch` handler: what it says belongs to the batch as a whole. */

@@ -1,4 +1,4 @@
-import { NativePromise } from '../protocol/intrinsics.ts';
+import { isArray, NativePromise } from '../protocol/intrinsics.ts';
 import type { Batch, EventResult, Outcome, ReturnReason } from '../protocol/messages.ts';
 import { FaasError } from '../sdk/errors.ts';
 import { BatchStateView } from './batch-state.ts';
@@ -94,19 +94,12 @@ export class WorkQueue {
   /** Fails one running call from outside (something it started threw, and nobody caught it). */
   fail(call: RunningCall, thrown: unknown): void {
     const failure = failureOf(thrown);
-    this.#settle(
-      call,
-      call.positions.map(position => [position, { kind: 'failed', ...failure }]),
-    );
+    this.#settleFromOutside(call, { kind: 'failed', ...failure });
   }
 
   /** Returns all running calls: one of them is guilty, and nobody knows which. */
   returnAll(why: ReturnReason): void {
-    for (const call of [...this.#calls])
-      this.#settle(
-        call,
-        call.positions.map(position => [position, { kind: 'returned', why }]),
-      );
+    for (const call of [...this.#calls]) this.#settleFromOutside(call, { kind: 'returned', why });
   }
 
   #pump(): void {
@@ -119,63 +112,86 @@ export class WorkQueue {
         continue;
       }
       this.#active += 1;
-      void this.#run(row);
+      if (this.#advance(row)) this.#active -= 1;
     }
     if (this.#waitingFrom === this.#waiting.length || this.#waitingFrom > 1024) this.#waiting.splice(0, this.#waitingFrom);
     if (this.#waiting.length === 0 || this.#waitingFrom > 1024) this.#waitingFrom = 0;
   }
 
-  async #run(row: Row): Promise<void> {
+  /** Calls the handler for the events of a row as long as it answers at once; true: the row is over, false: it goes on later. */
+  #advance(row: Row): boolean {
     while (row.next < row.positions.length && !row.queued.cancelled) {
-      if (this.#draining) this.#returnRest(row, 'draining');
-      else if (this.#options.fn.kind === 'batch') await this.#callBatch(row);
-      else await this.#callNext(row);
+      if (this.#draining) {
+        this.#returnRest(row, 'draining');
+        return true;
+      }
+      if (this.#options.host.now() - this.#turnStartedAtMs > turnMsMax) {
+        void this.#yieldTurn(row);
+        return false;
+      }
+      const call = this.#options.fn.kind === 'batch' ? this.#callBatch(row) : this.#callNext(row);
+      if (call.state === 'running') return false;
+      this.#afterCall(row, call);
     }
-    this.#active -= 1;
+    return true;
+  }
+
+  async #yieldTurn(row: Row): Promise<void> {
+    await this.#options.yieldTurn();
+    this.#turnStartedAtMs = this.#options.host.now();
+    this.#goOn(row);
+  }
+
+  #goOn(row: Row): void {
+    if (this.#advance(row)) this.#active -= 1;
     this.#pump();
   }
 
-  async #callNext(row: Row): Promise<void> {
-    const { fn, host } = this.#options;
-    const now = host.now();
-    if (now - this.#turnStartedAtMs > turnMsMax) {
-      await this.#options.yieldTurn();
-      this.#turnStartedAtMs = host.now();
-    }
-    const position = row.positions[row.next] ?? 0;
-    row.next += 1;
-    const call = this.#enter(row.queued, [position]);
-    const parts = { fn, host, cold: this.#takeCold(), enter: this.#options.enter };
-    await this.#settled(call, async () => [[position, await callEventHandler(call, position, parts)]]);
+  #afterCall(row: Row, call: RunningCall): void {
     if (call.state === 'failed' && row.queued.batch.order !== 'none') this.#returnRest(row, 'after-failure');
   }
 
-  async #callBatch(row: Row): Promise<void> {
+  #callNext(row: Row): RunningCall {
+    const { fn, host } = this.#options;
+    const position = row.positions[row.next] ?? 0;
+    row.next += 1;
+    const call = this.#enter(row, [position]);
+    try {
+      const outcome = callEventHandler(call, position, { fn, host, cold: this.#takeCold(), enter: this.#options.enter });
+      if (outcome instanceof NativePromise) this.#await(row, call, outcome);
+      else this.#settle(call, [[position, outcome]]);
+    } catch (thrown) {
+      this.#settle(call, [[position, outcomeOf(call, thrown)]]);
+    }
+    return call;
+  }
+
+  #callBatch(row: Row): RunningCall {
     const { fn, host } = this.#options;
     row.next = row.positions.length;
-    const call = this.#enter(row.queued, row.positions);
-    const parts = { fn, host, cold: this.#takeCold(), enter: this.#options.enter };
-    await this.#settled(call, () => callBatchHandler(call, parts));
+    const call = this.#enter(row, row.positions);
+    this.#await(row, call, callBatchHandler(call, { fn, host, cold: this.#takeCold(), enter: this.#options.enter }));
+    return call;
   }
 
-  /** Resolves when the call is settled: by its handler, or from outside while the handler hangs. Never rejects. */
-  #settled(call: RunningCall, handle: () => Promise<readonly PositionOutcome[]>): Promise<void> {
-    return new NativePromise(resolve => {
-      call.onSettled = resolve;
-      handle().then(
-        outcomes => this.#settle(call, outcomes),
-        (thrown: unknown) => {
-          const outcome = outcomeOf(call, thrown);
-          this.#settle(
-            call,
-            call.positions.map(position => [position, outcome]),
-          );
-        },
-      );
-    });
+  /** The row goes on when the call is settled: by its handler, or from outside while the handler hangs. */
+  #await(row: Row, call: RunningCall, answer: Promise<Outcome | readonly PositionOutcome[]>): void {
+    call.onSettled = () => {
+      this.#afterCall(row, call);
+      this.#goOn(row);
+    };
+    const settle = (outcome: Outcome | readonly PositionOutcome[]): void => {
+      if (this.#settle(call, isArray(outcome) ? outcome : allOf(call, outcome))) call.onSettled();
+    };
+    answer.then(settle, (thrown: unknown) => settle(outcomeOf(call, thrown)));
   }
 
-  #enter(queued: QueuedBatch, positions: readonly number[]): RunningCall {
+  #settleFromOutside(call: RunningCall, outcome: Outcome): void {
+    // After whatever is being dealt with now: the row would go on in the middle of it.
+    if (this.#settle(call, allOf(call, outcome))) void NativePromise.resolve().then(() => call.onSettled());
+  }
+
+  #enter({ queued }: Row, positions: readonly number[]): RunningCall {
     const { fn, host, board } = this.#options;
     const enteredAtMs = host.now();
     let deadlineMs = enteredAtMs + fn.timeoutMs;
@@ -193,15 +209,16 @@ export class WorkQueue {
       enteredAtMs,
       effects: [],
       state: 'running',
-      onSettled: () => {},
+      onSettled: nothing,
+      onOver: nothing,
     };
     this.#calls.add(call);
     return call;
   }
 
-  /** Answers for the events of a call, once: what comes later is nobody's any more. */
-  #settle(call: RunningCall, outcomes: readonly PositionOutcome[]): void {
-    if (call.state !== 'running') return;
+  /** Answers for the events of a call, once: what comes later is nobody's any more, and is answered with false. */
+  #settle(call: RunningCall, outcomes: readonly PositionOutcome[]): boolean {
+    if (call.state !== 'running') return false;
     call.state = 'ok';
     this.#calls.delete(call);
     call.scope.end();
@@ -210,7 +227,8 @@ export class WorkQueue {
     for (const [position, outcome] of outcomes) {
       if (!this.#answer(call.queued, position, outcome) || outcome.kind !== 'ok') call.state = 'failed';
     }
-    call.onSettled();
+    call.onOver();
+    return true;
   }
 
   /** Whether the outcome went out as it is; the writes of a good one are seen by later events of the batch. */
@@ -234,6 +252,12 @@ export class WorkQueue {
     this.#cold = false;
     return cold;
   }
+}
+
+function nothing(): void {}
+
+function allOf(call: RunningCall, outcome: Outcome): PositionOutcome[] {
+  return call.positions.map(position => [position, outcome]);
 }
 
 /** A handler that gives up because its signal aborted says why the signal did. */

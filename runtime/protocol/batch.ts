@@ -1,19 +1,10 @@
 import { FaasError } from '../sdk/errors.ts';
 import type { TriggerKind } from '../sdk/event.ts';
-import {
-  choiceField,
-  integerField,
-  listField,
-  optionalLength,
-  optionalNumber,
-  optionalText,
-  own,
-  textAndLength,
-  textField,
-} from './fields.ts';
-import { type Frame, FrameWriter, peekHeader, readFrames } from './frame.ts';
-import { quote } from './intrinsics.ts';
+import { choiceField, integerField, optionalNumber, own, textField } from './fields.ts';
+import { type Frame, FrameWriter, peekHeader, type RawReader, readFrames } from './frame.ts';
+import { quote, setBytes, subarray } from './intrinsics.ts';
 import { type Batch, type BatchEvent, type BatchState, type WireHeader, wireLimits } from './messages.ts';
+import { PackedRecord, packedSizeOf, writeRecord } from './record.ts';
 
 const triggers = ['stream', 'webhook', 'schedule', 'resource', 'lag', 'start', 'call'] as const satisfies readonly TriggerKind[];
 const orders = ['key', 'partition', 'none'] as const;
@@ -25,7 +16,7 @@ export interface BatchHead {
   readonly eventCount: number;
 }
 
-/** A `batch` frame, one `state` frame per prefetched key, one `event` frame per event. Throws FAAS_WIRE_* on what is over the limits. */
+/** A `batch` frame, `states` frames and `events` frames. Throws FAAS_WIRE_* on what is over the limits. */
 export function encodeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   if (batch.events.length > wireLimits.batchEventsMax)
     throw new FaasError('FAAS_WIRE', `a batch of ${batch.events.length} events is too large`);
@@ -36,10 +27,12 @@ export function encodeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
       `${order},"states":${batch.state.length},"events":${batch.events.length}}`,
     [],
   );
-  for (const state of batch.state) writeState(writer, state);
+  for (const state of batch.state) writer.row(statesHeader, state, writeState);
+  let header = '';
   let previous: BatchEvent | undefined;
   for (const event of batch.events) {
-    writeEvent(writer, event, previous);
+    if (previous === undefined || !isAlike(previous, event)) header = eventsHeader(event);
+    writer.row(header, event, writeEvent);
     previous = event;
   }
   if (writer.length > wireLimits.batchBytesMax) throw new FaasError('FAAS_WIRE', `a batch of ${writer.length} bytes is too large`);
@@ -69,8 +62,9 @@ export function decodeBatch(bytes: Uint8Array): Batch {
       states = integerField(frame.header, 'states');
       expected = integerField(frame.header, 'events');
       head = readHead(frame);
-    } else if (state.length < states) state.push(readState(frame));
-    else events.push(readEvent(frame, events[events.length - 1]));
+    } else if (choiceField(frame.header, 'kind', ['states', 'events']) === 'states') {
+      while (!frame.raw.isEmpty) state.push(readState(frame.raw));
+    } else readEvents(frame, head.unit, events);
   });
   if (head === undefined || state.length !== states || events.length !== expected) {
     throw new FaasError(
@@ -86,86 +80,136 @@ function readHead({ header }: Frame): Omit<Batch, 'events' | 'state'> {
   return own(header, 'order') === undefined ? head : { ...head, order: choiceField(header, 'order', orders) };
 }
 
-function writeState(writer: FrameWriter, state: BatchState): void {
-  const version = state.version === null ? '' : `,"version":${quote(state.version)}`;
-  if (state.value === undefined) writer.write(`{"kind":"state","key":${quote(state.key)}${version}}`, []);
-  else writer.write(`{"kind":"state","key":${quote(state.key)}${version},"value":${state.value.length}}`, [state.value]);
+const statesHeader = '{"kind":"states"}';
+
+function writeState(writer: FrameWriter, { key, version, value }: BatchState): void {
+  writer.text(key);
+  writer.text(version ?? undefined);
+  writer.sized(value);
 }
 
-function readState({ header, raw }: Frame): BatchState {
-  choiceField(header, 'kind', ['state']);
-  const length = optionalLength(header, 'value');
-  return {
-    key: textField(header, 'key'),
-    version: optionalText(header, 'version') ?? null,
-    value: length === undefined ? undefined : raw.take(length),
-  };
+function readState(raw: RawReader): BatchState {
+  return { key: raw.requiredText(), version: raw.text() ?? null, value: raw.sized() };
 }
 
-/** Where an event agrees with the one before it in a field of its origin, the field is left out. */
-function writeEvent(writer: FrameWriter, event: BatchEvent, previous: BatchEvent | undefined): void {
-  const raws: Uint8Array[] = [];
-  let header = `{"kind":"event","index":${event.index},"offset":${event.offset},"appendedAtMs":${event.appendedAtMs}`;
-  if (event.attempt !== previous?.attempt) header += `,"attempt":${event.attempt}`;
-  if (event.trigger !== previous?.trigger) header += `,"trigger":${quote(event.trigger)}`;
-  if (event.stream !== previous?.stream) header += `,"stream":${quote(event.stream)}`;
-  if (event.topic !== previous?.topic) header += `,"topic":${quote(event.topic)}`;
-  if (event.partition !== previous?.partition) header += `,"partition":${event.partition}`;
-  header += `,"idempotencyKey":${quote(event.idempotencyKey)}`;
-  if (event.remainingMs !== undefined) header += `,"remainingMs":${event.remainingMs}`;
-  if (event.key !== null) {
-    header += `,"key":${event.key.length}`;
-    raws.push(event.key);
-  }
-  if (event.value !== null) {
-    header += `,"value":${event.value.length}`;
-    raws.push(event.value);
-  }
-  writer.write(`${header}${headersJson(event.headers, raws)}}`, raws);
+/** Whether an event can be a row of the same frame as the one before it. */
+function isAlike(a: BatchEvent, b: BatchEvent): boolean {
+  return (
+    a.attempt === b.attempt &&
+    a.trigger === b.trigger &&
+    a.topic === b.topic &&
+    a.partition === b.partition &&
+    a.stream === b.stream &&
+    a.remainingMs === b.remainingMs
+  );
 }
 
-function readEvent({ header, raw }: Frame, previous: BatchEvent | undefined): BatchEvent {
-  choiceField(header, 'kind', ['event']);
-  const key = optionalLength(header, 'key');
-  const value = optionalLength(header, 'value');
-  const inherits = (name: string) => previous !== undefined && own(header, name) === undefined;
-  return {
-    index: integerField(header, 'index'),
-    attempt: previous !== undefined && inherits('attempt') ? previous.attempt : integerField(header, 'attempt'),
-    trigger: previous !== undefined && inherits('trigger') ? previous.trigger : choiceField(header, 'trigger', triggers),
-    stream: previous !== undefined && inherits('stream') ? previous.stream : textField(header, 'stream'),
-    topic: previous !== undefined && inherits('topic') ? previous.topic : textField(header, 'topic'),
-    partition: previous !== undefined && inherits('partition') ? previous.partition : integerField(header, 'partition'),
-    offset: integerField(header, 'offset'),
-    appendedAtMs: integerField(header, 'appendedAtMs'),
-    key: key === undefined ? null : raw.take(key),
-    value: value === undefined ? null : raw.take(value),
-    headers: readHeaders({ header, raw }),
+function eventsHeader({ attempt, trigger, stream, topic, partition, remainingMs }: BatchEvent): string {
+  const remaining = remainingMs === undefined ? '' : `,"remainingMs":${remainingMs}`;
+  return (
+    `{"kind":"events","attempt":${attempt},"trigger":${quote(trigger)},"stream":${quote(stream)},"topic":${quote(topic)}` +
+    `,"partition":${partition}${remaining}}`
+  );
+}
+
+function writeEvent(writer: FrameWriter, event: BatchEvent): void {
+  const { packed } = event;
+  writer.u32(event.index);
+  writer.u64(event.offset);
+  writer.u64(event.appendedAtMs);
+  writer.text(event.keyedByPlace === true ? undefined : event.idempotencyKey);
+  const size = packed === undefined ? packedSizeOf(event) : packed.packedBytes;
+  const { bytes, at } = writer.space(size);
+  if (packed === undefined) writeRecord(bytes, at, event, size);
+  else setBytes(bytes, subarray(packed.bytes, packed.at, packed.at + size), at);
+}
+
+function readEvents({ header, raw }: Frame, unit: string, events: BatchEvent[]): void {
+  const shared: SharedFields = {
+    unit,
+    attempt: integerField(header, 'attempt'),
+    trigger: choiceField(header, 'trigger', triggers),
+    stream: textField(header, 'stream'),
+    topic: textField(header, 'topic'),
+    partition: integerField(header, 'partition'),
     remainingMs: optionalNumber(header, 'remainingMs'),
-    idempotencyKey: textField(header, 'idempotencyKey'),
   };
-}
-
-/** `,"headers":[[name, length], …]`, and the values behind the other raw pieces; nothing where there are none. */
-export function headersJson(headers: readonly WireHeader[], raws: Uint8Array[]): string {
-  if (headers.length === 0) return '';
-  let json = ',"headers":[';
-  for (let i = 0; i < headers.length; i += 1) {
-    const header = headers[i];
-    if (header === undefined) continue;
-    json += `${i === 0 ? '' : ','}[${quote(header[0])},${header[1].length}]`;
-    raws.push(header[1]);
+  while (!raw.isEmpty) {
+    const index = raw.u32();
+    const offset = raw.u64();
+    const appendedAtMs = raw.u64();
+    const idempotencyKey = raw.text();
+    const length = raw.u32();
+    const packed = new PackedRecord(raw.bytes, raw.skip(length) - 4);
+    events.push(new ReceivedEvent(shared, index, offset, appendedAtMs, idempotencyKey, packed));
   }
-  return `${json}]`;
 }
 
-const noHeaders: readonly WireHeader[] = [];
+type SharedFields = Pick<BatchEvent, 'attempt' | 'trigger' | 'stream' | 'topic' | 'partition' | 'remainingMs'> & { readonly unit: string };
 
-export function readHeaders({ header, raw }: Frame): readonly WireHeader[] {
-  const list = listField(header, 'headers');
-  if (list.length === 0) return noHeaders;
-  return list.map(item => {
-    const [name, length] = textAndLength(item, 'headers');
-    return [name, raw.take(length)] as const;
-  });
+/** An event as it came: what nobody asks for is not taken out of it. */
+class ReceivedEvent implements BatchEvent {
+  readonly #shared: SharedFields;
+  readonly #idempotencyKey: string | undefined;
+  readonly index: number;
+  readonly offset: number;
+  readonly appendedAtMs: number;
+  readonly packed: PackedRecord;
+
+  constructor(
+    shared: SharedFields,
+    index: number,
+    offset: number,
+    appendedAtMs: number,
+    idempotencyKey: string | undefined,
+    packed: PackedRecord,
+  ) {
+    this.#shared = shared;
+    this.#idempotencyKey = idempotencyKey;
+    this.index = index;
+    this.offset = offset;
+    this.appendedAtMs = appendedAtMs;
+    this.packed = packed;
+  }
+
+  get attempt(): number {
+    return this.#shared.attempt;
+  }
+
+  get trigger(): TriggerKind {
+    return this.#shared.trigger;
+  }
+
+  get stream(): string {
+    return this.#shared.stream;
+  }
+
+  get topic(): string {
+    return this.#shared.topic;
+  }
+
+  get partition(): number {
+    return this.#shared.partition;
+  }
+
+  get remainingMs(): number | undefined {
+    return this.#shared.remainingMs;
+  }
+
+  get idempotencyKey(): string {
+    const { unit, topic, partition } = this.#shared;
+    return this.#idempotencyKey ?? `${unit}/${topic}/${partition}/${this.offset}`;
+  }
+
+  get key(): Uint8Array | null {
+    return this.packed.key;
+  }
+
+  get value(): Uint8Array | null {
+    return this.packed.value;
+  }
+
+  get headers(): readonly WireHeader[] {
+    return this.packed.headers;
+  }
 }

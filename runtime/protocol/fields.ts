@@ -72,12 +72,6 @@ export function asObject(value: unknown, name: string): FrameHeader {
   return typeof value === 'object' && value !== null && !isArray(value) ? (value as FrameHeader) : wrong(name, 'an object');
 }
 
-/** A pair `[text, length]` of a list, as headers are sent. */
-export function textAndLength(value: unknown, name: string): readonly [string, number] {
-  if (isArray(value) && typeof value[0] === 'string' && isSafeInteger(value[1])) return [value[0], value[1]];
-  return wrong(name, 'a list of [text, length]');
-}
-
 export function wrong(name: string, expected: string): never {
   throw new FaasError('FAAS_WIRE', `the field "${name}" of a frame is not ${expected}`);
 }

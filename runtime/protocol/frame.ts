@@ -1,6 +1,7 @@
 import { FaasError } from '../sdk/errors.ts';
-import { decodeUtf8, encodeInto, isArray, parseJson, setBytes, subarray } from './intrinsics.ts';
+import { isArray, parseJson, setBytes, subarray, textSlice, writeText } from './intrinsics.ts';
 import { wireLimits } from './messages.ts';
+import { byte, readUint16, readUint32, writeUint16, writeUint32 } from './numbers.ts';
 
 /**
  * A frame: `frameLength` (4 bytes, big endian, of all that follows it), `headerLength` (4 bytes, big endian), the header (a JSON object,
@@ -14,12 +15,21 @@ export interface Frame {
 export type FrameHeader = Readonly<Record<string, unknown>>;
 
 const prefixBytes = 8;
+/** Lengths of what is not there. */
+const absent = 0xffffffff;
+const absentText = 0xffff;
 
-/** Writes frames one behind the other into one growing buffer. */
+/**
+ * Writes frames one behind the other into one growing buffer: whole ones by `write`, or one whose raw bytes are rows by `open` and what
+ * follows it. All numbers are unsigned and big endian.
+ */
 export class FrameWriter {
   #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
   readonly #frameBytesMax: number;
+  /** Where the open frame begins; −1: none is open. */
+  #openAt = -1;
+  #openHeader = '';
 
   constructor(capacityBytes = 4096, frameBytesMax: number = wireLimits.frameBytesMax) {
     this.#bytes = new Uint8Array(capacityBytes);
@@ -31,34 +41,143 @@ export class FrameWriter {
   }
 
   /** `header` is JSON text. Throws FAAS_WIRE_FRAME_TOO_LARGE, and leaves what was written before as it is. */
-  write(header: string, raws: readonly Uint8Array[], rawCount = raws.length): void {
-    let rawBytes = 0;
-    for (let i = 0; i < rawCount; i += 1) rawBytes += raws[i]?.length ?? 0;
-    this.#reserve(prefixBytes + header.length * 3 + rawBytes);
-    const bytes = this.#bytes;
+  write(header: string, raws: readonly Uint8Array[]): void {
+    this.#close();
+    this.#begin(header);
+    for (const raw of raws) this.bytes(raw);
+    this.#fits(this.#openAt);
+    this.#close();
+  }
+
+  /** Rows go into a frame with this header from now on, until another frame is written. */
+  open(header: string): void {
+    if (this.#openAt >= 0 && this.#openHeader === header) return;
+    this.#close();
+    this.#begin(header);
+  }
+
+  /**
+   * One row of the frame with this header, written by `fill`. A frame that is full ends before it. Throws FAAS_WIRE_FRAME_TOO_LARGE for a row that
+   * is too large for a frame of its own, and what `fill` throws; both leave the rows before it as they are.
+   */
+  row<Row>(header: string, row: Row, fill: (writer: FrameWriter, row: Row) => void): void {
+    this.open(header);
     const start = this.#length;
-    let at = start + prefixBytes;
-    const headerLength = encodeInto(header, subarray(bytes, at)).written;
-    const frameLength = 4 + headerLength + rawBytes;
-    if (frameLength > this.#frameBytesMax) throw tooLarge(frameLength, this.#frameBytesMax);
-    writeUint32(bytes, start, frameLength);
-    writeUint32(bytes, start + 4, headerLength);
-    at += headerLength;
-    for (let i = 0; i < rawCount; i += 1) {
-      const raw = raws[i];
-      if (raw === undefined) continue;
-      setBytes(bytes, raw, at);
-      at += raw.length;
+    try {
+      fill(this, row);
+    } catch (error) {
+      this.#length = start;
+      throw error;
     }
-    this.#length = at;
+    if (this.#openLength <= this.#frameBytesMax) return;
+    const end = this.#length;
+    this.#length = start;
+    this.#close();
+    const openedAt = this.#length;
+    this.#begin(header);
+    const [from, to] = [this.#length, end - start];
+    this.#reserve(to);
+    this.#bytes.copyWithin(from, start, end);
+    this.#length = from + to;
+    this.#fits(openedAt);
+  }
+
+  u8(value: number): void {
+    this.#reserve(1);
+    this.#bytes[this.#length] = value;
+    this.#length += 1;
+  }
+
+  u16(value: number): void {
+    this.#reserve(2);
+    writeUint16(this.#bytes, this.#length, value);
+    this.#length += 2;
+  }
+
+  u32(value: number): void {
+    this.#reserve(4);
+    writeUint32(this.#bytes, this.#length, value);
+    this.#length += 4;
+  }
+
+  /** A whole number below 2^53, or −1, in eight bytes. */
+  u64(value: number): void {
+    this.#reserve(8);
+    writeUint32(this.#bytes, this.#length, value < 0 ? absent : Math.floor(value / 2 ** 32));
+    writeUint32(this.#bytes, this.#length + 4, value < 0 ? absent : value % 2 ** 32);
+    this.#length += 8;
+  }
+
+  /** Text behind its length in two bytes; undefined is the length 0xffff. Throws FAAS_WIRE on text of more bytes than that. */
+  text(text: string | undefined): void {
+    if (text === undefined) {
+      this.u16(absentText);
+      return;
+    }
+    this.#reserve(2 + text.length * 3);
+    const end = writeText(this.#bytes, text, this.#length + 2);
+    const length = end - this.#length - 2;
+    if (length >= absentText) throw new FaasError('FAAS_WIRE', `a text of ${length} bytes is too long for a row`);
+    writeUint16(this.#bytes, this.#length, length);
+    this.#length = end;
+  }
+
+  /** Bytes behind their length in four bytes; undefined is the length 0xffffffff. */
+  sized(bytes: Uint8Array | undefined): void {
+    this.u32(bytes?.length ?? absent);
+    if (bytes !== undefined) this.bytes(bytes);
+  }
+
+  bytes(bytes: Uint8Array): void {
+    this.#reserve(bytes.length);
+    setBytes(this.#bytes, bytes, this.#length);
+    this.#length += bytes.length;
+  }
+
+  /** Makes room for `length` bytes and answers where they are to be written: at `at` of `bytes`. */
+  space(length: number): { readonly bytes: Uint8Array; readonly at: number } {
+    this.#reserve(length);
+    const at = this.#length;
+    this.#length += length;
+    return { bytes: this.#bytes, at };
   }
 
   /** What was written since the last call; the writer begins with a new buffer, this one is the caller's. */
   take(): Uint8Array<ArrayBuffer> {
+    this.#close();
     const taken = new Uint8Array(this.#bytes.buffer, 0, this.#length);
     this.#bytes = new Uint8Array(4096);
     this.#length = 0;
     return taken;
+  }
+
+  get #openLength(): number {
+    return this.#length - this.#openAt - 4;
+  }
+
+  #begin(header: string): void {
+    this.#reserve(prefixBytes + header.length * 3);
+    this.#openAt = this.#length;
+    this.#openHeader = header;
+    const headerAt = this.#length + prefixBytes;
+    const end = writeText(this.#bytes, header, headerAt);
+    writeUint32(this.#bytes, this.#openAt + 4, end - headerAt);
+    this.#length = end;
+  }
+
+  /** Takes the open frame back when it is too large. */
+  #fits(openedAt: number): void {
+    const frameLength = this.#openLength;
+    if (frameLength <= this.#frameBytesMax) return;
+    this.#length = openedAt;
+    this.#openAt = -1;
+    throw tooLarge(frameLength, this.#frameBytesMax);
+  }
+
+  #close(): void {
+    if (this.#openAt < 0) return;
+    writeUint32(this.#bytes, this.#openAt, this.#openLength);
+    this.#openAt = -1;
   }
 
   #reserve(bytes: number): void {
@@ -158,25 +277,75 @@ export function peekHeader(bytes: Uint8Array): FrameHeader {
   return parseFrame(bytes, 4, frameLength).header;
 }
 
-/** Hands out the raw bytes of a frame piece by piece. */
+/** Hands out the raw bytes of a frame piece by piece, as FrameWriter wrote them. Throws FAAS_WIRE where there is less than was asked for. */
 export class RawReader {
-  readonly #bytes: Uint8Array;
+  readonly bytes: Uint8Array;
   #at: number;
   readonly #end: number;
 
   constructor(bytes: Uint8Array, at: number, end: number) {
-    this.#bytes = bytes;
+    this.bytes = bytes;
     this.#at = at;
     this.#end = end;
   }
 
+  get isEmpty(): boolean {
+    return this.#at >= this.#end;
+  }
+
   /** The next `length` bytes, as a view. */
   take(length: number): Uint8Array {
+    const from = this.skip(length);
+    return subarray(this.bytes, from, from + length);
+  }
+
+  /** Where in `bytes` the next `length` bytes are. */
+  skip(length: number): number {
     const from = this.#at;
     if (length < 0 || from + length > this.#end) throw new FaasError('FAAS_WIRE', 'a frame has fewer bytes than its header says');
     this.#at = from + length;
-    return subarray(this.#bytes, from, this.#at);
+    return from;
   }
+
+  u8(): number {
+    return byte(this.bytes, this.skip(1));
+  }
+
+  u16(): number {
+    return readUint16(this.bytes, this.skip(2));
+  }
+
+  u32(): number {
+    return readUint32(this.bytes, this.skip(4));
+  }
+
+  u64(): number {
+    const at = this.skip(8);
+    const high = readUint32(this.bytes, at);
+    if (high === absent) return -1;
+    if (high >= 2 ** 21) throw new FaasError('FAAS_WIRE', 'a number of a row is too large');
+    return high * 2 ** 32 + readUint32(this.bytes, at + 4);
+  }
+
+  text(): string | undefined {
+    const length = this.u16();
+    if (length === absentText) return undefined;
+    const from = this.skip(length);
+    return textSlice(this.bytes, from, from + length);
+  }
+
+  requiredText(): string {
+    return this.text() ?? wrongRow('a text');
+  }
+
+  sized(): Uint8Array | undefined {
+    const length = this.u32();
+    return length === absent ? undefined : this.take(length);
+  }
+}
+
+function wrongRow(missing: string): never {
+  throw new FaasError('FAAS_WIRE', `${missing} of a row is missing`);
 }
 
 function parseFrame(bytes: Uint8Array, at: number, frameLength: number): Frame {
@@ -185,7 +354,7 @@ function parseFrame(bytes: Uint8Array, at: number, frameLength: number): Frame {
   const rawAt = at + 4 + headerLength;
   const end = at + frameLength;
   if (rawAt > end) throw new FaasError('FAAS_WIRE', 'a header is longer than its frame');
-  return { header: parseHeader(decodeUtf8(subarray(bytes, at + 4, rawAt))), raw: new RawReader(bytes, rawAt, end) };
+  return { header: parseHeader(textSlice(bytes, at + 4, rawAt)), raw: new RawReader(bytes, rawAt, end) };
 }
 
 function parseHeader(text: string): FrameHeader {
@@ -196,21 +365,6 @@ function parseHeader(text: string): FrameHeader {
     // Named below, with all else that is no header.
   }
   throw new FaasError('FAAS_WIRE', 'the header of a frame is no JSON object');
-}
-
-function readUint32(bytes: Uint8Array, at: number): number {
-  return ((byte(bytes, at) << 24) | (byte(bytes, at + 1) << 16) | (byte(bytes, at + 2) << 8) | byte(bytes, at + 3)) >>> 0;
-}
-
-function byte(bytes: Uint8Array, at: number): number {
-  return bytes[at] ?? 0;
-}
-
-function writeUint32(bytes: Uint8Array, at: number, value: number): void {
-  bytes[at] = value >>> 24;
-  bytes[at + 1] = value >>> 16;
-  bytes[at + 2] = value >>> 8;
-  bytes[at + 3] = value;
 }
 
 function tooLarge(bytes: number, max: number): FaasError {

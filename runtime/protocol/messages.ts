@@ -1,4 +1,5 @@
 import type { TriggerKind } from '../sdk/event.ts';
+import type { PackedRecord } from './record.ts';
 
 /** The version of the wire between dispatcher or gateway and pod; part of each revision's hash. */
 export const wireVersion = 1;
@@ -82,6 +83,10 @@ export interface BatchEvent {
   /** Direct calls: what is left of the caller's time; undefined: the function's timeout alone counts. */
   readonly remainingMs: number | undefined;
   readonly idempotencyKey: string;
+  /** The idempotency key is `<unit>/<topic>/<partition>/<offset>`, and need not be sent. */
+  readonly keyedByPlace?: boolean;
+  /** Key, value and headers as they are sent, where somebody has them already. */
+  readonly packed?: PackedRecord;
 }
 
 export interface BatchState {

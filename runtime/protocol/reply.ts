@@ -1,26 +1,16 @@
-import { headersJson, readHeaders } from './batch.ts';
-import {
-  asObject,
-  choiceField,
-  flagField,
-  integerField,
-  listField,
-  numberField,
-  objectField,
-  optionalLength,
-  optionalText,
-  own,
-  textAndLength,
-  textField,
-  wrong,
-} from './fields.ts';
-import { type Frame, type FrameHeader, FrameWriter } from './frame.ts';
-import { isArray, quote, stringifyJson } from './intrinsics.ts';
-import type { EventResult, FailureReason, OkOutcome, Outcome, PodLog, ReturnReason, WireEmit, WireError } from './messages.ts';
+import { choiceField, flagField, integerField, numberField, objectField, optionalText, own, textField } from './fields.ts';
+import { type Frame, type FrameHeader, FrameWriter, type RawReader } from './frame.ts';
+import { quote, stringifyJson } from './intrinsics.ts';
+import type { EventResult, FailureReason, OkOutcome, PodLog, ReturnReason, WireEmit, WireError } from './messages.ts';
+import { PackedRecord, packedSizeOf, writeRecord } from './record.ts';
 
-/** What a pod says about a batch, frame by frame; `end` is the last one. `alive` comes every few seconds when there is nothing else to say. */
-export type Reply =
-  | { readonly kind: 'result'; readonly result: EventResult }
+/** What a pod says about a batch; `end` is the last of it. `alive` comes every few seconds when there is nothing else to say. */
+export type Reply = { readonly kind: 'result'; readonly result: EventResult } | OtherReply;
+
+/** What is read from one frame. */
+export type ReadReply = { readonly kind: 'results'; readonly results: readonly EventResult[] } | OtherReply;
+
+type OtherReply =
   | { readonly kind: 'log'; readonly log: PodLog }
   | { readonly kind: 'alive' }
   | { readonly kind: 'end'; readonly end: 'done' | 'busy' | 'draining' };
@@ -68,13 +58,15 @@ export function writeReply(writer: FrameWriter, reply: Reply): void {
   }
 }
 
-/** Raw bytes of the result are views into the frame. */
-export function readReply(frame: Frame): Reply {
+/** Raw bytes of the results are views into the frame. */
+export function readReply(frame: Frame): ReadReply {
   const { header } = frame;
-  const kind = choiceField(header, 'kind', ['result', 'log', 'alive', 'end']);
+  const kind = choiceField(header, 'kind', ['results', 'result', 'log', 'alive', 'end']);
   switch (kind) {
+    case 'results':
+      return { kind, results: readRows(frame.raw) };
     case 'result':
-      return { kind, result: { index: integerField(header, 'index'), outcome: readOutcome(frame) } };
+      return { kind: 'results', results: [readResult(header)] };
     case 'log':
       return { kind, log: readLog(header) };
     case 'alive':
@@ -84,11 +76,12 @@ export function readReply(frame: Frame): Reply {
   }
 }
 
-function writeResult(writer: FrameWriter, { index, outcome }: EventResult): void {
+function writeResult(writer: FrameWriter, result: EventResult): void {
+  const { index, outcome } = result;
   const head = `{"kind":"result","index":${index},"outcome":"${outcome.kind}"`;
   switch (outcome.kind) {
     case 'ok':
-      writeOk(writer, head, outcome);
+      writer.row(resultsHeader, { index, outcome }, writeRow);
       break;
     case 'failed':
       writer.write(`${head},"reason":${quote(outcome.reason)},"retryable":${outcome.retryable},"error":${errorJson(outcome.error)}}`, []);
@@ -98,60 +91,88 @@ function writeResult(writer: FrameWriter, { index, outcome }: EventResult): void
   }
 }
 
-function writeOk(writer: FrameWriter, head: string, outcome: OkOutcome): void {
-  const raws: Uint8Array[] = [];
-  let header = `${head},"busyMs":${outcome.busyMs},"enteredAtMs":${outcome.enteredAtMs}`;
-  if (outcome.filtered) header += ',"filtered":true';
-  if (outcome.reads.length > 0) header += `,"reads":${readsJson(outcome.reads)}`;
-  if (outcome.writes.length > 0) header += `,"writes":${writesJson(outcome.writes, raws)}`;
-  if (outcome.answer !== undefined) {
-    header += `,"answer":${outcome.answer.length}`;
-    raws.push(outcome.answer);
-  }
-  if (outcome.emits.length > 0) header += `,"emits":${emitsJson(outcome.emits, raws)}`;
-  writer.write(`${header}}`, raws);
-}
+const resultsHeader = '{"kind":"results"}';
+/** What a row has. */
+const withFiltered = 1;
+const withEffects = 2;
+const withAnswer = 4;
 
-function readsJson(reads: OkOutcome['reads']): string {
-  let json = '[';
-  for (let i = 0; i < reads.length; i += 1) {
-    const read = reads[i];
-    if (read === undefined) continue;
-    json += `${i === 0 ? '' : ','}[${quote(read.key)},${read.version === null ? 'null' : quote(read.version)}]`;
-  }
-  return `${json}]`;
-}
-
-/** `[key, length]`; a length of −1 deletes. */
-function writesJson(writes: OkOutcome['writes'], raws: Uint8Array[]): string {
-  let json = '[';
-  for (let i = 0; i < writes.length; i += 1) {
-    const write = writes[i];
-    if (write === undefined) continue;
-    json += `${i === 0 ? '' : ','}[${quote(write.key)},${write.value === null ? -1 : write.value.length}]`;
-    if (write.value !== null) raws.push(write.value);
-  }
-  return `${json}]`;
-}
-
-function emitsJson(emits: readonly WireEmit[], raws: Uint8Array[]): string {
-  let json = '[';
-  for (let i = 0; i < emits.length; i += 1) {
-    const emit = emits[i];
-    if (emit === undefined) continue;
-    json += `${i === 0 ? '' : ','}{"kind":"${emit.kind}","target":${quote(emit.target)},"contentType":${quote(emit.contentType)}`;
-    if (emit.id !== undefined) json += `,"id":${quote(emit.id)}`;
-    if (emit.type !== undefined) json += `,"type":${quote(emit.type)}`;
-    if (emit.key !== null) {
-      json += `,"key":${emit.key.length}`;
-      raws.push(emit.key);
+/** Most events leave nothing behind: their row is 17 bytes. */
+function writeRow(writer: FrameWriter, { index, outcome }: { readonly index: number; readonly outcome: OkOutcome }): void {
+  const { reads, writes, emits, answer } = outcome;
+  const hasEffects = reads.length > 0 || writes.length > 0 || emits.length > 0;
+  writer.u32(index);
+  writer.u8((outcome.filtered ? withFiltered : 0) | (hasEffects ? withEffects : 0) | (answer === undefined ? 0 : withAnswer));
+  writer.u64(outcome.enteredAtMs);
+  writer.u32(Math.min(outcome.busyMs * 1_000, 0xffffffff));
+  if (hasEffects) {
+    writer.u16(reads.length);
+    for (const { key, version } of reads) {
+      writer.text(key);
+      writer.text(version ?? undefined);
     }
-    json += `,"value":${emit.value.length}`;
-    raws.push(emit.value);
-    json += `${headersJson(emit.headers, raws)}}`;
+    writer.u16(writes.length);
+    for (const { key, value } of writes) {
+      writer.text(key);
+      writer.sized(value ?? undefined);
+    }
+    writer.u16(emits.length);
+    for (const emit of emits) writeEmit(writer, emit);
   }
-  return `${json}]`;
+  if (answer !== undefined) writer.sized(answer);
 }
+
+function writeEmit(writer: FrameWriter, emit: WireEmit): void {
+  writer.u8(emit.kind === 'emit' ? 0 : 1);
+  writer.text(emit.target);
+  writer.text(emit.contentType);
+  writer.text(emit.id);
+  writer.text(emit.type);
+  const size = packedSizeOf(emit);
+  const { bytes, at } = writer.space(size);
+  writeRecord(bytes, at, emit, size);
+}
+
+const none: readonly never[] = [];
+
+function readRows(raw: RawReader): EventResult[] {
+  const results: EventResult[] = [];
+  while (!raw.isEmpty) {
+    const index = raw.u32();
+    const has = raw.u8();
+    const enteredAtMs = raw.u64();
+    const busyMs = raw.u32() / 1_000;
+    const effects = (has & withEffects) === 0 ? { reads: none, writes: none, emits: none } : readEffects(raw);
+    const { reads, writes, emits } = effects;
+    const answer = (has & withAnswer) === 0 ? undefined : raw.sized();
+    const filtered = (has & withFiltered) !== 0;
+    results.push({ index, outcome: { kind: 'ok', reads, writes, emits, answer, filtered, busyMs, enteredAtMs } });
+  }
+  return results;
+}
+
+function readEffects(raw: RawReader): Pick<OkOutcome, 'reads' | 'writes' | 'emits'> {
+  const reads: OkOutcome['reads'][number][] = [];
+  for (let left = raw.u16(); left > 0; left -= 1) reads.push({ key: raw.requiredText(), version: raw.text() ?? null });
+  const writes: OkOutcome['writes'][number][] = [];
+  for (let left = raw.u16(); left > 0; left -= 1) writes.push({ key: raw.requiredText(), value: raw.sized() ?? null });
+  const emits: WireEmit[] = [];
+  for (let left = raw.u16(); left > 0; left -= 1) emits.push(readEmit(raw));
+  return { reads, writes, emits };
+}
+
+function readEmit(raw: RawReader): WireEmit {
+  const kind = raw.u8() === 0 ? 'emit' : 'start';
+  const target = raw.requiredText();
+  const contentType = raw.requiredText();
+  const id = raw.text();
+  const type = raw.text();
+  const length = raw.u32();
+  const record = new PackedRecord(raw.bytes, raw.skip(length) - 4);
+  return { kind, target, key: record.key, value: record.value ?? empty, contentType, id, type, headers: record.headers };
+}
+
+const empty = new Uint8Array(0);
 
 export function errorJson(error: WireError): string {
   const stack = error.stack === undefined ? '' : `,"stack":${quote(error.stack)}`;
@@ -167,66 +188,12 @@ export function readError(header: FrameHeader): WireError {
   };
 }
 
-function readOutcome(frame: Frame): Outcome {
-  const { header } = frame;
-  const kind = choiceField(header, 'outcome', ['ok', 'failed', 'returned']);
-  switch (kind) {
-    case 'ok':
-      return readOk(frame);
-    case 'failed':
-      return {
-        kind,
-        reason: choiceField(header, 'reason', failureReasons),
-        retryable: flagField(header, 'retryable'),
-        error: readError(objectField(header, 'error')),
-      };
-    case 'returned':
-      return { kind, why: choiceField(header, 'why', returnReasons) };
-  }
-}
-
-/** The raw pieces follow in the order writes, answer, emits. */
-function readOk({ header, raw }: Frame): OkOutcome {
-  const writes = listField(header, 'writes').map(item => {
-    const [key, length] = textAndLength(item, 'writes');
-    return { key, value: length === -1 ? null : raw.take(length) };
-  });
-  const answerLength = optionalLength(header, 'answer');
-  const answer = answerLength === undefined ? undefined : raw.take(answerLength);
-  return {
-    kind: 'ok',
-    reads: listField(header, 'reads').map(readRead),
-    writes,
-    emits: listField(header, 'emits').map(item => readEmit({ header: asObject(item, 'emits'), raw })),
-    answer,
-    filtered: flagField(header, 'filtered'),
-    busyMs: numberField(header, 'busyMs'),
-    enteredAtMs: numberField(header, 'enteredAtMs'),
-  };
-}
-
-function readRead(item: unknown): OkOutcome['reads'][number] {
-  if (isArray(item) && typeof item[0] === 'string' && (item[1] === null || typeof item[1] === 'string'))
-    return { key: item[0], version: item[1] };
-  return wrong('reads', 'a list of [key, version]');
-}
-
-function readEmit(frame: Frame): WireEmit {
-  const { header, raw } = frame;
-  const kind = choiceField(header, 'kind', ['emit', 'start']);
-  const keyLength = optionalLength(header, 'key');
-  const key = keyLength === undefined ? null : raw.take(keyLength);
-  const value = raw.take(integerField(header, 'value'));
-  return {
-    kind,
-    target: textField(header, 'target'),
-    key,
-    value,
-    contentType: textField(header, 'contentType'),
-    id: optionalText(header, 'id'),
-    type: optionalText(header, 'type'),
-    headers: readHeaders(frame),
-  };
+function readResult(header: FrameHeader): EventResult {
+  const index = integerField(header, 'index');
+  const kind = choiceField(header, 'outcome', ['failed', 'returned']);
+  if (kind === 'returned') return { index, outcome: { kind, why: choiceField(header, 'why', returnReasons) } };
+  const reason = choiceField(header, 'reason', failureReasons);
+  return { index, outcome: { kind, reason, retryable: flagField(header, 'retryable'), error: readError(objectField(header, 'error')) } };
 }
 
 /** The fields are the author's: they travel as JSON text of their own, so that what cannot be serialised costs a field and not the frame. */

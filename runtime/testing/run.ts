@@ -161,11 +161,7 @@ class Bench {
   /** In a pod the worker would be ended. */
   #timed<Result>(call: RunningCall, handle: () => Result): Result {
     const timer = setTimeout(() => this.#queue.fail(call, timeoutError()), this.#timeoutMs);
-    const stop = call.onSettled;
-    call.onSettled = () => {
-      clearTimeout(timer);
-      stop();
-    };
+    call.onOver = () => clearTimeout(timer);
     return handle();
   }
 

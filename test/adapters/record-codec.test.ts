@@ -11,8 +11,8 @@ test('the stored form is the golden one', () => {
     { slot: 7, record: { key: null, value: null, headers: [] } },
   ]);
   expect(chunks).toEqual([{ slot: 7, records: 2, byteOffset: 0, byteLength: 41 }]);
-  const record = '17000000' + '01000000' + '02000000' + '0100' + '6b' + '7661' + '0100' + '03000000' + '6e' + '78797a';
-  const empty = '0a000000' + 'ffffffff' + 'ffffffff' + '0000';
+  const record = '00000017' + '00000001' + '00000002' + '0001' + '6b' + '7661' + '0001' + '00000003' + '6e' + '78797a';
+  const empty = '0000000a' + 'ffffffff' + 'ffffffff' + '0000';
   expect(Buffer.from(data).toString('hex')).toBe(record + empty);
 });
 

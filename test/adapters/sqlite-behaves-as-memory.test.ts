@@ -51,13 +51,7 @@ const read = fc.tuple(fc.nat(1), fc.nat(60), fc.integer({ min: 1, max: 20 })).ma
       const result = await subject.streams.read('t', partition, from, { records, bytes: 1e6 });
       return [
         result.nextOffset,
-        result.records.map(({ offset, appendedAtMs, ...rest }) => [
-          offset,
-          appendedAtMs,
-          hex(rest.key),
-          hex(rest.value),
-          rest.headers.length,
-        ]),
+        result.records.map(({ offset, appendedAtMs, key, value, headers }) => [offset, appendedAtMs, hex(key), hex(value), headers.length]),
       ];
     },
 );

@@ -3,6 +3,7 @@ import { expect, test } from 'vitest';
 import { type DeadLetter, deadLetterEmit, parseDeadLetter, replayRecord } from '../../controller/dispatch/dead-letter.ts';
 import { readAttributes } from '../../controller/dispatch/event-attributes.ts';
 import type { RecordHeader } from '../../controller/ports/streams.ts';
+import { packRecord } from '../../runtime/protocol/record.ts';
 
 const bytes = (text: string) => new Uint8Array(Buffer.from(text));
 
@@ -62,7 +63,7 @@ test('marks of delivery stay behind: a reader of the dead letters would take the
     ['ce_faasseq', bytes('7.1')],
   ];
   const emit = deadLetterEmit(letterOf({ headers }), 'dlq', 1);
-  expect(readAttributes(emit.headers).upstream).toBeUndefined();
+  expect(readAttributes(packRecord(emit)).upstream).toBeUndefined();
   expect(parseDeadLetter(emit)?.headers).toEqual([['a', bytes('1')]]);
 });
 
@@ -77,7 +78,7 @@ test.each<[string, readonly RecordHeader[]]>([
 test('a replay carries the event as it was, where it came from, and a token that tells it from other replays', () => {
   const record = replayRecord(letterOf(), 'token-1', 4);
   expect(record).toMatchObject({ key: bytes('k'), value: bytes('{}') });
-  expect(readAttributes(record.headers)).toMatchObject({
+  expect(readAttributes(packRecord(record))).toMatchObject({
     id: 'a',
     replay: { token: 'token-1', origin: { topic: 'shop.orders', partition: 3, offset: 17, stream: 'orders' } },
   });
@@ -86,6 +87,6 @@ test('a replay carries the event as it was, where it came from, and a token that
 test('what fails again after a replay still names its first origin, and can be replayed again', () => {
   const replayed = replayRecord(letterOf(), 'token-1', 4);
   const again = replayRecord(letterOf({ headers: replayed.headers }), 'token-2', 4);
-  expect(readAttributes(again.headers).replay).toEqual({ token: 'token-2', origin: letterOf().origin });
+  expect(readAttributes(packRecord(again)).replay).toEqual({ token: 'token-2', origin: letterOf().origin });
   expect(again.headers.filter(([name]) => name === 'faas-replay')).toHaveLength(1);
 });

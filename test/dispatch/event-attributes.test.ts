@@ -4,7 +4,9 @@ import { passesFilter } from '../../controller/dispatch/event-filter.ts';
 import { generationOf, offsetMetadata } from '../../controller/dispatch/offset-metadata.ts';
 import type { FilterSpec } from '../../controller/manifest/spec.ts';
 import type { RecordHeader } from '../../controller/ports/streams.ts';
+import { packRecord } from '../../runtime/protocol/record.ts';
 
+const attributesOf = (given: readonly RecordHeader[]) => readAttributes(packRecord({ key: null, value: null, headers: given }));
 const headers = (given: Record<string, string>): RecordHeader[] => Object.entries(given).map(([name, value]) => [name, Buffer.from(value)]);
 
 test.each<[string, Record<string, string>, object]>([
@@ -20,11 +22,11 @@ test.each<[string, Record<string, string>, object]>([
   ['a seq of three numbers', { ce_faasstream: 'u', ce_faasseq: '1.2.3' }, { upstream: undefined }],
   ['a seq of one number', { ce_faasstream: 'u', ce_faasseq: '12' }, { upstream: undefined }],
 ])('attributes of %s', (_, given, expected) => {
-  expect(readAttributes(headers(given))).toMatchObject(expected);
+  expect(attributesOf(headers(given))).toMatchObject(expected);
 });
 
 test('the last header of a name wins', () => {
-  expect(readAttributes([...headers({ ce_id: 'first' }), ...headers({ ce_id: 'last' })]).id).toBe('last');
+  expect(attributesOf([...headers({ ce_id: 'first' }), ...headers({ ce_id: 'last' })]).id).toBe('last');
 });
 
 const filter = (given: Partial<FilterSpec>): FilterSpec => ({ key: undefined, headers: {}, data: {}, ...given });

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeBatch, encodeBatch, readBatchHead } from '../../runtime/protocol/batch.ts';
 import { decodeLoad, decodeLoadResult, encodeLoad, encodeLoadResult } from '../../runtime/protocol/control.ts';
 import { type Frame, FrameReader, FrameWriter, readFrames } from '../../runtime/protocol/frame.ts';
-import { wireLimits } from '../../runtime/protocol/messages.ts';
+import { type Batch, wireLimits } from '../../runtime/protocol/messages.ts';
 import { encodeReply, type Reply, readReply } from '../../runtime/protocol/reply.ts';
 import { acceptedVersion, commonVersion } from '../../runtime/protocol/version.ts';
 import { sampleBatch, sampleLoad, sampleLoadResults, sampleReplies } from './wire-samples.ts';
@@ -20,14 +20,41 @@ const plain = (bytes: Uint8Array): Uint8Array => new Uint8Array(bytes);
 
 function repliesOf(bytes: Uint8Array): Reply[] {
   const replies: Reply[] = [];
-  readFrames(bytes, frame => replies.push(readReply(frame)));
+  readFrames(bytes, frame => {
+    const reply = readReply(frame);
+    if (reply.kind === 'results') for (const result of reply.results) replies.push({ kind: 'result', result });
+    else replies.push(reply);
+  });
   return replies;
+}
+
+/** What was read, field by field: events are read in place. */
+function plainBatch(bytes: Uint8Array): Batch {
+  const batch = decodeBatch(bytes);
+  return {
+    ...batch,
+    events: batch.events.map(event => ({
+      index: event.index,
+      attempt: event.attempt,
+      trigger: event.trigger,
+      stream: event.stream,
+      topic: event.topic,
+      partition: event.partition,
+      offset: event.offset,
+      appendedAtMs: event.appendedAtMs,
+      key: event.key,
+      value: event.value,
+      headers: event.headers,
+      remainingMs: event.remainingMs,
+      idempotencyKey: event.idempotencyKey,
+    })),
+  };
 }
 
 describe('golden bytes, in both directions', () => {
   test('a batch', () => {
     expect(Buffer.from(encodeBatch(sampleBatch)).toString('hex')).toBe(Buffer.from(golden('batch')).toString('hex'));
-    expect(decodeBatch(plain(golden('batch')))).toEqual(sampleBatch);
+    expect(plainBatch(plain(golden('batch')))).toEqual(sampleBatch);
   });
 
   test('the replies to a batch', () => {
@@ -137,7 +164,7 @@ describe('batches and replies', () => {
         (events, state) => {
           const batch = { batchToken: 't', unit: 'a.b', revision: 'r', state, events: events.map((event, index) => ({ ...event, index })) };
           const bytes = encodeBatch(batch);
-          expect(decodeBatch(bytes)).toEqual(batch);
+          expect(plainBatch(bytes)).toEqual(batch);
           expect(readBatchHead(bytes)).toEqual({ unit: 'a.b', revision: 'r', eventCount: events.length });
         },
       ),

@@ -1,7 +1,8 @@
+import { recordEnd } from '../../../runtime/protocol/record.ts';
 import type { Database } from './database.ts';
 import { bytes, integer, type SqlRow } from './driver.ts';
 import type { LogSlice, SlotRange } from './operations.ts';
-import { type Chunk, nextRecord } from './record-codec.ts';
+import type { Chunk } from './record-codec.ts';
 
 interface Tail {
   end: number;
@@ -215,13 +216,12 @@ function cut(
   const first = integer(row, 'first');
   if (first + integer(row, 'records') <= fromOffset) return undefined;
   const stored = bytes(row, 'data');
-  const source = Buffer.from(stored.buffer, stored.byteOffset, stored.byteLength);
   let start = 0;
-  for (let offset = first; offset < fromOffset; offset += 1) start = nextRecord(source, start);
+  for (let offset = first; offset < fromOffset; offset += 1) start = recordEnd(stored, start);
   let end = start;
   let records = 0;
-  while (end < source.length && left.records > 0) {
-    const next = nextRecord(source, end);
+  while (end < stored.length && left.records > 0) {
+    const next = recordEnd(stored, end);
     if (!left.nothingYet && next - end > left.bytes) break;
     left.records -= 1;
     left.bytes -= next - end;
@@ -229,7 +229,7 @@ function cut(
     records += 1;
     end = next;
   }
-  return { firstOffset: Math.max(first, fromOffset), records, buffer: ownBuffer(stored, start, end), toTheEnd: end === source.length };
+  return { firstOffset: Math.max(first, fromOffset), records, buffer: ownBuffer(stored, start, end), toTheEnd: end === stored.length };
 }
 
 /** A buffer that can change hands: the driver's own where it holds nothing else. */

@@ -1,18 +1,5 @@
-import type { NewRecord, RecordHeader, StreamRecord } from '../../ports/streams.ts';
-
-/**
- * Records as they are stored and as they cross to the worker thread: one after the other, little-endian, each
- *
- *     u32 bytes that follow · u32 key length · u32 value length · u16 headers
- *     key · value · per header: u16 name length · u32 value length · name (UTF-8) · value
- *
- * A length of 0xffffffff means null. Stored data depends on it: a change needs a new schema version.
- */
-const none = 0xffffffff;
-const fixedBytes = 14;
-const headerFixedBytes = 6;
-
-export type PackableRecord = Pick<NewRecord, 'key' | 'value' | 'headers'>;
+import { PackedRecord, packedSizeOf, type RecordBody, writeRecord } from '../../../runtime/protocol/record.ts';
+import type { StreamRecord } from '../../ports/streams.ts';
 
 /** Consecutive records of one partition, packed. */
 export interface Chunk {
@@ -33,11 +20,11 @@ export interface PackedRecords {
 const chunkBytesMax = 64 * 1024;
 
 /** Groups records by slot, in order within each, and cuts them into chunks of about 64 KiB. */
-export function packRecords(records: readonly { readonly slot: number; readonly record: PackableRecord }[]): PackedRecords {
-  const open = new Map<number, { slot: number; sizes: number[]; records: PackableRecord[]; byteLength: number; number: number }>();
-  const drafts: { slot: number; records: PackableRecord[]; sizes: number[]; byteLength: number; number: number }[] = [];
+export function packRecords(records: readonly { readonly slot: number; readonly record: RecordBody }[]): PackedRecords {
+  const open = new Map<number, { slot: number; sizes: number[]; records: RecordBody[]; byteLength: number; number: number }>();
+  const drafts: { slot: number; records: RecordBody[]; sizes: number[]; byteLength: number; number: number }[] = [];
   const places = records.map(({ slot, record }) => {
-    const size = sizeOf(record);
+    const size = packedSizeOf(record);
     let draft = open.get(slot);
     if (draft === undefined || draft.byteLength + size > chunkBytesMax) {
       draft = { slot, records: [], sizes: [], byteLength: 0, number: drafts.length };
@@ -50,7 +37,7 @@ export function packRecords(records: readonly { readonly slot: number; readonly 
     return { chunk: draft.number, index: draft.records.length - 1 };
   });
   const data = new ArrayBuffer(drafts.reduce((sum, { byteLength }) => sum + byteLength, 0));
-  const target = Buffer.from(data);
+  const target = new Uint8Array(data);
   let at = 0;
   const chunks = drafts.map(({ slot, records, sizes, byteLength }) => {
     const byteOffset = at;
@@ -63,75 +50,42 @@ export function packRecords(records: readonly { readonly slot: number; readonly 
 }
 
 /** One chunk per record, in order; the slot means nothing. */
-export function packEach(records: readonly PackableRecord[]): { readonly chunks: readonly Chunk[]; readonly data: ArrayBuffer } {
+export function packEach(records: readonly RecordBody[]): { readonly chunks: readonly Chunk[]; readonly data: ArrayBuffer } {
   const { chunks, data } = packRecords(records.map((record, slot) => ({ slot, record })));
   return { chunks, data };
 }
 
-/** Views of the records in a chunk; nothing is copied. */
+/** The records of a chunk, read in place. */
 export function unpackRecords(data: Uint8Array, firstOffset: number, appendedAtMs: number): StreamRecord[] {
-  const source = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
   const records: StreamRecord[] = [];
-  for (let at = 0; at < source.length; at = nextRecord(source, at)) {
-    records.push(readRecord(source, at, firstOffset + records.length, appendedAtMs));
+  for (let at = 0; at < data.length; ) {
+    const packed = new PackedRecord(data, at);
+    records.push(new StoredRecord(firstOffset + records.length, appendedAtMs, packed));
+    at = packed.end;
   }
   return records;
 }
 
-/** Where the record after the one at `at` begins. */
-export function nextRecord(source: Buffer, at: number): number {
-  return at + 4 + source.readUInt32LE(at);
-}
+class StoredRecord implements StreamRecord {
+  readonly offset: number;
+  readonly appendedAtMs: number;
+  readonly packed: PackedRecord;
 
-function readRecord(source: Buffer, start: number, offset: number, appendedAtMs: number): StreamRecord {
-  const keyLength = source.readUInt32LE(start + 4);
-  const valueLength = source.readUInt32LE(start + 8);
-  const count = source.readUInt16LE(start + 12);
-  const valueAt = start + fixedBytes + lengthOf(keyLength);
-  let at = valueAt + lengthOf(valueLength);
-  const headers: RecordHeader[] = [];
-  for (let i = 0; i < count; i += 1) {
-    const headerValueAt = at + headerFixedBytes + source.readUInt16LE(at);
-    const headerLength = source.readUInt32LE(at + 2);
-    headers.push([source.toString('utf8', at + headerFixedBytes, headerValueAt), view(source, headerValueAt, headerLength)]);
-    at = headerValueAt + headerLength;
+  constructor(offset: number, appendedAtMs: number, packed: PackedRecord) {
+    this.offset = offset;
+    this.appendedAtMs = appendedAtMs;
+    this.packed = packed;
   }
-  const key = keyLength === none ? null : view(source, start + fixedBytes, keyLength);
-  const value = valueLength === none ? null : view(source, valueAt, valueLength);
-  return { offset, appendedAtMs, key, value, headers };
-}
 
-function sizeOf({ key, value, headers }: PackableRecord): number {
-  let size = fixedBytes + (key?.length ?? 0) + (value?.length ?? 0);
-  for (const [name, headerValue] of headers) size += headerFixedBytes + Buffer.byteLength(name) + headerValue.length;
-  return size;
-}
-
-function writeRecord(target: Buffer, start: number, { key, value, headers }: PackableRecord, size: number): number {
-  target.writeUInt32LE(size - 4, start);
-  target.writeUInt32LE(key?.length ?? none, start + 4);
-  target.writeUInt32LE(value?.length ?? none, start + 8);
-  target.writeUInt16LE(headers.length, start + 12);
-  let at = start + fixedBytes;
-  for (const part of [key, value]) {
-    if (part === null) continue;
-    target.set(part, at);
-    at += part.length;
+  get key(): Uint8Array | null {
+    return this.packed.key;
   }
-  for (const [name, headerValue] of headers) {
-    const nameLength = target.write(name, at + headerFixedBytes, 'utf8');
-    target.writeUInt16LE(nameLength, at);
-    target.writeUInt32LE(headerValue.length, at + 2);
-    target.set(headerValue, at + headerFixedBytes + nameLength);
-    at += headerFixedBytes + nameLength + headerValue.length;
+
+  get value(): Uint8Array | null {
+    return this.packed.value;
   }
-  return at;
-}
 
-function lengthOf(stored: number): number {
-  return stored === none ? 0 : stored;
-}
-
-function view(source: Buffer, at: number, length: number): Uint8Array {
-  return new Uint8Array(source.buffer, source.byteOffset + at, length);
+  get headers(): StreamRecord['headers'] {
+    return this.packed.headers;
+  }
 }

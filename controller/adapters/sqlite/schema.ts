@@ -1,6 +1,6 @@
 /**
  * The database of one data folder. `application_id` says whose file it is, `user_version` which schema. A change of any table, or of
- * record-codec.ts, is a new version with a migration.
+ * how records are packed (runtime/protocol/record.ts), is a new version with a migration.
  */
 export const applicationId = 0x66616173;
 export const schemaVersion = 1;
@@ -41,7 +41,7 @@ CREATE TABLE attempts (
   source INTEGER NOT NULL, offset INTEGER NOT NULL, suspect INTEGER NOT NULL, exclusive_crashes INTEGER NOT NULL, failures INTEGER NOT NULL,
   PRIMARY KEY (source, offset)
 ) STRICT, WITHOUT ROWID;
--- payload is one packed record (record-codec.ts).
+-- payload is one packed record.
 CREATE TABLE outbox (
   rowid INTEGER PRIMARY KEY, source INTEGER NOT NULL, generation INTEGER NOT NULL, counter INTEGER NOT NULL, stream TEXT NOT NULL,
   topic TEXT NOT NULL, partition INTEGER NOT NULL, payload BLOB NOT NULL,

@@ -33,7 +33,7 @@ CREATE TABLE attempts (
   source INTEGER NOT NULL, offset INTEGER NOT NULL, suspect INTEGER NOT NULL, exclusive_crashes INTEGER NOT NULL, failures INTEGER NOT NULL,
   PRIMARY KEY (source, offset)
 ) STRICT, WITHOUT ROWID;
--- payload is one packed record (record-codec.ts).
+-- payload is one packed record.
 CREATE TABLE outbox (
   rowid INTEGER PRIMARY KEY, source INTEGER NOT NULL, generation INTEGER NOT NULL, counter INTEGER NOT NULL, stream TEXT NOT NULL,
   topic TEXT NOT NULL, partition INTEGER NOT NULL, payload BLOB NOT NULL,

@@ -1,0 +1,201 @@
+import { FaasError } from '../sdk/errors.ts';
+import { encodeUtf8, setBytes, subarray, textSlice } from './intrinsics.ts';
+import { byte, readUint16, readUint32, writeUint16, writeUint32 } from './numbers.ts';
+
+/**
+ * A record as it is stored and as it is sent, all numbers big endian:
+ *
+ *     length:u32 (of what follows)  keyLength:u32  valueLength:u32  headers:u16
+ *     key  value  per header: nameLength:u16  valueLength:u32  name (UTF-8)  value
+ *
+ * The length 0xffffffff means null. Stored data depends on it: a change needs a new version of the database's schema and of the wire.
+ */
+export interface RecordBody {
+  readonly key: Uint8Array | null;
+  readonly value: Uint8Array | null;
+  /** Names may repeat. */
+  readonly headers: readonly (readonly [name: string, value: Uint8Array])[];
+}
+
+const none = 0xffffffff;
+const fixedBytes = 14;
+const headerFixedBytes = 6;
+
+/** A packed record inside of other bytes: it is read in place, and passed on without being read. */
+export class PackedRecord implements RecordBody {
+  readonly bytes: Uint8Array;
+  readonly at: number;
+  readonly keyLength: number;
+  readonly valueAt: number;
+  readonly valueLength: number;
+  #keyText: string | null | undefined;
+
+  /** Throws FAAS_WIRE when it is longer than its bytes. */
+  constructor(bytes: Uint8Array, at: number) {
+    const keyLength = readUint32(bytes, at + 4);
+    const valueLength = readUint32(bytes, at + 8);
+    this.bytes = bytes;
+    this.at = at;
+    this.keyLength = keyLength === none ? -1 : keyLength;
+    this.valueAt = at + fixedBytes + (keyLength === none ? 0 : keyLength);
+    this.valueLength = valueLength === none ? -1 : valueLength;
+    const end = this.end;
+    if (end > bytes.length || this.#headersAt > end) throw cutOff();
+  }
+
+  /** Where it ends, and the next one begins. */
+  get end(): number {
+    return recordEnd(this.bytes, this.at);
+  }
+
+  /** All of it, in bytes. */
+  get packedBytes(): number {
+    return this.end - this.at;
+  }
+
+  get key(): Uint8Array | null {
+    const at = this.at + fixedBytes;
+    return this.keyLength < 0 ? null : subarray(this.bytes, at, at + this.keyLength);
+  }
+
+  /** The key as text; what is no UTF-8 in it is U+FFFD. */
+  get keyText(): string | null {
+    if (this.#keyText === undefined) {
+      const at = this.at + fixedBytes;
+      this.#keyText = this.keyLength < 0 ? null : textSlice(this.bytes, at, at + this.keyLength);
+    }
+    return this.#keyText;
+  }
+
+  get value(): Uint8Array | null {
+    return this.valueLength < 0 ? null : subarray(this.bytes, this.valueAt, this.valueAt + this.valueLength);
+  }
+
+  get headerCount(): number {
+    return readUint16(this.bytes, this.at + 12);
+  }
+
+  get headers(): RecordBody['headers'] {
+    const headers: [string, Uint8Array][] = [];
+    this.eachHeader((name, from, to) => headers.push([name, subarray(this.bytes, from, to)]));
+    return headers;
+  }
+
+  /** Calls back for each header with its name and where in `bytes` its value is. */
+  eachHeader(take: (name: string, from: number, to: number) => void): void {
+    const { bytes, end } = this;
+    const count = this.headerCount;
+    let at = this.#headersAt;
+    for (let i = 0; i < count; i += 1) {
+      const nameAt = at + headerFixedBytes;
+      const valueAt = nameAt + readUint16(bytes, at);
+      const next = valueAt + readUint32(bytes, at + 2);
+      if (next > end) throw cutOff();
+      take(nameOf(i, bytes, nameAt, valueAt), valueAt, next);
+      at = next;
+    }
+  }
+
+  get #headersAt(): number {
+    return this.valueAt + Math.max(0, this.valueLength);
+  }
+}
+
+/** Where the packed record that begins at `at` ends. */
+export function recordEnd(bytes: Uint8Array, at: number): number {
+  return at + 4 + readUint32(bytes, at);
+}
+
+/** The record by itself, in bytes of its own. */
+export function packRecord(record: RecordBody): PackedRecord {
+  const size = packedSizeOf(record);
+  const bytes = new Uint8Array(size);
+  writeRecord(bytes, 0, record, size);
+  return new PackedRecord(bytes, 0);
+}
+
+/** What it takes when it is packed, in bytes. */
+export function packedSizeOf({ key, value, headers }: RecordBody): number {
+  let size = fixedBytes + (key?.length ?? 0) + (value?.length ?? 0);
+  for (const [name, headerValue] of headers) size += headerFixedBytes + nameBytesOf(name).length + headerValue.length;
+  return size;
+}
+
+/** `size`: what `packedSizeOf` answered. Answers where the record ends. */
+export function writeRecord(bytes: Uint8Array, start: number, { key, value, headers }: RecordBody, size: number): number {
+  writeUint32(bytes, start, size - 4);
+  writeUint32(bytes, start + 4, key?.length ?? none);
+  writeUint32(bytes, start + 8, value?.length ?? none);
+  writeUint16(bytes, start + 12, headers.length);
+  let at = start + fixedBytes;
+  if (key !== null) setBytes(bytes, key, at);
+  at += key?.length ?? 0;
+  if (value !== null) setBytes(bytes, value, at);
+  at += value?.length ?? 0;
+  for (const [name, headerValue] of headers) {
+    const nameBytes = nameBytesOf(name);
+    writeUint16(bytes, at, nameBytes.length);
+    writeUint32(bytes, at + 2, headerValue.length);
+    setBytes(bytes, nameBytes, at + headerFixedBytes);
+    setBytes(bytes, headerValue, at + headerFixedBytes + nameBytes.length);
+    at += headerFixedBytes + nameBytes.length + headerValue.length;
+  }
+  return at;
+}
+
+/**
+ * Names of headers repeat with every record: each is encoded and decoded once. Whoever sends very many different ones makes them all be
+ * forgotten, which costs time and no memory.
+ */
+const namesMax = 1_024;
+const nameBytesMax = 128;
+const nameBytes = new Map<string, Uint8Array>();
+const namesByHash = new Map<number, KnownName>();
+/** The name that the last record had at this place: records of a topic have the same ones in the same order. */
+const lastNames: KnownName[] = [];
+const lastNamesMax = 32;
+
+interface KnownName {
+  readonly name: string;
+  readonly bytes: Uint8Array;
+}
+
+function nameBytesOf(name: string): Uint8Array {
+  let bytes = nameBytes.get(name);
+  if (bytes === undefined) {
+    bytes = encodeUtf8(name);
+    if (nameBytes.size >= namesMax) nameBytes.clear();
+    if (bytes.length <= nameBytesMax) nameBytes.set(name, bytes);
+  }
+  return bytes;
+}
+
+function nameOf(place: number, bytes: Uint8Array, from: number, to: number): string {
+  const last = lastNames[place];
+  if (last !== undefined && isEqual(last.bytes, bytes, from, to)) return last.name;
+  if (to - from > nameBytesMax) return textSlice(bytes, from, to);
+  const known = knownName(bytes, from, to);
+  if (place < lastNamesMax) lastNames[place] = known;
+  return known.name;
+}
+
+function knownName(bytes: Uint8Array, from: number, to: number): KnownName {
+  let hash = to - from;
+  for (let at = from; at < to; at += 1) hash = (hash * 31 + byte(bytes, at)) | 0;
+  const known = namesByHash.get(hash);
+  if (known !== undefined && isEqual(known.bytes, bytes, from, to)) return known;
+  const added = { name: textSlice(bytes, from, to), bytes: subarray(bytes, from, to).slice() };
+  if (namesByHash.size >= namesMax) namesByHash.clear();
+  namesByHash.set(hash, added);
+  return added;
+}
+
+function isEqual(known: Uint8Array, bytes: Uint8Array, from: number, to: number): boolean {
+  if (known.length !== to - from) return false;
+  for (let i = 0; i < known.length; i += 1) if (known[i] !== bytes[from + i]) return false;
+  return true;
+}
+
+function cutOff(): FaasError {
+  return new FaasError('FAAS_WIRE', 'a record is longer than the bytes that hold it');
+}
