@@ -1,3 +1,4 @@
+import { packedSizeOf } from '../../runtime/protocol/record.ts';
 import { deadLetterEmit } from './dead-letter.ts';
 import type { Doom, PendingEvent, Result } from './pending-event.ts';
 import type { Session } from './session-state.ts';
@@ -10,10 +11,7 @@ export type NewResult = Pick<Result, 'event' | 'kind' | 'reads' | 'writes' | 'em
 export function newResult(result: NewResult): Result {
   let bytes = resultOverheadBytes;
   for (const { key, value } of result.writes) bytes += key.length + (value?.length ?? 0);
-  for (const emit of result.emits) {
-    bytes += (emit.key?.length ?? 0) + (emit.value?.length ?? 0);
-    for (const [name, value] of emit.headers) bytes += name.length + value.length;
-  }
+  for (const emit of result.emits) bytes += emit.packed?.packedBytes ?? packedSizeOf(emit);
   const { event, kind, reads, writes, emits, answer, doom } = result;
   return { event, kind, reads, writes, emits, bytes, answer, doom, status: 'ready', committed: undefined };
 }

@@ -1,11 +1,11 @@
 import { headerNames } from '../../runtime/protocol/headers.ts';
 import type { OkOutcome, WireEmit, WireError } from '../../runtime/protocol/messages.ts';
+import { type PackedRecord, packRecord, RecordPacker } from '../../runtime/protocol/record.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import { inboxTopicOf } from '../functions/live-function.ts';
 import { inboxRecord } from '../inbox/inbox-record.ts';
 import { partitionOf } from '../ports/partition-of.ts';
 import type { Emit } from '../ports/state.ts';
-import type { RecordHeader } from '../ports/streams.ts';
 
 /** The event whose handling is settled: what its emits inherit. */
 export interface Cause {
@@ -47,24 +47,51 @@ export function settleOutcome(outcome: OkOutcome, cause: Cause, partitionsOf: Pa
 }
 
 function emitRecord(emit: WireEmit, index: number, cause: Cause, topic: string, partitions: number, nowMs: number): Emit {
+  const sent = emit.packed ?? packRecord(emit);
   const id = emit.id ?? `${cause.idempotencyKey}/${index}`;
-  const causation = bytesOf(cause.eventId);
-  const headers: RecordHeader[] = [
-    repeated(headerNames.specVersion, '1.0'),
-    [headerNames.id, bytesOf(id)],
-    repeated(headerNames.source, sourceOf(cause)),
-    repeated(headerNames.type, emit.type ?? typeOf(emit, cause)),
-    timeHeader(nowMs),
-    repeated(headerNames.contentType, emit.contentType),
-    repeated(headerNames.hop, String(cause.hop + 1)),
-    [headerNames.correlationId, cause.correlationId === undefined ? causation : bytesOf(cause.correlationId)],
-    [headerNames.causationId, causation],
-  ];
-  if (cause.traceparent !== undefined && !emit.headers.some(([name]) => name === headerNames.traceparent)) {
-    headers.push([headerNames.traceparent, bytesOf(cause.traceparent)]);
+  packer.begin(sent);
+  packer.header(headerNames.specVersion, '1.0');
+  packer.header(headerNames.id, id);
+  packer.header(headerNames.source, sourceOf(cause));
+  packer.header(headerNames.type, emit.type ?? typeOf(emit, cause));
+  packer.header(headerNames.time, timeOf(nowMs));
+  packer.header(headerNames.contentType, emit.contentType);
+  packer.header(headerNames.hop, String(cause.hop + 1));
+  packer.header(headerNames.correlationId, cause.correlationId ?? cause.eventId);
+  packer.header(headerNames.causationId, cause.eventId);
+  let traceparent = cause.traceparent;
+  sent.eachHeader((name, from, to) => {
+    if (name === headerNames.traceparent) traceparent = undefined;
+    if (!reserved.has(name)) packer.headerBytes(name, sent.bytes, from, to);
+  });
+  if (traceparent !== undefined) packer.header(headerNames.traceparent, traceparent);
+  return new PackedEmit(topic, partitionOf(sent.key, id, partitions), packer.end());
+}
+
+const packer = new RecordPacker();
+
+class PackedEmit implements Emit {
+  readonly topic: string;
+  readonly partition: number;
+  readonly packed: PackedRecord;
+
+  constructor(topic: string, partition: number, packed: PackedRecord) {
+    this.topic = topic;
+    this.partition = partition;
+    this.packed = packed;
   }
-  for (const header of emit.headers) if (!reserved.has(header[0])) headers.push(header);
-  return { topic, partition: partitionOf(emit.key, id, partitions), key: emit.key, value: emit.value, headers };
+
+  get key(): Uint8Array | null {
+    return this.packed.key;
+  }
+
+  get value(): Uint8Array | null {
+    return this.packed.value;
+  }
+
+  get headers(): Emit['headers'] {
+    return this.packed.headers;
+  }
 }
 
 function startRecord(emit: WireEmit, index: number, cause: Cause, topic: string, partitions: number, nowMs: number): Emit {
@@ -125,29 +152,9 @@ const reserved: ReadonlySet<string> = new Set([
 ]);
 const text = new TextDecoder();
 
-/** Headers that are the same for many emits, encoded once; forgotten all together when there are too many of them. */
-const repeatedHeaders = new Map<string, RecordHeader>();
-const repeatedMax = 4_096;
-const repeatedCharsMax = 256;
+let lastTime = { atMs: Number.NaN, text: '' };
 
-function repeated(name: string, value: string): RecordHeader {
-  const key = `${name}\n${value}`;
-  const known = repeatedHeaders.get(key);
-  if (known !== undefined) return known;
-  const header: RecordHeader = [name, bytesOf(value)];
-  if (repeatedHeaders.size >= repeatedMax) repeatedHeaders.clear();
-  if (value.length <= repeatedCharsMax) repeatedHeaders.set(key, header);
-  return header;
-}
-
-let lastTime: { readonly atMs: number; readonly header: RecordHeader } | undefined;
-
-function timeHeader(atMs: number): RecordHeader {
-  if (lastTime?.atMs !== atMs) lastTime = { atMs, header: [headerNames.time, bytesOf(new Date(atMs).toISOString())] };
-  return lastTime.header;
-}
-
-/** Several times faster than a TextEncoder for texts as short as these. */
-function bytesOf(value: string): Uint8Array {
-  return Buffer.from(value);
+function timeOf(atMs: number): string {
+  if (lastTime.atMs !== atMs) lastTime = { atMs, text: new Date(atMs).toISOString() };
+  return lastTime.text;
 }

@@ -1,3 +1,4 @@
+import type { PackedRecord } from '../../runtime/protocol/record.ts';
 import type { RecordHeader } from './streams.ts';
 
 /**
@@ -112,6 +113,8 @@ export interface Emit {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   readonly headers: readonly RecordHeader[];
+  /** The same as one piece of bytes, where the caller has it so. */
+  readonly packed?: PackedRecord;
 }
 
 export interface CommitRequest {

@@ -1,4 +1,4 @@
-import { decodeUtf8, hasOwn, parseJson } from '../protocol/intrinsics.ts';
+import { hasOwn, NativePromise, parseJson, textSlice } from '../protocol/intrinsics.ts';
 import { wireLimits } from '../protocol/messages.ts';
 import type { StateHandle } from '../sdk/context.ts';
 import { FaasError } from '../sdk/errors.ts';
@@ -9,70 +9,126 @@ import { encodeJson } from './emission.ts';
 
 /** The handle of one key for one event: reads come from its own writes first, then from what the batch sees, the same at each read. */
 export function stateHandle<State>(key: string, effects: EventEffects, view: BatchStateView): StateHandle<State> {
-  return handleOf(effects, {
-    async read() {
-      const own = effects.writes.get(key);
-      if (own !== undefined) return own.value ?? undefined;
-      const known = effects.seen(key);
-      if (known !== undefined) return known.value;
-      const base = await view.base(key);
-      effects.assertOpen();
-      effects.see(key, base);
-      return base.value;
-    },
-    write(value) {
-      effects.write(key, value);
-    },
-  });
+  return new EventHandle<State>(key, effects, view);
 }
 
 /** The handle of one key in a `batch` handler: all events of the call see the latest write, and a read names the event that wrote. */
 export function sharedStateHandle<State>(key: string, index: number, effects: EventEffects, view: BatchStateView): StateHandle<State> {
-  return handleOf(effects, {
-    async read() {
-      const base = await view.base(key);
-      effects.assertOpen();
-      if (base.version !== `@${index}`) effects.recordRead(key, base.version);
-      return base.value;
-    },
-    write(value) {
-      effects.write(key, value, view.nextWrite());
-      view.apply(index, [{ key, value }]);
-    },
-  });
+  return new SharedHandle<State>(key, index, effects, view);
 }
 
-interface Cell {
-  read(): Promise<Uint8Array | undefined>;
+type Value = Uint8Array | undefined;
+
+/** Methods are getters that answer functions without `this`, as those of the context: they may be taken out, and cost nothing where nobody asks. */
+abstract class KeyHandle<State> implements StateHandle<State> {
+  protected readonly effects: EventEffects;
+
+  constructor(effects: EventEffects) {
+    this.effects = effects;
+  }
+
+  /** At once for what is known: most state came with the batch. */
+  protected abstract read(): Value | Promise<Value>;
   /** null deletes. */
-  write(value: Uint8Array | null): void;
+  protected abstract write(value: Uint8Array | null): void;
+
+  get get(): StateHandle<State>['get'] {
+    return () => this.#reading(bytes => (bytes === undefined ? undefined : (decodeState(bytes) as State)));
+  }
+
+  get set(): StateHandle<State>['set'] {
+    return value => this.#write(encodeState(value));
+  }
+
+  get delete(): StateHandle<State>['delete'] {
+    return () => this.#write(null);
+  }
+
+  get increment(): StateHandle<State>['increment'] {
+    return (field, by = 1) =>
+      this.#reading(bytes => {
+        const state = objectOf(bytes === undefined ? {} : decodeState(bytes));
+        const next = numberIn(state, field) + by;
+        if (!Number.isFinite(next)) throw new FaasError('FAAS_STATE_NOT_A_NUMBER', `increment by ${by} does not give a finite number`);
+        this.#write(encodeState({ ...state, [field]: next }));
+        return next;
+      });
+  }
+
+  #reading<Result>(take: (bytes: Value) => Result): Promise<Result> {
+    try {
+      this.effects.assertOpen();
+      return NativePromise.resolve(whenKnown(this.read(), take));
+    } catch (error) {
+      return NativePromise.reject(error);
+    }
+  }
+
+  #write(value: Uint8Array | null): void {
+    this.effects.assertOpen();
+    this.write(value);
+  }
 }
 
-function handleOf<State>(effects: EventEffects, cell: Cell): StateHandle<State> {
-  const read = (): Promise<Uint8Array | undefined> => {
-    effects.assertOpen();
-    return cell.read();
-  };
-  const write = (value: Uint8Array | null): void => {
-    effects.assertOpen();
-    cell.write(value);
-  };
-  return {
-    async get() {
-      const bytes = await read();
-      return bytes === undefined ? undefined : (parseJson(decodeUtf8(bytes)) as State);
-    },
-    set: value => write(encodeState(value)),
-    delete: () => write(null),
-    async increment(field, by = 1) {
-      const bytes = await read();
-      const state = objectOf(bytes === undefined ? {} : parseJson(decodeUtf8(bytes)));
-      const next = numberIn(state, field) + by;
-      if (!Number.isFinite(next)) throw new FaasError('FAAS_STATE_NOT_A_NUMBER', `increment by ${by} does not give a finite number`);
-      write(encodeState({ ...state, [field]: next }));
-      return next;
-    },
-  };
+class EventHandle<State> extends KeyHandle<State> {
+  readonly #key: string;
+  readonly #view: BatchStateView;
+
+  constructor(key: string, effects: EventEffects, view: BatchStateView) {
+    super(effects);
+    this.#key = key;
+    this.#view = view;
+  }
+
+  protected read(): Value | Promise<Value> {
+    const own = this.effects.writes.get(this.#key);
+    if (own !== undefined) return own.value ?? undefined;
+    const known = this.effects.seen(this.#key);
+    if (known !== undefined) return known.value;
+    return whenKnown(this.#view.base(this.#key), base => {
+      this.effects.assertOpen();
+      this.effects.see(this.#key, base);
+      return base.value;
+    });
+  }
+
+  protected write(value: Uint8Array | null): void {
+    this.effects.write(this.#key, value);
+  }
+}
+
+class SharedHandle<State> extends KeyHandle<State> {
+  readonly #key: string;
+  readonly #index: number;
+  readonly #view: BatchStateView;
+
+  constructor(key: string, index: number, effects: EventEffects, view: BatchStateView) {
+    super(effects);
+    this.#key = key;
+    this.#index = index;
+    this.#view = view;
+  }
+
+  protected read(): Value | Promise<Value> {
+    return whenKnown(this.#view.base(this.#key), base => {
+      this.effects.assertOpen();
+      if (base.version !== `@${this.#index}`) this.effects.recordRead(this.#key, base.version);
+      return base.value;
+    });
+  }
+
+  protected write(value: Uint8Array | null): void {
+    this.effects.write(this.#key, value, this.#view.nextWrite());
+    this.#view.apply(this.#index, [{ key: this.#key, value }]);
+  }
+}
+
+function whenKnown<Known, Result>(known: Known | Promise<Known>, take: (known: Known) => Result): Result | Promise<Result> {
+  return known instanceof NativePromise ? known.then(take) : take(known as Known);
+}
+
+function decodeState(bytes: Uint8Array): unknown {
+  return parseJson(textSlice(bytes, 0, bytes.length));
 }
 
 function objectOf(state: unknown): object {

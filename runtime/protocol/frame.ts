@@ -15,6 +15,7 @@ export interface Frame {
 export type FrameHeader = Readonly<Record<string, unknown>>;
 
 const prefixBytes = 8;
+const nextBytesMax = 64 * 1024;
 /** Lengths of what is not there. */
 const absent = 0xffffffff;
 const absentText = 0xffff;
@@ -146,7 +147,8 @@ export class FrameWriter {
   take(): Uint8Array<ArrayBuffer> {
     this.#close();
     const taken = new Uint8Array(this.#bytes.buffer, 0, this.#length);
-    this.#bytes = new Uint8Array(4096);
+    // As large as this one was: what comes next is most often of the same kind.
+    this.#bytes = new Uint8Array(Math.min(Math.max(4096, this.#length + (this.#length >>> 2)), nextBytesMax));
     this.#length = 0;
     return taken;
   }

@@ -14,7 +14,7 @@ const encoder = new TextEncoder();
 const decoder = new TextDecoder('utf-8', { ignoreBOM: true });
 const strictDecoder = new TextDecoder('utf-8', { fatal: true, ignoreBOM: true });
 
-export const encodeUtf8: (text: string) => Uint8Array<ArrayBuffer> = encoder.encode.bind(encoder);
+const encodeLong: (text: string) => Uint8Array<ArrayBuffer> = encoder.encode.bind(encoder);
 export const encodeInto: (text: string, target: Uint8Array) => { read: number; written: number } = encoder.encodeInto.bind(encoder);
 /** What is no UTF-8 becomes U+FFFD. */
 export const decodeUtf8: (bytes: Uint8Array) => string = decoder.decode.bind(decoder);
@@ -39,6 +39,27 @@ export function writeText(bytes: Uint8Array, text: string, at: number): number {
   }
   return at + encodeInto(text, subarray(bytes, at)).written;
 }
+
+/**
+ * Text as UTF-8. Short texts lie side by side in one buffer: a buffer for each costs more than all else. So `buffer` is not the answer's own, and must
+ * not change hands.
+ */
+export function encodeUtf8(text: string): Uint8Array {
+  const most = text.length * 3;
+  if (most > slabTextBytesMax) return encodeLong(text);
+  if (slabAt + most > slab.length) {
+    slab = new Uint8Array(slabBytes);
+    slabAt = 0;
+  }
+  const from = slabAt;
+  slabAt = writeText(slab, text, from);
+  return subarray(slab, from, slabAt);
+}
+
+const slabBytes = 16 * 1024;
+const slabTextBytesMax = 2 * 1024;
+let slab = new Uint8Array(0);
+let slabAt = 0;
 
 /** Longer texts are not worth a loop. */
 const loopCharsMax = 80;

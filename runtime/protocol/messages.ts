@@ -146,6 +146,8 @@ export interface WireEmit {
   readonly type: string | undefined;
   /** The author's, and `traceparent` of the attempt that emitted; causation, correlation and hop are the dispatcher's to add. */
   readonly headers: readonly WireHeader[];
+  /** Key, value and headers as they were sent, where it came over the wire. */
+  readonly packed?: PackedRecord;
 }
 
 export type FailureReason = 'error' | 'timeout' | 'crash' | 'decode' | 'schema' | 'undeclared' | 'floating-call' | 'too-large' | 'memory';

@@ -1,5 +1,5 @@
 import { FaasError } from '../sdk/errors.ts';
-import { encodeUtf8, setBytes, subarray, textSlice } from './intrinsics.ts';
+import { encodeUtf8, setBytes, subarray, textSlice, writeText } from './intrinsics.ts';
 import { byte, readUint16, readUint32, writeUint16, writeUint32 } from './numbers.ts';
 
 /**
@@ -142,6 +142,70 @@ export function writeRecord(bytes: Uint8Array, start: number, { key, value, head
   }
   return at;
 }
+
+/** Packs records piece by piece, side by side in one buffer after the other: `begin`, the headers in their order, `end`. */
+export class RecordPacker {
+  #bytes = new Uint8Array(0);
+  #start = 0;
+  #at = 0;
+  #headers = 0;
+
+  /** Key and value are those of another record. */
+  begin(of: PackedRecord): void {
+    const from = of.at + fixedBytes;
+    const to = of.valueAt + Math.max(0, of.valueLength);
+    this.#start = this.#at;
+    this.#headers = 0;
+    this.#reserve(fixedBytes + to - from);
+    setBytes(this.#bytes, subarray(of.bytes, of.at + 4, to), this.#at + 4);
+    this.#at += fixedBytes + to - from;
+  }
+
+  header(name: string, text: string): void {
+    const nameBytes = nameBytesOf(name);
+    this.#reserve(headerFixedBytes + nameBytes.length + text.length * 3);
+    const valueAt = this.#name(nameBytes);
+    const end = writeText(this.#bytes, text, valueAt);
+    this.#value(end - valueAt);
+  }
+
+  headerBytes(name: string, bytes: Uint8Array, from: number, to: number): void {
+    const nameBytes = nameBytesOf(name);
+    this.#reserve(headerFixedBytes + nameBytes.length + to - from);
+    setBytes(this.#bytes, subarray(bytes, from, to), this.#name(nameBytes));
+    this.#value(to - from);
+  }
+
+  end(): PackedRecord {
+    writeUint32(this.#bytes, this.#start, this.#at - this.#start - 4);
+    writeUint16(this.#bytes, this.#start + 12, this.#headers);
+    return new PackedRecord(this.#bytes, this.#start);
+  }
+
+  /** Writes a header's name and answers where its value goes. */
+  #name(nameBytes: Uint8Array): number {
+    writeUint16(this.#bytes, this.#at, nameBytes.length);
+    setBytes(this.#bytes, nameBytes, this.#at + headerFixedBytes);
+    return this.#at + headerFixedBytes + nameBytes.length;
+  }
+
+  #value(length: number): void {
+    writeUint32(this.#bytes, this.#at + 2, length);
+    this.#at += headerFixedBytes + readUint16(this.#bytes, this.#at) + length;
+    this.#headers += 1;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#at + bytes <= this.#bytes.length) return;
+    const begun = subarray(this.#bytes, this.#start, this.#at);
+    this.#bytes = new Uint8Array(Math.max(packerBytes, (begun.length + bytes) * 2));
+    setBytes(this.#bytes, begun, 0);
+    this.#start = 0;
+    this.#at = begun.length;
+  }
+}
+
+const packerBytes = 32 * 1024;
 
 /**
  * Names of headers repeat with every record: each is encoded and decoded once. Whoever sends very many different ones makes them all be

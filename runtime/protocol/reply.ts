@@ -168,8 +168,45 @@ function readEmit(raw: RawReader): WireEmit {
   const id = raw.text();
   const type = raw.text();
   const length = raw.u32();
-  const record = new PackedRecord(raw.bytes, raw.skip(length) - 4);
-  return { kind, target, key: record.key, value: record.value ?? empty, contentType, id, type, headers: record.headers };
+  return new ReceivedEmit(kind, target, contentType, id, type, new PackedRecord(raw.bytes, raw.skip(length) - 4));
+}
+
+/** An emit as it came: its record is passed on. */
+class ReceivedEmit implements WireEmit {
+  readonly kind: WireEmit['kind'];
+  readonly target: string;
+  readonly contentType: string;
+  readonly id: string | undefined;
+  readonly type: string | undefined;
+  readonly packed: PackedRecord;
+
+  constructor(
+    kind: WireEmit['kind'],
+    target: string,
+    contentType: string,
+    id: string | undefined,
+    type: string | undefined,
+    packed: PackedRecord,
+  ) {
+    this.kind = kind;
+    this.target = target;
+    this.contentType = contentType;
+    this.id = id;
+    this.type = type;
+    this.packed = packed;
+  }
+
+  get key(): Uint8Array | null {
+    return this.packed.key;
+  }
+
+  get value(): Uint8Array {
+    return this.packed.value ?? empty;
+  }
+
+  get headers(): WireEmit['headers'] {
+    return this.packed.headers;
+  }
 }
 
 const empty = new Uint8Array(0);

@@ -53,7 +53,8 @@ const textOf = (emit: Emit | undefined) =>
 
 test('an emit becomes a CloudEvent whose id derives from its cause', () => {
   const [emit] = settled(wireEmit());
-  expect(emit).toMatchObject({ topic: 'shop.int.vips', partition: partitionOf(Buffer.from('k'), '', 12), key: Buffer.from('k') });
+  expect([emit?.topic, emit?.partition]).toEqual(['shop.int.vips', partitionOf(Buffer.from('k'), '', 12)]);
+  expect(Buffer.from(emit?.key ?? []).toString()).toBe('k');
   expect(textOf(emit)).toEqual({
     ce_specversion: '1.0',
     ce_id: 'shop.totals/t/0/7/0',

@@ -4,7 +4,7 @@ import { describe, expect, test } from 'vitest';
 import { decodeBatch, encodeBatch, readBatchHead } from '../../runtime/protocol/batch.ts';
 import { decodeLoad, decodeLoadResult, encodeLoad, encodeLoadResult } from '../../runtime/protocol/control.ts';
 import { type Frame, FrameReader, FrameWriter, readFrames } from '../../runtime/protocol/frame.ts';
-import { type Batch, wireLimits } from '../../runtime/protocol/messages.ts';
+import { type Batch, type EventResult, wireLimits } from '../../runtime/protocol/messages.ts';
 import { encodeReply, type Reply, readReply } from '../../runtime/protocol/reply.ts';
 import { acceptedVersion, commonVersion } from '../../runtime/protocol/version.ts';
 import { sampleBatch, sampleLoad, sampleLoadResults, sampleReplies } from './wire-samples.ts';
@@ -22,13 +22,21 @@ function repliesOf(bytes: Uint8Array): Reply[] {
   const replies: Reply[] = [];
   readFrames(bytes, frame => {
     const reply = readReply(frame);
-    if (reply.kind === 'results') for (const result of reply.results) replies.push({ kind: 'result', result });
+    if (reply.kind === 'results') for (const result of reply.results) replies.push({ kind: 'result', result: plainResult(result) });
     else replies.push(reply);
   });
   return replies;
 }
 
-/** What was read, field by field: events are read in place. */
+/** What was read, field by field: records are read in place. */
+function plainResult({ index, outcome }: EventResult): EventResult {
+  if (outcome.kind !== 'ok') return { index, outcome };
+  const emits = outcome.emits.map(({ kind, target, key, value, contentType, id, type, headers }) => ({
+    ...{ kind, target, key, value, contentType, id, type, headers },
+  }));
+  return { index, outcome: { ...outcome, emits } };
+}
+
 function plainBatch(bytes: Uint8Array): Batch {
   const batch = decodeBatch(bytes);
   return {
