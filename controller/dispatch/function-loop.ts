@@ -219,6 +219,8 @@ export class FunctionLoop {
     let end: DraftEnd = { kind: 'returned' };
     try {
       const prepared = await loop.prepare(draft);
+      load.events -= open - draft.events.length;
+      open = draft.events.length;
       if (prepared !== undefined) {
         end = await this.#run({ loop, session }, draft, prepared, load, answered => {
           open -= answered;

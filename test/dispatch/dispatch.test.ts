@@ -230,6 +230,35 @@ test('an inbox event is handled once, however often it was appended', async () =
   await world.stop();
 });
 
+test('events whose ids are known are left out of their batch, and those behind them are handled', async () => {
+  const world = new DispatchWorld();
+  const live = liveFunction('hook', { subscriptions: [{ topic: 'faas.shop.hook.inbox', inbox: true, stream: '' }] });
+  const sent: string[] = [];
+  const { run } = world.pods.client;
+  world.pods.client.run = (pod, batch, on) => {
+    sent.push(batch.events.map(({ index, offset }) => `${index}:${offset}`).join(' '));
+    expect(world.dispatcher.report()[0]?.inFlightByPod.get(pod.id)).toBe(batch.events.length);
+    return run(pod, batch, on);
+  };
+  await world.deploy(
+    live,
+    one(async (_, ctx) => {
+      ctx.log(ctx.value);
+      await countKey(ctx);
+    }),
+  );
+  await world.adapters.streams.append(live.inboxTopic, [inboxEvent('one', 'a', '')]);
+  await world.settle();
+  const again = [inboxEvent('one', 'a', ''), inboxEvent('two', 'a', ''), inboxEvent('three', 'a', ''), inboxEvent('four', 'b', '')];
+  await world.adapters.streams.append(live.inboxTopic, again);
+  await world.settle();
+  expect(sent).toEqual(['0:0', '0:2 1:3 2:4']);
+  expect(await world.state(live.unit)).toEqual({ a: '3', b: '1' });
+  const logs = await world.adapters.history.read({ kind: 'log', unit: live.unit, limit: 10 });
+  expect(logs.map(({ data }) => data.eventId)).toEqual(['one', 'two', 'four', 'three']);
+  await world.stop();
+});
+
 test('who waits for the result of an inbox event gets it after the commit: the answer, the dead letter, or nothing in time', async () => {
   const world = new DispatchWorld();
   const live = liveFunction('hook', { subscriptions: [{ topic: 'faas.shop.hook.inbox', inbox: true, stream: '' }] });
