@@ -138,6 +138,8 @@ export type Input =
       readonly kind: 'results';
       readonly draft: Draft;
       readonly results: readonly EventResult[];
+      /** Nothing else has run on the pod so far, of a gateway either. */
+      readonly alone: boolean;
       readonly fraction: number;
       readonly nowMs: number;
     }

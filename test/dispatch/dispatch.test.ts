@@ -327,6 +327,35 @@ test('a poison event ends with its own dead letter and takes no neighbour with i
   await world.stop();
 });
 
+test.each([
+  ['alone on its pod: it counts', false, [3], {}],
+  ['beside a direct call: it does not count, and the event is handled in the end', true, [], { a: '1' }],
+])('a suspect whose worker ended %s', async (_, isBeside, crashes, state) => {
+  const world = new DispatchWorld();
+  const live = liveFunction('totals', { retry: { attempts: 3, backoffMs: { min: 10, max: 10 }, maxCrashes: 3, onExhausted: 'dlq' } });
+  let ended = 0;
+  const { run } = world.pods.client;
+  world.pods.client.run = async (pod, batch, on) => {
+    if (ended >= 5) return run(pod, batch, on);
+    ended += 1;
+    if (isBeside) {
+      world.tokens.grant(`call-${ended}`, { unit: live.unit, podId: pod.id, calls: new Set(), depth: 0 });
+      world.tokens.revoke(`call-${ended}`);
+    }
+    for (const { index } of batch.events) on.result({ index, outcome: { kind: 'returned', why: 'worker-ended' } });
+    return { kind: 'done' };
+  };
+  await world.deploy(
+    live,
+    one(async (_event, ctx) => void (await countKey(ctx))),
+  );
+  await world.append('orders', [{ key: 'a', value: '' }]);
+  await world.settle();
+  expect((await world.records(live.deadLetterTopic)).map(record => parseDeadLetter(record)?.crashes)).toEqual(crashes);
+  expect(await world.state(live.unit)).toEqual(state);
+  await world.stop();
+});
+
 test('a pod that was told to stop, or that only lost its connection, makes nobody suspect', async () => {
   let results = 0;
   const loses = () => {
