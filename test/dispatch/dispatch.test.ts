@@ -606,3 +606,34 @@ test('a batch token is good for its batch and no longer', async () => {
   expect(world.tokens.find(tokens[0] ?? '')).toBeUndefined();
   await world.stop();
 });
+
+test('a member that did not hear that it lost a partition asks the group before it claims again, and its successor is left in peace', async () => {
+  const deaf = new DispatchWorld();
+  const live = liveFunction('totals');
+  const { streams, state } = deaf.adapters;
+  const join = streams.join.bind(streams);
+  const claim = state.claim.bind(state);
+  const claims: string[] = [];
+  state.claim = (source, options) => {
+    claims.push(source.name);
+    return claim(source, options);
+  };
+  streams.join = options => join({ ...options, onRevoked: () => {} });
+  const events = Array.from({ length: 8 }, (_, index) => ({ key: `k${index}`, value: '' }));
+  const slow = one(async (_, ctx) => {
+    await ctx.sleep(500);
+    await countKey(ctx);
+  });
+  await deaf.deploy(live, slow, 2);
+  await deaf.append('orders', events);
+  await deaf.clock.advance(100);
+  streams.join = join;
+  const successor = new DispatchWorld({ beside: deaf, seed: 2 });
+  await successor.deploy(live, slow, 2);
+  await deaf.clock.advance(10_000);
+  await successor.append('orders', events);
+  await deaf.clock.advance(10_000);
+  expect(claims).toEqual(['orders.0', 'orders.1', 'orders.1']);
+  expect(await successor.state(live.unit)).toEqual(Object.fromEntries(events.map(({ key }) => [key, '2'])));
+  await Promise.all([deaf.stop(), successor.stop()]);
+});
