@@ -39,6 +39,7 @@ export class LocalGroups {
     this.rebalanceSoon();
     return {
       fetch: (at, fromOffset, fetchOptions) => this.#fetch(member, at, fromOffset, fetchOptions),
+      isAssigned: async at => member.assigned.has(keyOf(at)),
       committed: at => this.#log.committedOffset(options.group, at),
       commit: async (at, offset, metadata) => {
         if (!member.assigned.has(keyOf(at))) return 'fenced';

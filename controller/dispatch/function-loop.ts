@@ -219,6 +219,8 @@ export class FunctionLoop {
     let end: DraftEnd = { kind: 'returned' };
     try {
       const prepared = await loop.prepare(draft);
+      load.events -= open - draft.events.length;
+      open = draft.events.length;
       if (prepared !== undefined) {
         end = await this.#run({ loop, session }, draft, prepared, load, answered => {
           open -= answered;
@@ -252,21 +254,21 @@ export class FunctionLoop {
       pod,
       batch: { unit, revision, order: session.subscription.order, ...prepared },
       calls: new Set(spec.calls),
-      onResults: results => {
+      onResults: (results, alone) => {
         onAnswered(results.length);
-        this.#takeResults({ loop, session }, draft, results);
+        this.#takeResults({ loop, session }, draft, results, alone);
       },
       onLog: line => this.#figures.log(line, line.index === undefined ? undefined : draft.events[line.index], loop.at),
     });
     return (await this.#pods.hasCrashed(end, load)) ? { kind: 'crashed', alone } : { kind: 'returned' };
   }
 
-  #takeResults({ loop, session }: OpenPartition, draft: Draft, results: readonly EventResult[]): void {
+  #takeResults({ loop, session }: OpenPartition, draft: Draft, results: readonly EventResult[], alone: boolean): void {
     const { faults, random, clock } = this.#options;
     try {
       faults('result.received');
       this.#figures.finished(results, draft);
-      loop.stepOf(session, { kind: 'results', draft, results, fraction: random.fraction(), nowMs: clock.now() });
+      loop.stepOf(session, { kind: 'results', draft, results, alone, fraction: random.fraction(), nowMs: clock.now() });
     } catch (error) {
       loop.fail(session, error);
     }

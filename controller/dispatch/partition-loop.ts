@@ -157,8 +157,12 @@ export class PartitionLoop {
     if (session === this.session) this.#endSession();
   }
 
-  async #runSession(): Promise<EndReason> {
+  async #runSession(): Promise<EndReason | 'not-assigned'> {
     this.#sessionStop = new AbortController();
+    // Who claims what is another's ends the session of the one that is right, and the two would go on doing that to each other.
+    const isAssigned = await this.#options.member.isAssigned(this.at);
+    if (this.#stop.signal.aborted) return 'stopped';
+    if (!isAssigned) return 'not-assigned';
     const session = await this.#claim();
     if (this.#stop.signal.aborted) return 'stopped';
     this.session = session;

@@ -7,8 +7,8 @@ export interface BatchRequest {
   readonly batch: Omit<Batch, 'batchToken'>;
   /** Units that its handlers may call. */
   readonly calls: ReadonlySet<string>;
-  /** What came in one turn, together. */
-  onResults(results: readonly EventResult[]): void;
+  /** What came in one turn, together. `alone`: nothing else has run on the pod so far, of a gateway either. */
+  onResults(results: readonly EventResult[], alone: boolean): void;
   onLog(line: PodLog): void;
 }
 
@@ -25,7 +25,7 @@ export async function sendBatch(
   const flush = () => {
     const results = waiting;
     waiting = [];
-    if (results.length > 0) onResults(results);
+    if (results.length > 0) onResults(results, tokens.isAlone(batchToken));
   };
   const result = (one: EventResult) => {
     if (waiting.length === 0) queueMicrotask(flush);

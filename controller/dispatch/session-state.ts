@@ -89,15 +89,16 @@ export interface SessionLimits {
 /** Events on their way to a pod and back. */
 export interface Draft {
   readonly id: number;
-  readonly events: readonly PendingEvent[];
+  /** In the order of the batch; those whose ids are known are left out before it is sent. */
+  events: readonly PendingEvent[];
   /** On a pod that runs nothing else of ours. */
   readonly alone: boolean;
   /** State to be read before it is sent. */
   readonly keys: readonly string[];
   /** Ids to be looked up before it is sent. */
   readonly ids: readonly string[];
-  /** By index in `events`; true: a result is in, or it was never sent. */
-  readonly answered: boolean[];
+  /** By index in `events`. */
+  answered: boolean[];
   unanswered: number;
   /** Results that wrote state, by index: what later events of the batch may have read. */
   readonly written: Map<number, Result>;
@@ -137,6 +138,8 @@ export type Input =
       readonly kind: 'results';
       readonly draft: Draft;
       readonly results: readonly EventResult[];
+      /** Nothing else has run on the pod so far, of a gateway either. */
+      readonly alone: boolean;
       readonly fraction: number;
       readonly nowMs: number;
     }

@@ -45,7 +45,7 @@ function take(session: Session, input: Input, effects: Effect[]): void {
       sendDraft(session, input.draft, input, effects);
       return;
     case 'results':
-      takeResults(session, input.draft, input.results, input.fraction, input.nowMs, effects);
+      takeResults(session, input, effects);
       return;
     case 'draft-ended':
       endDraft(session, input.draft, input.end, input.fraction, input.nowMs, effects);

@@ -97,17 +97,24 @@ export function lonerAtMs(session: Session): number | undefined {
 /** The draft as the wire wants it, without the events whose ids turned out to be known. */
 export function sendDraft(session: Session, of: Draft, found: Extract<Input, { kind: 'prepared' }>, effects: Effect[]): void {
   const { state, known, nowMs } = found;
-  const ids = known.length === 0 ? undefined : new Set(known.map(({ id }) => id));
-  const events: BatchEvent[] = [];
-  for (const [index, event] of of.events.entries()) {
-    if (ids !== undefined && event.dedupeId !== undefined && ids.has(event.dedupeId)) {
-      answered(session, of, index);
-      session.lanes.ended(event);
-      markKnown(session, event, nowMs);
-    } else events.push(new SentEvent(session, event, index));
-  }
+  if (known.length > 0) leaveOut(session, of, new Set(known.map(({ id }) => id)), nowMs);
+  const events = of.events.map((event, index) => new SentEvent(session, event, index));
   if (events.length > 0) effects.push({ kind: 'run', draft: of, events, state });
   else session.drafts.delete(of.id);
+}
+
+/** On the wire an event is its place in the batch, so that those behind a gap move up. */
+function leaveOut(session: Session, of: Draft, ids: ReadonlySet<string>, nowMs: number): void {
+  const isKnown = ({ dedupeId }: PendingEvent) => dedupeId !== undefined && ids.has(dedupeId);
+  const known = of.events.filter(isKnown);
+  of.events = of.events.filter(event => !isKnown(event));
+  of.answered = of.events.map(() => false);
+  of.unanswered = of.events.length;
+  session.running -= known.length;
+  for (const event of known) {
+    session.lanes.ended(event);
+    markKnown(session, event, nowMs);
+  }
 }
 
 /** The event at this index has its answer; false: it had one already. */

@@ -3,13 +3,15 @@ import type { Doom, PendingEvent, ReadCheck } from './pending-event.ts';
 import { eventIdOf } from './read-records.ts';
 import { addReady, deadLetterResult, newResult, requeue } from './results.ts';
 import { backoffMs, decideRetry, isCrash, isCrashedOut } from './retry.ts';
-import type { Draft, DraftEnd, Effect, Session } from './session-state.ts';
+import type { Draft, DraftEnd, Effect, Input, Session } from './session-state.ts';
 import { type Cause, noEmits, settleOutcome } from './settle.ts';
 import { answered, idempotencyKeyOf } from './take-batch.ts';
 
 interface Turn {
   readonly session: Session;
   readonly draft: Draft;
+  /** It ran as the only event of ours, and nothing else ran on the pod beside it. */
+  readonly alone: boolean;
   /** Chance in [0, 1). */
   readonly fraction: number;
   readonly nowMs: number;
@@ -19,15 +21,9 @@ interface Turn {
 }
 
 /** Takes what a pod answered, in the order in which it came. */
-export function takeResults(
-  session: Session,
-  draft: Draft,
-  results: readonly EventResult[],
-  fraction: number,
-  nowMs: number,
-  effects: Effect[],
-): void {
-  const turn: Turn = { session, draft, fraction, nowMs, effects, recording: [] };
+export function takeResults(session: Session, input: Extract<Input, { kind: 'results' }>, effects: Effect[]): void {
+  const { draft, results, fraction, nowMs } = input;
+  const turn: Turn = { session, draft, alone: draft.alone && input.alone, fraction, nowMs, effects, recording: [] };
   if (draft.whole) {
     draft.held.push(...results);
     if (draft.held.length >= draft.unanswered) judgeWhole(turn);
@@ -38,12 +34,13 @@ export function takeResults(
 
 /** The pod has nothing more to say: what it did not answer runs again, after a crash as a suspect. */
 export function endDraft(session: Session, draft: Draft, end: DraftEnd, fraction: number, nowMs: number, effects: Effect[]): void {
-  const turn: Turn = { session, draft, fraction, nowMs, effects, recording: [] };
+  const alone = draft.alone && end.kind === 'crashed' && end.alone;
+  const turn: Turn = { session, draft, alone, fraction, nowMs, effects, recording: [] };
   for (const result of draft.held.splice(0)) takeResult(turn, result);
   for (const [index, event] of draft.events.entries()) {
     if (!answered(session, draft, index)) continue;
     session.lanes.ended(event);
-    if (end.kind === 'crashed') suspect(turn, event, draft.alone && end.alone);
+    if (end.kind === 'crashed') suspect(turn, event);
     else requeue(session, event, nowMs);
   }
   recordAttempts(turn);
@@ -68,7 +65,7 @@ function takeOutcome(turn: Turn, event: PendingEvent, index: number, outcome: Ou
       takeFailure(turn, event, { reason: outcome.reason, error: outcome.error }, outcome.retryable);
       return;
     default:
-      if (outcome.why === 'worker-ended') suspect(turn, event, turn.draft.alone);
+      if (outcome.why === 'worker-ended') suspect(turn, event);
       else requeue(turn.session, event, turn.nowMs);
   }
 }
@@ -157,12 +154,16 @@ function retry(turn: Turn, event: PendingEvent, delayMs: number): void {
   record(turn, event);
 }
 
-/** Its pod ended: it runs alone from now on, and only a pod that ends while it does so counts against it. */
-function suspect(turn: Turn, event: PendingEvent, wasAlone: boolean): void {
+/**
+ * Its pod or its worker ended: it runs alone from now on, and only an end while it does so counts against it. After one beside a direct call
+ * it waits all the same: who called next is not to be hit at once.
+ */
+function suspect(turn: Turn, event: PendingEvent): void {
   event.suspect = true;
-  if (wasAlone) {
-    event.exclusiveCrashes += 1;
-    event.notBeforeMs = turn.nowMs + backoffMs(event.exclusiveCrashes, turn.session.live.spec.retry.backoffMs, turn.fraction);
+  if (turn.alone) event.exclusiveCrashes += 1;
+  if (turn.draft.alone) {
+    const crashes = Math.max(1, event.exclusiveCrashes);
+    event.notBeforeMs = turn.nowMs + backoffMs(crashes, turn.session.live.spec.retry.backoffMs, turn.fraction);
   }
   record(turn, event);
 }

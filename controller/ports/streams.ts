@@ -6,7 +6,8 @@ import type { PackedRecord } from '../../runtime/protocol/record.ts';
  * Laws (the contract suite cites them by number):
  * T1 an acknowledged append is durable, and records of one call to one partition keep their order.
  * T2 offsets of a partition only grow; a read answers ascending offsets, and `nextOffset` passes holes.
- * T3 within a group each partition has at most one member that may commit; a commit of a member that lost it is `fenced`.
+ * T3 within a group each partition has at most one member that may commit; a commit of a member that lost it is `fenced`, and when it asks,
+ *    the group says that it is not assigned.
  * T4 a committed offset and its metadata are read back exactly, across a restart.
  * T5 bounds are those of the log: `startOffset` is the first retained offset, `endOffset` the next one to be written.
  * T6 retention removes whole prefixes only, and never changes an offset.
@@ -116,6 +117,8 @@ export interface JoinOptions {
 export interface GroupMember {
   /** Waits up to `waitMs` for the first record. A partition that is not assigned any more answers nothing. */
   fetch(at: TopicPartition, fromOffset: number, options: ReadLimit & { waitMs: number; signal: AbortSignal }): Promise<ReadResult>;
+  /** Asks the group, which may have given the partition to another member before this one hears of it. */
+  isAssigned(at: TopicPartition): Promise<boolean>;
   /** The committed offset of an assigned partition, undefined when the group has none. */
   committed(at: TopicPartition): Promise<CommittedOffset | undefined>;
   commit(at: TopicPartition, offset: number, metadata: string): Promise<'ok' | 'fenced'>;

@@ -21,14 +21,18 @@ export class OpenBatch {
     this.#answered = new Uint8Array(events);
   }
 
-  /** The worker's frames go out as they are. Answers how many events they settle; undefined: that cannot be (an index twice, or out of range). */
-  pass(frames: Uint8Array, answered: readonly number[]): number | undefined {
-    for (const index of answered) {
-      if (this.#answered[index] !== 0) return undefined;
-      this.#answered[index] = 1;
+  /** The worker's frames go out as they are; false, and nothing goes out: that cannot be (an index twice, or out of range). */
+  pass(frames: Uint8Array, answered: readonly number[]): boolean {
+    for (const [at, index] of answered.entries()) {
+      if (this.#answered[index] === 0) {
+        this.#answered[index] = 1;
+        continue;
+      }
+      for (const before of answered.slice(0, at)) this.#answered[before] = 0;
+      return false;
     }
     this.#write(frames);
-    return answered.length;
+    return true;
   }
 
   /** Answers for all events that nobody answered for. */

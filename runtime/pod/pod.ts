@@ -170,8 +170,11 @@ class RunningPod implements Pod {
     const nowMs = Date.now();
     switch (message.kind) {
       case 'replies': {
-        const count = this.#batches.get(message.batchId)?.pass(message.frames, message.answered) ?? 0;
-        if (count > 0) this.#step({ kind: 'answered', nowMs, batchId: message.batchId, count });
+        const { batchId, frames, answered } = message;
+        const batch = this.#batches.get(batchId);
+        if (batch === undefined) return;
+        if (!batch.pass(frames, answered)) this.#endGuessing(workerId, nowMs);
+        else if (answered.length > 0) this.#step({ kind: 'answered', nowMs, batchId, count: answered.length });
         return;
       }
       case 'loaded': {
@@ -194,14 +197,18 @@ class RunningPod implements Pod {
       case 'shut-down':
         this.#step({ kind: message.kind, nowMs, workerId });
         break;
-      case 'unattributed': {
-        const client = this.#workers.get(workerId);
-        if (client !== undefined) this.#step({ kind: 'unattributed', nowMs, workerId, board: boardOf(client) });
+      case 'unattributed':
+        this.#endGuessing(workerId, nowMs);
         return;
-      }
       default:
         assertNever(message);
     }
+  }
+
+  /** Something of this worker is wrong, and nobody knows what: it ends, and its events go again one by one. */
+  #endGuessing(workerId: number, nowMs: number): void {
+    const client = this.#workers.get(workerId);
+    if (client !== undefined) this.#step({ kind: 'unattributed', nowMs, workerId, board: boardOf(client) });
   }
 
   #step(input: ShimInput): void {

@@ -20,6 +20,7 @@ export interface BatchHead {
 export function encodeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   if (batch.events.length > wireLimits.batchEventsMax)
     throw new FaasError('FAAS_WIRE', `a batch of ${batch.events.length} events is too large`);
+  checkPlaces(batch.events);
   const writer = new FrameWriter(1024 + batch.events.length * 512);
   const order = batch.order === undefined ? '' : `,"order":${quote(batch.order)}`;
   writer.write(
@@ -72,7 +73,16 @@ export function decodeBatch(bytes: Uint8Array): Batch {
       `a batch announced ${states} states and ${expected} events, and has ${state.length} and ${events.length}`,
     );
   }
+  checkPlaces(events);
   return { ...head, events, state };
+}
+
+/** Answers name events by their places: one of a number that is not there would be nobody's, and its batch would never end. */
+function checkPlaces(events: readonly BatchEvent[]): void {
+  for (let place = 0; place < events.length; place += 1) {
+    const index = events[place]?.index;
+    if (index !== place) throw new FaasError('FAAS_WIRE', `the event at place ${place} of a batch says that it is at ${index}`);
+  }
 }
 
 function readHead({ header }: Frame): Omit<Batch, 'events' | 'state'> {

@@ -312,6 +312,21 @@ export function streamsContract(adapter: string, open: (clock: SettableClock) =>
         expect(await two.member.commit({ topic, partition: lost }, 10, 'two')).toBe('fenced');
       });
 
+      test('T3 the group tells a member what it owns, whatever the member was told last', async () => {
+        const one = await join();
+        await one.settled();
+        const owned = async (by: GroupMember) => {
+          const asked = await Promise.all([0, 1, 2, 3].map(partition => by.isAssigned({ topic, partition })));
+          return [0, 1, 2, 3].filter(partition => asked[partition]);
+        };
+        expect(await owned(one.member)).toEqual([0, 1, 2, 3]);
+        const two = await join();
+        await until(() => two.owned().length === 2);
+        expect([await owned(one.member), await owned(two.member)]).toEqual([one.owned(), two.owned()]);
+        await two.member.leave();
+        expect(await owned(two.member)).toEqual([]);
+      });
+
       test('T3 groups do not know each other', async () => {
         const one = await join();
         const other = await join('other');

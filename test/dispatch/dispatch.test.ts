@@ -230,6 +230,35 @@ test('an inbox event is handled once, however often it was appended', async () =
   await world.stop();
 });
 
+test('events whose ids are known are left out of their batch, and those behind them are handled', async () => {
+  const world = new DispatchWorld();
+  const live = liveFunction('hook', { subscriptions: [{ topic: 'faas.shop.hook.inbox', inbox: true, stream: '' }] });
+  const sent: string[] = [];
+  const { run } = world.pods.client;
+  world.pods.client.run = (pod, batch, on) => {
+    sent.push(batch.events.map(({ index, offset }) => `${index}:${offset}`).join(' '));
+    expect(world.dispatcher.report()[0]?.inFlightByPod.get(pod.id)).toBe(batch.events.length);
+    return run(pod, batch, on);
+  };
+  await world.deploy(
+    live,
+    one(async (_, ctx) => {
+      ctx.log(ctx.value);
+      await countKey(ctx);
+    }),
+  );
+  await world.adapters.streams.append(live.inboxTopic, [inboxEvent('one', 'a', '')]);
+  await world.settle();
+  const again = [inboxEvent('one', 'a', ''), inboxEvent('two', 'a', ''), inboxEvent('three', 'a', ''), inboxEvent('four', 'b', '')];
+  await world.adapters.streams.append(live.inboxTopic, again);
+  await world.settle();
+  expect(sent).toEqual(['0:0', '0:2 1:3 2:4']);
+  expect(await world.state(live.unit)).toEqual({ a: '3', b: '1' });
+  const logs = await world.adapters.history.read({ kind: 'log', unit: live.unit, limit: 10 });
+  expect(logs.map(({ data }) => data.eventId)).toEqual(['one', 'two', 'four', 'three']);
+  await world.stop();
+});
+
 test('who waits for the result of an inbox event gets it after the commit: the answer, the dead letter, or nothing in time', async () => {
   const world = new DispatchWorld();
   const live = liveFunction('hook', { subscriptions: [{ topic: 'faas.shop.hook.inbox', inbox: true, stream: '' }] });
@@ -295,6 +324,35 @@ test('a poison event ends with its own dead letter and takes no neighbour with i
   expect(letters).toMatchObject([{ reason: 'crash', crashes: 3, attempts: 0, origin: { offset: 7 } }]);
   const counts = await world.state(live.unit);
   expect(Object.values(counts).reduce((sum, count) => sum + Number(count), 0)).toBe(39);
+  await world.stop();
+});
+
+test.each([
+  ['alone on its pod: it counts', false, [3], {}],
+  ['beside a direct call: it does not count, and the event is handled in the end', true, [], { a: '1' }],
+])('a suspect whose worker ended %s', async (_, isBeside, crashes, state) => {
+  const world = new DispatchWorld();
+  const live = liveFunction('totals', { retry: { attempts: 3, backoffMs: { min: 10, max: 10 }, maxCrashes: 3, onExhausted: 'dlq' } });
+  let ended = 0;
+  const { run } = world.pods.client;
+  world.pods.client.run = async (pod, batch, on) => {
+    if (ended >= 5) return run(pod, batch, on);
+    ended += 1;
+    if (isBeside) {
+      world.tokens.grant(`call-${ended}`, { unit: live.unit, podId: pod.id, calls: new Set(), depth: 0 });
+      world.tokens.revoke(`call-${ended}`);
+    }
+    for (const { index } of batch.events) on.result({ index, outcome: { kind: 'returned', why: 'worker-ended' } });
+    return { kind: 'done' };
+  };
+  await world.deploy(
+    live,
+    one(async (_event, ctx) => void (await countKey(ctx))),
+  );
+  await world.append('orders', [{ key: 'a', value: '' }]);
+  await world.settle();
+  expect((await world.records(live.deadLetterTopic)).map(record => parseDeadLetter(record)?.crashes)).toEqual(crashes);
+  expect(await world.state(live.unit)).toEqual(state);
   await world.stop();
 });
 
@@ -547,4 +605,35 @@ test('a batch token is good for its batch and no longer', async () => {
   expect(tokens).toHaveLength(1);
   expect(world.tokens.find(tokens[0] ?? '')).toBeUndefined();
   await world.stop();
+});
+
+test('a member that did not hear that it lost a partition asks the group before it claims again, and its successor is left in peace', async () => {
+  const deaf = new DispatchWorld();
+  const live = liveFunction('totals');
+  const { streams, state } = deaf.adapters;
+  const join = streams.join.bind(streams);
+  const claim = state.claim.bind(state);
+  const claims: string[] = [];
+  state.claim = (source, options) => {
+    claims.push(source.name);
+    return claim(source, options);
+  };
+  streams.join = options => join({ ...options, onRevoked: () => {} });
+  const events = Array.from({ length: 8 }, (_, index) => ({ key: `k${index}`, value: '' }));
+  const slow = one(async (_, ctx) => {
+    await ctx.sleep(500);
+    await countKey(ctx);
+  });
+  await deaf.deploy(live, slow, 2);
+  await deaf.append('orders', events);
+  await deaf.clock.advance(100);
+  streams.join = join;
+  const successor = new DispatchWorld({ beside: deaf, seed: 2 });
+  await successor.deploy(live, slow, 2);
+  await deaf.clock.advance(10_000);
+  await successor.append('orders', events);
+  await deaf.clock.advance(10_000);
+  expect(claims).toEqual(['orders.0', 'orders.1', 'orders.1']);
+  expect(await successor.state(live.unit)).toEqual(Object.fromEntries(events.map(({ key }) => [key, '2'])));
+  await Promise.all([deaf.stop(), successor.stop()]);
 });

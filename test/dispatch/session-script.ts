@@ -13,8 +13,8 @@ import { defaultLimits, liveFunction } from '../support/dispatch-world.ts';
  * read KEY... [@OFFSET]     records at the position (or from OFFSET on, the rest are holes); `-` no key; KEY/ID an id; KEY^S:g.q an upstream seq; KEY!H a hop count
  * take [N] [whole]          a shared batch of at most N; suspect, loner: the other kinds
  * prepared DRAFT [known=ID,ID]
- * ok DRAFT OFFSET... [r=KEY:VERSION|KEY:@OFFSET|KEY:none] [w=KEY:VALUE] [e=VALUE]; fail DRAFT OFFSET... REASON; returned DRAFT OFFSET... WHY
- * ended DRAFT returned|crashed
+ * ok DRAFT OFFSET... [r=KEY:VERSION|KEY:@OFFSET|KEY:none] [w=KEY:VALUE] [e=VALUE]; fail DRAFT OFFSET... REASON; returned DRAFT OFFSET... WHY [beside-others]
+ * ended DRAFT returned|crashed [beside-others]
  * recorded                  the attempts are stored
  * commit ok [FRONTIER] | lost | stale KEY... | duplicate ID... | unknown ID... | fenced | rollback
  * verified ok|fenced|rollback · offset-due · pass MS · stop
@@ -87,7 +87,14 @@ export class SessionScript {
           nowMs,
         };
       default:
-        return { kind: 'results', draft, results: results(draft, command, rest), fraction: 0, nowMs };
+        return {
+          kind: 'results',
+          draft,
+          results: results(draft, command, rest),
+          alone: !rest.includes('beside-others'),
+          fraction: 0,
+          nowMs,
+        };
     }
   }
 

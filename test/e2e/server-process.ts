@@ -40,7 +40,7 @@ export class ServerProcess {
     }
     this.#ended = new Promise(resolve => child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`)));
     const untilMs = performance.now() + startMs;
-    while (performance.now() < untilMs && this.isRunning && (await this.address())?.pid !== child.pid) await sleep(20);
+    while (performance.now() < untilMs && this.isRunning && (await this.address()) === undefined) await sleep(20);
   }
 
   get isRunning(): boolean {
@@ -71,8 +71,10 @@ export class ServerProcess {
     return childrenOf(this.#child?.pid);
   }
 
+  /** Where it listens; undefined while it does not. A server that was killed leaves its address behind, and another test's may have the port by now. */
   async address(): Promise<Address | undefined> {
-    return readAddress(this.folder);
+    const address = await readAddress(this.folder);
+    return this.isRunning && address?.pid === this.#child?.pid ? address : undefined;
   }
 
   /** Runs one command of the CLI against it; answers its exit code and what it printed. */

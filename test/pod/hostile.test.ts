@@ -1,11 +1,15 @@
 import { execFileSync } from 'node:child_process';
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, describe, expect, test } from 'vitest';
+import { systemClock } from '../../controller/clock.ts';
 import type { PodExit } from '../../controller/ports/pods.ts';
+import { silentLog } from '../../controller/telemetry/log.ts';
+import { createHttpPodClient } from '../../controller/wire/http-pod-client.ts';
+import { createPod } from '../../runtime/pod/pod.ts';
 import type { Outcome } from '../../runtime/protocol/messages.ts';
-import { batchEvent, batchOf, bytes, type RunResult, startPod, type TestPod, text } from './pod-fixture.ts';
+import { batchEvent, batchOf, bytes, loadRequest, type RunResult, runOn, startPod, type TestPod, text } from './pod-fixture.ts';
 
 /**
  * Handlers that do the worst at event 1 of three, each of a key of its own, one at a time: what ends as an attempt is event 1, and no other.
@@ -366,4 +370,35 @@ describe('payloads', () => {
     });
     expect(answers).toEqual(['4', '512', '[255,0]', '"plain"', '7']);
   });
+});
+
+test.each([
+  ['an event that is not there', '[7]'],
+  ['an event twice', '[0, 0]'],
+])('a worker that answers for %s is ended, and its batch with it', async (_, answered) => {
+  const folder = mkdtempSync(join(tmpdir(), 'faas-pod-'));
+  const workerFile = join(folder, 'worker.mjs');
+  writeFileSync(
+    workerFile,
+    `import { parentPort } from 'node:worker_threads';
+     parentPort.once('message', port => port.on('message', ({ kind, batchId }) => {
+       if (kind === 'load') port.postMessage({ kind: 'loaded', handler: 'event', loadMs: 0, initMs: 0 });
+       if (kind === 'batch') port.postMessage({ kind: 'replies', batchId, frames: new Uint8Array(), answered: ${answered} });
+     }));`,
+  );
+  const pod = createPod({ bootId: 'boot', memoryBytes: 2 ** 28, workerFile, rssBytes: () => 0, output: () => {}, exit: () => {} });
+  const client = createHttpPodClient({ clock: systemClock, log: silentLog });
+  try {
+    const address = `http://127.0.0.1:${await pod.listen('127.0.0.1')}`;
+    const info = { id: 'pod', bootId: 'boot', address, token: 'token', startedAtMs: 0, pid: undefined };
+    pod.admit({ token: info.token, callbackUrl: '' });
+    expect(await client.load(info, loadRequest(''), 5_000)).toMatchObject({ kind: 'ready' });
+    const result = await runOn(client, info, threeEvents());
+    expect(result.end).toEqual({ kind: 'done' });
+    expect(kinds(result)).toEqual(['returned neighbour-crash', 'returned neighbour-crash', 'returned neighbour-crash']);
+  } finally {
+    await client.close();
+    pod.destroy();
+    rmSync(folder, { recursive: true });
+  }
 });

@@ -199,6 +199,16 @@ describe('batches and replies', () => {
     expect(() => readBatchHead(writer.take())).toThrow(expect.objectContaining({ code: 'FAAS_WIRE' }));
   });
 
+  test('a batch whose events are not numbered by their places is refused by both sides', () => {
+    const misplaced = expect.objectContaining({ code: 'FAAS_WIRE', message: 'the event at place 1 of a batch says that it is at 2' });
+    const events = sampleBatch.events.map((event, place) => ({ ...event, index: place === 1 ? 2 : place }));
+    expect(() => encodeBatch({ ...sampleBatch, events })).toThrow(misplaced);
+    const bytes = Buffer.from(encodeBatch(sampleBatch));
+    const indexAndOffset = [0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 42];
+    bytes[bytes.indexOf(Buffer.from(indexAndOffset)) + 3] = 2;
+    expect(() => decodeBatch(bytes)).toThrow(misplaced);
+  });
+
   test('a batch with fewer events than it announces is refused', () => {
     const bytes = encodeBatch({ ...sampleBatch, events: [] });
     const text = Buffer.from(bytes).toString('latin1').replace('"events":0', '"events":7');

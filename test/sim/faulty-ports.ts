@@ -172,6 +172,9 @@ class FaultyMember implements GroupMember {
       async () => this.#member?.fetch(at, fromOffset, options) ?? { records: [], nextOffset: fromOffset },
     );
 
+  isAssigned: GroupMember['isAssigned'] = at =>
+    this.#link.command('streams.isAssigned', async () => (await this.#member?.isAssigned(at)) ?? false);
+
   committed: GroupMember['committed'] = at => this.#link.command('streams.committedOffset', async () => this.#member?.committed(at));
 
   commit: GroupMember['commit'] = (at, offset, metadata) =>

@@ -256,8 +256,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'crashes beside others count',
     file: `${dispatch}/take-results.ts`,
-    find: 'suspect(turn, event, draft.alone && end.alone);',
-    replace: 'suspect(turn, event, true);',
+    find: 'if (turn.alone) event.exclusiveCrashes += 1;',
+    replace: 'event.exclusiveCrashes += 1;',
     mode: 'poison',
     breaks: ['given up early', 'dead letters'],
   },

@@ -4,6 +4,7 @@ import type { StateRead, StateStore } from '../../controller/ports/state.ts';
 import type { BatchTokens } from '../../controller/wire/batch-tokens.ts';
 import type { BatchListener, PodClient } from '../../controller/wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../../controller/wire/pod-directory.ts';
+import { decodeBatch, encodeBatch } from '../../runtime/protocol/batch.ts';
 import type { Batch, BatchEnd, BatchEvent, EventResult, Outcome, WireEmit } from '../../runtime/protocol/messages.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
@@ -174,8 +175,10 @@ export class SimPods implements PodDirectory, PodClient {
 
   async close(): Promise<void> {}
 
-  run(info: PodInfo, batch: Batch, on: BatchListener): Promise<BatchEnd> {
+  /** The batch as it is on the wire, so that its rules hold here as well. */
+  run(info: PodInfo, sent: Batch, on: BatchListener): Promise<BatchEnd> {
     return new Promise(resolve => {
+      const batch = decodeBatch(encodeBatch(sent));
       // One connection: what the pod says arrives in its order.
       let lastAtMs = 0;
       let cut = false;

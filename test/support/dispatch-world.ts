@@ -78,18 +78,27 @@ export function liveFunction(
 
 /** A dispatcher on memory adapters, with pods that run handlers of the test in virtual time. */
 export class DispatchWorld {
-  readonly clock = new VirtualClock();
+  readonly clock: VirtualClock;
   readonly adapters: MemoryAdapters;
   readonly pods: MemoryPodFleet;
   readonly tokens = new BatchTokens();
   readonly dispatcher: Dispatcher;
   readonly #functions = new Map<string, LiveFunction>();
 
+  /** `beside`: another dispatcher on the stores of that world, in its time. */
   constructor(
-    options: { emits?: 'inline' | 'outbox'; limits?: Partial<DispatchLimits>; faults?: MemoryPodFaults; log?: Log; seed?: number } = {},
+    options: {
+      emits?: 'inline' | 'outbox';
+      limits?: Partial<DispatchLimits>;
+      faults?: MemoryPodFaults;
+      log?: Log;
+      seed?: number;
+      beside?: DispatchWorld;
+    } = {},
   ) {
     const random = seededRandom(options.seed ?? 1);
-    this.adapters = createMemoryAdapters({ clock: this.clock, random, emits: options.emits ?? 'inline' });
+    this.clock = options.beside?.clock ?? new VirtualClock();
+    this.adapters = options.beside?.adapters ?? createMemoryAdapters({ clock: this.clock, random, emits: options.emits ?? 'inline' });
     this.pods = new MemoryPodFleet({
       clock: this.clock,
       state: this.adapters.state,

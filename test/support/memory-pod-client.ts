@@ -3,6 +3,7 @@ import type { PodExit, PodInfo } from '../../controller/ports/pods.ts';
 import type { StateStore } from '../../controller/ports/state.ts';
 import type { BatchListener, PodClient } from '../../controller/wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../../controller/wire/pod-directory.ts';
+import { decodeBatch, encodeBatch } from '../../runtime/protocol/batch.ts';
 import type {
   Batch,
   BatchEnd,
@@ -194,7 +195,9 @@ export class MemoryPodFleet implements PodDirectory {
     return { wireVersions: [1], state, bootId: info.bootId, unit, revision, eventsInFlight: pod.eventsInFlight, rssBytes: 0 };
   }
 
-  async #runBatch(info: PodInfo, batch: Batch, on: BatchListener): Promise<BatchEnd> {
+  /** As the batch is on the wire, so that its rules hold here as well. */
+  async #runBatch(info: PodInfo, sent: Batch, on: BatchListener): Promise<BatchEnd> {
+    const batch = decodeBatch(encodeBatch(sent));
     await this.#latency();
     const pod = this.#pods.get(info.id);
     if (pod === undefined) return { kind: 'lost', detail: 'connection refused' };
