@@ -2,6 +2,7 @@ import type { LiveFunction, Subscription } from '../functions/live-function.ts';
 import type { GroupMember, TopicPartition } from '../ports/streams.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
 import { type PartitionEvents, PartitionLoop } from './partition-loop.ts';
+import { StateCache } from './state-cache.ts';
 import type { TopicSizes } from './topic-sizes.ts';
 
 const rejoinMs = 1_000;
@@ -12,6 +13,8 @@ export class Membership {
   readonly #sizes: TopicSizes;
   readonly #events: PartitionEvents;
   readonly #partitions = new Map<string, { readonly loop: PartitionLoop; readonly ended: Promise<void> }>();
+  /** Of all partitions: state belongs to the function. */
+  readonly #cache = new StateCache();
   readonly #stop = new AbortController();
   #live: LiveFunction;
   /** Ends the current membership. */
@@ -107,7 +110,7 @@ export class Membership {
       before?.loop.abort();
       const { partitionsOf } = this.#sizes;
       const loop = new PartitionLoop(
-        { dispatcher: this.#options, member, at, partitionsOf, events: this.#events },
+        { dispatcher: this.#options, member, at, partitionsOf, events: this.#events, cache: this.#cache },
         this.#live,
         subscription,
       );

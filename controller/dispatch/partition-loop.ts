@@ -9,6 +9,7 @@ import { fetchLimit } from './read-records.ts';
 import { isQuiet, stepSession, wakeAtMs } from './session.ts';
 import { type Draft, type Effect, type EndReason, type Input, newSession, type Session } from './session-state.ts';
 import type { PartitionsOf } from './settle.ts';
+import type { StateCache } from './state-cache.ts';
 
 /** What a partition tells the function that it belongs to. */
 export interface PartitionEvents {
@@ -24,6 +25,7 @@ export interface PartitionOptions {
   readonly at: TopicPartition;
   readonly partitionsOf: PartitionsOf;
   readonly events: PartitionEvents;
+  readonly cache: StateCache;
 }
 
 export interface Prepared {
@@ -131,18 +133,31 @@ export class PartitionLoop {
     const { state } = this.#options.dispatcher;
     if (session === undefined) return undefined;
     const { unit } = this.source;
+    const { cached, missing } = this.#lookUp(draft.keys);
     let read: readonly BatchState[] = [];
     let known: Awaited<ReturnType<typeof state.known>> = [];
-    if (draft.keys.length > 0 || draft.ids.length > 0) {
+    if (missing.length > 0 || draft.ids.length > 0) {
       [read, known] = await Promise.all([
-        draft.keys.length > 0 ? state.read(unit, draft.keys) : [],
+        missing.length > 0 ? state.read(unit, missing) : [],
         draft.ids.length > 0 ? state.known(unit, draft.ids) : [],
       ]);
+      for (const one of read) this.#options.cache.put(one);
     }
     if (session !== this.session) return undefined;
     this.#prepared = undefined;
-    this.#step({ kind: 'prepared', draft, state: read, known, nowMs: this.#now() });
+    this.#step({ kind: 'prepared', draft, state: [...cached, ...read], known, nowMs: this.#now() });
     return this.#prepared;
+  }
+
+  #lookUp(keys: readonly string[]): { cached: BatchState[]; missing: string[] } {
+    const cached: BatchState[] = [];
+    const missing: string[] = [];
+    for (const key of keys) {
+      const found = this.#options.cache.find(key);
+      if (found === undefined) missing.push(key);
+      else cached.push(found);
+    }
+    return { cached, missing };
   }
 
   /** An input of a draft; ignored when the session that it belongs to is over. */
@@ -362,6 +377,7 @@ export class PartitionLoop {
       faults('commit.before');
       const result = await state.commit(this.source, request);
       faults('commit.after');
+      this.#options.cache.committed(request, result);
       metrics.observe('faas_commit_seconds', { unit: this.source.unit }, (clock.now() - sentAtMs) / 1_000);
       metrics.count('faas_commit_results_total', { unit: this.source.unit, result: result.kind });
       this.stepOf(session, { kind: 'committed', result, nowMs: this.#now() });

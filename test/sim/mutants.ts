@@ -134,6 +134,14 @@ export const mutants: readonly Mutant[] = [
     breaks: ['once', 'counter', 'bank', 'ledger', 'emits'],
   },
   {
+    name: 'the cache keeps state that a commit found to be old',
+    file: `${dispatch}/state-cache.ts`,
+    find: "if (result.kind === 'stale') for (const key of result.keys) this.#contest(key);",
+    replace: '',
+    mode: 'conflicts',
+    breaks: ['drains'],
+  },
+  {
     name: 'results of one commit are not checked against each other',
     file: `${dispatch}/commit-group.ts`,
     find: 'if (result.reads.some(read => sawTooLittle(read.from, writers.get(read.key)))) return { count, rerun: result };',

@@ -1,0 +1,68 @@
+import type { BatchState } from '../../runtime/protocol/messages.ts';
+import type { CommitRequest, CommitResult } from '../ports/state.ts';
+
+/** What the cache of one function holds at most; the keys that were asked for least recently go first. */
+const keysMax = 16_384;
+const bytesMax = 8 * 2 ** 20;
+/** Larger values are read when they are needed. */
+const valueBytesMax = 16 * 1_024;
+const keyOverheadBytes = 200;
+const contestedMax = 4_096;
+
+/**
+ * State of one function as its commits and reads here have last seen it, so that a batch needs no read. It may be old: another partition, gateway or
+ * server may have written since. That costs a run and nothing else, because a commit checks the version of every key that was read; a key of which
+ * that has happened is read from the store from then on.
+ */
+export class StateCache {
+  /** In the order of their last use. */
+  readonly #entries = new Map<string, BatchState>();
+  readonly #contested = new Set<string>();
+  #bytes = 0;
+
+  find(key: string): BatchState | undefined {
+    const found = this.#entries.get(key);
+    if (found === undefined) return undefined;
+    this.#entries.delete(key);
+    this.#entries.set(key, found);
+    return found;
+  }
+
+  put({ key, version, value }: BatchState): void {
+    this.#forget(key);
+    if (this.#contested.has(key) || (value?.length ?? 0) > valueBytesMax) return;
+    // A copy: the bytes lie among those of a whole answer.
+    this.#entries.set(key, { key, version, value: value === undefined ? undefined : Buffer.from(value) });
+    this.#bytes += sizeOf(key, value);
+    for (const oldest of this.#entries.keys()) {
+      if (this.#entries.size <= keysMax && this.#bytes <= bytesMax) break;
+      this.#forget(oldest);
+    }
+  }
+
+  /** What the store answered to a commit of this function. */
+  committed({ id, writes }: Pick<CommitRequest, 'id' | 'writes'>, result: CommitResult): void {
+    if (result.kind === 'stale') for (const key of result.keys) this.#contest(key);
+    if (result.kind !== 'ok' && result.kind !== 'already') return;
+    for (const [index, { key, value }] of writes.entries()) {
+      this.put(value === null ? { key, version: null, value: undefined } : { key, version: `${id}:${index}`, value });
+    }
+  }
+
+  #contest(key: string): void {
+    this.#forget(key);
+    if (this.#contested.size >= contestedMax) this.#contested.clear();
+    this.#contested.add(key);
+  }
+
+  #forget(key: string): void {
+    const found = this.#entries.get(key);
+    if (found === undefined) return;
+    this.#entries.delete(key);
+    this.#bytes -= sizeOf(key, found.value);
+  }
+}
+
+function sizeOf(key: string, value: Uint8Array | undefined): number {
+  return key.length + (value?.length ?? 0) + keyOverheadBytes;
+}
