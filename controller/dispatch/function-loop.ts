@@ -56,7 +56,11 @@ export class FunctionLoop {
     this.#sizes = new TopicSizes(options.streams);
     this.#figures = new UnitFigures(options, live.unit);
     this.#waiters = new ResultWaiters(options.clock);
-    const events = { onChange: () => this.#pump(), onEffect: (loop: PartitionLoop, effect: Effect) => this.#onEffect(loop, effect) };
+    const events = {
+      onChange: () => this.#pump(),
+      onEffect: (loop: PartitionLoop, effect: Effect) => this.#onEffect(loop, effect),
+      partitions: () => this.#membership.size,
+    };
     this.#membership = new Membership(options, this.#sizes, events, live);
     this.#pods = new PodLoads(options, live.unit, () => {
       this.#wanted = undefined;

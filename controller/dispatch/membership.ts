@@ -27,6 +27,10 @@ export class Membership {
     this.#live = live;
   }
 
+  get size(): number {
+    return this.#partitions.size;
+  }
+
   get loops(): readonly PartitionLoop[] {
     return [...this.#partitions.values()].map(({ loop }) => loop);
   }

@@ -15,6 +15,8 @@ import type { StateCache } from './state-cache.ts';
 export interface PartitionEvents {
   /** Something may be dispatched now, or nothing more. */
   onChange(): void;
+  /** How many partitions share the function's pods. */
+  partitions(): number;
   /** What is counted, logged and answered besides. */
   onEffect(loop: PartitionLoop, effect: Effect): void;
 }
@@ -35,8 +37,11 @@ export interface Prepared {
 
 /** So long a fetch waits for the first record. */
 const fetchWaitMs = 30_000;
-/** Enough to dispatch: no need to read on. */
-const enoughEvents = 1_000;
+/**
+ * Enough to dispatch, over all partitions of the function and at least in each: no need to read on. What is read and waits costs memory, and
+ * the collector's time as well.
+ */
+const enoughEvents = { ofFunction: 4_000, ofPartition: 200 };
 const reclaimMs = { min: 100, max: 5_000 };
 const resendMs = 100;
 const storeTriesMax = 4;
@@ -263,7 +268,7 @@ export class PartitionLoop {
   async #read(session: Session, signal: AbortSignal): Promise<void> {
     const { dispatcher, member, at } = this.#options;
     for (let pauseMs = emptyFetchMs.min; !signal.aborted; ) {
-      const limit = fetchLimit(session, enoughEvents);
+      const limit = fetchLimit(session, this.#enough());
       if (limit === undefined) {
         this.endOffset = undefined;
         await this.#room(session, signal);
@@ -288,6 +293,10 @@ export class PartitionLoop {
     }
   }
 
+  #enough(): number {
+    return Math.max(enoughEvents.ofPartition, enoughEvents.ofFunction / Math.max(1, this.#options.events.partitions()));
+  }
+
   /** Resolves when more may be read. */
   #room(session: Session, signal: AbortSignal): Promise<void> {
     return new Promise(resolve => {
@@ -297,7 +306,7 @@ export class PartitionLoop {
         resolve();
       };
       this.#onRoom = () => {
-        if (fetchLimit(session, enoughEvents) !== undefined) done();
+        if (fetchLimit(session, this.#enough()) !== undefined) done();
       };
       signal.addEventListener('abort', done, { once: true });
     });
