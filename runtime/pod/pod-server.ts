@@ -103,9 +103,9 @@ function readBody(
   request.on('error', () => response.destroy());
 }
 
+/** The connection stays: one that ends while the body is on its way is a broken pipe to the client, and not an answer. */
 function answerProblem(response: ServerResponse, { status, code, detail }: Problem): void {
   if (response.headersSent) return void response.destroy();
-  response.setHeader('connection', 'close');
   answerJson(response, status, { type: 'about:blank', title: code, status, code, detail }, 'application/problem+json');
 }
 
