@@ -135,7 +135,6 @@ class RunningPod implements Pod {
     bytes: Uint8Array<ArrayBuffer>,
     response: ServerResponse,
   ): void {
-    response.writeHead(200, { 'content-type': 'application/x-faas-frames' });
     const batchId = this.#nextBatchId;
     this.#nextBatchId += 1;
     this.#batches.set(batchId, new OpenBatch(head.eventCount, bytes, response));
