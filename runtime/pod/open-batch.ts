@@ -5,6 +5,11 @@ import { encodeReply, writeReply } from '../protocol/reply.ts';
 import { wholeBatch } from './board.ts';
 
 const aliveFrame = encodeReply({ kind: 'alive' });
+const endFrames = {
+  done: encodeReply({ kind: 'end', end: 'done' }),
+  busy: encodeReply({ kind: 'end', end: 'busy' }),
+  draining: encodeReply({ kind: 'end', end: 'draining' }),
+};
 const framesType = { 'content-type': 'application/x-faas-frames' };
 
 /** A batch whose answer is being written: which of its events were answered, and where the rest will go. */
@@ -55,7 +60,7 @@ export class OpenBatch {
   }
 
   end(end: 'done' | 'busy' | 'draining'): void {
-    const frame = encodeReply({ kind: 'end', end });
+    const frame = endFrames[end];
     if (this.#response.headersSent) return void this.#response.end(frame);
     // All in one piece of a known length, as batches of short handlers end: chunks would cost both sides more than what is in them.
     const whole = this.#last === undefined ? frame : Buffer.concat([this.#last, frame]);
