@@ -4,7 +4,7 @@ import { FaasError } from '../errors.ts';
 import type { PodCallbacks } from '../gateway/pod-callbacks.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ApiPorts } from './api-ports.ts';
-import { type Doorman, refusalOf, tokenDigest } from './auth.ts';
+import { type Doorman, refusalOf, tokenBytes } from './auth.ts';
 import { answerBrokenRequest } from './broken-request.ts';
 import { type HealthOptions, mountHealth } from './health.ts';
 import { parseJsonBody } from './json-body.ts';
@@ -89,7 +89,7 @@ const openPaths: ReadonlySet<string> = new Set([paths.healthz, paths.readyz, pat
 
 function guard(app: FastifyInstance, options: AdminServerOptions): void {
   const hosts = new Set([options.settings['admin.host'], ...options.settings.hosts].map(host => host.toLowerCase()));
-  const doorman: Doorman = { tokenDigest: tokenDigest(options.token), hosts, openPaths };
+  const doorman: Doorman = { token: tokenBytes(options.token), hosts, openPaths };
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store');
     const { headers } = request;

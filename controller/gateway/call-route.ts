@@ -1,6 +1,5 @@
-import type { FastifyReply, FastifyRequest } from 'fastify';
+import type { IncomingHttpHeaders } from 'node:http';
 import { FaasError } from '../errors.ts';
-import { unitOf } from '../functions/live-function.ts';
 import { parseDuration } from '../manifest/units.ts';
 import { problemOfAnswer } from './call-problem.ts';
 import type { DirectCall, DirectCalls } from './direct-calls.ts';
@@ -12,38 +11,51 @@ const idempotencyKeyCharsMax = 200;
 const textBytesMax = 16_384;
 const noBody = Buffer.from('null');
 
-type CallRequest = FastifyRequest<{
-  Params: { context: string; function: string };
-  Querystring: { key?: string | string[] };
-}>;
+/** What a call says, however it came in. */
+export interface CallRequest {
+  readonly unit: string;
+  /** `?key=` */
+  readonly queryKey: string | undefined;
+  readonly headers: IncomingHttpHeaders;
+  readonly body: Uint8Array | undefined;
+}
+
+export interface CallReply {
+  /** JSON; undefined: 204. A text has one character per byte. */
+  readonly body: string | Uint8Array | undefined;
+  readonly headers: Readonly<Record<string, string | number>>;
+}
 
 /**
  * `POST /call/<context>/<function>`: the body is the event's data, the answer is what the handler returned (204 when it returned nothing). The key is
  * `X-Faas-Key` or `?key=`; `Idempotency-Key` makes a repeated call answer what the first one did; the deadline is `X-Faas-Timeout: 1500ms`, or
- * `Prefer: wait=<seconds>` (RFC 7240).
+ * `Prefer: wait=<seconds>` (RFC 7240). Throws what becomes a problem.
  */
-export async function answerCall(calls: DirectCalls, request: CallRequest, reply: FastifyReply): Promise<FastifyReply> {
+export async function answerCall(calls: DirectCalls, request: CallRequest): Promise<CallReply> {
   const answer = await calls.call(readCall(request));
   if (answer.kind !== 'ok') throw problemOfAnswer(answer);
-  if (answer.repeated) reply.header('idempotent-replayed', 'true');
-  return answer.answer === undefined ? reply.status(204).send() : reply.type('application/json').send(bodyOf(answer.answer));
+  const replayed = answer.repeated ? { 'idempotent-replayed': 'true' } : {};
+  if (answer.answer === undefined) return { body: undefined, headers: replayed };
+  return {
+    body: bodyOf(answer.answer),
+    headers: { 'content-type': 'application/json; charset=utf-8', 'content-length': answer.answer.length, ...replayed },
+  };
 }
 
 /** Node writes a text in one piece with the headers, and bytes in a second one: for a small answer that is the larger part of its cost. */
 function bodyOf(answer: Uint8Array): string | Uint8Array {
-  return answer.length > textBytesMax ? answer : Buffer.from(answer.buffer, answer.byteOffset, answer.length).toString();
+  return answer.length > textBytesMax ? answer : Buffer.from(answer.buffer, answer.byteOffset, answer.length).toString('latin1');
 }
 
-function readCall(request: CallRequest): DirectCall {
-  const { headers, params, query, body } = request;
+function readCall({ unit, queryKey, headers, body }: CallRequest): DirectCall {
   const idempotencyKey = one(headers['idempotency-key']);
   if (idempotencyKey !== undefined && (idempotencyKey === '' || idempotencyKey.length > idempotencyKeyCharsMax)) {
     throw new FaasError('FAAS_API_REQUEST', `an Idempotency-Key has 1 to ${idempotencyKeyCharsMax} characters`);
   }
-  const hasBody = body instanceof Uint8Array && body.length > 0;
+  const hasBody = body !== undefined && body.length > 0;
   return {
-    unit: unitOf(params.context, params.function),
-    key: one(headers['x-faas-key']) ?? one(query.key) ?? null,
+    unit,
+    key: one(headers['x-faas-key']) ?? queryKey ?? null,
     data: hasBody ? body : noBody,
     contentType: hasBody ? (headers['content-type'] ?? 'application/json') : 'application/json',
     headers: {},

@@ -42,6 +42,8 @@ const resendsMax = 3;
 const sessionsMax = 3;
 const resendAfterMs = 50;
 const publishRetryMs = 500;
+/** From a claim that failed to the next one. */
+const reclaimAfterMs = 1_000;
 
 /**
  * Commits the results of direct calls to one unit (protocol.md, DIRECT): claims the pseudo partition of this gateway, one commit in flight, results
@@ -56,6 +58,7 @@ export class CallSession {
   #running: Promise<void> | undefined;
   readonly #outbox: OutboxEntry[] = [];
   #publishing: Promise<void> | undefined;
+  #cancelReclaim: (() => void) | undefined;
   #stopped = false;
 
   constructor(options: CallSessionOptions, on: CallSessionListener) {
@@ -73,13 +76,10 @@ export class CallSession {
     this.#run();
   }
 
-  /** Resolves when nothing is left to commit or to publish. */
-  async idle(): Promise<void> {
-    while (this.#running !== undefined || this.#publishing !== undefined) await (this.#running ?? this.#publishing);
-  }
-
+  /** Nothing is claimed or published from now on. */
   stop(): void {
     this.#stopped = true;
+    this.#cancelReclaim?.();
   }
 
   #run(): void {
@@ -94,6 +94,7 @@ export class CallSession {
     let broken = 0;
     do {
       const session = await this.#claimed();
+      if (session === undefined) this.#reclaimLater();
       if (session === undefined || broken >= sessionsMax) return this.#failAll();
       const { group, outdated, rest } = groupCalls(this.#ready);
       this.#ready = [...rest];
@@ -109,6 +110,14 @@ export class CallSession {
     const calls = this.#ready;
     this.#ready = [];
     for (const call of calls) this.#on.failed(call);
+  }
+
+  /** What a commit without an answer left in the outbox, or an earlier owner, is not to wait for the next call. */
+  #reclaimLater(): void {
+    const { state, clock } = this.#options;
+    if (this.#stopped || state.capabilities.emits === 'inline') return;
+    this.#cancelReclaim?.();
+    this.#cancelReclaim = clock.after(reclaimAfterMs, () => this.#run());
   }
 
   async #claimed(): Promise<Session | undefined> {

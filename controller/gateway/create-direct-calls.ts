@@ -59,6 +59,8 @@ const unavailable: DirectAnswer = { kind: 'unavailable', retryAfterMs: 1_000 };
 export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole {
   const { pods, clock, state } = options;
   const units = new Map<string, UnitCalls>();
+  /** Of units that are gone as well: one may still have something to publish. */
+  const sessions = new Map<string, CallSession>();
   const partitions = new TopicPartitions(options.streams);
   /** Calls with an Idempotency-Key that are under way: a second one waits for the first. */
   const underWay = new Map<string, Promise<DirectAnswer>>();
@@ -159,6 +161,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
       },
     );
     const created: UnitCalls = new UnitCalls(live, session, { ...options, partitions, soon: options.soon ?? setImmediate });
+    sessions.set(live.unit, session);
     if (state.capabilities.emits === 'outbox') session.adopt();
     return created;
   }
@@ -186,6 +189,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
       const untilMs = clock.now() + graceMs;
       while (open > 0 && clock.now() < untilMs) await clock.sleep(stopPollMs);
       for (const off of unwatch) off();
+      for (const session of sessions.values()) session.stop();
     },
   };
 }

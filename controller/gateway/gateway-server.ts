@@ -1,13 +1,15 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import rateLimit from '@fastify/rate-limit';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
-import { answersTo, hasToken, tokenDigest } from '../api/auth.ts';
+import { answersTo, hasToken, tokenBytes } from '../api/auth.ts';
 import { ProblemError, problemOf } from '../api/problem.ts';
 import { FaasError } from '../errors.ts';
-import type { LiveFunction } from '../functions/live-function.ts';
+import { type LiveFunction, unitOf } from '../functions/live-function.ts';
 import type { Random } from '../random.ts';
 import type { Settings } from '../settings.ts';
 import { answerCall } from './call-route.ts';
 import type { DirectCalls } from './direct-calls.ts';
+import { quickCalls } from './quick-call.ts';
 import { createWebhookIntake, type WebhookIntakeOptions } from './webhook-intake.ts';
 import { type WebhookMatch, WebhookRoutes } from './webhook-routes.ts';
 
@@ -40,7 +42,10 @@ export interface ReceiveLimits {
 
 const usualLimits: ReceiveLimits = { headersMs: 10_000, requestMs: 30_000, checkIntervalMs: 1_000 };
 
+/** Longer than a proxy in front keeps a connection, so that it is the proxy that closes it. */
+const keepAliveMs = 72_000;
 const pathCharsMax = 4_096;
+const callUrl = '/call/:context/:function';
 const loopbackAddresses: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
 
 declare module 'fastify' {
@@ -55,24 +60,49 @@ export async function createGatewayServer(options: GatewayServerOptions): Promis
   const { settings } = options;
   const limits = { ...usualLimits, ...options.limits };
   let routes = new WebhookRoutes([]);
+  let closing = false;
+  const requestId = requestIds(options.random);
+  const hosts = hostsOf(settings);
+  const token = tokenBytes(options.token);
+  const takesCall = quickCalls({
+    calls: options.calls,
+    bodyBytesMax: settings['gateway.bodyMax'],
+    admits: request => !closing && answersAt(request, hosts) && hasToken(request.headers.authorization, token),
+    fail: (error, response) => sendProblem(problemReply(options, error, { id: requestId(), route: callUrl, webhook: undefined }), response),
+  });
   const app = fastify({
     logger: false,
     bodyLimit: settings['gateway.bodyMax'],
-    requestTimeout: limits.requestMs,
     forceCloseConnections: 'idle',
-    genReqId: requestIds(options.random),
+    genReqId: requestId,
     routerOptions: { maxParamLength: pathCharsMax },
-    http: { headersTimeout: limits.headersMs, requestTimeout: limits.requestMs, connectionsCheckingInterval: limits.checkIntervalMs },
+    // The framework sets no time limits of a server that is made for it.
+    serverFactory: handle =>
+      createServer(
+        {
+          headersTimeout: limits.headersMs,
+          requestTimeout: limits.requestMs,
+          connectionsCheckingInterval: limits.checkIntervalMs,
+          keepAliveTimeout: keepAliveMs,
+        },
+        settings['gateway.ratePerSecond'] > 0
+          ? handle
+          : (request, response) => void (takesCall(request, response) || handle(request, response)),
+      ),
     frameworkErrors: (error, request, reply) => void answerProblem(options, error, request, reply),
   });
   app.setErrorHandler((error, request, reply) => answerProblem(options, error, request, reply));
   app.setNotFoundHandler((request, reply) => answerProblem(options, unknownPath(request.method), request, reply));
   takeRawBodies(app);
   app.decorateRequest('webhook', undefined);
-  guardHost(app, settings);
+  guardHost(app, hosts);
   if (settings['gateway.ratePerSecond'] > 0) await limitRate(app, settings['gateway.ratePerSecond']);
   mountWebhooks(app, options, () => routes);
-  mountCalls(app, options);
+  mountCalls(app, options.calls, token);
+  app.addHook('preClose', done => {
+    closing = true;
+    done();
+  });
   await app.ready();
   return {
     update(functions) {
@@ -99,10 +129,17 @@ function takeRawBodies(app: FastifyInstance): void {
   app.addContentTypeParser('*', { parseAs: 'buffer' }, (_, body, done) => done(null, body));
 }
 
-function guardHost(app: FastifyInstance, settings: GatewayServerOptions['settings']): void {
-  const hosts = new Set([settings['gateway.host'], ...settings.hosts].map(host => host.toLowerCase()));
+function hostsOf(settings: GatewayServerOptions['settings']): ReadonlySet<string> {
+  return new Set([settings['gateway.host'], ...settings.hosts].map(host => host.toLowerCase()));
+}
+
+function answersAt({ headers, socket }: IncomingMessage, hosts: ReadonlySet<string>): boolean {
+  return answersTo({ host: headers.host, localAddress: socket.localAddress }, hosts);
+}
+
+function guardHost(app: FastifyInstance, hosts: ReadonlySet<string>): void {
   app.addHook('onRequest', (request, _, done) => {
-    if (answersTo({ host: request.headers.host, localAddress: request.socket.localAddress }, hosts)) return done();
+    if (answersAt(request.raw, hosts)) return done();
     done(
       new FaasError(
         'FAAS_API_HOST',
@@ -155,20 +192,30 @@ function mountWebhooks(app: FastifyInstance, options: GatewayServerOptions, rout
   });
 }
 
-function mountCalls(app: FastifyInstance, options: GatewayServerOptions): void {
-  const digest = tokenDigest(options.token);
+/** The full way of a call: all that `quickCalls` leaves. */
+function mountCalls(app: FastifyInstance, calls: DirectCalls, token: Uint8Array): void {
   app.route<{ Params: { context: string; function: string }; Querystring: { key?: string | string[] } }>({
-    url: '/call/:context/:function',
+    url: callUrl,
     method: ['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'],
     onRequest: (request, _, done) => {
-      if (!hasToken(request.headers.authorization, digest)) {
+      if (!hasToken(request.headers.authorization, token)) {
         const hint = 'Send `Authorization: Bearer <token>`; the token is in the file `token` of the data folder.';
         return done(new FaasError('FAAS_API_UNAUTHORIZED', 'a bearer token is needed', hint));
       }
       done(request.method === 'POST' ? undefined : wrongMethod());
     },
-    handler: (request, reply) => answerCall(options.calls, request, reply),
+    handler: async ({ params, query, headers, body }, reply) => {
+      const queryKey = typeof query.key === 'string' ? query.key : query.key?.[0];
+      const unit = unitOf(params.context, params.function);
+      const answer = await answerCall(calls, { unit, queryKey, headers, body: body instanceof Uint8Array ? body : undefined });
+      reply.headers(answer.headers);
+      return answer.body === undefined ? reply.status(204).send() : reply.send(asBytes(answer.body));
+    },
   });
+}
+
+function asBytes(body: string | Uint8Array): Uint8Array {
+  return typeof body === 'string' ? Buffer.from(body, 'latin1') : body;
 }
 
 /** What follows `/hooks/<context>` in the request's target, still encoded. */
@@ -195,17 +242,42 @@ function unknownPath(method: string): FaasError {
   );
 }
 
-function answerProblem(options: GatewayServerOptions, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+interface ProblemReply {
+  readonly status: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string;
+}
+
+interface FailedRequest {
+  readonly id: string;
+  readonly route: string | undefined;
+  readonly webhook: WebhookMatch | undefined;
+}
+
+function problemReply(options: GatewayServerOptions, error: unknown, { id, route, webhook }: FailedRequest): ProblemReply {
   const ours = translate(error, options.settings['gateway.bodyMax']);
-  const problem = problemOf(ours, request.id);
-  if (problem.code === 'FAAS_INTERNAL')
-    options.log.error('request failed', { requestId: request.id, route: request.routeOptions?.url, error });
-  const { webhook } = request;
+  const problem = problemOf(ours, id);
+  const { status } = problem;
+  if (problem.code === 'FAAS_INTERNAL') options.log.error('request failed', { requestId: id, route, error });
   if (webhook !== undefined)
-    options.metrics.count('faas_webhook_requests_total', { context: webhook.live.context, status: String(problem.status) });
-  if (ours instanceof ProblemError) reply.headers(ours.headers);
-  if (problem.status === 401 && webhook === undefined) reply.header('www-authenticate', 'Bearer realm="faas"');
-  return reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+    options.metrics.count('faas_webhook_requests_total', { context: webhook.live.context, status: String(status) });
+  const headers = {
+    'content-type': 'application/problem+json; charset=utf-8',
+    ...(ours instanceof ProblemError ? ours.headers : {}),
+    ...(status === 401 && webhook === undefined ? { 'www-authenticate': 'Bearer realm="faas"' } : {}),
+  };
+  return { status, headers, body: JSON.stringify(problem) };
+}
+
+function answerProblem(options: GatewayServerOptions, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { id, webhook, routeOptions } = request;
+  const { status, headers, body } = problemReply(options, error, { id, webhook, route: routeOptions?.url });
+  return reply.status(status).headers(headers).send(body);
+}
+
+function sendProblem({ status, headers, body }: ProblemReply, response: ServerResponse): void {
+  response.writeHead(status, { ...headers, 'content-length': Buffer.byteLength(body) });
+  response.end(body);
 }
 
 /** What fastify throws by itself, in our words. */

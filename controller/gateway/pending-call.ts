@@ -21,17 +21,11 @@ export interface PendingCall {
   settle(answer: DirectAnswer): void;
 }
 
-const utf8 = new TextEncoder();
-const specVersion: WireHeader = [headerNames.specVersion, utf8.encode('1.0')];
-const trigger: WireHeader = [headerNames.trigger, utf8.encode('call')];
-
-/** The headers that all calls of a unit share. */
+/** What a pod tells the author about the origin of a call; the rest of a CloudEvent it knows by itself. */
 export function sharedHeaders(unit: string): readonly WireHeader[] {
   return [
-    specVersion,
-    trigger,
-    [headerNames.source, utf8.encode(`/call/${unit.replace('.', '/')}`)],
-    [headerNames.type, utf8.encode(`${unit}.call`)],
+    [headerNames.source, bytesOf(`/call/${unit.replace('.', '/')}`)],
+    [headerNames.type, bytesOf(`${unit}.call`)],
   ];
 }
 
@@ -39,14 +33,14 @@ export function eventOfCall(call: PendingCall, index: number, shared: readonly W
   const { request } = call;
   const headers: WireHeader[] = [
     ...shared,
-    [headerNames.id, utf8.encode(call.id)],
-    [headerNames.contentType, utf8.encode(request.contentType)],
-    [headerNames.traceparent, utf8.encode(call.traceparent)],
-    [headerNames.hop, utf8.encode(String(request.depth))],
+    [headerNames.id, bytesOf(call.id)],
+    [headerNames.contentType, bytesOf(request.contentType)],
+    [headerNames.traceparent, bytesOf(call.traceparent)],
   ];
+  if (request.depth > 0) headers.push([headerNames.hop, bytesOf(String(request.depth))]);
   for (const [name, value] of Object.entries(request.headers)) {
     if (!name.startsWith('ce_') && name !== headerNames.contentType && name !== headerNames.traceparent)
-      headers.push([name, utf8.encode(value)]);
+      headers.push([name, bytesOf(value)]);
   }
   return {
     index,
@@ -57,10 +51,15 @@ export function eventOfCall(call: PendingCall, index: number, shared: readonly W
     partition: 0,
     offset: -1,
     appendedAtMs: call.startedAtMs,
-    key: request.key === null ? null : utf8.encode(request.key),
+    key: request.key === null ? null : bytesOf(request.key),
     value: request.data,
     headers,
     remainingMs: Math.max(1, call.deadlineMs - nowMs),
     idempotencyKey: call.id,
   };
+}
+
+/** Out of Node's pool: an encoder would make a buffer of its own for each of these short texts. */
+function bytesOf(text: string): Uint8Array {
+  return Buffer.from(text);
 }

@@ -37,6 +37,8 @@ export function createHttpPodClient(options: HttpPodClientOptions): PodClient {
 class HttpPodClient implements PodClient {
   readonly #options: HttpPodClientOptions;
   readonly #pools = new Map<string, Pool>();
+  /** What all batches for a pod have in common, by its bootId. */
+  readonly #batchRequests = new Map<string, BatchRequest>();
 
   constructor(options: HttpPodClientOptions) {
     this.#options = options;
@@ -74,21 +76,26 @@ class HttpPodClient implements PodClient {
   }
 
   async run(pod: PodInfo, batch: Batch, on: BatchListener): Promise<BatchEnd> {
-    const options = {
-      ...requestOf(pod, 'POST', '/v1/batch'),
-      body: encodeBatch(batch),
-      headersTimeout: silenceMsMax,
-      bodyTimeout: silenceMsMax,
-    };
+    const pool = this.#pool(pod);
+    const options = { ...this.#batchRequest(pod), body: encodeBatch(batch) };
     return new Promise(resolve => {
-      this.#pool(pod).dispatch(options, new BatchAnswer(on, resolve));
+      pool.dispatch(options, new BatchAnswer(on, resolve));
     });
   }
 
   async close(): Promise<void> {
     const pools = [...this.#pools.values()];
     this.#pools.clear();
+    this.#batchRequests.clear();
     await Promise.all(pools.map(pool => pool.destroy()));
+  }
+
+  #batchRequest(pod: PodInfo): BatchRequest {
+    const known = this.#batchRequests.get(pod.bootId);
+    if (known !== undefined) return known;
+    const request = { ...requestOf(pod, 'POST', '/v1/batch'), headersTimeout: silenceMsMax, bodyTimeout: silenceMsMax };
+    this.#batchRequests.set(pod.bootId, request);
+    return request;
   }
 
   #pool(pod: PodInfo): Pool {
@@ -111,6 +118,7 @@ class HttpPodClient implements PodClient {
   #drop(pod: PodInfo, pool: Pool): void {
     if (this.#pools.get(pod.bootId) !== pool) return;
     this.#pools.delete(pod.bootId);
+    this.#batchRequests.delete(pod.bootId);
     this.#options.log.debug('connections to a pod are gone', { pod: pod.id });
     pool.destroy().catch(() => undefined);
   }
@@ -159,6 +167,8 @@ class BatchAnswer implements Dispatcher.DispatchHandler {
     this.#resolve(this.#end ?? { kind: 'lost', detail: messageOf(error) });
   }
 }
+
+type BatchRequest = ReturnType<typeof requestOf> & { readonly headersTimeout: number; readonly bodyTimeout: number };
 
 function requestOf(pod: PodInfo, method: 'GET' | 'POST', path: string) {
   const headers = {

@@ -1,13 +1,13 @@
-import { createHash } from 'node:crypto';
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
 import type { LoadRequest } from '../protocol/messages.ts';
+import { crypto } from './late-modules.ts';
 
 /** Whether the code is what the deploy stored under this hash. */
 export function hashMatches({ code, bundleHash }: LoadRequest): boolean {
-  return createHash('sha256').update(code).digest('hex') === bundleHash;
+  return crypto().createHash('sha256').update(code).digest('hex') === bundleHash;
 }
 
 export interface BundleFile {

@@ -1,4 +1,5 @@
 import { fileURLToPath } from 'node:url';
+import { crypto } from './late-modules.ts';
 import { createPod, type PodCredentials } from './pod.ts';
 
 /** The pod's process: what it is told and what it says goes over the IPC channel of its parent; without a parent it ends. */
@@ -41,6 +42,8 @@ if (!process.connected) endAtOnce();
 
 const [port] = await Promise.all([pod.listen('127.0.0.1'), admitted]);
 process.send?.({ kind: 'listening', port });
+// While the parent hears of it, and not when its first request waits for it.
+crypto();
 
 function endAtOnce(): void {
   pod.destroy();

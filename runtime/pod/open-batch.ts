@@ -5,6 +5,12 @@ import { encodeReply, writeReply } from '../protocol/reply.ts';
 import { wholeBatch } from './board.ts';
 
 const aliveFrame = encodeReply({ kind: 'alive' });
+const endFrames = {
+  done: encodeReply({ kind: 'end', end: 'done' }),
+  busy: encodeReply({ kind: 'end', end: 'busy' }),
+  draining: encodeReply({ kind: 'end', end: 'draining' }),
+};
+const framesType = { 'content-type': 'application/x-faas-frames' };
 
 /** A batch whose answer is being written: which of its events were answered, and where the rest will go. */
 export class OpenBatch {
@@ -12,6 +18,9 @@ export class OpenBatch {
   bytes: Uint8Array<ArrayBuffer> | undefined;
   readonly #response: ServerResponse;
   readonly #answered: Uint8Array;
+  #open: number;
+  /** The frames that answer for the last event: they leave with the end. */
+  #last: Uint8Array | undefined;
   #spoke = false;
 
   constructor(events: number, bytes: Uint8Array<ArrayBuffer>, response: ServerResponse) {
@@ -19,6 +28,7 @@ export class OpenBatch {
     this.bytes = bytes;
     this.#response = response;
     this.#answered = new Uint8Array(events);
+    this.#open = events;
   }
 
   /** The worker's frames go out as they are; false, and nothing goes out: that cannot be (an index twice, or out of range). */
@@ -31,7 +41,9 @@ export class OpenBatch {
       for (const before of answered.slice(0, at)) this.#answered[before] = 0;
       return false;
     }
-    this.#write(frames);
+    this.#open -= answered.length;
+    if (this.#open > 0 || this.#response.headersSent) this.#write(frames);
+    else this.#last = frames;
     return true;
   }
 
@@ -48,12 +60,17 @@ export class OpenBatch {
   }
 
   end(end: 'done' | 'busy' | 'draining'): void {
-    this.#response.end(encodeReply({ kind: 'end', end }));
+    const frame = endFrames[end];
+    if (this.#response.headersSent) return void this.#response.end(frame);
+    // All in one piece of a known length, as batches of short handlers end: chunks would cost both sides more than what is in them.
+    const whole = this.#last === undefined ? frame : Buffer.concat([this.#last, frame]);
+    this.#response.writeHead(200, { ...framesType, 'content-length': whole.length });
+    this.#response.end(whole);
   }
 
   /** Something for the client to hear when there is nothing to say: a pod that is silent for long is taken for lost. */
   beat(): void {
-    if (!this.#spoke) this.#response.write(aliveFrame);
+    if (!this.#spoke) this.#write(aliveFrame);
     this.#spoke = false;
   }
 
@@ -64,6 +81,7 @@ export class OpenBatch {
 
   #write(frames: Uint8Array): void {
     this.#spoke = true;
+    if (!this.#response.headersSent) this.#response.writeHead(200, framesType);
     this.#response.write(frames);
   }
 }

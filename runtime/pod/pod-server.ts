@@ -1,10 +1,10 @@
-import { timingSafeEqual } from 'node:crypto';
-import { createServer, type IncomingMessage, type Server, type ServerResponse } from 'node:http';
+import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { readBatchHead } from '../protocol/batch.ts';
 import { decodeLoad, loadBytesMax } from '../protocol/control.ts';
 import { readFrames } from '../protocol/frame.ts';
 import { type LoadRequest, type PodStatus, wireLimits } from '../protocol/messages.ts';
 import { acceptedVersion, wireVersionHeader, wireVersions } from '../protocol/version.ts';
+import { crypto, http } from './late-modules.ts';
 
 /** What the pod does with requests that passed the door. */
 export interface PodHandlers {
@@ -19,7 +19,7 @@ export interface PodHandlers {
 
 /** The pod's HTTP edge: token, wire version, sizes. Bodies are handed on as bytes. `token` is undefined until the parent has told it. */
 export function createPodServer(token: () => string | undefined, handlers: PodHandlers): Server {
-  const server = createServer(
+  const server = http().createServer(
     { keepAliveTimeout: 120_000, requestTimeout: 120_000, headersTimeout: 10_000, noDelay: true },
     (request, response) => {
       const refused = refusal(request, token());
@@ -68,7 +68,7 @@ function refusal(request: IncomingMessage, token: string | undefined): Problem |
 function sameToken(given: string | undefined, wanted: string): boolean {
   const a = Buffer.from(given ?? '');
   const b = Buffer.from(wanted);
-  return a.length === b.length && timingSafeEqual(a, b);
+  return a.length === b.length && crypto().timingSafeEqual(a, b);
 }
 
 /** Collects the body into one buffer that can be handed to a thread. A length that is missing, wrong or too large is refused. */

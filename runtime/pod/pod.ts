@@ -69,12 +69,13 @@ class RunningPod implements Pod {
 
   constructor(options: PodOptions) {
     this.#options = options;
+    // The thread first: it starts up beside the server.
+    this.#startWorker(1);
     this.#server = createPodServer(() => this.#credentials?.token, {
       status: () => this.#status(),
       load: (request, loadTimeoutMs, response) => this.#startLoad(request, loadTimeoutMs, response),
       batch: (head, bytes, response) => this.#startBatch(head, bytes, response),
     });
-    this.#startWorker(1);
   }
 
   async listen(host: string): Promise<number> {
@@ -135,7 +136,6 @@ class RunningPod implements Pod {
     bytes: Uint8Array<ArrayBuffer>,
     response: ServerResponse,
   ): void {
-    response.writeHead(200, { 'content-type': 'application/x-faas-frames' });
     const batchId = this.#nextBatchId;
     this.#nextBatchId += 1;
     this.#batches.set(batchId, new OpenBatch(head.eventCount, bytes, response));

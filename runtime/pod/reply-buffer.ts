@@ -33,7 +33,8 @@ export class ReplyBuffer {
   readonly #monotonic: () => number;
   readonly #later: (flush: () => void) => void;
   #scheduled = false;
-  #lastFlushMs = 0;
+  /** When the first of what is collected came. */
+  #collectedSinceMs = 0;
 
   /** `later` calls back when the event loop turns. */
   constructor(send: (replies: Replies) => void, monotonic: () => number, later: (flush: () => void) => void) {
@@ -79,7 +80,6 @@ export class ReplyBuffer {
   }
 
   flush(): void {
-    this.#lastFlushMs = this.#monotonic();
     for (const batchId of this.#dirty) {
       const batch = this.#batches.get(batchId);
       if (batch === undefined) continue;
@@ -92,12 +92,14 @@ export class ReplyBuffer {
   }
 
   #touch(batchId: number, batch: OpenBatch): void {
+    const nowMs = this.#monotonic();
+    if (this.#dirty.size === 0) this.#collectedSinceMs = nowMs;
     this.#dirty.add(batchId);
     const due =
       batch.open === 0 ||
       batch.answered.length >= collectEventsMax ||
       batch.writer.length >= collectBytesMax ||
-      this.#monotonic() - this.#lastFlushMs >= collectMsMax;
+      nowMs - this.#collectedSinceMs >= collectMsMax;
     if (due) {
       this.flush();
       return;

@@ -1,5 +1,4 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
-import { randomFillSync } from 'node:crypto';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import { decodeBatch } from '../protocol/batch.ts';
 import { NativePromise } from '../protocol/intrinsics.ts';
@@ -30,16 +29,29 @@ const later = setImmediate;
 const exitThread = process.exit.bind(process);
 const killProcess = process.kill.bind(process);
 const ownPid = process.pid;
+const random = Math.random;
 const heartbeatMs = 10;
+/** A thread that has not got its function by then is a generic pod's, and nobody waits for it. */
+const prepareAfterMs = 20;
+const emptyModule: string = 'data:text/javascript,';
 
 const current = new AsyncLocalStorage<Current>();
 
 parentPort?.once('message', (port: MessagePort) => {
   parentPort?.unref();
+  const idle = setTimeout(prepare, prepareAfterMs);
   port.on('message', (message: ToWorker) => {
-    if (message.kind === 'load') void load(port, message);
+    if (message.kind !== 'load') return;
+    clearTimeout(idle);
+    void load(port, message);
   });
 });
+
+/** What Node makes at the first use, and a load would wait for: the streams of the thread, the loader of modules. */
+function prepare(): void {
+  for (const stream of ['stdout', 'stderr']) Reflect.get(process, stream);
+  import(emptyModule).catch(() => undefined);
+}
 
 async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Promise<void> {
   const send = (out: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(out, transfer);
@@ -173,15 +185,11 @@ function guard(queue: WorkQueue, board: BoardWriter, replies: ReplyBuffer, send:
   });
 }
 
-/** Span ids need to differ, not to be secret: random bytes are taken in blocks. */
-const pool = Buffer.alloc(4096);
-let poolAt = pool.length;
+const hexOfByte = Array.from({ length: 256 }, (_, byte) => byte.toString(16).padStart(2, '0'));
 
+/** Ids of spans and traces need to differ, not to be secret: node:crypto would cost every cold start more than two milliseconds. */
 function randomHex(bytes: number): string {
-  if (poolAt + bytes > pool.length) {
-    randomFillSync(pool);
-    poolAt = 0;
-  }
-  poolAt += bytes;
-  return pool.toString('hex', poolAt - bytes, poolAt);
+  let hex = '';
+  for (let i = 0; i < bytes; i += 1) hex += hexOfByte[(random() * 256) | 0];
+  return hex;
 }

@@ -352,6 +352,33 @@ test('an outbox that an earlier owner left is published by the next one, though 
   expect((await rig.adapters.state.figures(unit)).outboxEntries).toBe(0);
 });
 
+test('a store that is away after an unknown reply: what the commit put into the outbox does not wait for the next call', async () => {
+  let away = false;
+  const wrap = (state: StateStore): StateStore =>
+    new Proxy(state, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name);
+        if (typeof member !== 'function') return member;
+        return async (...args: unknown[]) => {
+          if (away) throw new Error('store away');
+          const answer: unknown = await Reflect.apply(member, target, args);
+          if (name === 'commit') away = true;
+          if (away) throw new Error('lost on the way back');
+          return answer;
+        };
+      },
+    });
+  const rig = new Rig({ emits: 'outbox', wrap, run: (_, ctx) => ctx.emit('sold', 'k', ctx.value) });
+  await rig.adapters.streams.ensureTopic('shop.int.sold', { partitions: 1 });
+  expect(await rig.answers(rig.call('1'))).toMatchObject([{ kind: 'unavailable' }]);
+  await rig.clock.advance(10_000);
+  expect((await rig.adapters.state.figures(unit)).outboxEntries).toBe(1);
+  away = false;
+  await rig.clock.advance(1_000);
+  expect(await rig.topic('shop.int.sold')).toEqual(['1']);
+  expect((await rig.adapters.state.figures(unit)).outboxEntries).toBe(0);
+});
+
 test('writers that keep changing what a call read: five more runs, then a conflict', async () => {
   let runs = 0;
   const rig: Rig = new Rig({

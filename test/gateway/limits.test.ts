@@ -174,6 +174,49 @@ test.each<readonly [DirectAnswer, number, unknown]>([
   expect(response.headers.get('retry-after')).toBe(answer.kind === 'unavailable' ? '2' : null);
 });
 
+test.each<readonly [string, DirectAnswer]>([
+  ['an answer', { kind: 'ok', answer: Buffer.from('{"a":"ü"}'), repeated: false }],
+  ['a long answer', { kind: 'ok', answer: Buffer.from(JSON.stringify('ü'.repeat(20_000))), repeated: false }],
+  ['a repeated answer', { kind: 'ok', answer: Buffer.from('1'), repeated: true }],
+  ['no answer', { kind: 'ok', answer: undefined, repeated: false }],
+  ['a failure', { kind: 'failed', reason: 'error', error }],
+  ['an unavailable function', { kind: 'unavailable', retryAfterMs: 1_500 }],
+])('%s is the same on the quick way and on the full one', async (_, answer) => {
+  const { url, calls } = await listen({}, answer);
+  const [quick, full] = [await call(url, { 'x-faas-key': 'k' }), await call(url, { 'x-faas-key': 'k' }, '?')];
+  const headersOf = ({ headers }: Response) => [...headers].filter(([name]) => name !== 'date').sort();
+  expect([quick.status, headersOf(quick), await quick.text()]).toEqual([full.status, headersOf(full), await full.text()]);
+  expect(calls[0]).toEqual(calls[1]);
+});
+
+test.each<readonly [string, RequestInit & { duplex?: 'half' }, number]>([
+  ['a body in pieces of unknown length', { body: new Blob(['{"a":1}']).stream(), duplex: 'half' }, 504],
+  ['a type that says more', { headers: { 'content-type': 'application/json; profile="x"' }, body: '{}' }, 504],
+  ['a type that is none', { headers: { 'content-type': 'json' }, body: '{}' }, 400],
+  ['a body that is too large', { body: 'x'.repeat(1_001) }, 413],
+  ['the wrong token', { headers: { authorization: 'Bearer tokem' }, body: '{}' }, 401],
+  ['a longer token', { headers: { authorization: 'Bearer tokens' }, body: '{}' }, 401],
+  ['another method', { method: 'PUT', body: '{}' }, 405],
+])('a call with %s goes the full way', async (_, { headers, ...init }, status) => {
+  const { url } = await listen({});
+  const response = await fetch(`${url}/call/shop/orders`, {
+    method: 'POST',
+    headers: { authorization: 'Bearer token', ...headers },
+    ...init,
+  });
+  expect(response.status).toBe(status);
+});
+
+test('a call whose body comes in pieces is whole', async () => {
+  const { port, calls } = await listen({});
+  const head = 'POST /call/shop/orders HTTP/1.1\r\nHost: localhost\r\nAuthorization: Bearer token\r\nContent-Length: 7\r\n\r\n';
+  await new Promise<void>((resolve, reject) => {
+    const socket = connect(port, '127.0.0.1', () => socket.write(`${head}{"a`, () => setImmediate(() => socket.end('":1}'))));
+    socket.once('error', reject).once('data', () => resolve());
+  });
+  expect(Buffer.from(calls[0]?.data ?? []).toString()).toBe('{"a":1}');
+});
+
 test('a call without a body has null as its data', async () => {
   const { url, calls } = await listen({});
   await fetch(`${url}/call/shop/orders`, { method: 'POST', headers: { authorization: 'Bearer token' } });
