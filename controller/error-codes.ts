@@ -128,7 +128,16 @@ export const errorTable = {
     FAAS_STORE_IO: { status: 500, title: 'The disk failed' },
     FAAS_GROUP_HAS_MEMBERS: { status: 409, title: 'The consumer group is being read' },
     FAAS_STREAM_UNKNOWN_TOPIC: { status: 409, title: 'There is no such topic' },
+    FAAS_STREAM_OFFSET_BEYOND_END: { status: 409, title: 'The log is shorter than what was read of it' },
+    FAAS_STREAM_RECORD_TOO_LARGE: { status: 413, title: 'A record is larger than the broker takes' },
     FAAS_STREAM_UNKNOWN_PARTITION: { status: 409, title: 'The topic has no such partition' },
+    FAAS_KAFKA_UNREACHABLE: { status: 503, title: 'No Kafka broker answers' },
+    FAAS_KAFKA_AUTH: { status: 503, title: 'Kafka refuses the credentials' },
+    FAAS_KAFKA_FORBIDDEN: { status: 503, title: 'Kafka does not permit it' },
+    FAAS_KAFKA_UNAVAILABLE: { status: 503, title: 'Kafka cannot do it at the moment' },
+    FAAS_KAFKA_VERSION: { title: 'The broker is too old' },
+    FAAS_KAFKA_CODEC: { title: 'Records are compressed in a way that cannot be read here' },
+    FAAS_KAFKA_FAILED: { status: 500, title: 'Kafka refused it' },
   },
 } as const satisfies Record<string, Record<string, ErrorRow>>;
 

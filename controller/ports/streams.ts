@@ -33,7 +33,7 @@ export interface Streams {
   /** Sets offsets of a group that has no members; `ifAbsent` leaves partitions alone that have one (offsets pinned at the first deploy). */
   setCommitted(group: string, topic: string, offsets: readonly CommittedOffset[], mode: 'ifAbsent' | 'replace'): Promise<void>;
   deleteGroup(group: string): Promise<void>;
-  /** Applies retention now; answers how many records went. */
+  /** Applies retention now; answers how many records went: none where the log does it by itself. */
   expire(nowMs: number): Promise<number>;
   close(): Promise<void>;
 }
@@ -42,6 +42,8 @@ export interface StreamsCapabilities {
   readonly adapter: 'memory' | 'sqlite' | 'kafka';
   /** More than one process may use it at once. */
   readonly shared: boolean;
+  /** `expire`: retention is applied when it is asked for. `broker`: by the log itself, in whole segments and in its own time. */
+  readonly retention: 'expire' | 'broker';
 }
 
 export interface TopicOptions {

@@ -32,7 +32,7 @@ interface Partition {
 
 /** The executable spec of streams. Everything happens in the call itself; promises are resolved when they are answered. */
 export class MemoryStreams implements Streams {
-  readonly capabilities: StreamsCapabilities = { adapter: 'memory', shared: false };
+  readonly capabilities: StreamsCapabilities = { adapter: 'memory', shared: false, retention: 'expire' };
   readonly #clock: Clock;
   readonly #topics = new Map<string, Topic>();
   /** Group → `topic.partition` → offset. */

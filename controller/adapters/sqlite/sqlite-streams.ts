@@ -24,7 +24,7 @@ import type { TopicDirectory } from './topic-directory.ts';
  * whole chunks, and counts bytes as they are stored.
  */
 export class SqliteStreams implements Streams {
-  readonly capabilities: StreamsCapabilities = { adapter: 'sqlite', shared: false };
+  readonly capabilities: StreamsCapabilities = { adapter: 'sqlite', shared: false, retention: 'expire' };
   readonly #client: SqliteClient;
   readonly #clock: Clock;
   readonly #topics: TopicDirectory;

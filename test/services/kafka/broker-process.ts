@@ -1,6 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { closeSync, openSync } from 'node:fs';
 import { connect } from 'node:net';
 import { join } from 'node:path';
 import { createInterface } from 'node:readline';
@@ -10,7 +9,8 @@ import { archive, classPath, jvm } from './kafka-home.ts';
 const startMs = 60_000;
 
 /** Ends the broker when our end of the pipe is gone, however we ended. */
-const script = 'exec 3<&0; java "$@" 3<&- </dev/null >&2 & p=$!; echo $p; (read -r _ <&3; kill -9 $p) >/dev/null & exec 1>&-; wait $p';
+const script =
+  'exec 3<&0; java "$@" 3<&- </dev/null >>"$LOG" 2>&1 & p=$!; echo $p; (read -r _ <&3; kill -9 $p) >/dev/null 2>&1 & exec 1>&-; wait $p';
 
 /** One broker: started, killed, frozen and started again on its own data. */
 export class BrokerProcess {
@@ -40,18 +40,13 @@ export class BrokerProcess {
 
   /** Resolves when it listens: a broker opens its ports when it has joined its cluster. */
   async start(): Promise<void> {
-    const log = openSync(this.logFile, 'a');
     const classes =
       this.#classData.kind === 'record'
         ? [`-XX:ArchiveClassesAtExit=${this.#classData.file}`]
         : [`-XX:SharedArchiveFile=${archive}`, '-Xshare:auto', '-Xlog:cds=off', '-Xlog:cds+dynamic=off'];
     const java = [...classes, ...jvm, '-Xms32m', '-Xmx256m', '-cp', classPath, 'kafka.Kafka', join(this.#folder, 'server.properties')];
-    const env = { PATH: process.env.PATH, MALLOC_ARENA_MAX: '2' };
-    const shell = spawn('sh', ['-c', script, 'sh', ...java], {
-      env,
-      stdio: ['pipe', 'pipe', log],
-    });
-    closeSync(log);
+    const env = { PATH: process.env.PATH, MALLOC_ARENA_MAX: '2', LOG: this.logFile };
+    const shell = spawn('sh', ['-c', script, 'sh', ...java], { env, stdio: ['pipe', 'pipe', 'ignore'] });
     this.#shell = shell;
     this.#asked = false;
     this.#ended = once(shell, 'exit').then(() => shell.stdin.end());

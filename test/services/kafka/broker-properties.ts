@@ -43,6 +43,8 @@ export function brokerProperties(
     'auto.create.topics.enable': false,
     // Tests write records of any time: old ones must not be deleted at once.
     'log.retention.ms': -1,
+    // Nor may they begin a segment each, which ends what one fetch answers.
+    'log.roll.ms': 1e12,
     'log.retention.check.interval.ms': 1_000,
     'default.replication.factor': replicas,
     'min.insync.replicas': inSync,

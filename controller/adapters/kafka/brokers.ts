@@ -1,0 +1,180 @@
+import { connect, isIP, type Socket } from 'node:net';
+import { connect as connectTls } from 'node:tls';
+import Broker from 'kafkajs/src/broker/index.js';
+import loggers from 'kafkajs/src/loggers/index.js';
+import ConnectionPool from 'kafkajs/src/network/connectionPool.js';
+import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
+import { FaasError } from '../../errors.ts';
+import type { ConnectionOptions, HostPort } from './connection-options.ts';
+import { isConnectionError } from './kafka-error.ts';
+
+/** Where the nodes of the cluster are, as the last metadata said; shared by all who connect. */
+export type NodeAddresses = Map<number, HostPort>;
+
+const connectMs = 3_000;
+const keepAliveMs = 30_000;
+/** Fetch 11, Produce 7 and Metadata 5 are spoken by Kafka 2.3 and all that came after it. */
+const needed: readonly (readonly [api: string, apiKey: number, version: number])[] = [
+  ['Produce', 0, 7],
+  ['Fetch', 1, 11],
+  ['Metadata', 3, 5],
+];
+
+quietRequestQueues();
+
+interface Connected {
+  readonly broker: Broker;
+  readonly sockets: Set<Socket>;
+  readonly at: HostPort;
+}
+
+/** Connections to the nodes of one cluster. What does not answer in time is cut off, so that the next request finds a new connection or another node. */
+export class Brokers {
+  readonly #options: ConnectionOptions;
+  readonly #addresses: NodeAddresses;
+  readonly #connected = new Map<string, Connected>();
+  readonly #logger: object;
+  #seed = 0;
+  #closed = false;
+
+  constructor(options: ConnectionOptions, addresses: NodeAddresses) {
+    this.#options = options;
+    this.#addresses = addresses;
+    const { log } = options;
+    this.#logger = loggers.createLogger({
+      level: 2,
+      logCreator: () => entry => log.debug('kafkajs', { said: entry.log.message, level: entry.label, broker: entry.log.broker }),
+    });
+  }
+
+  /** Asks a node, or whichever answers first. Throws what kafkajs throws. */
+  async ask<Answer>(node: number | 'any', timeoutMs: number, question: (broker: Broker) => Promise<Answer>): Promise<Answer> {
+    if (node !== 'any') return this.#ask(this.#addressOf(node), timeoutMs, question);
+    const tried = [...this.#addresses.values(), ...this.#seedsInTurn()];
+    let last: unknown;
+    for (const at of tried) {
+      try {
+        return await this.#ask(at, timeoutMs, question);
+      } catch (error) {
+        if (!isConnectionError(error)) throw error;
+        last = error;
+      }
+    }
+    throw last;
+  }
+
+  async close(): Promise<void> {
+    this.#closed = true;
+    for (const connected of [...this.#connected.values()]) this.#drop(connected);
+  }
+
+  async #ask<Answer>(at: HostPort, timeoutMs: number, question: (broker: Broker) => Promise<Answer>): Promise<Answer> {
+    const connected = this.#connection(at);
+    try {
+      await connected.broker.connect();
+      requireVersions(connected.broker);
+      return await this.#within(timeoutMs, question(connected.broker));
+    } catch (error) {
+      if (isConnectionError(error) || isSaslError(error)) this.#drop(connected);
+      throw error;
+    }
+  }
+
+  #addressOf(node: number): HostPort {
+    const at = this.#addresses.get(node);
+    if (at !== undefined) return at;
+    throw named('KafkaJSBrokerNotFound', `node ${node} is not part of the cluster`);
+  }
+
+  #seedsInTurn(): readonly HostPort[] {
+    const { seeds } = this.#options;
+    this.#seed += 1;
+    return seeds.map((_, index) => seeds[(index + this.#seed) % seeds.length]).filter(seed => seed !== undefined);
+  }
+
+  #connection(at: HostPort): Connected {
+    if (this.#closed) throw new FaasError('FAAS_STORE_CLOSED', 'the streams are closed', 'The server is stopping.');
+    const key = `${at.host}:${at.port}`;
+    const found = this.#connected.get(key);
+    if (found !== undefined) return found;
+    const { tls, sasl, clientId } = this.#options;
+    const sockets = new Set<Socket>();
+    const connectionPool = new ConnectionPool({
+      ...at,
+      ssl: tls ?? null,
+      sasl: sasl ?? null,
+      clientId,
+      socketFactory: to => openSocket(to, sockets),
+      connectionTimeout: connectMs,
+      // Ours cut the connection as well, and cost no timer per connection that is idle.
+      requestTimeout: connectMs,
+      enforceRequestTimeout: false,
+      logger: this.#logger,
+    });
+    const broker = new Broker({ connectionPool, logger: this.#logger, allowAutoTopicCreation: false, authenticationTimeout: connectMs });
+    const connected = { broker, sockets, at };
+    this.#connected.set(key, connected);
+    return connected;
+  }
+
+  /** All requests on its connections fail. */
+  #drop({ sockets, at, broker }: Connected): void {
+    const key = `${at.host}:${at.port}`;
+    if (this.#connected.get(key)?.broker === broker) this.#connected.delete(key);
+    for (const socket of sockets) socket.destroy(new Error('cut off by us'));
+  }
+
+  async #within<Answer>(timeoutMs: number, work: Promise<Answer>): Promise<Answer> {
+    let cancel = () => {};
+    const late = new Promise<never>((_, reject) => {
+      cancel = this.#options.clock.after(timeoutMs, () => reject(named('KafkaJSRequestTimeoutError', `no answer within ${timeoutMs} ms`)));
+    });
+    try {
+      return await Promise.race([work, late]);
+    } finally {
+      cancel();
+    }
+  }
+}
+
+function named(name: string, message: string): Error {
+  return Object.assign(new Error(message), { name });
+}
+
+function isSaslError(error: unknown): boolean {
+  return error instanceof Error && error.name === 'KafkaJSSASLAuthenticationError';
+}
+
+function openSocket(to: Parameters<ConstructorParameters<typeof ConnectionPool>[0]['socketFactory']>[0], sockets: Set<Socket>): Socket {
+  const { host, port, ssl, onConnect } = to;
+  const socket =
+    ssl === null
+      ? connect({ host, port }, onConnect)
+      : connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...ssl }, onConnect);
+  socket.setNoDelay(true);
+  socket.setKeepAlive(true, keepAliveMs);
+  sockets.add(socket);
+  socket.once('close', () => sockets.delete(socket));
+  return socket;
+}
+
+function requireVersions({ versions, connectionPool }: Broker): void {
+  for (const [api, key, version] of needed) {
+    const { minVersion = 0, maxVersion = -1 } = versions?.[key] ?? {};
+    if (version >= minVersion && version <= maxVersion) continue;
+    const broker = `${connectionPool.host}:${connectionPool.port}`;
+    throw new FaasError(
+      'FAAS_KAFKA_VERSION',
+      `broker ${broker} speaks ${api} ${minVersion} to ${maxVersion}, and version ${version} is needed`,
+      'Use Kafka 2.3 or newer.',
+    );
+  }
+}
+
+/** kafkajs looks for waiting requests of each connection every millisecond, for ever; only those that wait need it. */
+function quietRequestQueues(): void {
+  const schedule = RequestQueue.prototype.scheduleCheckPendingRequests;
+  RequestQueue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
+    if (this.pending.length > 0) schedule.call(this);
+  };
+}

@@ -1,0 +1,166 @@
+import type { Clock } from '../../clock.ts';
+import { FaasError } from '../../errors.ts';
+import type { ReadLimit, ReadResult, StreamRecord, TopicPartition } from '../../ports/streams.ts';
+import type { FetchLanes } from './fetch-lanes.ts';
+import { kafkaError, typeOf } from './kafka-error.ts';
+
+export interface ReaderOptions {
+  readonly lanes: FetchLanes;
+  readonly clock: Clock;
+  /** First retained offset and end of the log. */
+  readonly bounds: (at: TopicPartition) => Promise<{ readonly startOffset: number; readonly endOffset: number }>;
+}
+
+/** Asked of a broker at a time. One batch of it may be larger, and is answered whole. */
+const fetchBytes = 2 ** 20;
+/** With fewer records left the next ones are fetched while these are handled. */
+const aheadRecords = 4_000;
+const noRecords: readonly StreamRecord[] = [];
+
+/**
+ * The records of one partition in the order in which they are wanted. Holds what two fetches answered at most: no more is asked for
+ * before most of it was taken.
+ */
+export class PartitionReader {
+  readonly #options: ReaderOptions;
+  readonly #at: TopicPartition;
+  #records: readonly StreamRecord[] = noRecords;
+  /** First record that was not taken. */
+  #head = 0;
+  /** Where the next fetch begins: after the last record or hole that was fetched. */
+  #end = -1;
+  /** What was taken ends here. */
+  #position = -1;
+  #cancel: (() => void) | undefined;
+  #error: unknown;
+  #wake: (() => void) | undefined;
+
+  constructor(options: ReaderOptions, at: TopicPartition) {
+    this.#options = options;
+    this.#at = at;
+  }
+
+  async read(fromOffset: number, options: ReadLimit & { readonly waitMs: number; readonly signal: AbortSignal }): Promise<ReadResult> {
+    if (fromOffset !== this.#position) this.#seek(fromOffset);
+    if (options.signal.aborted) return { records: noRecords, nextOffset: fromOffset };
+    this.#fetchAhead();
+    if (this.#head === this.#records.length && this.#end === this.#position && this.#error === undefined) {
+      await this.#something(options.waitMs, options.signal);
+      // Another read, or the end, came in between.
+      if (this.#position !== fromOffset || options.signal.aborted) return { records: noRecords, nextOffset: fromOffset };
+    }
+    if (this.#error !== undefined && this.#head === this.#records.length) await this.#recover(fromOffset);
+    return this.#take(options);
+  }
+
+  /** Ends what waits. */
+  close(): void {
+    this.#seek(-1);
+  }
+
+  #seek(offset: number): void {
+    this.#cancel?.();
+    this.#cancel = undefined;
+    this.#records = noRecords;
+    this.#head = 0;
+    this.#error = undefined;
+    this.#position = offset;
+    this.#end = offset;
+    this.#wake?.();
+  }
+
+  #fetchAhead(): void {
+    const left = this.#records.length - this.#head;
+    if (this.#cancel !== undefined || this.#error !== undefined || this.#end < 0 || left >= aheadRecords) return;
+    const { topic, partition } = this.#at;
+    this.#cancel = this.#options.lanes.add({
+      topic,
+      partition,
+      offset: this.#end,
+      bytes: fetchBytes,
+      done: ({ records, nextOffset }) => {
+        this.#cancel = undefined;
+        this.#records = this.#head === this.#records.length ? records : [...this.#records.slice(this.#head), ...records];
+        this.#head = 0;
+        this.#end = nextOffset ?? this.#end;
+        this.#wake?.();
+      },
+      failed: error => {
+        this.#cancel = undefined;
+        this.#error = error;
+        this.#wake?.();
+      },
+    });
+  }
+
+  #something(waitMs: number, signal: AbortSignal): Promise<void> {
+    this.#wake?.();
+    return new Promise(resolve => {
+      const wake = () => {
+        cancelTimer();
+        signal.removeEventListener('abort', wake);
+        if (this.#wake === wake) this.#wake = undefined;
+        resolve();
+      };
+      const cancelTimer = this.#options.clock.after(waitMs, wake);
+      signal.addEventListener('abort', wake, { once: true });
+      this.#wake = wake;
+    });
+  }
+
+  #take(limit: ReadLimit): ReadResult {
+    const from = this.#head;
+    const to = takeRecords(this.#records, from, limit);
+    const records = from === 0 && to === this.#records.length ? this.#records : this.#records.slice(from, to);
+    this.#head = to;
+    const next = this.#records[to];
+    const last = this.#records[to - 1];
+    this.#position = next === undefined ? this.#end : Math.max(this.#position, (last?.offset ?? this.#position - 1) + 1);
+    if (next === undefined) {
+      this.#records = noRecords;
+      this.#head = 0;
+    }
+    this.#fetchAhead();
+    return { records, nextOffset: this.#position };
+  }
+
+  /** Retention overtook the reader: it goes on at the start of the log. Beyond the end it does not go on: what it has read is not in this log. */
+  async #recover(fromOffset: number): Promise<void> {
+    const error = this.#error;
+    const { topic, partition } = this.#at;
+    this.#error = undefined;
+    if (typeOf(error) !== 'OFFSET_OUT_OF_RANGE') throw kafkaError(error, `read ${topic}/${partition}`);
+    const { startOffset, endOffset } = await this.#options.bounds(this.#at);
+    if (this.#position !== fromOffset) return;
+    if (fromOffset > endOffset) throw beyondEnd(this.#at, fromOffset, endOffset);
+    // Only what is retained is passed over; in range, it is asked for again.
+    if (fromOffset < startOffset) this.#end = startOffset;
+  }
+}
+
+/** Index after the last record that may be taken; one may be, whatever its size. */
+export function takeRecords(records: readonly StreamRecord[], from: number, { records: recordsMax, bytes: bytesMax }: ReadLimit): number {
+  let bytes = 0;
+  let to = from;
+  for (const last = Math.min(records.length, from + recordsMax); to < last; to += 1) {
+    const record = records[to];
+    if (record === undefined) break;
+    bytes += payloadBytes(record);
+    if (to > from && bytes > bytesMax) break;
+  }
+  return to;
+}
+
+function payloadBytes({ key, value, headers }: StreamRecord): number {
+  let bytes = (key?.length ?? 0) + (value?.length ?? 0);
+  for (const [name, header] of headers) bytes += name.length + header.length;
+  return bytes;
+}
+
+function beyondEnd({ topic, partition }: TopicPartition, offset: number, endOffset: number): FaasError {
+  return new FaasError(
+    'FAAS_STREAM_OFFSET_BEYOND_END',
+    `${topic}/${partition} ends at ${endOffset}, and was read up to ${offset}: the topic was made again, or brokers lost records`,
+    'Nothing of it is read until the offset is set.',
+  );
+}

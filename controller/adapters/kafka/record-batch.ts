@@ -1,0 +1,189 @@
+import crc32C from 'kafkajs/src/protocol/recordBatch/crc32C/index.js';
+import { FaasError } from '../../errors.ts';
+import type { NewRecord, RecordHeader, StreamRecord } from '../../ports/streams.ts';
+import { ByteReader } from './byte-reader.ts';
+import { ByteWriter } from './byte-writer.ts';
+import { type Compression, compress, compressions, decompress } from './codecs.ts';
+
+/**
+ * Record batches of format 2 (https://kafka.apache.org/documentation/#recordbatch), straight to and from the records of the port: headers keep their
+ * order and their bytes, and nothing is copied.
+ */
+
+const codecMask = 0x07;
+const appendTimeFlag = 0x08;
+const transactionalFlag = 0x10;
+const controlFlag = 0x20;
+/** Offset and length, which the length does not count. */
+const prefixBytes = 12;
+/** From the offset to the number of records. */
+const overheadBytes = 61;
+const crcAt = 17;
+const attributesAt = 21;
+
+/** What `bytesOf` counts for a record besides its bytes is at least what the format adds. */
+const recordOverheadBytes = 24;
+
+export function bytesOf(record: NewRecord): number {
+  let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0) + recordOverheadBytes;
+  for (const [name, value] of record.headers) bytes += name.length * 3 + value.length + 10;
+  return bytes;
+}
+
+/** One batch of all records, at one time. */
+export async function encodeBatch(records: readonly NewRecord[], timeMs: number, compression: Compression): Promise<Buffer> {
+  const body = encodeRecords(records);
+  const packed = await compress(compression, body);
+  const writer = new ByteWriter(overheadBytes + packed.length);
+  writer.int64(0).int32(overheadBytes - prefixBytes + packed.length);
+  writer.int32(-1).int8(2).int32(0);
+  writer.int16(compressions.indexOf(compression)).int32(records.length - 1);
+  writer.int64(timeMs).int64(timeMs);
+  writer.int64(-1).int16(-1).int32(-1).int32(records.length).bytes(packed);
+  writer.setUInt32(crcAt, crc32C(writer.result().subarray(attributesAt)));
+  return writer.result();
+}
+
+function encodeRecords(records: readonly NewRecord[]): Buffer {
+  let bytes = 0;
+  for (const record of records) bytes += bytesOf(record);
+  const writer = new ByteWriter(bytes);
+  const one = new ByteWriter(1_024);
+  records.forEach((record, index) => {
+    one.clear();
+    one.int8(0).varint(0).varint(index).varBytes(record.key).varBytes(record.value).varint(record.headers.length);
+    for (const [name, value] of record.headers) one.varString(name).varBytes(value);
+    writer.varBytes(one.result());
+  });
+  return writer.result();
+}
+
+/** A transaction that was rolled back: its records from `firstOffset` on are not there, up to its control record. */
+export interface AbortedTransaction {
+  readonly producerId: bigint;
+  readonly firstOffset: number;
+}
+
+export interface Decoded {
+  readonly records: StreamRecord[];
+  /** After the last batch that was whole; undefined when there was none. */
+  readonly nextOffset: number | undefined;
+}
+
+const noHeaders: readonly RecordHeader[] = [];
+const none: ReadonlySet<bigint> = new Set();
+
+/** The records from `fromOffset` on. A batch that was cut off at the end is left out. */
+export async function decodeBatches(bytes: Buffer, fromOffset: number, aborted: readonly AbortedTransaction[]): Promise<Decoded> {
+  const records: StreamRecord[] = [];
+  const transactions = new Transactions(aborted);
+  let nextOffset: number | undefined;
+  for (let at = 0; bytes.length - at >= overheadBytes; ) {
+    const reader = new ByteReader(bytes, at);
+    const baseOffset = reader.int64();
+    const end = reader.at + 4 + bytes.readInt32BE(reader.at);
+    if (end > bytes.length) break;
+    reader.at += 8;
+    if (reader.int8() !== 2) throw oldFormat();
+    reader.at += 4;
+    const attributes = reader.int16();
+    nextOffset = baseOffset + reader.int32() + 1;
+    const firstTimeMs = reader.int64();
+    const lastTimeMs = reader.int64();
+    const producerId = reader.bigint64();
+    reader.at += 6;
+    const count = reader.int32();
+    at = end;
+    const isSkipped = transactions.skips(attributes, producerId, nextOffset, reader);
+    if (isSkipped || count === 0 || nextOffset <= fromOffset) continue;
+    const codec = compressions[attributes & codecMask];
+    if (codec === undefined) throw unknownCodec(attributes & codecMask);
+    const plain = codec === 'none' ? reader : new ByteReader(await decompress(codec, bytes.subarray(reader.at, end)));
+    const appendedAtMs = (attributes & appendTimeFlag) === 0 ? undefined : lastTimeMs;
+    readRecords(plain, { count, baseOffset, firstTimeMs, appendedAtMs, fromOffset }, records);
+  }
+  return { records, nextOffset };
+}
+
+function readRecords(
+  reader: ByteReader,
+  batch: { count: number; baseOffset: number; firstTimeMs: number; appendedAtMs: number | undefined; fromOffset: number },
+  into: StreamRecord[],
+): void {
+  for (let i = 0; i < batch.count; i += 1) {
+    const length = reader.varint();
+    const end = reader.at + length;
+    reader.at += 1;
+    const timeMs = batch.firstTimeMs + reader.varlong();
+    const offset = batch.baseOffset + reader.varint();
+    if (offset >= batch.fromOffset) {
+      const key = reader.varBytes();
+      const value = reader.varBytes();
+      into.push({ offset, appendedAtMs: batch.appendedAtMs ?? timeMs, key, value, headers: readHeaders(reader) });
+    }
+    reader.at = end;
+  }
+}
+
+function readHeaders(reader: ByteReader): readonly RecordHeader[] {
+  const count = reader.varint();
+  if (count <= 0) return noHeaders;
+  const headers: RecordHeader[] = [];
+  for (let i = 0; i < count; i += 1) {
+    const length = reader.varint();
+    const name = reader.bytes.toString('utf8', reader.at, reader.at + length);
+    reader.at += length;
+    headers.push([name, reader.varBytes() ?? new Uint8Array(0)]);
+  }
+  return headers;
+}
+
+/** Which batches belong to transactions that were rolled back; control records are nobody's. */
+class Transactions {
+  readonly #waiting: AbortedTransaction[];
+  #open: Set<bigint> | undefined;
+
+  constructor(aborted: readonly AbortedTransaction[]) {
+    this.#waiting = aborted.toSorted((a, b) => a.firstOffset - b.firstOffset);
+  }
+
+  skips(attributes: number, producerId: bigint, nextOffset: number, reader: ByteReader): boolean {
+    if ((attributes & transactionalFlag) === 0) return (attributes & controlFlag) !== 0;
+    for (let next = this.#waiting[0]; next !== undefined && next.firstOffset < nextOffset; next = this.#waiting[0]) {
+      this.#open ??= new Set();
+      this.#open.add(next.producerId);
+      this.#waiting.shift();
+    }
+    if ((attributes & controlFlag) === 0) return (this.#open ?? none).has(producerId);
+    if (isAbortMarker(reader)) this.#open?.delete(producerId);
+    return true;
+  }
+}
+
+/** The key of a control record: a version, and 0 for an abort. */
+function isAbortMarker({ bytes, at }: ByteReader): boolean {
+  const record = new ByteReader(bytes, at);
+  record.varint();
+  record.at += 1;
+  record.varlong();
+  record.varint();
+  record.varint();
+  record.int16();
+  return record.int16() === 0;
+}
+
+function oldFormat(): FaasError {
+  return new FaasError(
+    'FAAS_KAFKA_FAILED',
+    'the topic holds records in a format from before Kafka 0.11',
+    'Let a new client write them to another topic.',
+  );
+}
+
+function unknownCodec(number: number): FaasError {
+  return new FaasError(
+    'FAAS_KAFKA_CODEC',
+    `records are compressed with codec ${number}, which is not known`,
+    'Let producers use zstd, lz4, snappy or gzip.',
+  );
+}
