@@ -1,42 +1,49 @@
-import { startKafka } from '../test/services/kafka/kafka-cluster.ts';
-import { kafkaMissing } from '../test/services/kafka/kafka-home.ts';
+import { isOnPath, type NeededService } from '../test/services/needed-service.ts';
+import { redisService, startRedis, startRedisCluster, startSentinelRedis } from '../test/services/redis.ts';
 
-interface Service {
-  readonly missing: () => string | undefined;
-  /** `settings`: how the server is told of it. */
-  readonly start: () => Promise<{ readonly settings: readonly string[]; stop(): Promise<void> }>;
+interface Startable {
+  readonly needs: NeededService;
+  readonly what: string;
+  start(): Promise<Started>;
 }
 
-const services: Readonly<Record<string, Service>> = {
-  kafka: {
-    missing: kafkaMissing,
-    async start() {
-      const kafka = await startKafka();
-      return { settings: [`--streams=kafka://${kafka.bootstrap.join(',')}`], stop: kafka.stop };
-    },
-  },
+interface Started {
+  /** Settings of `faas up`, by flag. */
+  readonly flags: Readonly<Record<string, string>>;
+  stop(): Promise<void>;
+}
+
+/** Real servers that `npm run services -- <name>…` starts, until it is interrupted. */
+const services: Readonly<Record<string, Startable>> = {
+  redis: { needs: redisService, what: 'one Redis', start: () => startRedis().then(withState) },
+  'redis-sentinel': { needs: redisService, what: 'primary, replica, three sentinels', start: () => startSentinelRedis().then(withState) },
+  'redis-cluster': { needs: redisService, what: 'a cluster of three', start: () => startRedisCluster().then(withState) },
 };
 
-/** `npm run services -- kafka`: real servers for a person, until Ctrl-C. Their data goes with them. */
-async function main(names: readonly string[]): Promise<number> {
-  const unknown = names.filter(name => !Object.hasOwn(services, name));
-  if (names.length === 0 || unknown.length > 0) {
-    process.stderr.write(`npm run services -- <name>...\nnames: ${Object.keys(services).join(', ')}\n`);
-    return 2;
-  }
-  const chosen = names.flatMap(name => services[name] ?? []);
-  const missing = chosen.flatMap(service => service.missing() ?? []);
-  if (missing.length > 0) {
-    process.stderr.write(`${missing.join('\n')}\n`);
-    return 1;
-  }
-  const running = await Promise.all(chosen.map(service => service.start()));
-  process.stdout.write(`npx faas up ${running.flatMap(({ settings }) => settings).join(' ')}\n(Ctrl-C ends them)\n`);
-  await new Promise(resolve => {
-    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, resolve);
-  });
-  await Promise.all(running.map(service => service.stop()));
-  return 0;
+function withState(started: { readonly url: string; stop(): Promise<void> }): Started {
+  return { flags: { state: started.url }, stop: () => started.stop() };
 }
 
-process.exitCode = await main(process.argv.slice(2));
+async function main(names: readonly string[]): Promise<void> {
+  const chosen = names.flatMap(name => services[name] ?? []);
+  if (chosen.length === 0 || chosen.length < names.length) {
+    const known = Object.entries(services).map(([name, { what }]) => `  ${name.padEnd(16)}${what}`);
+    throw new Error(`say which: npm run services -- <name>…\n${known.join('\n')}`);
+  }
+  for (const { needs } of chosen) {
+    const missing = needs.commands.filter(command => !isOnPath(command));
+    if (missing.length > 0) throw new Error(`${missing.join(', ')} not found: ${needs.howToGet}`);
+  }
+  const started = await Promise.all(chosen.map(one => one.start()));
+  const flags = started.flatMap(one => Object.entries(one.flags).map(([flag, value]) => `--${flag} ${value}`));
+  process.stdout.write(`faas up ${flags.join(' ')}\nCtrl-C stops and removes them\n`);
+  await new Promise<void>(resolve => {
+    for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => resolve());
+  });
+  await Promise.all(started.map(one => one.stop()));
+}
+
+await main(process.argv.slice(2)).catch(error => {
+  process.stderr.write(`${error instanceof Error ? error.message : String(error)}\n`);
+  process.exitCode = 1;
+});
