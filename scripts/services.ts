@@ -1,3 +1,5 @@
+import { startKafka } from '../test/services/kafka/kafka-cluster.ts';
+import { kafkaService } from '../test/services/kafka/kafka-home.ts';
 import { isOnPath, type NeededService } from '../test/services/needed-service.ts';
 import { redisService, startRedis, startRedisCluster, startSentinelRedis } from '../test/services/redis.ts';
 
@@ -15,10 +17,16 @@ interface Started {
 
 /** Real servers that `npm run services -- <name>…` starts, until it is interrupted. */
 const services: Readonly<Record<string, Startable>> = {
+  kafka: { needs: kafkaService, what: 'one broker', start: () => startKafka().then(withStreams) },
+  'kafka-3': { needs: kafkaService, what: 'three brokers', start: () => startKafka({ brokers: 3 }).then(withStreams) },
   redis: { needs: redisService, what: 'one Redis', start: () => startRedis().then(withState) },
   'redis-sentinel': { needs: redisService, what: 'primary, replica, three sentinels', start: () => startSentinelRedis().then(withState) },
   'redis-cluster': { needs: redisService, what: 'a cluster of three', start: () => startRedisCluster().then(withState) },
 };
+
+function withStreams(started: { readonly bootstrap: readonly string[]; stop(): Promise<void> }): Started {
+  return { flags: { streams: `kafka://${started.bootstrap.join(',')}` }, stop: () => started.stop() };
+}
 
 function withState(started: { readonly url: string; stop(): Promise<void> }): Started {
   return { flags: { state: started.url }, stop: () => started.stop() };

@@ -1,11 +1,11 @@
 import { afterAll, beforeAll } from 'vitest';
 import { type KafkaCluster, startKafka } from '../services/kafka/kafka-cluster.ts';
-import { kafkaMissing } from '../services/kafka/kafka-home.ts';
+import { kafkaService } from '../services/kafka/kafka-home.ts';
 import { emptyBrokers, openStreams, rollBackTransaction } from '../services/kafka/open-kafka.ts';
-import { withService } from '../services/with-service.ts';
+import { describeWith } from '../services/needed-service.ts';
 import { type StreamsUnderTest, streamsContract } from './streams.ts';
 
-withService(kafkaMissing(), 'Kafka', () => {
+describeWith(kafkaService, 'the port of streams', () => {
   let kafka: KafkaCluster;
   beforeAll(async () => {
     kafka = await startKafka();

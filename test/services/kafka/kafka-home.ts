@@ -1,9 +1,10 @@
-import { execFile, spawnSync } from 'node:child_process';
+import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
+import type { NeededService } from '../needed-service.ts';
 
 const run = promisify(execFile);
 const version = '4.3.1';
@@ -33,14 +34,11 @@ export const jvm = [
   '-Dorg.slf4j.simpleLogger.log.kafka.server.KafkaRaftServer=info',
 ] as const;
 
-/** Why no Kafka can be started here, and what to do about it; undefined: it can. */
-export function kafkaMissing(): string | undefined {
-  const java = spawnSync('java', ['-version'], { encoding: 'utf8' });
-  const major = Number(/version "(\d+)/.exec(java.stderr ?? '')?.[1] ?? 0);
-  if (major < 17) return 'Kafka needs Java 17 or newer: apt-get install openjdk-17-jre-headless';
-  if (existsSync(join(home, 'lib')) || spawnSync('mvn', ['-v']).status === 0) return undefined;
-  return 'the jars of Kafka come from Maven Central: apt-get install maven';
-}
+export const kafkaService: NeededService = {
+  name: 'Kafka',
+  commands: existsSync(join(home, 'lib')) ? ['java', 'keytool'] : ['java', 'keytool', 'mvn'],
+  howToGet: 'apt-get install openjdk-17-jre-headless maven',
+};
 
 /** Fetches the jars, once per machine. Two processes may do it at the same time: the first one to finish wins. */
 export async function fetchJars(): Promise<void> {
