@@ -35,6 +35,49 @@ export const settingTable = {
   'pods.max': { type: 'number', default: 16, min: 1, max: 1_000, meaning: 'Pods at most on this machine, generic ones included.' },
   'pods.drain': { type: 'duration', default: 30_000, meaning: 'How long a pod may finish its events after it was told to end.' },
   'scale.idle': { type: 'duration', default: 60_000, meaning: 'Idle time after which a function goes down to its minimum of pods.' },
+  streams: {
+    type: 'text',
+    default: 'sqlite',
+    meaning: 'Where streams are: `sqlite` in the data folder, `kafka://host:port,host:port`, or `kafkas://` with TLS.',
+  },
+  'kafka.sasl': {
+    type: 'text',
+    default: 'none',
+    oneOf: ['none', 'plain', 'scram-sha-256', 'scram-sha-512'],
+    meaning: 'How the server says to Kafka who it is. The password is in FAAS_KAFKA_PASSWORD or in kafka.passwordFile.',
+  },
+  'kafka.username': { type: 'text', default: '', meaning: 'Its name at Kafka.' },
+  'kafka.passwordFile': {
+    type: 'path',
+    default: '',
+    meaning: 'File whose first line is its password at Kafka; FAAS_KAFKA_PASSWORD comes first.',
+  },
+  'kafka.ca': {
+    type: 'path',
+    default: '',
+    meaning: "PEM file of the authorities that sign the brokers' certificates; without it those that Node knows.",
+  },
+  'kafka.cert': { type: 'path', default: '', meaning: 'PEM file of a certificate to show to the brokers.' },
+  'kafka.key': { type: 'path', default: '', meaning: 'PEM file of its private key.' },
+  'kafka.session': {
+    type: 'duration',
+    default: 10_000,
+    min: 1_000,
+    max: 1_800_000,
+    meaning: 'Without a sign of life for so long, Kafka gives the partitions of this server to others.',
+  },
+  'kafka.replication': {
+    type: 'number',
+    default: 0,
+    max: 32,
+    meaning: 'Replicas of a topic that is created in Kafka; 0 means three, or as many as there are brokers.',
+  },
+  'kafka.compression': {
+    type: 'text',
+    default: 'none',
+    oneOf: ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
+    meaning: 'How records are compressed that the server sends to Kafka; zstd needs Node 22.15. Reading takes any of them.',
+  },
   'streams.partitions': {
     type: 'number',
     default: 8,
@@ -74,13 +117,15 @@ export interface SettingRow {
 }
 
 export type SettingKey = keyof typeof settingTable;
-type ValueOf<R extends SettingRow> = R['type'] extends 'text' | 'path'
-  ? string
-  : R['type'] extends 'boolean'
-    ? boolean
-    : R['type'] extends 'list'
-      ? readonly string[]
-      : number;
+type ValueOf<R extends SettingRow> = R extends { readonly oneOf: readonly (infer Choice)[] }
+  ? Choice
+  : R['type'] extends 'text' | 'path'
+    ? string
+    : R['type'] extends 'boolean'
+      ? boolean
+      : R['type'] extends 'list'
+        ? readonly string[]
+        : number;
 export type Settings = { readonly [K in SettingKey]: ValueOf<(typeof settingTable)[K]> };
 
 /** `gateway.bodyMax` → `gateway-body-max`, a flag without its dashes. */
