@@ -49,8 +49,8 @@ describeWith(kafkaService, 'a server on Kafka, its state in SQLite', () => {
     withServer(async () => {
       const records = 3_000;
       const keys = 20;
-      const { code, output } = await server.cli(['deploy', '-f', 'test/data/e2e-kafka/faas.yaml']);
-      expect(code, output).toBe(0);
+      const deployed = await server.cli(['deploy', '-f', 'test/data/e2e-kafka/faas.yaml']);
+      expect(deployed.code, `${deployed.output}\n${server.output}`).toBe(0);
       const producer = plainClient(kafka.bootstrap).producer({ createPartitioner: Partitioners.DefaultPartitioner });
       await producer.connect();
       for (let from = 0; from < records; from += 500) {
