@@ -46,6 +46,7 @@ export function brokerProperties(
     // Nor may they begin a segment each, which ends what one fetch answers.
     'log.roll.ms': 1e12,
     'log.retention.check.interval.ms': 1_000,
+    'log.initial.task.delay.ms': 500,
     'default.replication.factor': replicas,
     'min.insync.replicas': inSync,
     'offsets.topic.replication.factor': replicas,

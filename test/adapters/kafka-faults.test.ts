@@ -1,0 +1,150 @@
+import { readFileSync } from 'node:fs';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import type { KafkaStreams } from '../../controller/adapters/kafka/kafka-streams.ts';
+import { partitionOf } from '../../controller/ports/partition-of.ts';
+import { type FaultProxy, kafkaFrame, startFaultProxy } from '../services/fault-proxy.ts';
+import { saslUsers } from '../services/kafka/broker-properties.ts';
+import { type KafkaCluster, startKafka } from '../services/kafka/kafka-cluster.ts';
+import { kafkaService } from '../services/kafka/kafka-home.ts';
+import { openStreams } from '../services/kafka/open-kafka.ts';
+import { describeWith } from '../services/needed-service.ts';
+
+const partitions = 6;
+const limit = { timeout: 120_000 };
+const isProduce = (request: Buffer) => request.readInt16BE(4) === 0;
+
+describeWith(kafkaService, 'three brokers that fail', () => {
+  let kafka: KafkaCluster;
+  const proxies: FaultProxy[] = [];
+  let streams: KafkaStreams;
+  let topics = 0;
+
+  beforeAll(async () => {
+    kafka = await startKafka({
+      brokers: 3,
+      async advertise(port) {
+        const proxy = await startFaultProxy({ target: { port }, frameEnd: kafkaFrame });
+        proxies.push(proxy);
+        return proxy.port;
+      },
+    });
+    streams = await openStreams(kafka.bootstrap);
+  }, 300_000);
+  afterAll(async () => {
+    await streams?.close();
+    await Promise.all(proxies.map(proxy => proxy.close()));
+    await kafka?.stop();
+  });
+
+  test.each<[string, (proxy: FaultProxy) => void]>([
+    ['the reply of the first request is lost', proxy => proxy.swallowReply(isProduce)],
+    ['the first request is cut in the middle', proxy => proxy.cut(isProduce, { of: 'request', bytes: 20 })],
+    ['the first reply never comes', proxy => proxy.swallowReply(isProduce, { afterwards: 'silence' })],
+  ])('%s, of one of three: nothing is lost, and each record is where its key says', limit, async (_, break_) => {
+    const topic = await makeTopic();
+    for (const proxy of proxies.slice(1, 2)) break_(proxy);
+    const ids = Array.from({ length: 600 }, (_, i) => `${i}`);
+    await appendAll(topic, ids);
+    for (const proxy of proxies) proxy.heal();
+    expect(await lost(topic, ids)).toEqual([]);
+  });
+
+  test('each broker is killed under load: nothing acknowledged is lost', limit, async () => {
+    const topic = await makeTopic();
+    const acknowledged: string[] = [];
+    let going = true;
+    const writers = Array.from({ length: 4 }, async (_, writer) => {
+      for (let i = 0; going; i += 1) {
+        const id = `${writer}-${i}`;
+        const sent = await append(topic, [id]).catch(() => undefined);
+        if (sent !== undefined) acknowledged.push(id);
+        await new Promise(resolve => setTimeout(resolve, 5));
+      }
+    });
+    for (const broker of kafka.brokers) {
+      await new Promise(resolve => setTimeout(resolve, 500));
+      await broker.kill();
+      await new Promise(resolve => setTimeout(resolve, 2_000));
+      await broker.start();
+      const before = acknowledged.length;
+      while (acknowledged.length < before + 20) await new Promise(resolve => setTimeout(resolve, 50));
+    }
+    going = false;
+    await Promise.all(writers);
+    process.stdout.write(`kill -9 of each of three brokers: ${acknowledged.length} acknowledged\n`);
+    expect(await lost(topic, acknowledged)).toEqual([]);
+  });
+
+  async function makeTopic(): Promise<string> {
+    topics += 1;
+    const topic = `broken-${topics}`;
+    await streams.ensureTopic(topic, { partitions });
+    return topic;
+  }
+
+  async function append(topic: string, ids: readonly string[]): Promise<readonly number[]> {
+    return streams.append(
+      topic,
+      ids.map(id => {
+        const key = Buffer.from(id);
+        return { partition: partitionOf(key, id, partitions), key, value: key, headers: [] };
+      }),
+    );
+  }
+
+  async function appendAll(topic: string, ids: readonly string[]): Promise<void> {
+    const calls: Promise<readonly number[]>[] = [];
+    for (let from = 0; from < ids.length; from += 20) calls.push(append(topic, ids.slice(from, from + 20)));
+    await Promise.all(calls);
+  }
+
+  /** What is not in the partition of its key. */
+  async function lost(topic: string, ids: readonly string[]): Promise<readonly string[]> {
+    const found = new Set<string>();
+    for (let partition = 0; partition < partitions; partition += 1) {
+      for (let offset = 0; ; ) {
+        const { records, nextOffset } = await streams.read(topic, partition, offset, { records: 5_000, bytes: 2 ** 22 });
+        for (const { key } of records) {
+          const id = Buffer.from(key ?? []).toString();
+          if (partitionOf(key, id, partitions) === partition) found.add(id);
+        }
+        if (nextOffset === offset) break;
+        offset = nextOffset;
+      }
+    }
+    return ids.filter(id => !found.has(id));
+  }
+});
+
+describeWith(kafkaService, 'brokers that want TLS and a password', () => {
+  let kafka: KafkaCluster;
+  beforeAll(async () => {
+    kafka = await startKafka({ security: 'sasl-tls' });
+  }, 300_000);
+  afterAll(() => kafka?.stop());
+
+  const tls = () => ({ ca: readFileSync(kafka.certificateFile, 'utf8') });
+
+  test.each([
+    ['plain', saslUsers.plain],
+    ['scram-sha-256', saslUsers.scram],
+    ['scram-sha-512', saslUsers.scram],
+  ] as const)('%s: the right password is let in, a wrong one is told which settings to look at', async (mechanism, user) => {
+    const streams = await openStreams(kafka.bootstrap, { tls: tls(), sasl: { mechanism, ...user } });
+    await streams.ensureTopic(mechanism, { partitions: 1 });
+    expect(await streams.append(mechanism, [{ partition: 0, key: null, value: null, headers: [] }])).toEqual([0]);
+    await streams.close();
+    const wrong = openStreams(kafka.bootstrap, { tls: tls(), sasl: { mechanism, ...user, password: 'not-it' } });
+    await expect(wrong).rejects.toMatchObject({ code: 'FAAS_KAFKA_AUTH', hint: expect.stringContaining('FAAS_KAFKA_PASSWORD') });
+    await expect(wrong).rejects.not.toMatchObject({ message: expect.stringContaining('not-it') });
+  });
+
+  test('a certificate that nobody trusts, and no TLS at all, are told apart from a broker that is away', async () => {
+    const sasl = { mechanism: 'plain', ...saslUsers.plain } as const;
+    await expect(openStreams(kafka.bootstrap, { tls: {}, sasl })).rejects.toMatchObject({
+      code: 'FAAS_KAFKA_UNREACHABLE',
+      message: expect.stringContaining('self-signed certificate'),
+    });
+    await expect(openStreams(kafka.bootstrap)).rejects.toMatchObject({ code: 'FAAS_KAFKA_UNREACHABLE' });
+  });
+});
