@@ -3,8 +3,21 @@ import { stateful, stateless } from './rows/backlog.ts';
 import { directCalls } from './rows/direct-calls.ts';
 import { fromZero, redeploy } from './rows/from-zero.ts';
 import { help } from './rows/help.ts';
+import { statelessFromKafka } from './rows/kafka.ts';
 import { latency } from './rows/latency.ts';
 import { memory, overload } from './rows/memory.ts';
 import { order } from './rows/order.ts';
 
-export const rows: readonly Row[] = [stateless, stateful, latency, fromZero, redeploy, directCalls, order, memory, overload, help];
+export const rows: readonly Row[] = [
+  stateless,
+  stateful,
+  statelessFromKafka,
+  latency,
+  fromZero,
+  redeploy,
+  directCalls,
+  order,
+  memory,
+  overload,
+  help,
+];

@@ -1,0 +1,34 @@
+import { Kafka, logLevel } from 'kafkajs';
+
+/** Records per second of a bare kafkajs `eachBatch` loop that only counts, from its first batch to its last. */
+export async function kafkajsCountRate(brokers: readonly string[], topic: string, count: number): Promise<number> {
+  const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
+  const consumer = kafka.consumer({ groupId: `count-${topic}-${performance.now()}`, maxWaitTimeInMs: 100 });
+  await consumer.connect();
+  await consumer.subscribe({ topic, fromBeginning: true });
+  let first: { readonly atMs: number; readonly records: number } | undefined;
+  let seen = 0;
+  try {
+    return await new Promise<number>((resolve, reject) => {
+      const eachBatch = async ({ batch }: { readonly batch: { readonly messages: readonly unknown[] } }) => {
+        seen += batch.messages.length;
+        first ??= { atMs: performance.now(), records: seen };
+        if (seen >= count) resolve(((seen - first.records) * 1000) / (performance.now() - first.atMs));
+      };
+      consumer.run({ autoCommit: false, partitionsConsumedConcurrently: 8, eachBatch }).catch(reject);
+    });
+  } finally {
+    await consumer.disconnect();
+  }
+}
+
+/** The records of a backlog, spread over the partitions by their keys. */
+export async function produce(brokers: readonly string[], topic: string, values: readonly string[]): Promise<void> {
+  const producer = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).producer();
+  await producer.connect();
+  for (let start = 0; start < values.length; start += 5_000) {
+    const messages = values.slice(start, start + 5_000).map((value, index) => ({ key: `customer-${(start + index) % 1_000}`, value }));
+    await producer.send({ topic, messages });
+  }
+  await producer.disconnect();
+}
