@@ -100,6 +100,25 @@ export class KafkaGroupMember implements GroupMember {
     return held === undefined ? { records: [], nextOffset: fromOffset } : held.reader.read(fromOffset, options);
   }
 
+  /** While the group shares anew, what nobody has let go of has its owner. */
+  async isAssigned({ topic, partition }: TopicPartition): Promise<boolean> {
+    const key = keyOf(topic, partition);
+    const held = this.#held.get(key);
+    while (held !== undefined && this.#held.get(key) === held) {
+      const generation = this.#generation;
+      try {
+        await this.#beat();
+        return this.#held.get(key) === held;
+      } catch (error) {
+        if (!isShared(error)) throw kafkaError(error, `ask the group ${this.group} for its members`);
+        if (generation !== this.#generation) continue;
+        if (typeOf(error) === 'UNKNOWN_MEMBER_ID') this.#expelled();
+        await this.#nextEntry();
+      }
+    }
+    return false;
+  }
+
   async committed({ topic, partition }: TopicPartition): Promise<CommittedOffset | undefined> {
     const { coordinators, join } = this.#options;
     try {
