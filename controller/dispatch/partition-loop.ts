@@ -1,4 +1,5 @@
 import type { Batch, BatchState } from '../../runtime/protocol/messages.ts';
+import { FaasError } from '../errors.ts';
 import type { LiveFunction, Subscription } from '../functions/live-function.ts';
 import type { Source } from '../ports/state.ts';
 import type { GroupMember, TopicPartition } from '../ports/streams.ts';
@@ -206,6 +207,7 @@ export class PartitionLoop {
     const brokerGeneration = generationOf(committed?.metadata);
     const claimed = await state.claim(this.source, { ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset });
     faults('claim.after');
+    if (committed === undefined && (await this.#isMadeAgain(claimed.frontier))) return this.#claim();
     this.#brokerOffset = committed?.offset ?? -1;
     const { mayRollBack, emits } = state.capabilities;
     const session = newSession({
@@ -228,6 +230,19 @@ export class PartitionLoop {
     if (emits === 'outbox') await this.#openPublisher(session, committedOffset, claimed.outbox);
     else this.#publisher = undefined;
     return session;
+  }
+
+  /**
+   * A topic that was deleted and made again took the group's offsets with it, and is shorter than what was handled of the old one: the new one is handled
+   * from its first record on. A shorter log whose offsets are still there lost records, which is for an operator to see.
+   */
+  async #isMadeAgain(frontier: number): Promise<boolean> {
+    const { streams, state, log } = this.#options.dispatcher;
+    const bounds = (await streams.bounds(this.at.topic)).find(one => one.partition === this.at.partition);
+    if (bounds === undefined || frontier <= bounds.endOffset) return false;
+    log.warn('topic was made again', { ...this.#facts(), frontier, endOffset: bounds.endOffset });
+    await state.resetProgress(this.source, bounds.startOffset);
+    return true;
   }
 
   /** The broker knows the new generation before anything is sent under it: kept in the store alone it would roll back with it. */
@@ -278,7 +293,8 @@ export class PartitionLoop {
       const options = { ...limit, waitMs: fetchWaitMs, signal };
       this.endOffset = session.position;
       const result = await member.fetch(at, session.position, options).catch(error => {
-        dispatcher.log.warn('fetch failed', { ...this.#facts(), error: String(error) });
+        if (error instanceof FaasError && error.code === 'FAAS_STREAM_OFFSET_BEYOND_END') this.fail(session, error);
+        else dispatcher.log.warn('fetch failed', { ...this.#facts(), error: String(error) });
         return undefined;
       });
       if (signal.aborted) return;

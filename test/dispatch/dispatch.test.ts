@@ -66,6 +66,30 @@ test.each(['inline', 'outbox'] as const)(
   },
 );
 
+test('a topic that was deleted and made again is handled from its first record on', async () => {
+  const world = new DispatchWorld();
+  const live = liveFunction('totals');
+  await world.deploy(
+    live,
+    one(async (_, ctx) => void (await countKey(ctx))),
+  );
+  await world.append('orders', [
+    { key: 'a', value: '1' },
+    { key: 'a', value: '2' },
+    { key: 'a', value: '3' },
+  ]);
+  await world.settle();
+  await world.adapters.streams.deleteTopic('orders');
+  await world.clock.advance(1_000);
+  await world.adapters.streams.ensureTopic('orders', { partitions: 1 });
+  await world.append('orders', [{ key: 'b', value: '4' }]);
+  await world.settle();
+  await world.clock.advance(10_000);
+  expect(await world.state(live.unit)).toEqual({ a: '3', b: '1' });
+  expect(await world.adapters.state.progress(live.unit)).toEqual([{ source: 'orders.0', frontier: 1, doneAbove: 0 }]);
+  await world.stop();
+});
+
 test('what an outbox publishes is marked with its upstream and rising seqs', async () => {
   const world = new DispatchWorld({ emits: 'outbox' });
   const live = liveFunction('totals', { emitTopics: { vips: 'shop.int.vips' } });
