@@ -148,3 +148,30 @@ describeWith(kafkaService, 'brokers that want TLS and a password', () => {
     await expect(openStreams(kafka.bootstrap)).rejects.toMatchObject({ code: 'FAAS_KAFKA_UNREACHABLE' });
   });
 });
+
+describeWith(kafkaService, 'a broker that permits little', () => {
+  let kafka: KafkaCluster;
+  beforeAll(async () => {
+    kafka = await startKafka({
+      security: 'sasl',
+      settings: {
+        'authorizer.class.name': 'org.apache.kafka.metadata.authorizer.StandardAuthorizer',
+        'super.users': `User:ANONYMOUS;User:${saslUsers.plain.username}`,
+      },
+    });
+  }, 300_000);
+  afterAll(() => kafka?.stop());
+
+  test('what is not permitted is refused at once, and named', async () => {
+    const owner = await openStreams(kafka.bootstrap, { sasl: { mechanism: 'plain', ...saslUsers.plain } });
+    const guest = await openStreams(kafka.bootstrap, { sasl: { mechanism: 'scram-sha-256', ...saslUsers.scram } });
+    await owner.ensureTopic('private', { partitions: 1 });
+    const refused = { code: 'FAAS_KAFKA_FORBIDDEN', message: expect.stringContaining('private') };
+    const join = { topics: ['private'], onAssigned() {}, onRevoked() {}, onLost() {} };
+    await expect(guest.append('private', [{ partition: 0, key: null, value: null, headers: [] }])).rejects.toMatchObject(refused);
+    await expect(guest.read('private', 0, 0, { records: 1, bytes: 1 })).rejects.toMatchObject(refused);
+    await expect(guest.ensureTopic('private', { partitions: 1 })).rejects.toMatchObject(refused);
+    await expect(guest.join({ ...join, group: 'private-group' })).rejects.toMatchObject(refused);
+    await Promise.all([owner.close(), guest.close()]);
+  });
+});

@@ -82,7 +82,7 @@ export class KafkaStreams implements Streams {
 
   /** Throws when the brokers cannot be reached, or refuse us. */
   async check(): Promise<void> {
-    await this.#topology.load(['faas']).catch(error => {
+    await this.#topology.meet().catch(error => {
       throw kafkaError(error, `connect to ${this.#options.seeds.map(({ host, port }) => `${host}:${port}`).join(', ')}`);
     });
   }
@@ -279,7 +279,7 @@ export class KafkaStreams implements Streams {
   }
 
   async #askController<Answer>(question: (broker: Broker) => Promise<Answer>): Promise<Answer> {
-    await this.#topology.load(['faas']);
+    await this.#topology.meet();
     return this.#brokers.ask(this.#topology.controller ?? 'any', changeMs + requestMs, question);
   }
 

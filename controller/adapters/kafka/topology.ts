@@ -62,14 +62,21 @@ export class Topology {
     return asking;
   }
 
-  /** Looks many up in one request. */
+  /** Looks many up in one request. Throws when one of them is refused, after all others were learned. */
   async load(topics: readonly string[]): Promise<void> {
     if (topics.length === 0) return;
-    const metadata = await this.#ask(topics);
-    for (const found of metadata.topicMetadata) {
-      if (found.topicErrorCode !== 0 && !isAbsent(found.topicErrorCode)) throw errors.createErrorFromCode(found.topicErrorCode);
-      this.#learn(found.topic, topicOf(found));
+    const { topicMetadata } = await this.#ask(topics);
+    let refused = 0;
+    for (const found of topicMetadata) {
+      if (found.topicErrorCode === 0 || isAbsent(found.topicErrorCode)) this.#learn(found.topic, topicOf(found));
+      else refused = found.topicErrorCode;
     }
+    if (refused !== 0) throw errors.createErrorFromCode(refused);
+  }
+
+  /** Learns the nodes alone. The question must name a topic, or it is for all of them; what is answered about it does not matter. */
+  async meet(): Promise<void> {
+    await this.#ask(['faas']);
   }
 
   /** All but those that belong to Kafka itself. */
