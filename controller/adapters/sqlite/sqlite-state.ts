@@ -107,6 +107,9 @@ export class SqliteState implements StateStore {
     await this.#client.request('resetProgress', { ...placeOf(source), offset });
   }
 
+  /** It never says that it is older: it does not lose what it acknowledged. */
+  async acceptRollback(): Promise<void> {}
+
   async deleteUnit(unit: string): Promise<void> {
     await this.#client.request('deleteUnit', unit);
   }

@@ -1,0 +1,52 @@
+import type { Clock } from '../../clock.ts';
+import type { Log } from '../../telemetry/log.ts';
+import { RedisLink } from './redis-link.ts';
+import { type RedisLinks, singleLink } from './redis-links.ts';
+import { parseRedisPlace, type RedisPlace } from './redis-place.ts';
+import { RedisState } from './redis-state.ts';
+
+export interface RedisAdapters {
+  readonly state: RedisState;
+  close(): Promise<void>;
+}
+
+export interface RedisAdapterOptions {
+  /** As the setting `state`: redis-place.ts. */
+  readonly address: string;
+  readonly password: string | undefined;
+  /** Takes a server that loses or evicts what it acknowledged. */
+  readonly unsafe: boolean;
+  /** How many replicas must have on disk what is called durable. */
+  readonly replicas: number;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** The stores on a Redis. Throws when it cannot be reached, refuses us, or would not keep what it acknowledges. */
+export async function openRedisAdapters(options: RedisAdapterOptions): Promise<RedisAdapters> {
+  const place = parseRedisPlace(options.address);
+  const links = await openLinks(place, options);
+  const state = new RedisState({ links, clock: options.clock });
+  return {
+    state,
+    async close() {
+      await state.close();
+      await links.close();
+    },
+  };
+}
+
+async function openLinks(place: RedisPlace, options: RedisAdapterOptions): Promise<RedisLinks> {
+  const link = new RedisLink({
+    ...options,
+    place: place.nodes.map(({ host, port }) => `${host}:${port}`).join(','),
+    target: {
+      ...(place.username === undefined ? {} : { username: place.username }),
+      ...(options.password === undefined ? {} : { password: options.password }),
+      ...(place.tls ? { tls: {} } : {}),
+      ...(place.kind === 'sentinel' ? { sentinels: [...place.nodes], name: place.setName } : { ...place.nodes[0], db: place.database }),
+    },
+  });
+  await link.open();
+  return singleLink(link);
+}
