@@ -1,12 +1,16 @@
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { RedisHistory } from './redis-history.ts';
 import { RedisLink } from './redis-link.ts';
 import { type RedisLinks, singleLink } from './redis-links.ts';
 import { parseRedisPlace, type RedisPlace } from './redis-place.ts';
+import { RedisRegistry } from './redis-registry.ts';
 import { RedisState } from './redis-state.ts';
 
 export interface RedisAdapters {
   readonly state: RedisState;
+  readonly registry: RedisRegistry;
+  readonly history: RedisHistory;
   close(): Promise<void>;
 }
 
@@ -27,9 +31,15 @@ export async function openRedisAdapters(options: RedisAdapterOptions): Promise<R
   const place = parseRedisPlace(options.address);
   const links = await openLinks(place, options);
   const state = new RedisState({ links, clock: options.clock });
+  const registry = new RedisRegistry(links);
+  const history = new RedisHistory({ links, clock: options.clock });
   return {
     state,
+    registry,
+    history,
     async close() {
+      await registry.close();
+      await history.close();
       await state.close();
       await links.close();
     },

@@ -1,7 +1,18 @@
 import { FaasError } from '../../errors.ts';
 
 /** Answers of a server that is not, or not any more, the one that holds our data: whatever we own there is void. */
-const notOurs = new Set(['READONLY', 'LOADING', 'MASTERDOWN', 'MOVED', 'ASK', 'TRYAGAIN', 'CLUSTERDOWN', 'NOREPLICAS', 'BUSY', 'UNBLOCKED']);
+const notOurs = new Set([
+  'READONLY',
+  'LOADING',
+  'MASTERDOWN',
+  'MOVED',
+  'ASK',
+  'TRYAGAIN',
+  'CLUSTERDOWN',
+  'NOREPLICAS',
+  'BUSY',
+  'UNBLOCKED',
+]);
 
 /** The first word of an error reply; '' for an error of the line. */
 export function replyCode(error: unknown): string {
@@ -20,13 +31,19 @@ export function storeError(error: unknown, place: string): FaasError {
   const message = error instanceof Error ? error.message : String(error);
   const options = { cause: error };
   if (code === '' || notOurs.has(code)) {
-    return new FaasError('FAAS_STORE_UNREACHABLE', `Redis at ${place} does not answer: ${message}`, 'It is tried again by itself.', options);
+    return new FaasError(
+      'FAAS_STORE_UNREACHABLE',
+      `Redis at ${place} does not answer: ${message}`,
+      'It is tried again by itself.',
+      options,
+    );
   }
   if (code === 'OOM') {
     const hint = 'Raise maxmemory, or lower dedupe.bytes; it goes on by itself then.';
     return new FaasError('FAAS_STORE_FULL', `Redis at ${place} has no memory left: ${message}`, hint, options);
   }
-  if (code === 'MISCONF') return new FaasError('FAAS_STORE_IO', `Redis at ${place} cannot write to its disk: ${message}`, 'Look at its log.', options);
+  if (code === 'MISCONF')
+    return new FaasError('FAAS_STORE_IO', `Redis at ${place} cannot write to its disk: ${message}`, 'Look at its log.', options);
   if (['NOAUTH', 'WRONGPASS', 'NOPERM'].includes(code)) {
     const hint = 'Check the user in `state`, and FAAS_STATE_PASSWORD or the secret `state-password`.';
     return new FaasError('FAAS_STORE_DENIED', `Redis at ${place} refuses us: ${message}`, hint, options);

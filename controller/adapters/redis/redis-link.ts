@@ -44,7 +44,7 @@ export class RedisLink {
   #closed = false;
   #durable: Promise<void> | undefined;
   #durableNext: Promise<void> | undefined;
-  readonly #onAdmitted = new Set<() => void>();
+  #onAdmitted: (() => void) | undefined;
 
   constructor(options: LinkOptions) {
     this.#options = options;
@@ -84,7 +84,7 @@ export class RedisLink {
   /** Resolves when the server can be used; rejects when it cannot be reached, refuses us, or would lose data. */
   async open(): Promise<void> {
     const admitted = new AbortController();
-    this.#onAdmitted.add(() => admitted.abort());
+    this.#onAdmitted = () => admitted.abort();
     try {
       await this.#client.connect();
       await this.#options.clock.sleep(admitMs, admitted.signal);
@@ -135,9 +135,15 @@ export class RedisLink {
     return this.#durableNext;
   }
 
-  /** Calls back when the server can be used again after a loss. */
-  onAdmitted(listener: () => void): void {
-    this.#onAdmitted.add(listener);
+  /** On a connection of its own. Calls back for every message, and after each time that it was not connected. */
+  listen(channel: string, onMessage: () => void): () => void {
+    const twin = this.#twin();
+    twin.on('ready', () => {
+      twin.subscribe(channel).then(onMessage, () => twin.disconnect(true));
+    });
+    twin.on('message', onMessage);
+    twin.connect().catch(() => {});
+    return () => twin.disconnect();
   }
 
   /** Ends what is owned over this connection, and makes another one. */
@@ -153,8 +159,8 @@ export class RedisLink {
   }
 
   /** A connection of its own to the same place, for what blocks or listens. */
-  duplicate(): Redis {
-    const twin = this.#client.duplicate({ commandTimeout: undefined, socketTimeout: undefined });
+  #twin(): Redis {
+    const twin = this.#client.duplicate({ socketTimeout: undefined });
     twin.on('error', () => {});
     return twin;
   }
@@ -184,7 +190,7 @@ export class RedisLink {
       this.#refusal = error;
       log.error('the state store cannot be used', { place: this.place, error });
     }
-    for (const listener of [...this.#onAdmitted]) listener();
+    this.#onAdmitted?.();
   }
 
   #lose(): void {
@@ -203,7 +209,7 @@ export class RedisLink {
 
   /** Everything before the marker is on disk when the marker is. On a connection of its own: it blocks the one that it waits on. */
   async #waitAof(facts: ServerFacts, marker: string): Promise<void> {
-    const twin = this.duplicate();
+    const twin = this.#twin();
     try {
       await twin.connect();
       const own = serverFacts(String(await twin.info('server')), undefined);

@@ -8,6 +8,8 @@ export interface RedisLinks {
   of(unit: string): Promise<RedisLink>;
   /** Whether `durability: strict` can be kept there. */
   readonly isStrict: boolean;
+  /** Calls back for every message of the channel, and whenever some may have been missed. The answer stops it. */
+  listen(channel: string, onMessage: () => void): () => void;
   close(): Promise<void>;
 }
 
@@ -18,6 +20,7 @@ export function singleLink(link: RedisLink): RedisLinks {
     get isStrict() {
       return link.isStrict;
     },
+    listen: (channel, onMessage) => link.listen(channel, onMessage),
     close: () => link.close(),
   };
 }

@@ -34,7 +34,8 @@ export function parseRedisPlace(text: string): RedisPlace {
   if (user?.includes(':')) throw wrong('state must not hold a password', 'Set FAAS_STATE_PASSWORD, or the secret `state-password`.');
   if (known.kind === 'sentinel' && path === '') throw wrong('state must name the set that the sentinels watch');
   if (known.kind === 'cluster' && path !== '') throw wrong('state must not name a database: a cluster has one');
-  if (known.kind === 'single' && (hosts.includes(',') || !/^\d{0,4}$/.test(path))) throw wrong('state must be one host, and a number of a database');
+  if (known.kind === 'single' && (hosts.includes(',') || !/^\d{0,4}$/.test(path)))
+    throw wrong('state must be one host, and a number of a database');
   return {
     kind: known.kind,
     nodes: hosts.split(',').map(host => nodeOf(host, known.port)),
@@ -52,6 +53,9 @@ function nodeOf(text: string, defaultPort: number): { host: string; port: number
   return { host, port: Number(port) };
 }
 
-function wrong(message: string, hint = 'redis://host:6379, rediss://host:6379, redis+sentinel://host:26379/name or redis+cluster://host:6379,host:6379'): FaasError {
+function wrong(
+  message: string,
+  hint = 'redis://host:6379, rediss://host:6379, redis+sentinel://host:26379/name or redis+cluster://host:6379,host:6379',
+): FaasError {
   return new FaasError('FAAS_SETTING_VALUE', message, hint);
 }

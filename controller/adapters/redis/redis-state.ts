@@ -249,7 +249,8 @@ export class RedisState implements StateStore {
 function halted(source: Source, { durableOffset }: ClaimRequest, answer: 'lost' | 'rolled-back', offset: number): FaasError {
   const where = `${source.unit}, ${source.name}`;
   const hint = `Put the newer data back, or go on with what is there: faas state accept-rollback ${source.unit}.`;
-  if (answer === 'lost') return new FaasError('FAAS_STATE_LOST', `the state store knows nothing of ${where}, which had come to offset ${durableOffset}`, hint);
+  if (answer === 'lost')
+    return new FaasError('FAAS_STATE_LOST', `the state store knows nothing of ${where}, which had come to offset ${durableOffset}`, hint);
   const message = `the state store is at offset ${offset} of ${where}, which had durably come to ${durableOffset}: an older copy was put back`;
   return new FaasError('FAAS_STATE_ROLLED_BACK', message, hint);
 }
