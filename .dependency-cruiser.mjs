@@ -62,9 +62,9 @@ export default {
     },
     {
       name: 'only-the-main-file-chooses-adapters',
-      comment: 'Duties work on ports; main.ts loads what the settings name.',
+      comment: 'Duties work on ports; main.ts, and open-stores.ts and open-redis.ts for it, load what the settings name.',
       severity: 'error',
-      from: { path: '^(controller|cli)/', pathNot: ['^controller/adapters/', '^controller/main\\.ts$'] },
+      from: { path: '^(controller|cli)/', pathNot: ['^controller/adapters/', '^controller/(main|open-stores|open-redis)\\.ts$'] },
       to: { path: '^controller/adapters/' },
     },
     {

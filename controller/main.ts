@@ -16,6 +16,7 @@ import { createGatewayServer } from './gateway/gateway-server.ts';
 import { createPodCallbacks } from './gateway/pod-callbacks.ts';
 import { createSecrets } from './gateway/secrets.ts';
 import { writeGauges } from './gauges.ts';
+import { openStores } from './open-stores.ts';
 import { systemRandom } from './random.ts';
 import { ScaleLoop } from './scale/scale-loop.ts';
 import type { Settings } from './settings.ts';
@@ -76,8 +77,7 @@ async function open(
   const dedupeWindowMs = settings['dedupe.window'];
   await mkdir(folder, { recursive: true, mode: 0o700 });
 
-  const { openSqliteAdapters } = await import('./adapters/sqlite/sqlite-adapters.ts');
-  const stores = await openSqliteAdapters({ folder, clock, random, log });
+  const stores = await openStores({ settings, env: process.env, clock, random, log });
   onStop(() => stores.close());
   const { streams, state, registry, history } = stores;
   const token = await loadToken(folder, random);

@@ -56,6 +56,8 @@ export interface StateCapabilities {
   readonly emits: 'inline' | 'outbox';
   /** What was acknowledged can be lost in a failover; `durability: strict` then has work to do. */
   readonly mayRollBack: boolean;
+  /** `verify` can tell that something is on disk; without that `durability: strict` cannot be kept. */
+  readonly keepsStrict: boolean;
 }
 
 /** Where a unit's events come from: `<topic>.<partition>`, or `direct.<gateway slot>` without offsets. The unit is `<context>.<function>`. */

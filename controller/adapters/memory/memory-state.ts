@@ -62,7 +62,7 @@ export class MemoryStateStore implements StateStore {
   constructor(options: { clock: Clock; streams: MemoryStreams; emits: 'inline' | 'outbox' }) {
     this.#clock = options.clock;
     this.#streams = options.streams;
-    this.capabilities = { adapter: 'memory', emits: options.emits, mayRollBack: options.emits === 'outbox' };
+    this.capabilities = { adapter: 'memory', emits: options.emits, mayRollBack: options.emits === 'outbox', keepsStrict: true };
   }
 
   async claim(source: Source, claim: ClaimRequest): Promise<Claimed> {

@@ -14,10 +14,18 @@ export interface RedisAdapters {
   close(): Promise<void>;
 }
 
+export interface RedisTls {
+  readonly ca?: string;
+  readonly cert?: string;
+  readonly key?: string;
+}
+
 export interface RedisAdapterOptions {
   /** As the setting `state`: redis-place.ts. */
   readonly address: string;
   readonly password: string | undefined;
+  /** PEM texts; used with TLS alone. */
+  readonly tls?: RedisTls;
   /** Takes a server that loses or evicts what it acknowledged. */
   readonly unsafe: boolean;
   /** How many replicas must have on disk what is called durable. */
@@ -53,7 +61,7 @@ async function openLinks(place: RedisPlace, options: RedisAdapterOptions): Promi
     target: {
       ...(place.username === undefined ? {} : { username: place.username }),
       ...(options.password === undefined ? {} : { password: options.password }),
-      ...(place.tls ? { tls: {} } : {}),
+      ...(place.tls ? { tls: { ...options.tls } } : {}),
       ...(place.kind === 'sentinel' ? { sentinels: [...place.nodes], name: place.setName } : { ...place.nodes[0], db: place.database }),
     },
   });

@@ -45,7 +45,7 @@ export function storeError(error: unknown, place: string): FaasError {
   if (code === 'MISCONF')
     return new FaasError('FAAS_STORE_IO', `Redis at ${place} cannot write to its disk: ${message}`, 'Look at its log.', options);
   if (['NOAUTH', 'WRONGPASS', 'NOPERM'].includes(code)) {
-    const hint = 'Check the user in `state`, and FAAS_STATE_PASSWORD or the secret `state-password`.';
+    const hint = 'Check the user in the setting state, and FAAS_STATE_PASSWORD or state.passwordFile.';
     return new FaasError('FAAS_STORE_DENIED', `Redis at ${place} refuses us: ${message}`, hint, options);
   }
   return new FaasError('FAAS_STORE_FAILED', `Redis at ${place}: ${message}`, undefined, options);

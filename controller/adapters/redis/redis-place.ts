@@ -31,7 +31,8 @@ export function parseRedisPlace(text: string): RedisPlace {
   const [, scheme = '', user, hosts = '', path = ''] = form.exec(text) ?? [];
   const known = kinds[scheme];
   if (known === undefined) throw wrong('state must be the address of a Redis');
-  if (user?.includes(':')) throw wrong('state must not hold a password', 'Set FAAS_STATE_PASSWORD, or the secret `state-password`.');
+  if (user?.includes(':'))
+    throw wrong('state must not hold a password', 'Set FAAS_STATE_PASSWORD, or state.passwordFile to a file whose first line it is.');
   if (known.kind === 'sentinel' && path === '') throw wrong('state must name the set that the sentinels watch');
   if (known.kind === 'cluster' && path !== '') throw wrong('state must not name a database: a cluster has one');
   if (known.kind === 'single' && (hosts.includes(',') || !/^\d{0,4}$/.test(path)))

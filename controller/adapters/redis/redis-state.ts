@@ -42,7 +42,7 @@ interface Owner {
  * still arrive, and the server at the other end may be another.
  */
 export class RedisState implements StateStore {
-  readonly capabilities: StateCapabilities = { adapter: 'redis', emits: 'outbox', mayRollBack: true };
+  readonly capabilities: StateCapabilities;
   readonly #links: RedisLinks;
   readonly #clock: Clock;
   /** By unit and source: one per partition that was claimed here. */
@@ -51,6 +51,7 @@ export class RedisState implements StateStore {
   constructor(options: { links: RedisLinks; clock: Clock }) {
     this.#links = options.links;
     this.#clock = options.clock;
+    this.capabilities = { adapter: 'redis', emits: 'outbox', mayRollBack: true, keepsStrict: options.links.isStrict };
   }
 
   async claim(source: Source, claim: ClaimRequest): Promise<Claimed> {

@@ -1,0 +1,43 @@
+import type { Clock } from './clock.ts';
+import { FaasError } from './errors.ts';
+import type { History } from './ports/history.ts';
+import type { Registry } from './ports/registry.ts';
+import type { StateStore } from './ports/state.ts';
+import type { Streams } from './ports/streams.ts';
+import type { Random } from './random.ts';
+import type { Settings } from './settings.ts';
+import type { Log } from './telemetry/log.ts';
+
+export interface Stores {
+  readonly streams: Streams;
+  readonly state: StateStore;
+  readonly registry: Registry;
+  readonly history: History;
+  /** Resolves when a store is gone for good; the process had better start again. */
+  readonly failure: Promise<Error>;
+  close(): Promise<void>;
+}
+
+export interface StoresOptions {
+  readonly settings: Settings;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Which adapters the settings name. Each is loaded only where it is used. */
+export async function openStores({ settings, clock, random, log }: StoresOptions): Promise<Stores> {
+  if (settings.state !== 'sqlite') throw streamsInSqlite();
+  const { openSqliteAdapters } = await import('./adapters/sqlite/sqlite-adapters.ts');
+  return openSqliteAdapters({ folder: settings.data, clock, random, log });
+}
+
+/** Streams in one process's file and state in a server that others share: two things to keep, to back up and to lose, and nothing won. */
+function streamsInSqlite(): FaasError {
+  return new FaasError(
+    'FAAS_SETTING_VALUE',
+    'state in Redis needs streams in Kafka: streams in SQLite belong to one process and one disk, and so may state, in the same transaction',
+    'Leave `state` at sqlite, or set `streams` to a Kafka.',
+  );
+}
