@@ -121,6 +121,7 @@ export const errorTable = {
     FAAS_DATA_CORRUPT: { title: 'The database is damaged' },
     FAAS_DATA_FOREIGN: { title: 'The database belongs to another program' },
     FAAS_DATA_NEWER: { title: 'A newer version of faas wrote the database' },
+    FAAS_REDIS_SLOTS: { title: 'A slot of the Redis cluster has no node' },
     FAAS_REDIS_UNSAFE: { title: 'The Redis would lose or evict state' },
     FAAS_REDIS_VERSION: { title: 'The Redis is too old' },
     FAAS_STATE_LOST: { status: 409, title: 'The state store is empty and should not be' },

@@ -34,8 +34,9 @@ export async function openOnServer(server: RedisServer, clock: Clock): Promise<O
   return openOn(server.url, clock);
 }
 
-export async function openOn(address: string, clock: Clock): Promise<OnServer> {
-  const open = () => openRedisAdapters({ address, clock, log: silentLog, password: undefined, unsafe: false, replicas: 0 });
+/** `replicas`: how many must have what counts as durable. */
+export async function openOn(address: string, clock: Clock, replicas = 0): Promise<OnServer> {
+  const open = () => openRedisAdapters({ address, clock, log: silentLog, password: undefined, unsafe: false, replicas });
   let adapters = await open();
   return {
     get adapters() {

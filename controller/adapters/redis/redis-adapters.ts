@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { ClusterLinks } from './cluster-links.ts';
 import { RedisHistory } from './redis-history.ts';
 import { RedisLink } from './redis-link.ts';
 import { type RedisLinks, singleLink } from './redis-links.ts';
@@ -55,15 +56,24 @@ export async function openRedisAdapters(options: RedisAdapterOptions): Promise<R
 }
 
 async function openLinks(place: RedisPlace, options: RedisAdapterOptions): Promise<RedisLinks> {
+  const { password, tls, ...rest } = options;
+  const target = {
+    ...(place.username === undefined ? {} : { username: place.username }),
+    ...(password === undefined ? {} : { password }),
+    ...(place.tls ? { tls: { ...tls } } : {}),
+  };
+  if (place.kind === 'cluster') {
+    const links = new ClusterLinks({ ...rest, target, seeds: place.nodes });
+    await links.open();
+    return links;
+  }
   const link = new RedisLink({
-    ...options,
+    ...rest,
     place: place.nodes.map(({ host, port }) => `${host}:${port}`).join(','),
-    target: {
-      ...(place.username === undefined ? {} : { username: place.username }),
-      ...(options.password === undefined ? {} : { password: options.password }),
-      ...(place.tls ? { tls: { ...options.tls } } : {}),
-      ...(place.kind === 'sentinel' ? { sentinels: [...place.nodes], name: place.setName } : { ...place.nodes[0], db: place.database }),
-    },
+    target:
+      place.kind === 'sentinel'
+        ? { ...target, sentinels: [...place.nodes], name: place.setName, failoverDetector: true }
+        : { ...target, ...place.nodes[0], db: place.database },
   });
   await link.open();
   return singleLink(link);

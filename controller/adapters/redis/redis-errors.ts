@@ -1,18 +1,10 @@
 import { FaasError } from '../../errors.ts';
 
 /** Answers of a server that is not, or not any more, the one that holds our data: whatever we own there is void. */
-const notOurs = new Set([
-  'READONLY',
-  'LOADING',
-  'MASTERDOWN',
-  'MOVED',
-  'ASK',
-  'TRYAGAIN',
-  'CLUSTERDOWN',
-  'NOREPLICAS',
-  'BUSY',
-  'UNBLOCKED',
-]);
+const notOurs = new Set(['READONLY', 'LOADING', 'MASTERDOWN', 'CLUSTERDOWN', 'NOREPLICAS', 'UNBLOCKED']);
+
+/** The keys are, or are about to be, at another node. Nothing was done. */
+const elsewhere = new Set(['MOVED', 'ASK', 'TRYAGAIN']);
 
 /** The first word of an error reply; '' for an error of the line. */
 export function replyCode(error: unknown): string {
@@ -24,13 +16,17 @@ export function endsOwnership(error: unknown): boolean {
   return notOurs.has(replyCode(error));
 }
 
+export function isElsewhere(error: unknown): boolean {
+  return elsewhere.has(replyCode(error));
+}
+
 /** `place` is an address without secrets. */
 export function storeError(error: unknown, place: string): FaasError {
   if (error instanceof FaasError) return error;
   const code = replyCode(error);
   const message = error instanceof Error ? error.message : String(error);
   const options = { cause: error };
-  if (code === '' || notOurs.has(code)) {
+  if (code === '' || code === 'BUSY' || notOurs.has(code) || elsewhere.has(code)) {
     return new FaasError(
       'FAAS_STORE_UNREACHABLE',
       `Redis at ${place} does not answer: ${message}`,

@@ -1,7 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../telemetry/log.ts';
-import { endsOwnership, replyCode, storeError } from './redis-errors.ts';
+import { endsOwnership, isElsewhere, replyCode, storeError } from './redis-errors.ts';
 import type { Script } from './script.ts';
 import { checkServer, hasWaitAof, type ServerFacts, serverFacts } from './server-check.ts';
 
@@ -17,6 +17,8 @@ export interface LinkOptions {
   readonly unsafe: boolean;
   /** How many replicas must have on disk what is called durable. */
   readonly replicas: number;
+  /** The keys of a command are at another node of the cluster. */
+  onRedirect?(): void;
 }
 
 type Argument = string | number | Uint8Array;
@@ -30,8 +32,8 @@ const reconnectMs = { min: 50, max: 1_000 };
 /** An fsync each second: one that began after the first look is over at the second. */
 const fsyncMs = 1_500;
 const fsyncTriesMax = 8;
-/** To be admitted, once connected. */
-const admitMs = 5_000;
+/** To be found, connected and asked what it is. */
+const openMs = 10_000;
 
 /** One connection after another to one server. Whatever was claimed over one of them is void on the next: compare `epoch`. */
 export class RedisLink {
@@ -85,14 +87,15 @@ export class RedisLink {
   async open(): Promise<void> {
     const admitted = new AbortController();
     this.#onAdmitted = () => admitted.abort();
-    try {
-      await this.#client.connect();
-      await this.#options.clock.sleep(admitMs, admitted.signal);
-      if (this.#facts === undefined) throw this.#refusal ?? new Error('it did not say what it is in time');
-    } catch (error) {
-      await this.close();
-      throw storeError(this.#refusal ?? error, this.place);
-    }
+    this.#client.connect().catch(error => {
+      this.#refusal ??= error;
+      admitted.abort();
+    });
+    await this.#options.clock.sleep(openMs, admitted.signal);
+    if (this.#facts !== undefined) return;
+    const refusal = this.#refusal ?? new Error('it could not be reached in time');
+    await this.close();
+    throw storeError(refusal, this.place);
   }
 
   /** Sent over this connection now, or not at all. */
@@ -170,6 +173,7 @@ export class RedisLink {
       return await this.#client.callBuffer(name, args.map(toArgument));
     } catch (error) {
       if (endsOwnership(error)) this.drop();
+      if (isElsewhere(error)) this.#options.onRedirect?.();
       throw storeError(error, this.place);
     }
   }
@@ -202,13 +206,18 @@ export class RedisLink {
     const { epoch } = this;
     const facts = this.#facts;
     if (facts === undefined) throw storeError(new Error('the connection is being made'), this.place);
-    if (facts.appendOnly && hasWaitAof(facts)) await this.#waitAof(facts, marker);
-    else if (facts.appendOnly && facts.appendFsync !== 'always') await this.#waitForFsync();
+    const waitsForAof = facts.appendOnly && hasWaitAof(facts);
+    if (!waitsForAof && facts.appendOnly && facts.appendFsync !== 'always') await this.#waitForFsync();
+    if (waitsForAof || this.#options.replicas > 0) await this.#waitForOthers(facts, marker, waitsForAof);
     if (epoch !== this.epoch) throw storeError(new Error('the connection was lost'), this.place);
   }
 
-  /** Everything before the marker is on disk when the marker is. On a connection of its own: it blocks the one that it waits on. */
-  async #waitAof(facts: ServerFacts, marker: string): Promise<void> {
+  /**
+   * Everything before the marker is where the marker is: on disk here and at replicas (WAITAOF), or in the memory of replicas. On a connection of its own,
+   * because it blocks the one that it waits on.
+   */
+  async #waitForOthers(facts: ServerFacts, marker: string, onDisk: boolean): Promise<void> {
+    const { replicas } = this.#options;
     const twin = this.#twin();
     try {
       await twin.connect();
@@ -216,10 +225,11 @@ export class RedisLink {
       if (own.runId !== facts.runId) throw new Error('the connections lead to different servers');
       await twin.set(marker, facts.runId);
       for (let tries = 1; tries <= fsyncTriesMax; tries += 1) {
-        const [local, replicas] = (await twin.call('WAITAOF', 1, this.#options.replicas, fsyncMs)) as [number, number];
-        if (local >= 1 && replicas >= this.#options.replicas) return;
+        const answer = await (onDisk ? twin.call('WAITAOF', 1, replicas, fsyncMs) : twin.call('WAIT', replicas, fsyncMs));
+        const [local, others] = Array.isArray(answer) ? answer : [1, answer];
+        if (Number(local) >= 1 && Number(others) >= replicas) return;
       }
-      throw new Error('the append-only file was not synced in time');
+      throw new Error(`it was not on disk, or not at ${replicas} replicas, in time`);
     } catch (error) {
       throw storeError(error, this.place);
     } finally {

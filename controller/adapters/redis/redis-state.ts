@@ -237,7 +237,7 @@ export class RedisState implements StateStore {
   async #owned({ unit, name }: Source, ownerToken: string): Promise<RedisLink | undefined> {
     const owner = this.#owners.get(ownerKey({ unit, name }));
     if (owner?.token !== ownerToken) return this.#links.of(unit);
-    return owner.epoch === owner.link.epoch ? owner.link : undefined;
+    return owner.epoch === owner.link.epoch && owner.link === (await this.#links.of(unit)) ? owner.link : undefined;
   }
 
   /** In the order of their names. */
