@@ -6,5 +6,18 @@ import { help } from './rows/help.ts';
 import { latency } from './rows/latency.ts';
 import { memory, overload } from './rows/memory.ts';
 import { order } from './rows/order.ts';
+import { redisCommit } from './rows/redis-commit.ts';
 
-export const rows: readonly Row[] = [stateless, stateful, latency, fromZero, redeploy, directCalls, order, memory, overload, help];
+export const rows: readonly Row[] = [
+  stateless,
+  stateful,
+  latency,
+  fromZero,
+  redeploy,
+  directCalls,
+  order,
+  memory,
+  overload,
+  help,
+  redisCommit,
+];
