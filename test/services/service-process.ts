@@ -73,7 +73,10 @@ export async function startService(what: ServiceCommand): Promise<ServiceProcess
     await ended;
   };
 
-  await start();
+  await start().catch(error => {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    throw error;
+  });
   return {
     folder,
     get pid() {
