@@ -62,9 +62,12 @@ export default {
     },
     {
       name: 'only-the-main-file-chooses-adapters',
-      comment: 'Duties work on ports; main.ts, and open-stores.ts and open-kafka.ts for it, load what the settings name.',
+      comment: 'Duties work on ports; main.ts, and the open-*.ts for it, load what the settings name.',
       severity: 'error',
-      from: { path: '^(controller|cli)/', pathNot: ['^controller/adapters/', '^controller/(main|open-stores|open-kafka)\\.ts$'] },
+      from: {
+        path: '^(controller|cli)/',
+        pathNot: ['^controller/adapters/', '^controller/(main|open-stores|open-kafka|open-redis)\\.ts$'],
+      },
       to: { path: '^controller/adapters/' },
     },
     {

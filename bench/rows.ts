@@ -7,6 +7,7 @@ import { statelessFromKafka } from './rows/kafka.ts';
 import { latency } from './rows/latency.ts';
 import { memory, overload } from './rows/memory.ts';
 import { order } from './rows/order.ts';
+import { redisCommit } from './rows/redis-commit.ts';
 
 export const rows: readonly Row[] = [
   stateless,
@@ -20,4 +21,5 @@ export const rows: readonly Row[] = [
   memory,
   overload,
   help,
+  redisCommit,
 ];

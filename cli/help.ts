@@ -8,7 +8,7 @@ export function overview(table: readonly CommandSpec[]): string {
     ['Begin', ['init', 'dev', 'up', 'deploy']],
     ['Use', ['list', 'describe', 'invoke', 'emit', 'logs']],
     ['Look inside', ['state get', 'state list', 'dlq list', 'dlq show', 'dlq replay', 'lag']],
-    ['Manage', ['secret list', 'secret check', 'config', 'rollback', 'delete', 'version', 'completion']],
+    ['Manage', ['secret list', 'secret check', 'config', 'rollback', 'state accept-rollback', 'delete', 'version', 'completion']],
   ];
   const lines = ['faas: event-driven functions on your own machines', '', 'Usage: faas <command> [arguments] [flags]'];
   for (const [title, names] of groups) {

@@ -1,5 +1,7 @@
 import type { Clock } from './clock.ts';
+import { FaasError } from './errors.ts';
 import { openKafka } from './open-kafka.ts';
+import { openRedis } from './open-redis.ts';
 import type { History } from './ports/history.ts';
 import type { Registry } from './ports/registry.ts';
 import type { StateStore } from './ports/state.ts';
@@ -27,25 +29,41 @@ export interface StoresOptions {
   readonly log: Log;
 }
 
-/** Which adapters the settings name. Each is loaded only where it is used. */
+/** Which adapters the settings name. Each is loaded only where it is used; what was opened is closed again when a later one cannot be. */
 export async function openStores(options: StoresOptions): Promise<Stores> {
-  const { settings, clock, random, log } = options;
-  const place = parseStreams(settings.streams);
-  const { openSqliteAdapters } = await import('./adapters/sqlite/sqlite-adapters.ts');
-  if (place.kind === 'sqlite') return openSqliteAdapters({ folder: settings.data, clock, random, log });
+  const place = parseStreams(options.settings.streams);
+  const isRedis = options.settings.state !== 'sqlite';
+  if (place.kind === 'sqlite') {
+    if (isRedis) throw streamsInSqlite();
+    return openSqlite(options, 'inline');
+  }
   const streams = await openKafka(place, options);
   try {
     // What a commit emits waits in the outbox for Kafka.
-    const { state, registry, history, failure, close } = await openSqliteAdapters({
-      folder: settings.data,
-      clock,
-      random,
-      log,
-      emits: 'outbox',
-    });
+    const { state, registry, history, failure, close } = isRedis ? await openSharedState(options) : await openSqlite(options, 'outbox');
     return { streams, state, registry, history, failure, close: () => streams.close().then(close) };
   } catch (error) {
     await streams.close();
     throw error;
   }
+}
+
+async function openSqlite({ settings, clock, random, log }: StoresOptions, emits: 'inline' | 'outbox') {
+  const { openSqliteAdapters } = await import('./adapters/sqlite/sqlite-adapters.ts');
+  return openSqliteAdapters({ folder: settings.data, clock, random, log, emits });
+}
+
+/** A Redis that is away is waited for: it never fails for good. */
+async function openSharedState(options: StoresOptions) {
+  const failure = new Promise<Error>(() => {});
+  return { ...(await openRedis(options)), failure };
+}
+
+/** Streams in one process's file and state in a server that others share: two things to keep, to back up and to lose, and nothing won. */
+function streamsInSqlite(): FaasError {
+  return new FaasError(
+    'FAAS_SETTING_VALUE',
+    'state in Redis needs streams in Kafka: streams in SQLite belong to one process and one disk, and so may state, in the same transaction',
+    'Leave `state` at sqlite, or set `streams` to a Kafka.',
+  );
 }

@@ -78,6 +78,35 @@ export const settingTable = {
     oneOf: ['none', 'gzip', 'snappy', 'lz4', 'zstd'],
     meaning: 'How records are compressed that the server sends to Kafka; zstd needs Node 22.15. Reading takes any of them.',
   },
+  state: {
+    type: 'text',
+    default: 'sqlite',
+    meaning:
+      'Where state is: `sqlite` in the data folder, `redis://host:port`, `redis+sentinel://host:port,host:port/name`, `redis+cluster://host:port,host:port`; `rediss` with TLS.',
+  },
+  'state.passwordFile': {
+    type: 'path',
+    default: '',
+    meaning: 'File whose first line is the password at Redis; FAAS_STATE_PASSWORD comes first.',
+  },
+  'state.ca': {
+    type: 'path',
+    default: '',
+    meaning: "PEM file of the authorities that sign Redis' certificate; without it those that Node knows.",
+  },
+  'state.cert': { type: 'path', default: '', meaning: 'PEM file of a certificate to show to Redis.' },
+  'state.key': { type: 'path', default: '', meaning: 'PEM file of its private key.' },
+  'state.replicas': {
+    type: 'number',
+    default: 0,
+    max: 16,
+    meaning: 'Replicas of Redis that must have on disk what counts as durable; needs Redis 7.2.',
+  },
+  'state.unsafe': {
+    type: 'boolean',
+    default: false,
+    meaning: 'Take a Redis without append-only file, or one that evicts: what it acknowledged may be lost.',
+  },
   'streams.partitions': {
     type: 'number',
     default: 8,

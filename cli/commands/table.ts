@@ -171,6 +171,14 @@ export const commandTable: readonly CommandSpec[] = [
     load: () => import('./state-list.ts'),
   },
   {
+    name: 'state accept-rollback',
+    summary: 'Go on with a state store that is older than what was durable',
+    args: [unit],
+    flags: [contextFlag, outputFlag, ...serverFlags],
+    examples: ['faas state accept-rollback shop.customer-totals'],
+    load: () => import('./state-accept-rollback.ts'),
+  },
+  {
     name: 'dlq list',
     summary: 'List the dead letters of a function',
     args: [unit],

@@ -294,6 +294,8 @@ export const StateEntryQuery = strict({ key: text });
 export type StateEntryQuery = Static<typeof StateEntryQuery>;
 export const StateEntryAnswer = strict({ key: text, value: json, version: text });
 export type StateEntryAnswer = Static<typeof StateEntryAnswer>;
+export const AcceptRollbackAnswer = strict({ acceptedAtMs: milliseconds });
+export type AcceptRollbackAnswer = Static<typeof AcceptRollbackAnswer>;
 /** Keys in ascending order of their UTF-8 bytes. */
 export const StateAnswer = strict({ entries: Type.Array(StateEntryAnswer), next: optional(text) });
 export type StateAnswer = Static<typeof StateAnswer>;

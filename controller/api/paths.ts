@@ -17,6 +17,7 @@ export const paths = {
   state: '/v1/functions/:context/:function/state',
   /** The key is in the query, because `.`, `..` and the empty key cannot be told in a path. */
   stateEntry: '/v1/functions/:context/:function/state/entry',
+  acceptRollback: '/v1/functions/:context/:function/state/accept-rollback',
   deadLetters: '/v1/functions/:context/:function/dead-letters',
   deadLetter: '/v1/functions/:context/:function/dead-letters/:id',
   replay: '/v1/functions/:context/:function/dead-letters/replay',

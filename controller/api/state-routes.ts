@@ -1,7 +1,7 @@
 import { FaasError } from '../errors.ts';
 import type { StateRead } from '../ports/state.ts';
 import type { ApiPorts } from './api-ports.ts';
-import { FunctionParams, StateAnswer, StateEntryAnswer, StateEntryQuery, StateQuery } from './contract.ts';
+import { AcceptRollbackAnswer, FunctionParams, StateAnswer, StateEntryAnswer, StateEntryQuery, StateQuery } from './contract.ts';
 import { findFunction } from './find-unit.ts';
 import { defineRoute, type Route } from './route.ts';
 
@@ -9,7 +9,7 @@ const tag = 'state';
 const utf8 = new TextDecoder();
 
 /** What a function knows, to be read only: its handlers alone write it. */
-export function stateRoutes({ registry, state }: ApiPorts): readonly Route[] {
+export function stateRoutes({ registry, state, clock }: ApiPorts): readonly Route[] {
   const list = defineRoute({
     method: 'GET',
     path: 'state',
@@ -41,7 +41,21 @@ export function stateRoutes({ registry, state }: ApiPorts): readonly Route[] {
       return entryOf(read, unit);
     },
   });
-  return [list, show];
+  const acceptRollback = defineRoute({
+    method: 'POST',
+    path: 'acceptRollback',
+    tag,
+    summary: 'Lets a function go on that was halted because the state store is older than what was durable once',
+    params: FunctionParams,
+    answer: AcceptRollbackAnswer,
+    handle: async ({ params }) => {
+      const { unit } = await findFunction(registry, params);
+      const acceptedAtMs = clock.now();
+      await state.acceptRollback(unit, acceptedAtMs);
+      return { acceptedAtMs };
+    },
+  });
+  return [list, show, acceptRollback];
 }
 
 function entryOf(read: StateRead | undefined, unit: string): StateEntryAnswer {

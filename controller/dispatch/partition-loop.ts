@@ -4,7 +4,7 @@ import type { LiveFunction, Subscription } from '../functions/live-function.ts';
 import type { Source } from '../ports/state.ts';
 import type { GroupMember, TopicPartition } from '../ports/streams.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
-import { generationOf, offsetMetadata } from './offset-metadata.ts';
+import { generationOf, isDurable, offsetMetadata } from './offset-metadata.ts';
 import { PublishLoop } from './publish-loop.ts';
 import { fetchLimit } from './read-records.ts';
 import { isQuiet, stepSession, wakeAtMs } from './session.ts';
@@ -205,7 +205,9 @@ export class PartitionLoop {
     const ownerToken = random.token();
     faults('claim.before');
     const brokerGeneration = generationOf(committed?.metadata);
-    const claimed = await state.claim(this.source, { ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset });
+    const wasDurable = isDurable(committed?.metadata);
+    const durable = wasDurable ? { durableOffset: committedOffset } : {};
+    const claimed = await state.claim(this.source, { ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset, ...durable });
     faults('claim.after');
     if (committed === undefined && (await this.#isMadeAgain(claimed.frontier))) return this.#claim();
     this.#brokerOffset = committed?.offset ?? -1;
@@ -227,7 +229,7 @@ export class PartitionLoop {
       partitionsOf,
       claimed,
     });
-    if (emits === 'outbox') await this.#openPublisher(session, committedOffset, claimed.outbox);
+    if (emits === 'outbox') await this.#openPublisher(session, { committedOffset, wasDurable }, claimed.outbox);
     else this.#publisher = undefined;
     return session;
   }
@@ -246,7 +248,11 @@ export class PartitionLoop {
   }
 
   /** The broker knows the new generation before anything is sent under it: kept in the store alone it would roll back with it. */
-  async #openPublisher(session: Session, committedOffset: number, outbox: Parameters<PublishLoop['add']>[0]): Promise<void> {
+  async #openPublisher(
+    session: Session,
+    { committedOffset, wasDurable }: { committedOffset: number; wasDurable: boolean },
+    outbox: Parameters<PublishLoop['add']>[0],
+  ): Promise<void> {
     const { dispatcher, member, at } = this.#options;
     const isStrict = this.#live.spec.durability === 'strict' && session.limits.mayRollBack;
     const publisher = new PublishLoop(
@@ -262,7 +268,7 @@ export class PartitionLoop {
     );
     this.#publisher = publisher;
     publisher.add(outbox, 0);
-    const answer = await member.commit(at, committedOffset, offsetMetadata(session.generation));
+    const answer = await member.commit(at, committedOffset, offsetMetadata(session.generation, wasDurable));
     if (answer === 'fenced') throw new Error('the group gave the partition to another member');
     publisher.open();
     if (isStrict && outbox.length > 0) session.verifyWanted = true;
@@ -437,7 +443,7 @@ export class PartitionLoop {
     this.#committingOffset = true;
     try {
       dispatcher.faults('offset-commit.before');
-      const answer = await member.commit(this.at, offset, offsetMetadata(session.generation));
+      const answer = await member.commit(this.at, offset, offsetMetadata(session.generation, true));
       dispatcher.faults('offset-commit.after');
       if (answer === 'ok') this.#brokerOffset = Math.max(this.#brokerOffset, offset);
       else this.stepOf(session, { kind: 'fenced' });

@@ -45,9 +45,12 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
 }
 
 async function deploy(options: DeploymentsOptions, spec: ContextSpec, bundleHashes: ReadonlyMap<string, string>): Promise<DeployResult> {
-  const { registry, clock } = options;
+  const { registry, state, clock } = options;
   const contexts = new Map((await registry.contexts()).map(record => [record.spec.context, record.spec]));
-  const problems = [...checkDeployment(spec, [...contexts.values()]), ...(await missingBundles(registry, spec, bundleHashes))];
+  const problems = [
+    ...checkDeployment(spec, [...contexts.values()], state.capabilities),
+    ...(await missingBundles(registry, spec, bundleHashes)),
+  ];
   if (problems.length > 0) return { kind: 'refused', problems };
   contexts.set(spec.context, spec);
   const nowMs = clock.now();

@@ -16,6 +16,8 @@ import type { RecordHeader } from './streams.ts';
  * S8 a claim answers all that earlier owners left: frontier, done offsets, filter, attempts and the whole outbox.
  * S9 the generation of a claim is above every earlier one of that source, and above the broker's and `nowMs - 1`.
  * S10 versions are unique per write, never a counter: a value written, rolled back and written again has another version.
+ * S11 a store that may roll back and is behind what it had made durable before (`durableOffset`) is not claimed: FAAS_STATE_LOST when it knows nothing of the source,
+ *     FAAS_STATE_ROLLED_BACK when it knows less; nothing changes then. `acceptRollback` is how an operator goes on with what is there.
  */
 export interface StateStore {
   readonly capabilities: StateCapabilities;
@@ -39,6 +41,8 @@ export interface StateStore {
   progress(unit: string): Promise<readonly SourceProgress[]>;
   /** Sets the frontier of a source that nobody works on (`faas offsets set`); done offsets, attempts and filter of it are forgotten. */
   resetProgress(source: Source, offset: number): Promise<void>;
+  /** The unit goes on with what is there, although it is older than what was durable once (S11). */
+  acceptRollback(unit: string, nowMs: number): Promise<void>;
   /** Removes everything of the unit: state, progress, ids, outbox. */
   deleteUnit(unit: string): Promise<void>;
   /** Removes ids whose window is over, oldest first also when they take more than `bytesMax`; answers how many, and whether the bound in bytes was what removed some. */
@@ -52,6 +56,8 @@ export interface StateCapabilities {
   readonly emits: 'inline' | 'outbox';
   /** What was acknowledged can be lost in a failover; `durability: strict` then has work to do. */
   readonly mayRollBack: boolean;
+  /** `verify` can tell that something is on disk; without that `durability: strict` cannot be kept. */
+  readonly keepsStrict: boolean;
 }
 
 /** Where a unit's events come from: `<topic>.<partition>`, or `direct.<gateway slot>` without offsets. The unit is `<context>.<function>`. */
@@ -74,6 +80,8 @@ export interface ClaimRequest {
   readonly nowMs: number;
   /** Where a source without progress begins. */
   readonly committedOffset: number;
+  /** The broker's offset, when the store had made the progress up to it durable before the broker was told. */
+  readonly durableOffset?: number;
 }
 
 export interface Claimed {

@@ -325,6 +325,12 @@ describe('state', () => {
     expect(await ask('GET', pathTo('stateEntry', { context: 'shop', function: 'tax' }, { key }))).toMatchObject({ key, value: { key } });
   });
 
+  test('of a store that was put back is accepted', async () => {
+    expect(await ask('POST', pathTo('acceptRollback', { context: 'shop', function: 'tax' }), {})).toEqual({
+      acceptedAtMs: expect.any(Number),
+    });
+  });
+
   test('of a key that has none is a 404', async () => {
     expect(await admin.json('GET', '/v1/functions/shop/tax/state/entry?key=nobody')).toMatchObject({
       status: 404,

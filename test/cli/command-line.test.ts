@@ -89,7 +89,7 @@ describe('a command line that makes no sense: exit code 2, the reason and a way 
   test.each([
     [['deply'], 'unknown command "deply"', 'Did you mean "faas deploy"?'],
     [['xyzzy'], 'unknown command "xyzzy"', 'faas --help lists all commands.'],
-    [['state'], 'faas state needs one word more', 'One of: faas state get, faas state list'],
+    [['state'], 'faas state needs one word more', 'One of: faas state get, faas state list, faas state accept-rollback'],
     [['state', 'gte'], 'unknown command "state gte"', 'Did you mean "faas state get"?'],
     [['--verbose', 'list'], 'unknown flag --verbose', 'Flags stand after the command'],
     [['list', '--ouput', 'json'], 'unknown flag --ouput', 'Did you mean --output?'],
@@ -247,7 +247,7 @@ describe('completion', () => {
 
   test.each([
     ['faas de', 'dev deploy describe delete'],
-    ['faas state ', 'get list'],
+    ['faas state ', 'get list accept-rollback'],
     ['faas state get --o', '--output'],
     ['faas list --output ', 'table json yaml'],
     ['faas list f', 'functions'],

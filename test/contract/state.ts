@@ -584,6 +584,40 @@ export function stateContract(adapter: string, open: (clock: SettableClock) => P
       expect((await state.progress(unit)).find(progress => progress.source === 'orders.7')?.frontier).toBe(30);
     });
 
+    describe('S11 a store that is behind what was durable', () => {
+      const behind = { brokerGeneration: 1_700_000_000_500, committedOffset: 7, durableOffset: 7 };
+      const isRefused = (code: string) => expect(claim({ ownerToken: 'two', ...behind })).rejects.toMatchObject({ code });
+
+      test('and knows nothing is not claimed until that is accepted', async () => {
+        if (!state.capabilities.mayRollBack) return;
+        await isRefused('FAAS_STATE_LOST');
+        expect(await state.progress(unit)).toEqual([]);
+        await state.acceptRollback(unit, 1_700_000_000_499);
+        await isRefused('FAAS_STATE_LOST');
+        await state.acceptRollback(unit, 1_700_000_000_500);
+        expect(await claim(behind)).toMatchObject({ frontier: 7 });
+      });
+
+      test('is not claimed until that is accepted, and its owner goes on meanwhile', async () => {
+        if (!state.capabilities.mayRollBack) return;
+        await claim();
+        await ok({ ordinal: 1, id: 'a', done: [[0, 9]], highSeqOffset: 6 });
+        await isRefused('FAAS_STATE_ROLLED_BACK');
+        await ok({ ordinal: 2, id: 'b', done: [[9, 10]] });
+        await state.acceptRollback(unit, 1_700_000_000_500);
+        expect(await claim({ ownerToken: 'two', ...behind })).toMatchObject({ frontier: 10, highSeqOffset: 6 });
+        const later = { ...behind, brokerGeneration: 1_700_000_000_900 };
+        expect(await claim({ ownerToken: 'three', ...later })).toMatchObject({ highSeqOffset: 6 });
+        await expect(claim({ ownerToken: 'four', ...later, durableOffset: 8 })).rejects.toMatchObject({ code: 'FAAS_STATE_ROLLED_BACK' });
+      });
+
+      test('a store that has what was durable is claimed', async () => {
+        await claim();
+        await ok({ ordinal: 1, id: 'a', done: [[0, 7]], highSeqOffset: 7 });
+        expect(await claim({ ownerToken: 'two', ...behind })).toMatchObject({ highSeqOffset: 7 });
+      });
+    });
+
     test('a deleted unit leaves nothing, and others alone', async () => {
       const other = { unit: 'shop.other', name: 'orders.0' };
       await claim();

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { readAttributes } from '../../controller/dispatch/event-attributes.ts';
 import { passesFilter } from '../../controller/dispatch/event-filter.ts';
-import { generationOf, offsetMetadata } from '../../controller/dispatch/offset-metadata.ts';
+import { generationOf, isDurable, offsetMetadata } from '../../controller/dispatch/offset-metadata.ts';
 import type { FilterSpec } from '../../controller/manifest/spec.ts';
 import type { RecordHeader } from '../../controller/ports/streams.ts';
 import { packRecord } from '../../runtime/protocol/record.ts';
@@ -53,7 +53,19 @@ test.each([
   ['gen=17', 17],
   ['pinned by a deploy', 0],
   [undefined, 0],
-  [offsetMetadata(1_700_000_000_123), 1_700_000_000_123],
+  [offsetMetadata(1_700_000_000_123, false), 1_700_000_000_123],
+  [offsetMetadata(1_700_000_000_123, true), 1_700_000_000_123],
+  ['gen=17 lasting', 0],
 ])('the generation in the metadata %j is %i', (metadata, generation) => {
   expect(generationOf(metadata)).toBe(generation);
+});
+
+test.each([
+  [undefined, false],
+  ['gen=17', false],
+  ['durable', false],
+  [offsetMetadata(17, false), false],
+  [offsetMetadata(17, true), true],
+])('an offset with the metadata %s was durable in the store: %s', (metadata, expected) => {
+  expect(isDurable(metadata)).toBe(expected);
 });

@@ -73,7 +73,10 @@ export async function startService(what: ServiceCommand): Promise<ServiceProcess
     await ended;
   };
 
-  await start();
+  await start().catch(error => {
+    rmSync(folder, { recursive: true, force: true, maxRetries: 5 });
+    throw error;
+  });
   return {
     folder,
     get pid() {
@@ -103,12 +106,21 @@ async function untilReady({ name, ready, readyWithinMs = 30_000 }: ServiceComman
   }
 }
 
-/** Free at this moment. */
+/**
+ * Free at this moment, and below those that the system gives to outgoing connections, so that it stays free until a server takes it. A node of a Redis
+ * cluster takes the port 10 000 above as well.
+ */
 export async function freePort(): Promise<number> {
-  const server = createServer();
-  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
-  const address = server.address();
-  await new Promise(resolve => server.close(resolve));
-  if (address === null || typeof address === 'string') throw new Error('no port was given');
-  return address.port;
+  for (;;) {
+    const port = 11_000 + Math.floor(Math.random() * 10_000);
+    if ((await canListen(port)) && (await canListen(port + 10_000))) return port;
+  }
+}
+
+function canListen(port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const server = createServer();
+    server.once('error', () => resolve(false));
+    server.listen(port, '127.0.0.1', () => server.close(() => resolve(true)));
+  });
 }

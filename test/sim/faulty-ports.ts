@@ -63,6 +63,7 @@ function faultyState(link: ProcessLink, real: StateStore, observer: PortObserver
     figures: unit => sent('figures', () => real.figures(unit)),
     progress: unit => sent('progress', () => real.progress(unit)),
     resetProgress: (source, offset) => sent('resetProgress', () => real.resetProgress(source, offset)),
+    acceptRollback: (...given) => sent('acceptRollback', () => real.acceptRollback(...given)),
     deleteUnit: unit => sent('deleteUnit', () => real.deleteUnit(unit)),
     expire: (nowMs, bytesMax) => sent('expire', () => real.expire(nowMs, bytesMax)),
     close: async () => {},

@@ -30,6 +30,7 @@ export class RollingStore {
       figures: unit => real.figures(unit),
       progress: unit => real.progress(unit),
       resetProgress: (...given) => real.resetProgress(...given),
+      acceptRollback: (...given) => real.acceptRollback(...given),
       deleteUnit: unit => real.deleteUnit(unit),
       expire: (...given) => real.expire(...given),
       close: async () => {},

@@ -1,4 +1,5 @@
 import type { Clock } from '../../clock.ts';
+import { FaasError } from '../../errors.ts';
 import type {
   AttemptRecord,
   Claimed,
@@ -22,6 +23,8 @@ interface Unit {
   readonly values: Map<string, { readonly value: Uint8Array; readonly version: string }>;
   readonly ids: Map<string, { readonly expiresAtMs: number; readonly answer: Uint8Array | undefined }>;
   readonly sources: Map<string, Progress>;
+  /** When an operator accepted that the store is older than what was durable; 0: never. */
+  acceptedAtMs: number;
 }
 
 interface Progress {
@@ -39,6 +42,8 @@ interface Progress {
   readonly highSeqs: Map<string, Seq>;
   readonly attempts: Map<number, AttemptRecord>;
   outbox: OutboxEntry[];
+  /** The durable offset ahead of this store that an operator accepted; -1: none. */
+  acceptedOffset: number;
 }
 
 /** All that was stored at one moment; opaque. */
@@ -57,12 +62,15 @@ export class MemoryStateStore implements StateStore {
   constructor(options: { clock: Clock; streams: MemoryStreams; emits: 'inline' | 'outbox' }) {
     this.#clock = options.clock;
     this.#streams = options.streams;
-    this.capabilities = { adapter: 'memory', emits: options.emits, mayRollBack: options.emits === 'outbox' };
+    this.capabilities = { adapter: 'memory', emits: options.emits, mayRollBack: options.emits === 'outbox', keepsStrict: true };
   }
 
   async claim(source: Source, claim: ClaimRequest): Promise<Claimed> {
-    const { sources } = this.#unit(source.unit);
-    const progress = sources.get(source.name) ?? newProgress(claim.committedOffset);
+    const { sources, acceptedAtMs } = this.#unit(source.unit);
+    const stored = sources.get(source.name);
+    const progress = stored ?? newProgress(claim.committedOffset);
+    if (this.capabilities.mayRollBack) requireDurable(source, stored, claim, acceptedAtMs);
+    if (claim.durableOffset !== undefined && isBehind(stored, claim.durableOffset)) progress.acceptedOffset = claim.durableOffset;
     sources.set(source.name, progress);
     progress.generation = Math.max(progress.generation, claim.brokerGeneration, claim.nowMs - 1) + 1;
     progress.ownerToken = claim.ownerToken;
@@ -171,6 +179,10 @@ export class MemoryStateStore implements StateStore {
     sources.set(source.name, { ...newProgress(offset), generation: old?.generation ?? 0, outbox: old?.outbox ?? [] });
   }
 
+  async acceptRollback(unit: string, nowMs: number): Promise<void> {
+    this.#unit(unit).acceptedAtMs = nowMs;
+  }
+
   async deleteUnit(unit: string): Promise<void> {
     this.#units.delete(unit);
   }
@@ -202,7 +214,7 @@ export class MemoryStateStore implements StateStore {
   }
 
   #unit(name: string): Unit {
-    const unit = this.#units.get(name) ?? { values: new Map(), ids: new Map(), sources: new Map() };
+    const unit = this.#units.get(name) ?? { values: new Map(), ids: new Map(), sources: new Map(), acceptedAtMs: 0 };
     this.#units.set(name, unit);
     return unit;
   }
@@ -274,7 +286,19 @@ function newProgress(offset: number): Progress {
     highSeqs: new Map(),
     attempts: new Map(),
     outbox: [],
+    acceptedOffset: -1,
   };
+}
+
+/** S11. */
+function requireDurable(source: Source, stored: Progress | undefined, claim: ClaimRequest, acceptedAtMs: number): void {
+  if (claim.durableOffset === undefined || !isBehind(stored, claim.durableOffset) || acceptedAtMs >= claim.brokerGeneration) return;
+  const message = `the store of ${source.unit} is older than what was durable of ${source.name}`;
+  throw new FaasError(stored === undefined ? 'FAAS_STATE_LOST' : 'FAAS_STATE_ROLLED_BACK', message);
+}
+
+function isBehind(stored: Progress | undefined, durableOffset: number): boolean {
+  return stored === undefined || (stored.highSeqOffset < durableOffset && stored.acceptedOffset < durableOffset);
 }
 
 function isKnown(ids: Unit['ids'], id: string, nowMs: number): boolean {
@@ -297,7 +321,7 @@ function compareUtf8(a: string, b: string): number {
 function copyUnits(units: ReadonlyMap<string, Unit>): Map<string, Unit> {
   const copies = [...units].map(([name, unit]) => {
     const sources = [...unit.sources].map(([source, progress]) => [source, copyProgress(progress)] as const);
-    return [name, { values: new Map(unit.values), ids: new Map(unit.ids), sources: new Map(sources) }] as const;
+    return [name, { ...unit, values: new Map(unit.values), ids: new Map(unit.ids), sources: new Map(sources) }] as const;
   });
   return new Map(copies);
 }

@@ -37,7 +37,7 @@ export class SqliteState implements StateStore {
     this.#clock = options.clock;
     this.#topics = options.topics;
     this.#streams = options.streams;
-    this.capabilities = { adapter: 'sqlite', emits: options.emits, mayRollBack: false };
+    this.capabilities = { adapter: 'sqlite', emits: options.emits, mayRollBack: false, keepsStrict: true };
   }
 
   async claim(source: Source, claim: ClaimRequest): Promise<Claimed> {
@@ -106,6 +106,9 @@ export class SqliteState implements StateStore {
   async resetProgress(source: Source, offset: number): Promise<void> {
     await this.#client.request('resetProgress', { ...placeOf(source), offset });
   }
+
+  /** It never says that it is older: it does not lose what it acknowledged. */
+  async acceptRollback(): Promise<void> {}
 
   async deleteUnit(unit: string): Promise<void> {
     await this.#client.request('deleteUnit', unit);

@@ -1,0 +1,75 @@
+import type { CommitRequest, CommitResult } from '../../ports/state.ts';
+import { packEmits } from './outbox-codec.ts';
+import { seqText } from './progress-fields.ts';
+import { asList, asNumber, asText } from './replies.ts';
+
+/** ARGV of the commit script (commit-script.ts says the order). */
+export function commitArguments(commit: CommitRequest, nowMs: number): (string | number | Uint8Array)[] {
+  const { sets, deletes } = lastWrites(commit);
+  const answers = commit.ids.flatMap(({ id, answer }) => (answer === undefined ? [] : [id, answer]));
+  return [
+    commit.ownerToken,
+    commit.ordinal,
+    commit.id,
+    commit.expectedFrontier ?? '',
+    commit.highSeqOffset,
+    nowMs,
+    commit.done.length,
+    commit.clearAttempts.length,
+    commit.highSeqs.length,
+    commit.ids.length,
+    answers.length / 2,
+    commit.knownIds.length,
+    commit.reads.length,
+    sets.length,
+    deletes.length,
+    commit.emits.length,
+    ...commit.done.flat(),
+    ...commit.clearAttempts,
+    ...commit.highSeqs.flatMap(({ stream, seq }) => [stream, seqText(seq)]),
+    ...commit.ids.map(({ id }) => id),
+    ...commit.ids.map(({ expiresAtMs }) => expiresAtMs),
+    ...answers,
+    ...commit.knownIds,
+    ...commit.reads.map(({ key }) => key),
+    ...commit.reads.map(({ version }) => version ?? ''),
+    ...sets.map(({ key }) => key),
+    ...sets.map(({ value }) => value),
+    ...sets.map(({ index }) => index),
+    ...deletes,
+    ...packEmits(commit),
+  ];
+}
+
+/** Of several writes of a key the last one stays, under its own index. */
+function lastWrites({ writes }: CommitRequest) {
+  const last = new Map(writes.map(({ key, value }, index) => [key, { value, index }]));
+  const sets: { key: string; value: Uint8Array; index: number }[] = [];
+  const deletes: string[] = [];
+  for (const [key, { value, index }] of last) {
+    if (value === null) deletes.push(key);
+    else sets.push({ key, value, index });
+  }
+  return { sets, deletes };
+}
+
+export function commitResult(reply: unknown): CommitResult {
+  const [kindReply, ...rest] = asList(reply);
+  const kind = asText(kindReply);
+  switch (kind) {
+    case 'ok':
+    case 'already': {
+      const [generation = 0, counter = 0, frontier = 0] = rest.map(asNumber);
+      return { kind, firstSeq: { generation, counter }, frontier };
+    }
+    case 'conflict':
+      return { kind, detail: asText(rest[0]) };
+    case 'duplicate':
+    case 'unknown':
+      return { kind, ids: rest.map(asText) };
+    case 'stale':
+      return { kind, keys: rest.map(asText) };
+    default:
+      return { kind: kind === 'fenced' ? 'fenced' : 'rollback' };
+  }
+}

@@ -1,0 +1,204 @@
+import { prelude, script } from './script.ts';
+
+/**
+ * COMMIT of docs/protocol.md: all or nothing, fenced by owner token and ordinal.
+ *
+ * KEYS  progress, done, outbox, state, versions, index, ids, answers, figures (state-keys.ts)
+ * ARGV  1 owner token · 2 ordinal · 3 commit id · 4 expected frontier or '' · 5 new offset of the duplicate filter · 6 now in ms
+ *       7 to 15 how many: done ranges, cleared attempts, high seqs, ids, answers, known ids, reads, sets, deletes · 16 how many emits; then in this order
+ *       from, to … · offset … · stream, "generation.counter" … · id … , window end … · id, answer … · id … · key … , version or '' …
+ *       · key … , value … , index of the write … · key … · emit payload …
+ * Answers {ok | already, generation, first counter, frontier}, {fenced}, {rollback}, {conflict, detail}, {duplicate, id …}, {unknown, id …}, {stale, key …}.
+ * Laws  S1 to S6 and S10. Nothing is written before the last check, and nothing can fail after the first write: Redis undoes nothing.
+ *       The checks stand in the order of the protocol.
+ */
+export const commitScript = script(`${prelude}
+local progress, done, outbox, state, versions, index, ids, answers, figures = unpack(KEYS)
+local p = redis.call('HMGET', progress, 'o', 'k', 'l', 'lq', 'q', 'n', 'b', 'm', 'g')
+local ordinal, id, now = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[6])
+if p[1] ~= ARGV[1] then return {'fenced'} end
+if ordinal == tonumber(p[2]) and p[3] == id then return {'already', p[9], p[4], p[6]} end
+if ordinal ~= tonumber(p[2]) + 1 then return {'rollback'} end
+
+local count = {}
+for i = 7, 16 do count[i] = tonumber(ARGV[i]) end
+local doneAt = 17
+local clearAt = doneAt + 2 * count[7]
+local highAt = clearAt + count[8]
+local idsAt = highAt + 2 * count[9]
+local endsAt = idsAt + count[10]
+local answersAt = endsAt + count[10]
+local knownAt = answersAt + 2 * count[11]
+local readsAt = knownAt + count[12]
+local expectedAt = readsAt + count[13]
+local setsAt = expectedAt + count[13]
+local valuesAt = setsAt + count[14]
+local indexesAt = valuesAt + count[14]
+local deletesAt = indexesAt + count[14]
+local emitsAt = deletesAt + count[15]
+
+-- Offsets: the frontier moves over ranges that begin at it and over what is done already; the rest becomes bits.
+local frontier, base = tonumber(p[6]), tonumber(p[7])
+local bits = count[7] > 0 and 8 * redis.call('STRLEN', done) or 0
+local above = {}
+for i = doneAt, clearAt - 2, 2 do
+  local from, to = tonumber(ARGV[i]), tonumber(ARGV[i + 1])
+  if from < to then
+    if from < tonumber(p[6]) then return {'conflict', 'offset ' .. whole(from) .. ' is already done'} end
+    if from - base < bits then
+      local bit = redis.call('BITPOS', done, 1, whole(from - base), whole(math.min(to - base, bits) - 1), 'BIT')
+      if bit >= 0 then return {'conflict', 'offset ' .. whole(base + bit) .. ' is already done'} end
+    end
+    if from == frontier then
+      frontier = to
+      if frontier - base < bits then
+        local clear = redis.call('BITPOS', done, 0, whole(frontier - base), -1, 'BIT')
+        frontier = base + (clear >= 0 and clear or bits)
+      end
+    else
+      if to - frontier > 67108864 then return redis.error_reply('FAR an offset is more than 2^26 above the frontier') end
+      above[#above + 1] = {from, to}
+    end
+  end
+end
+if ARGV[4] ~= '' and ARGV[4] ~= p[6] then return {'conflict', 'the frontier is ' .. p[6] .. ', not ' .. ARGV[4]} end
+
+local ends = {}
+if count[10] > 0 then
+  ends = lookUp('ZMSCORE', ids, idsAt, count[10])
+  local duplicate = {'duplicate'}
+  for i = 1, count[10] do
+    if ends[i] and tonumber(ends[i]) > now then duplicate[#duplicate + 1] = ARGV[idsAt + i - 1] end
+  end
+  if #duplicate > 1 then return duplicate end
+end
+if count[12] > 0 then
+  local found = lookUp('ZMSCORE', ids, knownAt, count[12])
+  local unknown = {'unknown'}
+  for i = 1, count[12] do
+    if not (found[i] and tonumber(found[i]) > now) then unknown[#unknown + 1] = ARGV[knownAt + i - 1] end
+  end
+  if #unknown > 1 then return unknown end
+end
+if count[13] > 0 then
+  local found = lookUp('HMGET', versions, readsAt, count[13])
+  local stale = {'stale'}
+  for i = 1, count[13] do
+    local version = found[i] and string.sub(found[i], string.find(found[i], ':', 1, true) + 1) or ''
+    if version ~= ARGV[expectedAt + i - 1] then stale[#stale + 1] = ARGV[readsAt + i - 1] end
+  end
+  if #stale > 1 then return stale end
+end
+
+-- Nothing was written above, nothing is refused below.
+local bytes = 0
+if count[14] > 0 then
+  local old = lookUp('HMGET', versions, setsAt, count[14])
+  local values, stamps, created = {}, {}, {}
+  for i = 1, count[14] do
+    local key, value = ARGV[setsAt + i - 1], ARGV[valuesAt + i - 1]
+    values[2 * i - 1], values[2 * i] = key, value
+    stamps[2 * i - 1], stamps[2 * i] = key, #value .. ':' .. id .. ':' .. ARGV[indexesAt + i - 1]
+    bytes = bytes + #value
+    if old[i] then
+      bytes = bytes - tonumber(string.match(old[i], '^%d+'))
+    else
+      created[#created + 1] = '0'
+      created[#created + 1] = key
+    end
+  end
+  spread('HSET', state, values)
+  spread('HSET', versions, stamps)
+  spread('ZADD', index, created)
+end
+if count[15] > 0 then
+  local old = lookUp('HMGET', versions, deletesAt, count[15])
+  local gone = {}
+  for i = 1, count[15] do
+    if old[i] then
+      bytes = bytes - tonumber(string.match(old[i], '^%d+'))
+      gone[#gone + 1] = ARGV[deletesAt + i - 1]
+    end
+  end
+  spread('HDEL', state, gone)
+  spread('HDEL', versions, gone)
+  spread('ZREM', index, gone)
+end
+if bytes ~= 0 then redis.call('HINCRBY', figures, 'vb', whole(bytes)) end
+
+if count[10] > 0 then
+  local added, size = {}, 0
+  for i = 1, count[10] do
+    local each = ARGV[idsAt + i - 1]
+    -- An id whose window is over may still be there, with its answer.
+    if ends[i] then
+      size = size - #each - 100 - redis.call('HSTRLEN', answers, each)
+      redis.call('HDEL', answers, each)
+    end
+    size = size + #each + 100
+    added[2 * i - 1], added[2 * i] = ARGV[endsAt + i - 1], each
+  end
+  spread('ZADD', ids, added)
+  local kept = {}
+  for i = 0, 2 * count[11] - 1, 2 do
+    kept[i + 1], kept[i + 2] = ARGV[answersAt + i], ARGV[answersAt + i + 1]
+    size = size + #ARGV[answersAt + i + 1]
+  end
+  spread('HSET', answers, kept)
+  redis.call('HINCRBY', figures, 'ib', whole(size))
+end
+
+local first = tonumber(p[5]) + 1
+if count[16] > 0 then
+  local entries = {}
+  for i = 1, count[16] do entries[i] = p[9] .. '.' .. whole(first + i - 1) .. '\\0' .. ARGV[emitsAt + i - 1] end
+  spread('RPUSH', outbox, entries)
+end
+
+if count[8] > 0 then
+  local cleared = {}
+  for i = 1, count[8] do cleared[i] = 'a:' .. ARGV[clearAt + i - 1] end
+  spread('HDEL', progress, cleared)
+end
+local filter = p[8]
+if tonumber(ARGV[5]) > tonumber(filter) then
+  filter = ARGV[5]
+  local high = {}
+  for i = 0, 2 * count[9] - 1, 2 do high[i + 1], high[i + 2] = 'w:' .. ARGV[highAt + i], ARGV[highAt + i + 1] end
+  spread('HSET', progress, high)
+end
+
+-- Whole bytes below the frontier are dropped, seldom enough to cost nothing.
+local below = frontier - base
+if bits > 0 and below > 0 then
+  if below >= bits or (#above == 0 and redis.call('BITPOS', done, 1, whole(below), -1, 'BIT') < 0) then
+    redis.call('DEL', done)
+    bits = 0
+  elseif below >= 8192 then
+    local cut = math.floor(below / 8)
+    redis.call('SET', done, redis.call('GETRANGE', done, whole(cut), -1))
+    base = base + 8 * cut
+  end
+end
+if bits == 0 and count[7] > 0 then base = frontier - frontier % 8 end
+for _, range in ipairs(above) do
+  local from, to = range[1] - base, range[2] - base
+  while from < to and (from % 8 ~= 0 or to - from < 8) do
+    redis.call('SETBIT', done, whole(from), 1)
+    from = from + 1
+  end
+  if to - from >= 8 then
+    local full = math.floor((to - from) / 8)
+    redis.call('SETRANGE', done, whole(from / 8), string.rep('\\255', full))
+    from = from + 8 * full
+  end
+  while from < to do
+    redis.call('SETBIT', done, whole(from), 1)
+    from = from + 1
+  end
+end
+
+redis.call('HSET', progress, 'k', ARGV[2], 'l', id, 'lq', whole(first), 'q', whole(first + count[16] - 1),
+  'n', whole(frontier), 'b', whole(base), 'm', filter)
+return {'ok', p[9], whole(first), whole(frontier)}
+`);

@@ -1,0 +1,30 @@
+import { createHash } from 'node:crypto';
+
+/** A Lua script: its text, and the hash by which the server knows it once it has been loaded. */
+export interface Script {
+  readonly lua: string;
+  readonly sha: string;
+}
+
+export function script(lua: string): Script {
+  return { lua, sha: createHash('sha1').update(lua).digest('hex') };
+}
+
+/**
+ * Shared by scripts. `whole`: a number as Redis stores it, without the exponent that Lua would write. `spread`: one variadic command for a long
+ * list, in pieces that fit Lua's stack; an even piece keeps pairs together.
+ */
+export const prelude = `
+local function whole(number) return string.format('%.0f', number) end
+local function spread(command, key, list)
+  for i = 1, #list, 1000 do redis.call(command, key, unpack(list, i, math.min(i + 999, #list))) end
+end
+local function lookUp(command, key, from, count)
+  local found = {}
+  for i = from, from + count - 1, 1000 do
+    local part = redis.call(command, key, unpack(ARGV, i, math.min(i + 999, from + count - 1)))
+    for j = 1, #part do found[#found + 1] = part[j] end
+  end
+  return found
+end
+`;
