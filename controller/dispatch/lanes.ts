@@ -7,6 +7,9 @@ export interface TakeLimit {
   readonly bytes: number;
 }
 
+/** Lanes that are kept whether something is in them or not. */
+const lanesMin = 512;
+
 /** Refused this often in a row, an event runs while nothing else of its partition does. */
 export const stalesMax = 3;
 
@@ -16,7 +19,9 @@ export const stalesMax = 3;
  */
 export class Lanes {
   readonly special = new Set<PendingEvent>();
+  /** Idle ones stay for a while: keys come again, and a Map that is added to and deleted from all the time keeps what it had alive. */
   readonly #lanes = new Map<string, Lane>();
+  #sweepAt = lanesMin;
   readonly #ready = new Fifo<Lane>();
   /** Events without a lane. */
   readonly #free = new Fifo<PendingEvent>();
@@ -27,6 +32,7 @@ export class Lanes {
   lane(name: string): Lane {
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
+      if (this.#lanes.size >= this.#sweepAt) this.#sweep();
       lane = { name, queue: [], running: [], barring: 0, uncommitted: 0, listed: false };
       this.#lanes.set(name, lane);
     }
@@ -81,15 +87,18 @@ export class Lanes {
     if (at >= 0) lane.running.splice(at, 1);
   }
 
-  /** Lists the head of a lane that is free; forgets a lane that is empty. */
+  /** Lists the head of a lane that is free. */
   refresh(lane: Lane, nowMs: number): void {
     const [head] = lane.queue;
-    if (head !== undefined) {
-      if (!lane.listed && isFree(lane)) this.#list(head, nowMs);
-    } else if (lane.running.length === 0 && lane.uncommitted === 0 && this.#lanes.get(lane.name) === lane) {
-      // An event that was known all along may still hold a lane that was forgotten; another one has its name by now.
-      this.#lanes.delete(lane.name);
+    if (head !== undefined && !lane.listed && isFree(lane)) this.#list(head, nowMs);
+  }
+
+  /** Forgets lanes that are empty. An event that was known all along may still hold one of them, and gets another of its name when it comes back. */
+  #sweep(): void {
+    for (const [name, { queue, running, uncommitted }] of this.#lanes) {
+      if (queue.length === 0 && running.length === 0 && uncommitted === 0) this.#lanes.delete(name);
     }
+    this.#sweepAt = Math.max(lanesMin, this.#lanes.size * 2);
   }
 
   /** The attempt of an event is stored: it may go on. */

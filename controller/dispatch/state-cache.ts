@@ -1,7 +1,7 @@
 import type { BatchState } from '../../runtime/protocol/messages.ts';
 import type { CommitRequest, CommitResult } from '../ports/state.ts';
 
-/** What the cache of one function holds at most; the keys that were asked for least recently go first. */
+/** What the cache of one function holds at most; the keys that came first go first. */
 const keysMax = 16_384;
 const bytesMax = 8 * 2 ** 20;
 /** Larger values are read when they are needed. */
@@ -9,31 +9,42 @@ const valueBytesMax = 16 * 1_024;
 const keyOverheadBytes = 200;
 const contestedMax = 4_096;
 
+interface Entry {
+  readonly key: string;
+  version: string | null;
+  value: Uint8Array | undefined;
+}
+
 /**
  * State of one function as its commits and reads here have last seen it, so that a batch needs no read. It may be old: another partition, gateway or
  * server may have written since. That costs a run and nothing else, because a commit checks the version of every key that was read; a key of which
  * that has happened is read from the store from then on.
  */
 export class StateCache {
-  /** In the order of their last use. */
-  readonly #entries = new Map<string, BatchState>();
+  /** In the order in which they came, changed in place: a Map that is added to and deleted from all the time keeps what it had alive. */
+  readonly #entries = new Map<string, Entry>();
   readonly #contested = new Set<string>();
   #bytes = 0;
 
   find(key: string): BatchState | undefined {
-    const found = this.#entries.get(key);
-    if (found === undefined) return undefined;
-    this.#entries.delete(key);
-    this.#entries.set(key, found);
-    return found;
+    return this.#entries.get(key);
   }
 
   put({ key, version, value }: BatchState): void {
-    this.#forget(key);
-    if (this.#contested.has(key) || (value?.length ?? 0) > valueBytesMax) return;
+    if (this.#contested.has(key) || (value?.length ?? 0) > valueBytesMax) {
+      this.#forget(key);
+      return;
+    }
     // A copy: the bytes lie among those of a whole answer.
-    this.#entries.set(key, { key, version, value: value === undefined ? undefined : Buffer.from(value) });
-    this.#bytes += sizeOf(key, value);
+    const kept = value === undefined ? undefined : Buffer.from(value);
+    const known = this.#entries.get(key);
+    if (known === undefined) this.#entries.set(key, { key, version, value: kept });
+    else {
+      this.#bytes -= sizeOf(key, known.value);
+      known.version = version;
+      known.value = kept;
+    }
+    this.#bytes += sizeOf(key, kept);
     for (const oldest of this.#entries.keys()) {
       if (this.#entries.size <= keysMax && this.#bytes <= bytesMax) break;
       this.#forget(oldest);

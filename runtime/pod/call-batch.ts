@@ -114,12 +114,16 @@ function settle(
 function keepLastWrites(members: readonly Member[]): void {
   const lastWriter = new Map<string, { readonly run: EventRun; readonly order: number }>();
   for (const { run } of members) {
-    for (const [key, { order }] of run.effects.writes) {
+    run.effects.eachWrite((key, { order }) => {
       const last = lastWriter.get(key);
       if (last === undefined || order > last.order) lastWriter.set(key, { run, order });
-    }
+    });
   }
   for (const { run } of members) {
-    for (const key of [...run.effects.writes.keys()]) if (lastWriter.get(key)?.run !== run) run.effects.dropWrite(key);
+    const replaced: string[] = [];
+    run.effects.eachWrite(key => {
+      if (lastWriter.get(key)?.run !== run) replaced.push(key);
+    });
+    for (const key of replaced) run.effects.dropWrite(key);
   }
 }

@@ -1,6 +1,7 @@
 import type { OkOutcome, WireEmit } from '../protocol/messages.ts';
 import { FaasError } from '../sdk/errors.ts';
 import type { StateBase } from './batch-state.ts';
+import { SmallMap } from './small-map.ts';
 
 interface StateVersion {
   readonly key: string;
@@ -15,8 +16,8 @@ interface StateWrite {
 
 /** Everything one event read, wrote and emitted, until it is committed or forgotten. Most events do little of it: maps are made when needed. */
 export class EventEffects {
-  #seen: Map<string, StateBase> | undefined;
-  #writes: Map<string, StateWrite> | undefined;
+  #seen: SmallMap<StateBase> | undefined;
+  #writes: SmallMap<StateWrite> | undefined;
   #emits: WireEmit[] | undefined;
   #reads: StateVersion[] | undefined;
   #starts = 0;
@@ -36,8 +37,14 @@ export class EventEffects {
     return this.#reads ?? none;
   }
 
-  get writes(): ReadonlyMap<string, StateWrite> {
-    return this.#writes ?? noWrites;
+  /** The last write of a key. */
+  written(key: string): StateWrite | undefined {
+    return this.#writes?.get(key);
+  }
+
+  /** The keys that are written, in the order of their first writes. */
+  eachWrite(take: (key: string, write: StateWrite) => void): void {
+    this.#writes?.map(take);
   }
 
   /** The first value seen of a key: a handler that reads twice sees the same. */
@@ -46,13 +53,13 @@ export class EventEffects {
   }
 
   see(key: string, base: StateBase): void {
-    this.#seen ??= new Map();
+    this.#seen ??= new SmallMap();
     this.#seen.set(key, base);
     this.recordRead(key, base.version);
   }
 
   write(key: string, value: Uint8Array | null, order = 0): void {
-    this.#writes ??= new Map();
+    this.#writes ??= new SmallMap();
     this.#writes.set(key, { value, order });
   }
 
@@ -80,7 +87,7 @@ export class EventEffects {
     return {
       kind: 'ok',
       reads: this.reads,
-      writes: this.#writes === undefined ? none : [...this.#writes].map(([key, { value }]) => ({ key, value })),
+      writes: this.#writes?.map((key, { value }) => ({ key, value })) ?? none,
       emits: this.#emits ?? none,
       answer,
       filtered: false,
@@ -91,4 +98,3 @@ export class EventEffects {
 }
 
 const none: readonly never[] = [];
-const noWrites: ReadonlyMap<string, StateWrite> = new Map();

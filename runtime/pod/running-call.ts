@@ -18,6 +18,8 @@ export interface RunningCall {
   readonly positions: readonly number[];
   readonly scope: CallScope;
   readonly slot: number | undefined;
+  /** Where it is in the list of those that run. */
+  place: number;
   readonly enteredAtMs: number;
   /** Closed when the call is settled. */
   readonly effects: EventEffects[];

@@ -81,7 +81,7 @@ class EventHandle<State> extends KeyHandle<State> {
   }
 
   protected read(): Value | Promise<Value> {
-    const own = this.effects.writes.get(this.#key);
+    const own = this.effects.written(this.#key);
     if (own !== undefined) return own.value ?? undefined;
     const known = this.effects.seen(this.#key);
     if (known !== undefined) return known.value;

@@ -45,7 +45,8 @@ const turnMsMax = 8;
 export class WorkQueue {
   readonly #options: WorkQueueOptions;
   readonly #waiting: Row[] = [];
-  readonly #calls = new Set<RunningCall>();
+  /** In no order. A Set that is added to and deleted from for every event leaves a trail of tables that keep all of them alive. */
+  readonly #calls: RunningCall[] = [];
   #waitingFrom = 0;
   #active = 0;
   #cold = true;
@@ -56,7 +57,7 @@ export class WorkQueue {
     this.#options = options;
   }
 
-  get calls(): ReadonlySet<RunningCall> {
+  get calls(): readonly RunningCall[] {
     return this.#calls;
   }
 
@@ -206,13 +207,14 @@ export class WorkQueue {
       positions,
       scope: new CallScope(deadlineMs, host.now),
       slot,
+      place: this.#calls.length,
       enteredAtMs,
       effects: [],
       state: 'running',
       onSettled: nothing,
       onOver: nothing,
     };
-    this.#calls.add(call);
+    this.#calls.push(call);
     return call;
   }
 
@@ -220,7 +222,7 @@ export class WorkQueue {
   #settle(call: RunningCall, outcomes: readonly PositionOutcome[]): boolean {
     if (call.state !== 'running') return false;
     call.state = 'ok';
-    this.#calls.delete(call);
+    this.#forget(call);
     call.scope.end();
     for (const effects of call.effects) effects.close();
     if (call.slot !== undefined) this.#options.board.leave(call.slot);
@@ -229,6 +231,13 @@ export class WorkQueue {
     }
     call.onOver();
     return true;
+  }
+
+  #forget(call: RunningCall): void {
+    const last = this.#calls.pop();
+    if (last === undefined || last === call) return;
+    this.#calls[call.place] = last;
+    last.place = call.place;
   }
 
   /** Whether the outcome went out as it is; the writes of a good one are seen by later events of the batch. */

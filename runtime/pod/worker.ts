@@ -160,9 +160,9 @@ function guard(queue: WorkQueue, board: BoardWriter, replies: ReplyBuffer, send:
   const caught = (thrown: unknown, origin: 'uncaughtException' | 'unhandledRejection'): void => {
     const error = describeError(thrown, folder);
     const running = current.getStore();
-    const call = running?.call ?? (queue.calls.size === 1 ? [...queue.calls][0] : undefined);
+    const call = running?.call ?? (queue.calls.length === 1 ? queue.calls[0] : undefined);
     if (call?.state === 'running') queue.fail(call, thrown);
-    else if (call !== undefined || queue.calls.size === 0) {
+    else if (call !== undefined || queue.calls.length === 0) {
       send({ kind: 'output', stream: 'stderr', text: `${origin} after the event was over: ${error.stack ?? error.message}\n` });
     } else send({ kind: 'unattributed', error });
     if (origin === 'uncaughtException') send({ kind: 'tainted' });
