@@ -1,11 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import type { ServerProcess } from './server-process.ts';
+import { patienceMs, type ServerProcess } from './server-process.ts';
 
 const manifest = 'test/data/e2e/faas.yaml';
 const keys = ['a', 'b', 'c', 'd'];
 const beatMs = 500;
-/** How long something is tried again while the server is away. */
-const patienceMs = 60_000;
+/** Where nothing has come nearer to right for so long, something stands still. Below the time in which a pod that is drained gives up. */
+const stillMs = 20_000;
 
 /** What the outside world has sent and knows to be accepted. */
 export interface Sent {
@@ -38,24 +38,29 @@ export async function send(server: ServerProcess, before: Sent, after: Sent): Pr
   await Promise.all(Array.from({ length: 3 }, next));
 }
 
-/** What is wrong with what the server has in the end; looked up in its stores, and compared with what was sent. Waits until it is right. */
+/** What is wrong with what the server has in the end; looked up in its stores, and compared with what was sent. Waits while that changes. */
 export async function check(server: ServerProcess, sent: Sent): Promise<readonly string[]> {
   let wrong: readonly string[] = ['nothing was looked at'];
-  await eventually(async () => {
-    wrong = await disagreements(server, sent);
-    return wrong.length === 0;
-  }, 20_000).catch(() => undefined);
-  if (wrong.length > 0) return wrong;
+  for (let sinceMs = performance.now(); wrong.length > 0; await sleep(50)) {
+    const found = await disagreements(server, sent).catch(error => [String(error)]);
+    if (found.join() !== wrong.join()) sinceMs = performance.now();
+    wrong = found;
+    if (performance.now() > sinceMs + stillMs) return wrong;
+  }
   // Nothing may come after that.
   await sleep(300);
   return disagreements(server, sent);
 }
 
-export async function eventually(isSo: () => Promise<boolean>, withinMs = patienceMs): Promise<void> {
-  const untilMs = performance.now() + withinMs;
-  while (!(await isSo().catch(() => false))) {
-    if (performance.now() > untilMs) throw new Error(`not so after ${withinMs} ms`);
-    await sleep(50);
+export async function eventually(isSo: () => Promise<boolean>): Promise<void> {
+  const untilMs = performance.now() + patienceMs;
+  for (let last = 'it was not so'; ; await sleep(50)) {
+    const isNow = await isSo().catch((error: unknown) => {
+      last = String(error);
+      return false;
+    });
+    if (isNow) return;
+    if (performance.now() > untilMs) throw new Error(`not after ${patienceMs} ms: ${last}`);
   }
 }
 
@@ -65,7 +70,7 @@ async function post(server: ServerProcess, kind: 'webhook' | 'call', index: numb
   const body = JSON.stringify({ id, key, fail: kind === 'webhook' && index % 3 === 0 });
   await eventually(async () => {
     const address = await server.address();
-    if (address === undefined) return false;
+    if (address === undefined) throw new Error('no server');
     const headers = { 'content-type': 'application/json', authorization: `Bearer ${await server.token()}` };
     const signal = AbortSignal.timeout(10_000);
     const answer =
@@ -77,8 +82,9 @@ async function post(server: ServerProcess, kind: 'webhook' | 'call', index: numb
             headers: { ...headers, 'x-faas-key': key, 'idempotency-key': id },
             signal,
           });
-    await answer.arrayBuffer();
-    return answer.ok;
+    const text = await answer.text();
+    if (!answer.ok) throw new Error(`${kind} ${index} got ${answer.status}: ${text}`);
+    return true;
   });
 }
 
