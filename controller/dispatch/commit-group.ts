@@ -64,7 +64,7 @@ export function planGroup(session: Pick<Session, 'ready' | 'limits'>): { count: 
   const writers = new Map<string, Result>();
   let count = 0;
   let bytes = 0;
-  for (const result of session.ready) {
+  for (let result = session.ready.at(0); result !== undefined; result = session.ready.at(count)) {
     bytes += result.bytes;
     if (count >= commitEventsMax || (count > 0 && bytes > commitBytesMax)) break;
     const { dedupeId } = result.event;

@@ -15,6 +15,11 @@ export class Fifo<T> {
     return this.#items[this.#head];
   }
 
+  /** The item so many places behind the first. */
+  at(place: number): T | undefined {
+    return this.#items[this.#head + place];
+  }
+
   shift(): T | undefined {
     const item = this.#items[this.#head];
     if (this.#head >= this.#items.length) return undefined;

@@ -66,7 +66,7 @@ export interface Result {
   readonly reads: readonly ReadCheck[];
   readonly writes: readonly { readonly key: string; readonly value: Uint8Array | null }[];
   readonly emits: readonly Emit[];
-  readonly bytes: number;
+  bytes: number;
   readonly answer: Uint8Array | undefined;
   /** Why it is a dead letter. */
   readonly doom: Doom | undefined;

@@ -6,14 +6,13 @@ import type { Session } from './session-state.ts';
 /** What a result costs in a commit besides its bytes, about. */
 const resultOverheadBytes = 64;
 
-export type NewResult = Pick<Result, 'event' | 'kind' | 'reads' | 'writes' | 'emits' | 'answer' | 'doom'>;
-
-export function newResult(result: NewResult): Result {
+/** The result with its size. */
+export function sized(result: Result): Result {
   let bytes = resultOverheadBytes;
   for (const { key, value } of result.writes) bytes += key.length + (value?.length ?? 0);
   for (const emit of result.emits) bytes += emit.packed?.packedBytes ?? packedSizeOf(emit);
-  const { event, kind, reads, writes, emits, answer, doom } = result;
-  return { event, kind, reads, writes, emits, bytes, answer, doom, status: 'ready', committed: undefined };
+  result.bytes = bytes;
+  return result;
 }
 
 /** No writes, one emit that keeps the event: committed like any other result. */
@@ -39,7 +38,10 @@ export function deadLetterResult(session: Session, event: PendingEvent, doom: Do
     headers: event.record.headers,
   };
   const emit = deadLetterEmit(letter, live.deadLetterTopic, session.partitionsOf(live.deadLetterTopic) ?? 1);
-  return newResult({ event, kind: 'dead-letter', reads: [], writes: [], emits: [emit], answer: undefined, doom });
+  return sized({
+    ...{ event, kind: 'dead-letter', reads: [], writes: [], emits: [emit], answer: undefined, doom },
+    ...{ bytes: 0, status: 'ready', committed: undefined },
+  });
 }
 
 /** A result waits for its commit. Its lane goes on at once unless it read or wrote state. */

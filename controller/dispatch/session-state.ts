@@ -42,7 +42,6 @@ export interface Session {
   /** Id → the event that is being handled under it. */
   readonly openIds: Map<string, PendingEvent>;
   readonly ready: Fifo<Result>;
-  readonly drafts: Map<number, Draft>;
   draftsMade: number;
   /** The one commit in flight. */
   commit: CommitInFlight | undefined;
@@ -204,7 +203,6 @@ export function newSession(options: {
     known: [],
     openIds: new Map(),
     ready: new Fifo(),
-    drafts: new Map(),
     draftsMade: 0,
     commit: undefined,
     verifying: undefined,

@@ -33,15 +33,14 @@ export const noEmits: Settled = { kind: 'settled', emits: [] };
 /** Resolves what a handler sent: emits to their topics, starts to inboxes, each with its partition and CloudEvents headers. */
 export function settleOutcome(outcome: OkOutcome, cause: Cause, partitionsOf: PartitionsOf, nowMs: number): Settled {
   const emits: Emit[] = [];
-  for (const [index, emit] of outcome.emits.entries()) {
+  for (let index = 0; index < outcome.emits.length; index += 1) {
+    const emit = outcome.emits[index];
+    if (emit === undefined) continue;
     const topic = emit.kind === 'emit' ? cause.live.emitTopics.get(emit.target) : inboxTopicOf(emit.target);
     const partitions = topic === undefined ? undefined : partitionsOf(topic);
     if (topic === undefined || partitions === undefined) return { kind: 'refused', error: missingTarget(emit) };
-    emits.push(
-      emit.kind === 'emit'
-        ? emitRecord(emit, index, cause, topic, partitions, nowMs)
-        : startRecord(emit, index, cause, topic, partitions, nowMs),
-    );
+    const record = emit.kind === 'emit' ? emitRecord : startRecord;
+    emits.push(record(emit, index, cause, topic, partitions, nowMs));
   }
   return { kind: 'settled', emits };
 }

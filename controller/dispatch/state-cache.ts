@@ -35,28 +35,36 @@ export class StateCache {
       this.#forget(key);
       return;
     }
-    // A copy: the bytes lie among those of a whole answer.
-    const kept = value === undefined ? undefined : Buffer.from(value);
     const known = this.#entries.get(key);
-    if (known === undefined) this.#entries.set(key, { key, version, value: kept });
+    if (known === undefined) this.#entries.set(key, { key, version, value: copyOf(value, undefined) });
     else {
       this.#bytes -= sizeOf(key, known.value);
       known.version = version;
-      known.value = kept;
+      known.value = copyOf(value, known.value);
     }
-    this.#bytes += sizeOf(key, kept);
-    for (const oldest of this.#entries.keys()) {
-      if (this.#entries.size <= keysMax && this.#bytes <= bytesMax) break;
-      this.#forget(oldest);
-    }
+    this.#bytes += sizeOf(key, value);
+    if (this.#isFull()) this.#makeRoom();
   }
 
   /** What the store answered to a commit of this function. */
   committed({ id, writes }: Pick<CommitRequest, 'id' | 'writes'>, result: CommitResult): void {
     if (result.kind === 'stale') for (const key of result.keys) this.#contest(key);
     if (result.kind !== 'ok' && result.kind !== 'already') return;
-    for (const [index, { key, value }] of writes.entries()) {
+    let index = 0;
+    for (const { key, value } of writes) {
       this.put(value === null ? { key, version: null, value: undefined } : { key, version: `${id}:${index}`, value });
+      index += 1;
+    }
+  }
+
+  #isFull(): boolean {
+    return this.#entries.size > keysMax || this.#bytes > bytesMax;
+  }
+
+  #makeRoom(): void {
+    for (const oldest of this.#entries.keys()) {
+      if (!this.#isFull()) return;
+      this.#forget(oldest);
     }
   }
 
@@ -72,6 +80,13 @@ export class StateCache {
     this.#entries.delete(key);
     this.#bytes -= sizeOf(key, found.value);
   }
+}
+
+/** The bytes lie among those of a whole answer; the copy takes the place of the one before where it fits. */
+function copyOf(value: Uint8Array | undefined, before: Uint8Array | undefined): Uint8Array | undefined {
+  if (value === undefined || before?.length !== value.length) return value === undefined ? undefined : Buffer.from(value);
+  before.set(value);
+  return before;
 }
 
 function sizeOf(key: string, value: Uint8Array | undefined): number {

@@ -100,7 +100,6 @@ export function sendDraft(session: Session, of: Draft, found: Extract<Input, { k
   if (known.length > 0) leaveOut(session, of, new Set(known.map(({ id }) => id)), nowMs);
   const events = of.events.map((event, index) => new SentEvent(session, event, index));
   if (events.length > 0) effects.push({ kind: 'run', draft: of, events, state });
-  else session.drafts.delete(of.id);
 }
 
 /** On the wire an event is its place in the batch, so that those behind a gap move up. */
@@ -141,7 +140,6 @@ function draft(session: Session, events: readonly PendingEvent[], how: Omit<Offe
     whole: how.handler === 'batch' && events.length > 1,
     held: [],
   };
-  session.drafts.set(made.id, made);
   return made;
 }
 

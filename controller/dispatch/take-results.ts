@@ -1,7 +1,7 @@
 import type { EventResult, FailureReason, OkOutcome, Outcome } from '../../runtime/protocol/messages.ts';
 import type { Doom, PendingEvent, ReadCheck } from './pending-event.ts';
 import { eventIdOf } from './read-records.ts';
-import { addReady, deadLetterResult, newResult, requeue } from './results.ts';
+import { addReady, deadLetterResult, requeue, sized } from './results.ts';
 import { backoffMs, decideRetry, isCrash, isCrashedOut } from './retry.ts';
 import type { Draft, DraftEnd, Effect, Input, Session } from './session-state.ts';
 import { type Cause, noEmits, settleOutcome } from './settle.ts';
@@ -29,7 +29,6 @@ export function takeResults(session: Session, input: Extract<Input, { kind: 'res
     if (draft.held.length >= draft.unanswered) judgeWhole(turn);
   } else for (const result of results) takeResult(turn, result);
   recordAttempts(turn);
-  if (draft.unanswered === 0) session.drafts.delete(draft.id);
 }
 
 /** The pod has nothing more to say: what it did not answer runs again, after a crash as a suspect. */
@@ -37,14 +36,14 @@ export function endDraft(session: Session, draft: Draft, end: DraftEnd, fraction
   const alone = draft.alone && end.kind === 'crashed' && end.alone;
   const turn: Turn = { session, draft, alone, fraction, nowMs, effects, recording: [] };
   for (const result of draft.held.splice(0)) takeResult(turn, result);
-  for (const [index, event] of draft.events.entries()) {
-    if (!answered(session, draft, index)) continue;
+  for (let index = 0; draft.unanswered > 0 && index < draft.events.length; index += 1) {
+    const event = draft.events[index];
+    if (event === undefined || !answered(session, draft, index)) continue;
     session.lanes.ended(event);
     if (end.kind === 'crashed') suspect(turn, event);
     else requeue(session, event, nowMs);
   }
   recordAttempts(turn);
-  session.drafts.delete(draft.id);
 }
 
 function takeResult(turn: Turn, { index, outcome }: EventResult): void {
@@ -85,7 +84,18 @@ function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutco
   }
   const { writes, answer } = outcome;
   const kind = outcome.filtered ? 'filtered' : 'ok';
-  const result = newResult({ event, kind, reads, writes, emits: settled.emits, answer, doom: undefined });
+  const result = sized({
+    event,
+    kind,
+    reads,
+    writes,
+    emits: settled.emits,
+    bytes: 0,
+    answer,
+    doom: undefined,
+    status: 'ready',
+    committed: undefined,
+  });
   if (writes.length > 0) draft.written.set(index, result);
   if (!session.usesState && reads.length + writes.length > 0) {
     session.usesState = true;

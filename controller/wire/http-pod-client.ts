@@ -147,7 +147,8 @@ class BatchAnswer implements Dispatcher.DispatchHandler {
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#status !== 200) return;
     try {
-      this.#reader.push(chunk, frame => {
+      // Views of a Buffer cost several times as much as those of plain bytes.
+      this.#reader.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length), frame => {
         const reply = readReply(frame);
         if (reply.kind === 'results') for (const result of reply.results) this.#on.result(result);
         else if (reply.kind === 'log') this.#on.log(reply.log);

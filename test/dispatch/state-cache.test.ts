@@ -62,7 +62,8 @@ describe('the cache of a function’s state', () => {
     const cache = new StateCache();
     cache.put({ key: 'large', version: 'c1:0', value: new Uint8Array(16 * 1_024 + 1) });
     expect(cache.find('large')).toBeUndefined();
-    for (let index = 0; index < 1_000; index += 1) cache.put({ key: `k${index}`, version: `c2:${index}`, value: new Uint8Array(16 * 1_024) });
+    for (let index = 0; index < 1_000; index += 1)
+      cache.put({ key: `k${index}`, version: `c2:${index}`, value: new Uint8Array(16 * 1_024) });
     expect([cache.find('k999')?.version, cache.find('k0')]).toEqual(['c2:999', undefined]);
     for (let index = 0; index < 20_000; index += 1) cache.put({ key: `s${index}`, version: 'c3:0', value: undefined });
     expect([cache.find('k999'), cache.find('s0'), cache.find('s19999')?.version]).toEqual([undefined, undefined, 'c3:0']);

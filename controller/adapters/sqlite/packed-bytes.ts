@@ -1,16 +1,41 @@
 import type { PackedBytes } from './operations.ts';
 
-/** Byte strings of one request in one buffer of its own, which can change hands. */
-export function packBytes(parts: readonly (Uint8Array | null)[]): PackedBytes {
-  const lengths = parts.map(part => part?.length ?? -1);
-  const packed = new Uint8Array(parts.reduce((sum, part) => sum + (part?.length ?? 0), 0));
-  let at = 0;
-  for (const part of parts) {
-    if (part === null) continue;
-    packed.set(part, at);
-    at += part.length;
+/** Byte strings of one request, one behind the other in one buffer of their own, which can change hands. Texts are written as UTF-8 where they stay. */
+export class BytePacker {
+  #bytes = Buffer.from(new ArrayBuffer(16 * 1024));
+  #at = 0;
+  readonly #lengths: number[] = [];
+
+  text(text: string): void {
+    this.#reserve(text.length * 3);
+    this.#added(this.#bytes.write(text, this.#at));
   }
-  return { lengths, data: packed.buffer };
+
+  bytes(bytes: Uint8Array | null): void {
+    if (bytes === null) {
+      this.#lengths.push(-1);
+      return;
+    }
+    this.#reserve(bytes.length);
+    this.#bytes.set(bytes, this.#at);
+    this.#added(bytes.length);
+  }
+
+  take(): PackedBytes {
+    return { lengths: this.#lengths, data: this.#bytes.buffer };
+  }
+
+  #added(length: number): void {
+    this.#lengths.push(length);
+    this.#at += length;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#at + bytes <= this.#bytes.length) return;
+    const grown = Buffer.from(new ArrayBuffer(Math.max(this.#bytes.length * 2, this.#at + bytes)));
+    grown.set(this.#bytes.subarray(0, this.#at));
+    this.#bytes = grown;
+  }
 }
 
 /** Gives the byte strings back one by one; views, nothing is copied. */

@@ -20,12 +20,13 @@ const waitingMax = 50_000;
 export class SqliteClient {
   readonly #worker: Worker;
   readonly #log: Log;
-  readonly #waiting = new Map<number, Waiting>();
+  /** By the id of the request; ids are used again. A Map that is added to and deleted from for every request would keep what all of them brought alive. */
+  readonly #waiting: (Waiting | undefined)[] = [];
+  readonly #freeIds: number[] = [];
   readonly #opened: Promise<void>;
   readonly #closed: Promise<void>;
   readonly #failure: Promise<FaasError>;
   #reportFailure: (error: FaasError) => void = () => {};
-  #lastId = 0;
   #ended: FaasError | undefined;
 
   constructor(data: WorkerData, log: Log) {
@@ -74,11 +75,11 @@ export class SqliteClient {
 
   request<N extends OperationName>(name: N, argument: ArgumentOf<N>, transfer: readonly ArrayBuffer[] = []): Promise<AnswerOf<N>> {
     if (this.#ended !== undefined) return Promise.reject(this.#ended);
-    if (this.#waiting.size >= waitingMax) return Promise.reject(busy());
-    this.#lastId += 1;
-    const request: Request = { id: this.#lastId, name, argument };
+    const id = this.#freeIds.pop() ?? this.#waiting.length;
+    if (id >= waitingMax) return Promise.reject(busy());
+    const request: Request = { id, name, argument };
     return new Promise<AnswerOf<N>>((resolve, reject) => {
-      this.#waiting.set(request.id, { resolve: value => resolve(value as AnswerOf<N>), reject });
+      this.#waiting[id] = { resolve: value => resolve(value as AnswerOf<N>), reject };
       this.#worker.postMessage(request, [...transfer]);
     });
   }
@@ -92,8 +93,9 @@ export class SqliteClient {
 
   #settle(answers: Extract<FromWorker, { kind: 'answers' }>['answers']): void {
     for (const answer of answers) {
-      const waiting = this.#waiting.get(answer.id);
-      this.#waiting.delete(answer.id);
+      const waiting = this.#waiting[answer.id];
+      this.#waiting[answer.id] = undefined;
+      this.#freeIds.push(answer.id);
       if ('error' in answer) waiting?.reject(errorOf(answer.error));
       else waiting?.resolve(answer.value);
     }
@@ -105,8 +107,7 @@ export class SqliteClient {
       this.#reportFailure(error);
     }
     this.#ended ??= error;
-    for (const waiting of this.#waiting.values()) waiting.reject(this.#ended);
-    this.#waiting.clear();
+    for (const waiting of this.#waiting.splice(0)) waiting?.reject(this.#ended);
   }
 }
 

@@ -17,8 +17,8 @@ import type {
   StateRead,
   StateStore,
 } from '../../ports/state.ts';
-import type { PackedCommit, PackedEmits, StoredOutboxEntry } from './operations.ts';
-import { packBytes } from './packed-bytes.ts';
+import type { PackedBytes, PackedCommit, PackedEmits, StoredOutboxEntry } from './operations.ts';
+import { BytePacker } from './packed-bytes.ts';
 import { packEach, packRecords, unpackRecords } from './record-codec.ts';
 import type { SqliteClient } from './sqlite-client.ts';
 import type { SqliteStreams } from './sqlite-streams.ts';
@@ -72,7 +72,9 @@ export class SqliteState implements StateStore {
   }
 
   async read(unit: string, keys: readonly string[]): Promise<readonly StateRead[]> {
-    const packed = packBytes(keys.map(toBytes));
+    const packer = new BytePacker();
+    for (const key of keys) packer.text(key);
+    const packed = packer.take();
     const { versions, lengths, buffers } = await this.#client.request('readState', { unit, keys: packed }, [packed.data]);
     const data = buffers[0] ?? new ArrayBuffer(0);
     let at = 0;
@@ -128,7 +130,7 @@ export class SqliteState implements StateStore {
   async close(): Promise<void> {}
 
   #pack(source: Source, commit: CommitRequest): PackedCommit {
-    const { ownerToken, ordinal, id, stream, highSeqOffset, done, clearAttempts, reads, writes, ids, knownIds } = commit;
+    const { ownerToken, ordinal, id, stream, highSeqOffset, done, clearAttempts, reads, writes, ids } = commit;
     return {
       ...placeOf(source),
       ...{ ownerToken, ordinal, id, stream, highSeqOffset, done, clearAttempts },
@@ -138,12 +140,7 @@ export class SqliteState implements StateStore {
       readVersions: reads.map(({ version }) => version),
       idExpiries: ids.map(({ expiresAtMs }) => expiresAtMs),
       writes: writes.length,
-      bytes: packBytes([
-        ...reads.map(({ key }) => toBytes(key)),
-        ...writes.flatMap(({ key, value }) => [toBytes(key), value]),
-        ...ids.flatMap(entry => [toBytes(entry.id), entry.answer ?? null]),
-        ...knownIds.map(toBytes),
-      ]),
+      bytes: packParts(commit),
       emits: this.capabilities.emits === 'inline' ? this.#packForLog(commit.emits) : packForOutbox(commit.emits),
     };
   }
@@ -158,6 +155,21 @@ export class SqliteState implements StateStore {
     const { chunks, data } = packRecords(placed);
     return { chunks, data, targets: chunks.flatMap(({ slot }) => places.get(slot) ?? []) };
   }
+}
+
+function packParts({ reads, writes, ids, knownIds }: CommitRequest): PackedBytes {
+  const packer = new BytePacker();
+  for (const { key } of reads) packer.text(key);
+  for (const { key, value } of writes) {
+    packer.text(key);
+    packer.bytes(value);
+  }
+  for (const { id, answer } of ids) {
+    packer.text(id);
+    packer.bytes(answer ?? null);
+  }
+  for (const id of knownIds) packer.text(id);
+  return packer.take();
 }
 
 function packForOutbox(emits: readonly Emit[]): PackedEmits {
