@@ -21,7 +21,7 @@ export function unpackOutboxEntry(stored: Buffer): OutboxEntry {
   }
   const [seq = '', stream = '', topic = '', partition = ''] = parts;
   const [generation = 0, counter = 0] = seq.split('.').map(Number);
-  const { key, value, headers } = new PackedRecord(stored, at);
+  const { key, value, headers } = new PackedRecord(new Uint8Array(stored.buffer, stored.byteOffset, stored.length), at);
   return { seq: { generation, counter }, stream, emit: { topic, partition: Number(partition), key, value, headers } };
 }
 
