@@ -46,7 +46,7 @@ export interface RunningServer {
 const podMemoryBytes = 256 * 2 ** 20;
 const loadTimeoutMs = 30_000;
 const gaugesEveryMs = 1_000;
-const dispatchLimits = { windowOffsetsMax: 8_192, commitEventsMax: 1_000, commitBytesMax: 256 * 2 ** 10 } as const;
+const dispatchLimits = { windowOffsetsMax: 8_192, commitBytesMax: 256 * 2 ** 10 } as const;
 
 /** The only place where adapters and roles are put together. What was opened is closed in reverse order, also when a later step fails. */
 export async function startServer(options: ServerOptions): Promise<RunningServer> {
@@ -102,7 +102,12 @@ async function open(
   const data = { streams, state, history, pods: fleet, client, tokens, clock, random, faults, log, metrics };
   const dispatcher = createDispatcher({
     ...data,
-    limits: { ...dispatchLimits, bytesPerPartitionMax: settings['dispatch.bytesPerPartition'], dedupeWindowMs },
+    limits: {
+      ...dispatchLimits,
+      commitEventsMax: stores.state.capabilities.commitEventsMax,
+      bytesPerPartitionMax: settings['dispatch.bytesPerPartition'],
+      dedupeWindowMs,
+    },
   });
   const calls = createDirectCalls({ ...data, dedupeWindowMs, slot: 'local' });
   const secrets = createSecrets({ env: process.env, folder: settings['secrets.dir'], clock });

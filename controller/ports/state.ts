@@ -58,6 +58,8 @@ export interface StateCapabilities {
   readonly mayRollBack: boolean;
   /** `verify` can tell that something is on disk; without that `durability: strict` cannot be kept. */
   readonly keepsStrict: boolean;
+  /** So many results at most are one commit: what takes one long keeps the others of a server waiting. */
+  readonly commitEventsMax: number;
 }
 
 /** Where a unit's events come from: `<topic>.<partition>`, or `direct.<gateway slot>` without offsets. The unit is `<context>.<function>`. */

@@ -47,7 +47,8 @@ describe('the table', () => {
 
   test('every command is in the overview', async () => {
     const { stdout } = await runCli(['--help']);
-    for (const command of commandTable) expect(stdout).toContain(`  ${command.name.padEnd(15)}${command.summary}\n`);
+    const column = Math.max(...commandTable.map(({ name }) => name.length)) + 3;
+    for (const command of commandTable) expect(stdout).toContain(`  ${command.name.padEnd(column)}${command.summary}\n`);
   });
 });
 

@@ -4,16 +4,36 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type KafkaCluster, startKafka } from '../services/kafka/kafka-cluster.ts';
 import { kafkaService } from '../services/kafka/kafka-home.ts';
 import { plainClient } from '../services/kafka/open-kafka.ts';
-import { describeWith } from '../services/needed-service.ts';
+import { describeWith, type NeededService } from '../services/needed-service.ts';
+import { type RedisServer, redisService, startRedis } from '../services/redis.ts';
 import { ServerProcess } from './server-process.ts';
 import { check, deploy, eventually, nothing, send } from './shop-run.ts';
 
 const limit = { timeout: 240_000 };
+const kafkaAndRedis: NeededService = {
+  name: `${kafkaService.name} and ${redisService.name}`,
+  commands: [...kafkaService.commands, ...redisService.commands],
+  howToGet: `${kafkaService.howToGet}; ${redisService.howToGet}`,
+};
 
-describeWith(kafkaService, 'a server on Kafka, its state in SQLite', () => {
+describeWith(kafkaService, 'a server on Kafka, its state in SQLite', () => exactOver());
+describeWith(kafkaAndRedis, 'a server on Kafka, its state in Redis', () => {
+  let redis: RedisServer;
+  beforeAll(async () => {
+    redis = await startRedis();
+  });
+  afterAll(() => redis?.stop());
+  exactOver(() => redis);
+});
+
+/** What holds on Kafka, wherever the state is. */
+function exactOver(redis?: () => RedisServer): void {
   let kafka: KafkaCluster;
   let server: ServerProcess;
-  const start = () => server.start({ FAAS_STREAMS: `kafka://${kafka.bootstrap.join(',')}`, FAAS_KAFKA_SESSION: '2s' });
+  const start = () => {
+    const state = redis === undefined ? {} : { FAAS_STATE: redis().url };
+    return server.start({ FAAS_STREAMS: `kafka://${kafka.bootstrap.join(',')}`, FAAS_KAFKA_SESSION: '2s', ...state });
+  };
 
   beforeAll(async () => {
     kafka = await startKafka();
@@ -76,7 +96,25 @@ describeWith(kafkaService, 'a server on Kafka, its state in SQLite', () => {
       }
     }),
   );
-});
+
+  if (redis === undefined) return;
+
+  test('kill -9 of Redis in the middle, and a new one on its file: exact, and nobody is blamed', limit, () =>
+    withServer(async () => {
+      await deploy(server);
+      const half = { webhooks: 160, calls: 60 };
+      await send(server, nothing, half);
+      const all = { webhooks: 220, calls: 80 };
+      const sending = send(server, half, all);
+      await sleep(100);
+      await redis().kill();
+      await sleep(2_000);
+      await redis().restart();
+      await sending;
+      expect(await check(server, all), server.output).toEqual([]);
+    }),
+  );
+}
 
 async function idsOf(server: ServerProcess, name: string): Promise<Map<string, readonly number[]>> {
   const { code, output } = await server.cli(['state', 'list', `outside.${name}`, '--output', 'json']);

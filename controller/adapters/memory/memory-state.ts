@@ -62,7 +62,13 @@ export class MemoryStateStore implements StateStore {
   constructor(options: { clock: Clock; streams: MemoryStreams; emits: 'inline' | 'outbox' }) {
     this.#clock = options.clock;
     this.#streams = options.streams;
-    this.capabilities = { adapter: 'memory', emits: options.emits, mayRollBack: options.emits === 'outbox', keepsStrict: true };
+    this.capabilities = {
+      adapter: 'memory',
+      emits: options.emits,
+      mayRollBack: options.emits === 'outbox',
+      keepsStrict: true,
+      commitEventsMax: 200,
+    };
   }
 
   async claim(source: Source, claim: ClaimRequest): Promise<Claimed> {

@@ -51,7 +51,7 @@ export class RedisState implements StateStore {
   constructor(options: { links: RedisLinks; clock: Clock }) {
     this.#links = options.links;
     this.#clock = options.clock;
-    this.capabilities = { adapter: 'redis', emits: 'outbox', mayRollBack: true, keepsStrict: options.links.isStrict };
+    this.capabilities = { adapter: 'redis', emits: 'outbox', mayRollBack: true, keepsStrict: options.links.isStrict, commitEventsMax: 200 };
   }
 
   async claim(source: Source, claim: ClaimRequest): Promise<Claimed> {

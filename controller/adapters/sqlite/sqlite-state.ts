@@ -37,7 +37,7 @@ export class SqliteState implements StateStore {
     this.#clock = options.clock;
     this.#topics = options.topics;
     this.#streams = options.streams;
-    this.capabilities = { adapter: 'sqlite', emits: options.emits, mayRollBack: false, keepsStrict: true };
+    this.capabilities = { adapter: 'sqlite', emits: options.emits, mayRollBack: false, keepsStrict: true, commitEventsMax: 1_000 };
   }
 
   async claim(source: Source, claim: ClaimRequest): Promise<Claimed> {
