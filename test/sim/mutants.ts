@@ -32,8 +32,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the generation comes from the store alone',
     file: `${dispatch}/partition-loop.ts`,
-    find: '{ ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset }',
-    replace: '{ ownerToken, brokerGeneration: 0, nowMs: 0, committedOffset }',
+    find: '{ ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset, ...durable }',
+    replace: '{ ownerToken, brokerGeneration: 0, nowMs: 0, committedOffset, ...durable }',
     mode: 'rollback',
     breaks: ['emits', 'starts', 'ledger', 'once', 'dead letters'],
   },
@@ -51,7 +51,7 @@ export const mutants: readonly Mutant[] = [
     find: 'const ownerToken = random.token();',
     replace: 'const ownerToken = this.source.name;',
     mode: 'zombies',
-    breaks: ['once', 'emits', 'counter', 'bank', 'ledger', 'drains', 'starts'],
+    breaks: ['order', 'emit order', 'once', 'emits', 'counter', 'bank', 'ledger', 'drains', 'starts'],
   },
   {
     name: 'an old owner may still commit',
@@ -248,7 +248,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'ids are not remembered',
     file: `${dispatch}/commit-group.ts`,
-    find: 'ids: group.flatMap(result => idOf(result, nowMs + session.limits.dedupeWindowMs)),',
+    find: 'ids: session.subscription.inbox ? group.flatMap(result => idOf(result, nowMs + session.limits.dedupeWindowMs)) : [],',
     replace: 'ids: [],',
     mode: 'inbox',
     breaks: ['once', 'drains'],
