@@ -1,7 +1,7 @@
-import { readFile } from 'node:fs/promises';
 import type { KafkaStreams } from './adapters/kafka/kafka-streams.ts';
 import type { Clock } from './clock.ts';
 import { FaasError } from './errors.ts';
+import { readPassword, readTls } from './server-secrets.ts';
 import type { Settings } from './settings.ts';
 import type { StreamsPlace } from './settings-streams.ts';
 import type { Log } from './telemetry/log.ts';
@@ -21,12 +21,12 @@ export async function openKafka(place: Extract<StreamsPlace, { kind: 'kafka' }>,
   const { settings, env, clock, log } = options;
   const mechanism = settings['kafka.sasl'];
   const sasl =
-    mechanism === 'none' ? undefined : { mechanism, username: settings['kafka.username'], password: await readPassword(settings, env) };
+    mechanism === 'none' ? undefined : { mechanism, username: settings['kafka.username'], password: await neededPassword(settings, env) };
   const sessionMs = settings['kafka.session'];
   const { openKafkaStreams } = await import('./adapters/kafka/kafka-streams.ts');
   return openKafkaStreams({
     seeds: place.seeds,
-    tls: place.tls ? await readTls(settings) : undefined,
+    tls: place.tls ? await readTls('kafka', settings) : undefined,
     sasl,
     clientId: 'faas',
     clock,
@@ -38,35 +38,12 @@ export async function openKafka(place: Extract<StreamsPlace, { kind: 'kafka' }>,
   });
 }
 
-/** From FAAS_KAFKA_PASSWORD, or the first line of the file: never from a flag, which every user of the machine can read. */
-async function readPassword(settings: Settings, env: OpenKafkaOptions['env']): Promise<string> {
-  const given = env.FAAS_KAFKA_PASSWORD ?? '';
-  if (given !== '') return given;
-  const [line = ''] = (await readSettingFile('kafka.passwordFile', settings['kafka.passwordFile']))?.split(/\r?\n/) ?? [];
-  if (line !== '') return line;
+async function neededPassword(settings: Settings, env: OpenKafkaOptions['env']): Promise<string> {
+  const password = await readPassword('kafka', settings, env.FAAS_KAFKA_PASSWORD);
+  if (password !== undefined) return password;
   throw new FaasError(
     'FAAS_SETTING_VALUE',
     'kafka.sasl needs a password, and there is none',
     'Set FAAS_KAFKA_PASSWORD, or kafka.passwordFile to a file whose first line it is.',
   );
-}
-
-async function readTls(settings: Settings): Promise<{ ca?: string; cert?: string; key?: string }> {
-  const [ca, cert, key] = await Promise.all([
-    readSettingFile('kafka.ca', settings['kafka.ca']),
-    readSettingFile('kafka.cert', settings['kafka.cert']),
-    readSettingFile('kafka.key', settings['kafka.key']),
-  ]);
-  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
-}
-
-async function readSettingFile(name: string, file: string): Promise<string | undefined> {
-  if (file === '') return undefined;
-  return readFile(file, 'utf8').catch(error => {
-    throw new FaasError(
-      'FAAS_SETTING_VALUE',
-      `${name}: ${file} cannot be read: ${String(error.code ?? error)}`,
-      'Check the path and its rights.',
-    );
-  });
 }

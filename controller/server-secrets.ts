@@ -1,0 +1,38 @@
+import { readFile } from 'node:fs/promises';
+import { FaasError } from './errors.ts';
+import type { Settings } from './settings.ts';
+
+/** Settings of one kind of server: `kafka.passwordFile`, `state.ca` and so on. */
+type Prefix = 'kafka' | 'state';
+
+/** From the variable, or the first line of `<prefix>.passwordFile`: never from a flag, which every user of the machine can read. */
+export async function readPassword(prefix: Prefix, settings: Settings, given: string | undefined): Promise<string | undefined> {
+  if (given !== undefined && given !== '') return given;
+  const [line = ''] = (await readSettingFile(`${prefix}.passwordFile`, settings))?.split(/\r?\n/) ?? [];
+  return line === '' ? undefined : line;
+}
+
+/** The texts of the PEM files that are set. Throws FAAS_SETTING_VALUE with the name of the setting whose file cannot be read. */
+export async function readTls(prefix: Prefix, settings: Settings): Promise<{ ca?: string; cert?: string; key?: string }> {
+  const [ca, cert, key] = await Promise.all([
+    readSettingFile(`${prefix}.ca`, settings),
+    readSettingFile(`${prefix}.cert`, settings),
+    readSettingFile(`${prefix}.key`, settings),
+  ]);
+  return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
+}
+
+async function readSettingFile(
+  name: `${Prefix}.${'passwordFile' | 'ca' | 'cert' | 'key'}`,
+  settings: Settings,
+): Promise<string | undefined> {
+  const file = settings[name];
+  if (file === '') return undefined;
+  return readFile(file, 'utf8').catch(error => {
+    throw new FaasError(
+      'FAAS_SETTING_VALUE',
+      `${name}: ${file} cannot be read: ${String(error.code ?? error)}`,
+      'Check the path and its rights.',
+    );
+  });
+}
