@@ -142,6 +142,7 @@ export const errorTable = {
     FAAS_KAFKA_AUTH: { status: 503, title: 'Kafka refuses the credentials' },
     FAAS_KAFKA_FORBIDDEN: { status: 503, title: 'Kafka does not permit it' },
     FAAS_KAFKA_UNAVAILABLE: { status: 503, title: 'Kafka cannot do it at the moment' },
+    FAAS_KAFKA_TOO_FEW_REPLICAS: { status: 503, title: 'Too few replicas of a topic are in sync' },
     FAAS_KAFKA_VERSION: { title: 'The broker is too old' },
     FAAS_KAFKA_CODEC: { title: 'Records are compressed in a way that cannot be read here' },
     FAAS_KAFKA_FAILED: { status: 500, title: 'Kafka refused it' },

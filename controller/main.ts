@@ -3,6 +3,7 @@ import { createAdminServer } from './api/admin-server.ts';
 import { removeServerFile, writeServerFile } from './api/server-file.ts';
 import { loadToken } from './api/token-file.ts';
 import { systemClock } from './clock.ts';
+import { ConditionBoard } from './conditions/condition-board.ts';
 import { runSchedules } from './cron/schedule-loop.ts';
 import { createDispatcher } from './dispatch/create-dispatcher.ts';
 import type { UnitReport } from './dispatch/dispatcher.ts';
@@ -82,6 +83,9 @@ async function open(
   const { streams, state, registry, history } = stores;
   const token = await loadToken(folder, random);
   const { createProcessPods } = await import('./adapters/process/process-pods.ts');
+  const conditions = new ConditionBoard({ registry, history, clock, log });
+  await conditions.load();
+  onStop(async () => conditions.close());
   const client = createHttpPodClient({ clock, log });
   onStop(() => client.close());
 
@@ -99,7 +103,7 @@ async function open(
     callbackUrl: () => adminUrl,
     podMemoryBytes,
   });
-  const data = { streams, state, history, pods: fleet, client, tokens, clock, random, faults, log, metrics };
+  const data = { streams, state, history, conditions, pods: fleet, client, tokens, clock, random, faults, log, metrics };
   const dispatcher = createDispatcher({
     ...data,
     limits: {
@@ -113,6 +117,7 @@ async function open(
   const secrets = createSecrets({ env: process.env, folder: settings['secrets.dir'], clock });
   const gateway = await createGatewayServer({ ...data, settings, token, calls, dispatcher, secrets });
   const functions = createFunctionsLoop(registry, log, live => {
+    conditions.keep(new Set(live.map(({ unit }) => unit)));
     for (const role of [fleet, dispatcher, calls, gateway]) role.update(live);
   });
   const scale = new ScaleLoop({

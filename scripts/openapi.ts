@@ -34,6 +34,7 @@ export function idlePorts(): ApiPorts {
     },
     calls: { call: async () => ({ kind: 'unknown-function' }), stop: async () => {} },
     dispatcher: { report: () => [] },
+    conditions: { of: async () => [] },
     pods: { podsOf: () => [] },
     secrets: createSecrets({ env: {}, folder: '', clock }),
     clock,

@@ -1,5 +1,6 @@
 import type { WireError } from '../../runtime/protocol/messages.ts';
 import type { Clock } from '../clock.ts';
+import type { Conditions } from '../conditions/conditions.ts';
 import type { FaultPoints } from '../fault-points.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
@@ -28,6 +29,7 @@ export interface DispatcherOptions {
   readonly streams: Streams;
   readonly state: StateStore;
   readonly history: History;
+  readonly conditions: Conditions;
   readonly pods: PodDirectory;
   readonly client: PodClient;
   readonly tokens: BatchTokens;

@@ -4,6 +4,7 @@ import type { DispatcherOptions } from './dispatcher.ts';
 import { type PartitionEvents, PartitionLoop } from './partition-loop.ts';
 import { StateCache } from './state-cache.ts';
 import type { TopicSizes } from './topic-sizes.ts';
+import { Troubles } from './troubles.ts';
 
 const rejoinMs = 1_000;
 
@@ -15,6 +16,7 @@ export class Membership {
   readonly #partitions = new Map<string, { readonly loop: PartitionLoop; readonly ended: Promise<void> }>();
   /** Of all partitions: state belongs to the function. */
   readonly #cache = new StateCache();
+  readonly #troubles: Troubles;
   readonly #stop = new AbortController();
   #live: LiveFunction;
   /** Ends the current membership. */
@@ -25,6 +27,7 @@ export class Membership {
     this.#sizes = sizes;
     this.#events = events;
     this.#live = live;
+    this.#troubles = new Troubles(options.conditions, live.unit);
   }
 
   get size(): number {
@@ -55,6 +58,7 @@ export class Membership {
         await this.#belong();
       } catch (error) {
         log.warn('joining the group failed', { unit: this.#live.unit, error: String(error) });
+        this.#troubles.met('group', error);
         await clock.sleep(rejoinMs, this.#stop.signal);
       }
     }
@@ -86,9 +90,11 @@ export class Membership {
       onLost: error => {
         isLost = true;
         log.warn('group membership lost', { unit: this.#live.unit, error: String(error) });
+        this.#troubles.met('group', error);
         this.#over?.();
       },
     });
+    this.#troubles.over('group');
     this.#assigned(member, early);
     await over;
     await this.#leave(member);
@@ -100,6 +106,7 @@ export class Membership {
     for (const { loop } of left) loop.abort();
     await Promise.all(left.map(({ ended }) => ended));
     this.#partitions.clear();
+    this.#troubles.overAll('');
     await member
       .leave()
       .catch(error => this.#options.log.warn('leaving the group failed', { unit: this.#live.unit, error: String(error) }));
@@ -114,7 +121,7 @@ export class Membership {
       before?.loop.abort();
       const { partitionsOf } = this.#sizes;
       const loop = new PartitionLoop(
-        { dispatcher: this.#options, member, at, partitionsOf, events: this.#events, cache: this.#cache },
+        { dispatcher: this.#options, member, at, partitionsOf, events: this.#events, cache: this.#cache, troubles: this.#troubles },
         this.#live,
         subscription,
       );

@@ -6,6 +6,7 @@ import { createMemoryAdapters } from '../../controller/adapters/memory/memory-ad
 import { type AdminServerOptions, createAdminServer } from '../../controller/api/admin-server.ts';
 import { loadToken } from '../../controller/api/token-file.ts';
 import { systemClock } from '../../controller/clock.ts';
+import { ConditionBoard } from '../../controller/conditions/condition-board.ts';
 import type { UnitReport } from '../../controller/dispatch/dispatcher.ts';
 import { noFaults } from '../../controller/fault-points.ts';
 import { createDeployments } from '../../controller/functions/create-deployments.ts';
@@ -109,6 +110,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     deployments,
     calls,
     dispatcher: { report: () => world.reports },
+    conditions: new ConditionBoard({ ...adapters, clock, log }),
     pods: { podsOf: unit => world.pods.filter(pod => pod.unit === unit) },
     secrets: createSecrets({ env: world.secretsEnv, folder: '', clock }),
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', expose: async () => 'faas_up 1\n' },
