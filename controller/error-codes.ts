@@ -20,6 +20,7 @@ export const errorTable = {
     FAAS_REVISION_UNKNOWN: { status: 404, title: 'There is no such revision' },
     FAAS_STREAM_UNKNOWN: { status: 404, title: 'There is no such stream' },
     FAAS_STATE_UNKNOWN: { status: 404, title: 'The key has no state' },
+    FAAS_LETTER_FILTER: { status: 400, title: 'The filter of dead letters cannot be read' },
     FAAS_DEAD_LETTER_UNKNOWN: { status: 404, title: 'There is no such dead letter' },
     FAAS_EVENT_SCHEMA: { status: 422, title: "An event breaks the stream's schema" },
     FAAS_EVENT_TOO_LARGE: { status: 413, title: 'An event is larger than 1 MiB' },

@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { createAdminServer } from './api/admin-server.ts';
+import { replayLetters } from './api/replay-letters.ts';
 import { removeServerFile, writeServerFile } from './api/server-file.ts';
 import { loadToken } from './api/token-file.ts';
 import { systemClock } from './clock.ts';
@@ -11,6 +12,7 @@ import { armFaultPoint } from './fault-points.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { createDeployments } from './functions/create-deployments.ts';
 import { createFunctionsLoop } from './functions/functions-loop.ts';
+import { runGuard } from './functions/guard-loop.ts';
 import type { LiveFunction } from './functions/live-function.ts';
 import { createDirectCalls } from './gateway/create-direct-calls.ts';
 import { createGatewayServer } from './gateway/gateway-server.ts';
@@ -180,6 +182,7 @@ async function open(
   const loops = [
     scale.run(stopping.signal),
     runSchedules({ ...data, live: functions.live }, stopping.signal),
+    runGuard({ ...data, registry, deployments, report: () => dispatcher.report(), replay: replayOf }, stopping.signal),
     runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, stopping.signal),
     watchFigures(),
   ];
@@ -193,6 +196,11 @@ async function open(
   onStop(() => removeServerFile(folder, process.pid));
   log.info('server listens', { admin: adminUrl, gateway: gatewayUrl, data: folder, streams: streams.capabilities.adapter, version });
   return { adminUrl, gatewayUrl, failure: stores.failure };
+
+  async function replayOf(unit: string, revision: string, sinceMs: number): Promise<number> {
+    const where = `revision="${revision}", age<=${Math.max(0, clock.now() - sinceMs)}ms`;
+    return (await replayLetters({ streams, state, clock }, unit, { where })).replayed.length;
+  }
 
   async function watchFigures(): Promise<void> {
     while (!stopping.signal.aborted) {

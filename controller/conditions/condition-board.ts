@@ -74,6 +74,10 @@ export class ConditionBoard implements Conditions {
     return [...merged.values()].sort((a, b) => (a.type < b.type ? -1 : 1));
   }
 
+  holds(unit: string, type: ConditionType): boolean {
+    return this.holding(unit, type) !== undefined;
+  }
+
   /** The condition as it is now, if it holds. */
   holding(unit: string, type: ConditionType): Condition | undefined {
     const condition = this.#entries.get(unit)?.get(type)?.condition;

@@ -20,7 +20,9 @@ export interface Finding {
 export interface Conditions {
   raise(finding: Finding): void;
   clear(at: Pick<Finding, 'unit' | 'type' | 'place'>): void;
+  /** Whether it holds now, also when an earlier process had found it. */
+  holds(unit: string, type: ConditionType): boolean;
 }
 
 /** For tests and tools that look at no conditions. */
-export const noConditions: Conditions = { raise() {}, clear() {} };
+export const noConditions: Conditions = { raise() {}, clear() {}, holds: () => false };

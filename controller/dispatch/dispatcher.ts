@@ -12,6 +12,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { BatchTokens } from '../wire/batch-tokens.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory } from '../wire/pod-directory.ts';
+import type { Failing } from './breaker.ts';
 
 /** The data plane's door: owns the consumer groups of the live functions, and everything from a record to its commit. */
 export interface Dispatcher {
@@ -64,6 +65,12 @@ export interface UnitReport {
   /** Pod id → events in flight on it. */
   readonly inFlightByPod: ReadonlyMap<string, number>;
   readonly partitions: readonly PartitionReport[];
+  /** Nearly everything fails and the function is paused; undefined: it is not. */
+  readonly failing: FailingReport | undefined;
+}
+
+export interface FailingReport extends Failing {
+  readonly revision: string;
 }
 
 export interface PartitionReport {

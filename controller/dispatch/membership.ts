@@ -1,5 +1,6 @@
 import type { LiveFunction, Subscription } from '../functions/live-function.ts';
 import type { GroupMember, TopicPartition } from '../ports/streams.ts';
+import type { Breaker } from './breaker.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
 import { type PartitionEvents, PartitionLoop } from './partition-loop.ts';
 import { StateCache } from './state-cache.ts';
@@ -13,6 +14,7 @@ export class Membership {
   readonly #options: DispatcherOptions;
   readonly #sizes: TopicSizes;
   readonly #events: PartitionEvents;
+  readonly #breaker: Breaker;
   readonly #partitions = new Map<string, { readonly loop: PartitionLoop; readonly ended: Promise<void> }>();
   /** Of all partitions: state belongs to the function. */
   readonly #cache = new StateCache();
@@ -22,10 +24,11 @@ export class Membership {
   /** Ends the current membership. */
   #over: (() => void) | undefined;
 
-  constructor(options: DispatcherOptions, sizes: TopicSizes, events: PartitionEvents, live: LiveFunction) {
+  constructor(options: DispatcherOptions, sizes: TopicSizes, events: PartitionEvents, breaker: Breaker, live: LiveFunction) {
     this.#options = options;
     this.#sizes = sizes;
     this.#events = events;
+    this.#breaker = breaker;
     this.#live = live;
     this.#troubles = new Troubles(options.conditions, live.unit);
   }
@@ -121,7 +124,16 @@ export class Membership {
       before?.loop.abort();
       const { partitionsOf } = this.#sizes;
       const loop = new PartitionLoop(
-        { dispatcher: this.#options, member, at, partitionsOf, events: this.#events, cache: this.#cache, troubles: this.#troubles },
+        {
+          dispatcher: this.#options,
+          member,
+          at,
+          partitionsOf,
+          events: this.#events,
+          cache: this.#cache,
+          breaker: this.#breaker,
+          troubles: this.#troubles,
+        },
         this.#live,
         subscription,
       );

@@ -3,6 +3,7 @@ import { FaasError } from '../errors.ts';
 import type { LiveFunction, Subscription } from '../functions/live-function.ts';
 import type { Source } from '../ports/state.ts';
 import type { GroupMember, TopicPartition } from '../ports/streams.ts';
+import type { Breaker } from './breaker.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
 import { firstOffset } from './first-offset.ts';
 import { generationOf, isDurable, offsetMetadata } from './offset-metadata.ts';
@@ -29,6 +30,7 @@ export interface PartitionOptions {
   readonly member: GroupMember;
   readonly at: TopicPartition;
   readonly partitionsOf: PartitionsOf;
+  readonly breaker: Breaker;
   readonly events: PartitionEvents;
   readonly cache: StateCache;
   readonly troubles: Troubles;
@@ -83,9 +85,11 @@ export class PartitionLoop {
 
   /** A deploy changed the function in the middle of everything. */
   update(live: LiveFunction, subscription: Subscription): void {
+    const isRevised = this.#live.revision !== live.revision;
     this.#live = live;
     this.#subscription = subscription;
     if (this.session !== undefined) Object.assign(this.session, { live, subscription });
+    if (isRevised) this.#step({ kind: 'revised', forgive: this.#options.breaker.isOpen, nowMs: this.#now() });
   }
 
   /** Resolves when the partition is given up. */
@@ -204,7 +208,7 @@ export class PartitionLoop {
   }
 
   async #claim(): Promise<Session> {
-    const { dispatcher, member, at, partitionsOf } = this.#options;
+    const { dispatcher, member, at, partitionsOf, breaker } = this.#options;
     const { state, random, limits, faults } = dispatcher;
     const committed = await member.committed(at);
     const committedOffset = committed?.offset ?? (await firstOffset(dispatcher.streams, this.#subscription, at.partition));
@@ -233,6 +237,7 @@ export class PartitionLoop {
         mayRollBack,
       },
       partitionsOf,
+      breaker,
       claimed,
     });
     if (emits === 'outbox') await this.#openPublisher(session, { committedOffset, wasDurable }, claimed.outbox);

@@ -106,7 +106,7 @@ export class UnitFigures {
     });
   }
 
-  report(loops: readonly PartitionLoop[], loads: readonly PodLoad[]): UnitReport {
+  report(loops: readonly PartitionLoop[], loads: readonly PodLoad[], failing: UnitReport['failing']): UnitReport {
     const partitions = loops.flatMap(loop => partitionReport(loop));
     let waiting = 0;
     let inFlight = 0;
@@ -125,6 +125,7 @@ export class UnitFigures {
       busyMsTotal: this.#busyMs,
       inFlightByPod: new Map(loads.map(load => [load.view.pod.id, load.events])),
       partitions,
+      failing,
     };
   }
 

@@ -81,6 +81,7 @@ const report = (times: readonly (number | undefined)[]): UnitReport => ({
   emitsTotal: 0,
   busyMsTotal: 0,
   inFlightByPod: new Map(),
+  failing: undefined,
   partitions: times.map((oldestAppendedAtMs, partition) => ({
     topic: 't',
     partition,

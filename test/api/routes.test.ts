@@ -238,6 +238,7 @@ describe('backlog', () => {
       emitsTotal: 0,
       busyMsTotal: 0,
       inFlightByPod: new Map(),
+      failing: undefined,
       partitions: [{ topic: 'orders', partition, frontier: 0, endOffset: 1, inFlight: 0, oldestAppendedAtMs: Date.now() - 5_000 }],
     });
     const lag = Object(await ask('GET', '/v1/lag')).functions[0];
