@@ -35,6 +35,8 @@ export function idlePorts(): ApiPorts {
     calls: { call: async () => ({ kind: 'unknown-function' }), stop: async () => {} },
     dispatcher: { report: () => [] },
     pods: { podsOf: () => [] },
+    scale: { inputs: () => undefined, partitions: () => [] },
+    overrides: { of: () => undefined, set: async () => {}, load: async () => {} },
     secrets: createSecrets({ env: {}, folder: '', clock }),
     clock,
     random,
