@@ -36,6 +36,8 @@ export function idlePorts(): ApiPorts {
     dispatcher: { report: () => [] },
     conditions: { of: async () => [] },
     pods: { podsOf: () => [] },
+    scale: { inputs: () => undefined, partitions: () => [] },
+    overrides: { of: () => undefined, set: async () => {}, load: async () => {} },
     secrets: createSecrets({ env: {}, folder: '', clock }),
     clock,
     random,

@@ -9,6 +9,8 @@ import type { Registry } from '../ports/registry.ts';
 import type { StateStore } from '../ports/state.ts';
 import type { Streams } from '../ports/streams.ts';
 import type { Random } from '../random.ts';
+import type { Overrides } from '../scale/overrides.ts';
+import type { ScaleView } from '../scale/scale-view.ts';
 import type { Settings } from '../settings.ts';
 import type { SettingOrigins } from '../settings-source.ts';
 import type { PodDirectory } from '../wire/pod-directory.ts';
@@ -28,6 +30,8 @@ export interface ApiPorts {
   readonly dispatcher: Pick<Dispatcher, 'report'>;
   readonly conditions: Pick<ConditionBoard, 'of'>;
   readonly pods: Pick<PodDirectory, 'podsOf'>;
+  readonly scale: ScaleView;
+  readonly overrides: Overrides;
   readonly secrets: Pick<Secrets, 'check'>;
   readonly clock: Clock;
   readonly random: Random;

@@ -92,8 +92,9 @@ export class FunctionLoop {
   }
 
   report(): UnitReport {
+    const { revision, spec } = this.#live;
     const { failing } = this.#breaker;
-    return this.#figures.report(this.#membership.loops, this.#pods.all, failing && { ...failing, revision: this.#live.revision });
+    return this.#figures.report(this.#membership.loops, this.#pods.all, spec.limits.concurrency, failing && { ...failing, revision });
   }
 
   /** Finishes what is in flight within `graceMs`, tells the broker, and leaves the group. */
