@@ -200,6 +200,8 @@ export class PartitionLoop {
     const over = new Promise<void>(resolve => {
       this.#sessionEnd = resolve;
     });
+    // What an earlier owner left unpublished does not wait for the next event.
+    if (session.verifyWanted) this.commitOffset();
     const reading = this.#read(session, this.#sessionStop.signal);
     this.#options.events.onChange();
     await over;
