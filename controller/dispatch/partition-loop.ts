@@ -196,6 +196,8 @@ export class PartitionLoop {
     const session = await this.#claim();
     if (this.#stop.signal.aborted) return 'stopped';
     this.session = session;
+    // A deploy while it was claimed had nobody to tell.
+    Object.assign(session, { live: this.#live, subscription: this.#subscription });
     this.#options.troubles.over(this.source.name);
     const over = new Promise<void>(resolve => {
       this.#sessionEnd = resolve;

@@ -47,12 +47,26 @@ export function endDraft(session: Session, draft: Draft, end: DraftEnd, fraction
 }
 
 function takeResult(turn: Turn, { index, outcome }: EventResult): void {
-  const { session, draft, nowMs } = turn;
+  const { session, draft } = turn;
   const event = draft.events[index];
   if (event === undefined || !answered(session, draft, index)) return;
   session.lanes.ended(event);
-  if (session.lanes.isOvertaking(event)) requeue(session, event, nowMs);
+  if (session.lanes.isOvertaking(event)) overtook(turn, event, outcome);
   else takeOutcome(turn, event, index, outcome);
+}
+
+/** What came of it does not count, since an earlier event of its lane runs again; but what ended a worker is alone with the next one. */
+function overtook(turn: Turn, event: PendingEvent, outcome: Outcome): void {
+  if (!endedWorker(outcome)) {
+    requeue(turn.session, event, turn.nowMs);
+    return;
+  }
+  event.suspect = true;
+  record(turn, event);
+}
+
+function endedWorker(outcome: Outcome): boolean {
+  return outcome.kind === 'failed' ? isCrash(outcome) : outcome.kind === 'returned' && outcome.why === 'worker-ended';
 }
 
 function takeOutcome(turn: Turn, event: PendingEvent, index: number, outcome: Outcome): void {
