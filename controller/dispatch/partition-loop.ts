@@ -274,7 +274,10 @@ export class PartitionLoop {
     if (isStrict && outbox.length > 0) session.verifyWanted = true;
   }
 
-  /** Where a group without a committed offset begins. */
+  /**
+   * Where a partition without a committed offset begins: the deploy pinned all that were there, so it came later, and begins with its first record
+   * although the function wants no older ones.
+   */
   async #firstOffset(): Promise<number> {
     const { streams } = this.#options.dispatcher;
     const { from } = this.#subscription;
@@ -283,7 +286,7 @@ export class PartitionLoop {
       return (await streams.offsetsAt(topic, from.timeMs)).find(one => one.partition === partition)?.offset ?? 0;
     }
     const bounds = (await streams.bounds(topic)).find(one => one.partition === partition);
-    return (from === 'earliest' ? bounds?.startOffset : bounds?.endOffset) ?? 0;
+    return bounds?.startOffset ?? 0;
   }
 
   async #read(session: Session, signal: AbortSignal): Promise<void> {
