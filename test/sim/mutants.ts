@@ -319,14 +319,6 @@ export const mutants: readonly Mutant[] = [
     breaks: ['once', 'counter', 'emits', 'starts', 'ledger'],
   },
   {
-    name: 'an outbox that an earlier gateway left is published before it is durable',
-    file: 'controller/gateway/call-session.ts',
-    find: 'if (claimed.outbox.length > 0 && !(await this.#isDurable(session))) return undefined;',
-    replace: '',
-    mode: 'strict-rollback',
-    breaks: ['once', 'emits', 'starts', 'drains'],
-  },
-  {
     name: 'the id of a direct call is not part of its commit',
     file: 'controller/gateway/call-group.ts',
     find: 'ids: group.map(',
