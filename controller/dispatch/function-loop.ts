@@ -15,7 +15,7 @@ import { ResultWaiters } from './result-waiters.ts';
 import { sendBatch } from './send-batch.ts';
 import type { Draft, DraftEnd, Effect, Session } from './session-state.ts';
 import { hasLoner, hasSuspect, lonerAtMs, offerable, takeLoner, takeShared, takeSuspect, windowEndMs } from './take-batch.ts';
-import { TopicSizes } from './topic-sizes.ts';
+import { loadTargets, TopicSizes } from './topic-sizes.ts';
 import { UnitFigures } from './unit-figures.ts';
 
 const offsetEveryMs = 2_000;
@@ -56,7 +56,7 @@ export class FunctionLoop {
   constructor(options: DispatcherOptions, live: LiveFunction) {
     this.#options = options;
     this.#live = live;
-    this.#sizes = new TopicSizes(options.streams);
+    this.#sizes = new TopicSizes(options.streams, options.clock);
     this.#figures = new UnitFigures(options, live.unit);
     this.#waiters = new ResultWaiters(options.clock);
     const events = {
@@ -344,8 +344,9 @@ export class FunctionLoop {
   }
 
   #loadSizes(): void {
-    const { log } = this.#options;
-    void this.#sizes.load(this.#live).catch(error => log.warn('looking up topics failed', { unit: this.#live.unit, error: String(error) }));
+    const { log, streams } = this.#options;
+    const failed = (error: unknown) => log.warn('looking up topics failed', { unit: this.#live.unit, error: String(error) });
+    void loadTargets(this.#sizes, streams, this.#live).catch(failed);
   }
 
   #answerWaiters(

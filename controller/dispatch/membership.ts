@@ -4,7 +4,7 @@ import type { Breaker } from './breaker.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
 import { type PartitionEvents, PartitionLoop } from './partition-loop.ts';
 import { StateCache } from './state-cache.ts';
-import type { TopicSizes } from './topic-sizes.ts';
+import { loadTargets, type TopicSizes } from './topic-sizes.ts';
 import { Troubles } from './troubles.ts';
 
 const rejoinMs = 1_000;
@@ -54,10 +54,10 @@ export class Membership {
 
   /** Resolves after `stop`, when the group is left. */
   async run(): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock, log, streams } = this.#options;
     while (!this.#stop.signal.aborted) {
       try {
-        await this.#sizes.load(this.#live);
+        await loadTargets(this.#sizes, streams, this.#live);
         await this.#belong();
       } catch (error) {
         log.warn('joining the group failed', { unit: this.#live.unit, error: String(error) });

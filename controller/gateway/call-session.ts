@@ -6,7 +6,7 @@ import type { CommitResult, OutboxEntry, Source, StateStore } from '../ports/sta
 import type { Streams } from '../ports/streams.ts';
 import type { Random } from '../random.ts';
 import type { Log } from '../telemetry/log.ts';
-import { commitOf, groupCalls, type ReadyCall } from './call-group.ts';
+import { type CommitFacts, commitOf, confirmationOf, groupCalls, type ReadyCall } from './call-group.ts';
 
 export interface CallSessionOptions {
   readonly source: Source;
@@ -17,6 +17,8 @@ export interface CallSessionOptions {
   readonly faults: FaultPoints;
   readonly log: Log;
   readonly dedupeWindowMs: number;
+  /** Nothing is answered or published that the store could still lose (`durability: strict`). */
+  readonly isStrict: () => boolean;
 }
 
 export interface CallSessionListener {
@@ -38,6 +40,12 @@ interface Session {
   commits: number;
 }
 
+/** An id that was found in the store, and somebody who wants to know whether it is there to stay. */
+interface Doubt {
+  readonly id: string;
+  resolve(isKept: boolean): void;
+}
+
 const resendsMax = 3;
 const sessionsMax = 3;
 const resendAfterMs = 50;
@@ -55,6 +63,7 @@ export class CallSession {
   readonly #on: CallSessionListener;
   #session: Session | undefined;
   #ready: ReadyCall[] = [];
+  #doubts: Doubt[] = [];
   #running: Promise<void> | undefined;
   readonly #outbox: OutboxEntry[] = [];
   #publishing: Promise<void> | undefined;
@@ -69,6 +78,14 @@ export class CallSession {
   submit(call: ReadyCall): void {
     this.#ready.push(call);
     this.#run();
+  }
+
+  /** Whether the commit that brought this id cannot be lost any more; false as well when nobody knows. */
+  isKept(id: string): Promise<boolean> {
+    return new Promise(resolve => {
+      this.#doubts.push({ id, resolve });
+      this.#run();
+    });
   }
 
   /** Claims at once, so that an outbox which an earlier owner left is published even if nobody calls. */
@@ -86,7 +103,7 @@ export class CallSession {
     if (this.#running !== undefined) return;
     this.#running = this.#commitAll().finally(() => {
       this.#running = undefined;
-      if (this.#ready.length > 0) this.#run();
+      if (this.#ready.length + this.#doubts.length > 0) this.#run();
     });
   }
 
@@ -96,6 +113,8 @@ export class CallSession {
       const session = await this.#claimed();
       if (session === undefined) this.#reclaimLater();
       if (session === undefined || broken >= sessionsMax) return this.#failAll();
+      if (this.#doubts.length > 0) await this.#settleDoubts(session);
+      if (this.#session !== session) continue;
       const { group, outdated, rest } = groupCalls(this.#ready);
       this.#ready = [...rest];
       for (const call of outdated) this.#on.stale(call, []);
@@ -103,13 +122,24 @@ export class CallSession {
       const result = await this.#send(session, group);
       if (result === 'lost') broken += 1;
       else broken = 0;
-    } while (this.#ready.length > 0);
+    } while (this.#ready.length + this.#doubts.length > 0);
   }
 
   #failAll(): void {
     const calls = this.#ready;
     this.#ready = [];
     for (const call of calls) this.#on.failed(call);
+    for (const { resolve } of this.#doubts.splice(0)) resolve(false);
+  }
+
+  async #settleDoubts(session: Session): Promise<void> {
+    const doubts = this.#doubts.splice(0);
+    const isKept = await this.#confirm(
+      session,
+      doubts.map(({ id }) => id),
+    );
+    if (!isKept) this.#session = undefined;
+    for (const { resolve } of doubts) resolve(isKept);
   }
 
   /** What a commit without an answer left in the outbox, or an earlier owner, is not to wait for the next call. */
@@ -127,7 +157,9 @@ export class CallSession {
     try {
       const claimed = await state.claim(source, { ownerToken, brokerGeneration: 0, nowMs: clock.now(), committedOffset: 0 });
       const stream = `${source.unit}|${source.name}.${ownerToken}`;
-      this.#session = { ownerToken, generation: claimed.generation, stream, ordinal: 0, commits: 0 };
+      const session = { ownerToken, generation: claimed.generation, stream, ordinal: 0, commits: 0 };
+      if (claimed.outbox.length > 0 && !(await this.#isDurable(session))) return undefined;
+      this.#session = session;
       this.#outbox.splice(0, this.#outbox.length, ...claimed.outbox);
       this.#publish();
     } catch (error) {
@@ -138,15 +170,7 @@ export class CallSession {
 
   async #send(session: Session, group: readonly ReadyCall[]): Promise<'settled' | 'lost'> {
     const { source, state, clock, faults, log } = this.#options;
-    session.commits += 1;
-    const commit = commitOf(group, {
-      ownerToken: session.ownerToken,
-      ordinal: session.ordinal + 1,
-      id: `${session.ownerToken}-${session.commits}`,
-      stream: session.stream,
-      nowMs: clock.now(),
-      dedupeWindowMs: this.#options.dedupeWindowMs,
-    });
+    const commit = commitOf(group, this.#nextCommit(session));
     for (let sent = 0; sent < resendsMax; sent += 1) {
       try {
         faults('call.before-commit');
@@ -161,17 +185,24 @@ export class CallSession {
     return this.#lose(group);
   }
 
+  #nextCommit(session: Session): CommitFacts {
+    const { clock, dedupeWindowMs } = this.#options;
+    const { ownerToken, stream, ordinal } = session;
+    session.commits += 1;
+    return { ownerToken, ordinal: ordinal + 1, id: `${ownerToken}-${session.commits}`, stream, nowMs: clock.now(), dedupeWindowMs };
+  }
+
   async #react(session: Session, group: readonly ReadyCall[], result: CommitResult): Promise<'settled' | 'lost'> {
     switch (result.kind) {
       case 'ok':
       case 'already':
         session.ordinal += 1;
+        if (!(await this.#isDurable(session))) return this.#lose(group);
         this.#enqueueEmits(session, group, result.firstSeq.counter);
         for (const call of group) this.#on.committed(call);
         return 'settled';
       case 'duplicate':
-        await this.#answerRepeated(group, new Set(result.ids));
-        return 'settled';
+        return this.#answerRepeated(session, group, new Set(result.ids));
       case 'stale': {
         const keys = new Set(result.keys);
         const stale = new Set(group.filter(({ outcome }) => outcome.reads.some(({ key }) => keys.has(key))));
@@ -197,11 +228,43 @@ export class CallSession {
     return 'lost';
   }
 
-  async #answerRepeated(group: readonly ReadyCall[], ids: ReadonlySet<string>): Promise<void> {
+  async #answerRepeated(session: Session, group: readonly ReadyCall[], ids: ReadonlySet<string>): Promise<'settled' | 'lost'> {
     const known = await this.#options.state.known(this.#options.source.unit, [...ids]);
+    if (!(await this.#confirm(session, [...ids]))) return this.#lose(group);
     const answers = new Map(known.map(({ id, answer }) => [id, answer]));
     this.#ready = [...group.filter(({ call }) => !ids.has(call.id)), ...this.#ready];
     for (const call of group) if (ids.has(call.call.id)) this.#on.repeated(call, answers.get(call.call.id));
+    return 'settled';
+  }
+
+  /**
+   * Ids that were found came from any owner, and a store that lost them since may not show it: a commit that names them comes after theirs in the store,
+   * and where it is durable they are.
+   */
+  async #confirm(session: Session, ids: readonly string[]): Promise<boolean> {
+    const { source, state, log, isStrict } = this.#options;
+    if (!isStrict()) return true;
+    try {
+      const { kind } = await state.commit(source, confirmationOf(ids, this.#nextCommit(session)));
+      if (kind !== 'ok') return false;
+      session.ordinal += 1;
+      return await this.#isDurable(session);
+    } catch (error) {
+      log.warn('confirming the ids of direct calls has no answer', { unit: source.unit, error });
+      return false;
+    }
+  }
+
+  /** Whether all that this session has committed is there to stay. Without an answer nobody knows, and the next session looks again. */
+  async #isDurable({ ownerToken, ordinal }: Session): Promise<boolean> {
+    const { source, state, log, isStrict } = this.#options;
+    if (!isStrict()) return true;
+    try {
+      return (await state.verify(source, ownerToken, ordinal)) === 'ok';
+    } catch (error) {
+      log.warn('nobody says whether direct calls are durable', { unit: source.unit, error });
+      return false;
+    }
   }
 
   #enqueueEmits({ generation, stream }: Session, group: readonly ReadyCall[], firstCounter: number): void {
@@ -214,8 +277,9 @@ export class CallSession {
     this.#publish();
   }
 
+  /** Without a session the next one publishes: it has the whole outbox. */
   #publish(): void {
-    if (this.#publishing !== undefined || this.#outbox.length === 0) return;
+    if (this.#publishing !== undefined || this.#session === undefined || this.#outbox.length === 0) return;
     this.#publishing = this.#publishAll().finally(() => {
       this.#publishing = undefined;
       if (!this.#stopped) this.#publish();

@@ -1,5 +1,6 @@
 import { hopMax } from '../../runtime/protocol/headers.ts';
 import type { Clock } from '../clock.ts';
+import { TopicSizes } from '../dispatch/topic-sizes.ts';
 import type { FaultPoints } from '../fault-points.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
@@ -15,7 +16,6 @@ import type { PodDirectory } from '../wire/pod-directory.ts';
 import { CallSession } from './call-session.ts';
 import type { DirectAnswer, DirectCall, DirectCalls } from './direct-calls.ts';
 import type { PendingCall } from './pending-call.ts';
-import { TopicPartitions } from './topic-partitions.ts';
 import { UnitCalls } from './unit-calls.ts';
 
 export interface DirectCallsOptions {
@@ -61,7 +61,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
   const units = new Map<string, UnitCalls>();
   /** Of units that are gone as well: one may still have something to publish. */
   const sessions = new Map<string, CallSession>();
-  const partitions = new TopicPartitions(options.streams);
+  const sizes = new TopicSizes(options.streams, clock);
   /** Calls with an Idempotency-Key that are under way: a second one waits for the first. */
   const underWay = new Map<string, Promise<DirectAnswer>>();
   const ids = callIds(options.random);
@@ -96,9 +96,11 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
     if (first !== undefined) return first.then(answer => (answer.kind === 'ok' ? { ...answer, repeated: true } : answer));
     const answer = state
       .known(request.unit, [idempotencyKey])
-      .then(([known]): DirectAnswer | Promise<DirectAnswer> =>
-        known === undefined ? enqueue(calls, request, startedAtMs) : { kind: 'ok', answer: known.answer, repeated: true },
-      )
+      .then(async ([known]): Promise<DirectAnswer> => {
+        if (known === undefined) return enqueue(calls, request, startedAtMs);
+        const isKept = !isStrict(calls.live) || (await sessions.get(request.unit)?.isKept(idempotencyKey));
+        return isKept === true ? { kind: 'ok', answer: known.answer, repeated: true } : unavailable;
+      })
       .catch(error => {
         options.log.warn('looking up an idempotency key failed', { unit: request.unit, error });
         return unavailable;
@@ -141,9 +143,13 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
     });
   }
 
+  function isStrict({ spec }: LiveFunction): boolean {
+    return spec.durability === 'strict' && state.capabilities.mayRollBack;
+  }
+
   function unitCalls(live: LiveFunction): UnitCalls {
     const session = new CallSession(
-      { ...options, source: { unit: live.unit, name: `direct.${options.slot}` } },
+      { ...options, source: { unit: live.unit, name: `direct.${options.slot}` }, isStrict: () => isStrict(created.live) },
       {
         committed: ready => {
           ready.call.settle({ kind: 'ok', answer: ready.outcome.answer, repeated: false });
@@ -160,7 +166,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
         },
       },
     );
-    const created: UnitCalls = new UnitCalls(live, session, { ...options, partitions, soon: options.soon ?? setImmediate });
+    const created: UnitCalls = new UnitCalls(live, session, { ...options, sizes, soon: options.soon ?? setImmediate });
     sessions.set(live.unit, session);
     if (state.capabilities.emits === 'outbox') session.adopt();
     return created;
@@ -170,7 +176,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
     call,
     figures: unit => figures.get(unit) ?? noCalls,
     update(functions) {
-      partitions.forget();
+      sizes.forget();
       const live = new Set(functions.map(({ unit }) => unit));
       for (const [unit, calls] of units) {
         if (live.has(unit)) continue;

@@ -60,6 +60,11 @@ export class MemoryStreams implements Streams {
     return info;
   }
 
+  /** 0: there is no such topic. */
+  partitionsOf(name: string): number {
+    return this.#topics.get(name)?.info.partitions ?? 0;
+  }
+
   async describeTopic(name: string): Promise<TopicInfo | undefined> {
     return this.#topics.get(name)?.info;
   }
@@ -186,6 +191,14 @@ export class MemoryStreams implements Streams {
   skipOffsets(at: TopicPartition, count: number): void {
     this.partition(at.topic, at.partition).endOffset += count;
     this.#groups.appended(at);
+  }
+
+  /** For tests: others add partitions to the topic, as they can in Kafka; groups hear of it later. */
+  addPartitions(name: string, count: number, heardAfterMs: number): void {
+    const { info, options, partitions } = this.#topic(name);
+    const added = Array.from({ length: count }, () => ({ records: [], startOffset: 0, endOffset: 0 }));
+    this.#topics.set(name, { info: { ...info, partitions: info.partitions + count }, options, partitions: [...partitions, ...added] });
+    this.#clock.after(heardAfterMs, () => this.#groups.rebalanceSoon());
   }
 
   #topic(name: string): Topic {
