@@ -133,6 +133,7 @@ export const errorTable = {
     FAAS_STORE_FULL: { status: 507, title: "The disk, or the store's memory, is full" },
     FAAS_STORE_IO: { status: 500, title: 'The disk failed' },
     FAAS_STORE_UNREACHABLE: { status: 503, title: 'The store does not answer' },
+    FAAS_BUSY: { status: 503, title: 'Another server is at work there' },
     FAAS_GROUP_HAS_MEMBERS: { status: 409, title: 'The consumer group is being read' },
     FAAS_STREAM_UNKNOWN_TOPIC: { status: 409, title: 'There is no such topic' },
     FAAS_STREAM_OFFSET_BEYOND_END: { status: 409, title: 'The log is shorter than what was read of it' },

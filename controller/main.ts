@@ -15,7 +15,11 @@ import { createDirectCalls } from './gateway/create-direct-calls.ts';
 import { createGatewayServer } from './gateway/gateway-server.ts';
 import { createPodCallbacks } from './gateway/pod-callbacks.ts';
 import { createSecrets } from './gateway/secrets.ts';
+import { adoptOrphans, keepSlot, takeSlot } from './gateway/slot-loop.ts';
 import { writeGauges } from './gauges.ts';
+import { exclusively } from './lease/exclusive-work.ts';
+import { runWhileLeading } from './lease/leadership-loop.ts';
+import type { LeaseHolder } from './lease/lease-holder.ts';
 import { openStores } from './open-stores.ts';
 import { systemRandom } from './random.ts';
 import { ScaleLoop } from './scale/scale-loop.ts';
@@ -109,7 +113,9 @@ async function open(
       dedupeWindowMs,
     },
   });
-  const calls = createDirectCalls({ ...data, dedupeWindowMs, slot: 'local' });
+  const lease: LeaseHolder = { registry, clock, log, holder: random.token() };
+  const slot = stores.shared ? await takeSlot(lease) : 'local';
+  const calls = createDirectCalls({ ...data, dedupeWindowMs, slot });
   const secrets = createSecrets({ env: process.env, folder: settings['secrets.dir'], clock });
   const gateway = await createGatewayServer({ ...data, settings, token, calls, dispatcher, secrets });
   const functions = createFunctionsLoop(registry, log, live => {
@@ -137,6 +143,7 @@ async function open(
     log,
     trial: live => fleet.trial(live),
     abandon: revisions => fleet.abandon(revisions),
+    exclusively: work => (stores.shared ? exclusively(lease, 'deployments', work) : work()),
     refresh: functions.refresh,
     topicDefaults: {
       partitions: settings['streams.partitions'],
@@ -169,13 +176,26 @@ async function open(
   const { url: adminUrl } = await admin.listen();
   onStop(() => fleet.stop());
   onStop(() => dispatcher.stop(settings['shutdown.grace']));
+  if (stores.shared) {
+    const leaving = new AbortController();
+    const kept = keepSlot(lease, slot, calls, leaving.signal);
+    onStop(() => {
+      leaving.abort();
+      return kept;
+    });
+  }
   onStop(() => calls.stop(settings['shutdown.grace']));
   onStop(async () => functions.stop());
   await functions.refresh();
+  const duties = (signal: AbortSignal) =>
+    Promise.all([
+      runSchedules({ ...data, live: functions.live }, signal),
+      runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
+      ...(stores.shared ? [adoptOrphans(lease, calls, signal)] : []),
+    ]);
   const loops = [
     scale.run(stopping.signal),
-    runSchedules({ ...data, live: functions.live }, stopping.signal),
-    runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, stopping.signal),
+    stores.shared ? runWhileLeading(lease, 'controller', duties, stopping.signal) : duties(stopping.signal),
     watchFigures(),
   ];
   onStop(async () => {
