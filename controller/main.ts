@@ -22,6 +22,8 @@ import { runWhileLeading } from './lease/leadership-loop.ts';
 import type { LeaseHolder } from './lease/lease-holder.ts';
 import { openStores } from './open-stores.ts';
 import { systemRandom } from './random.ts';
+import { runReplays } from './replay/replay-loop.ts';
+import { ReplayStore } from './replay/replay-store.ts';
 import { ScaleLoop } from './scale/scale-loop.ts';
 import type { Settings } from './settings.ts';
 import type { SettingOrigins } from './settings-source.ts';
@@ -118,8 +120,9 @@ async function open(
   const calls = createDirectCalls({ ...data, dedupeWindowMs, slot });
   const secrets = createSecrets({ env: process.env, folder: settings['secrets.dir'], clock });
   const gateway = await createGatewayServer({ ...data, settings, token, calls, dispatcher, secrets });
-  const functions = createFunctionsLoop(registry, log, live => {
-    for (const role of [fleet, dispatcher, calls, gateway]) role.update(live);
+  const functions = createFunctionsLoop({ registry, clock, log }, (live, handled) => {
+    for (const role of [fleet, calls, gateway]) role.update(live);
+    dispatcher.update(handled);
   });
   const scale = new ScaleLoop({
     clock,
@@ -152,9 +155,11 @@ async function open(
   });
   const version = packageVersion();
   const podCallbacks = createPodCallbacks({ state, calls, tokens, metrics });
+  let isLeaving = false;
   const readyChecks = [
+    { name: 'staying', check: async () => !isLeaving },
     { name: 'store', check: async () => (await registry.contexts()).length >= 0 },
-    { name: 'dispatcher', check: async () => hasJoined(functions.live(), dispatcher.report()) },
+    { name: 'dispatcher', check: async () => hasJoined(functions.handled(), dispatcher.report()) },
   ];
   const admin = await createAdminServer({
     ...data,
@@ -190,6 +195,7 @@ async function open(
   const duties = (signal: AbortSignal) =>
     Promise.all([
       runSchedules({ ...data, live: functions.live }, signal),
+      runReplays({ ...data, replays: new ReplayStore(data), live: functions.live }, signal),
       runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
       ...(stores.shared ? [adoptOrphans(lease, calls, signal)] : []),
     ]);
@@ -204,6 +210,10 @@ async function open(
   });
   onStop(() => gateway.close());
   const { url: gatewayUrl } = await gateway.listen();
+  onStop(() => {
+    isLeaving = true;
+    return clock.sleep(settings['shutdown.delay']);
+  });
   await writeServerFile(folder, { pid: process.pid, adminUrl, gatewayUrl, startedAtMs, version });
   onStop(() => removeServerFile(folder, process.pid));
   log.info('server listens', { admin: adminUrl, gateway: gatewayUrl, data: folder, streams: streams.capabilities.adapter, version });

@@ -41,6 +41,7 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
     return turn;
   };
   return {
+    exclusively: inTurn,
     deploy: (spec, bundleHashes) => inTurn(() => deploy(options, spec, bundleHashes)),
     remove: (context, functionName, { state }) => inTurn(() => remove(options, context, functionName, state)),
     rollBack: (unit, revision) => inTurn(() => rollBack(options, unit, revision)),

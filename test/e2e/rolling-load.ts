@@ -121,13 +121,15 @@ async function post(
 export interface Verdict {
   readonly wrong: readonly string[];
   readonly latestMs: number;
+  /** Key → the same. */
+  readonly latest: ReadonlyMap<string, number>;
 }
 
 /** Compares what the function keeps with what was sent: each id once, per key in the order of sending. Waits while that changes. */
 export async function verdictOf(server: ServerProcess, { sent }: LoadFigures): Promise<Verdict> {
-  let verdict: Verdict = { wrong: ['nothing was looked at'], latestMs: 0 };
+  let verdict: Verdict = { wrong: ['nothing was looked at'], latestMs: 0, latest: new Map() };
   for (let sinceMs = performance.now(); verdict.wrong.length > 0; await sleep(100)) {
-    const found = await compared(server, sent).catch(error => ({ wrong: [String(error)], latestMs: 0 }));
+    const found = await compared(server, sent).catch(error => ({ wrong: [String(error)], latestMs: 0, latest: new Map() }));
     if (found.wrong.join() !== verdict.wrong.join()) sinceMs = performance.now();
     verdict = found;
     if (performance.now() > sinceMs + stillMs) return verdict;
@@ -149,5 +151,6 @@ async function compared(server: ServerProcess, sent: LoadFigures['sent']): Promi
   }
   const wanted = sent.number + sent.webhook + sent.call;
   if (total !== wanted) wrong.push(`${total} handled of ${wanted} sent`);
-  return { wrong, latestMs: Math.max(0, ...entries.map(({ value }) => value.latestMs)) };
+  const latest = new Map(entries.map(({ key, value }) => [key, value.latestMs]));
+  return { wrong, latestMs: Math.max(0, ...latest.values()), latest };
 }

@@ -29,7 +29,12 @@ describeWith(kafkaAndRedis, 'two servers on one Kafka and one Redis', () => {
   afterAll(() => Promise.all([kafka?.stop(), redis?.stop()]));
 
   const start = (server: ServerProcess) =>
-    server.start({ FAAS_STREAMS: `kafka://${kafka.bootstrap.join(',')}`, FAAS_KAFKA_SESSION: '3s', FAAS_STATE: redis.url });
+    server.start({
+      FAAS_SHUTDOWN_DELAY: '500ms',
+      FAAS_STREAMS: `kafka://${kafka.bootstrap.join(',')}`,
+      FAAS_KAFKA_SESSION: '3s',
+      FAAS_STATE: redis.url,
+    });
 
   async function withServers(work: (a: ServerProcess, b: ServerProcess) => Promise<void>): Promise<void> {
     const [a, b] = [await ServerProcess.create(), await ServerProcess.create()];
