@@ -125,6 +125,13 @@ export const settingTable = {
   'dedupe.window': { type: 'duration', default: 604_800_000, meaning: 'How long ids of inbox events are remembered.' },
   'dedupe.bytes': { type: 'size', default: 268_435_456, meaning: 'How many bytes of ids are remembered; the oldest go first.' },
   'shutdown.grace': { type: 'duration', default: 10_000, meaning: 'How long a stopping server finishes what is in flight.' },
+  'shutdown.delay': {
+    type: 'duration',
+    default: 0,
+    max: 60_000,
+    meaning:
+      'How long a server that was told to stop goes on as before while it is not ready any more, so that whoever sends it requests notices.',
+  },
   'log.level': {
     type: 'text',
     default: 'info',

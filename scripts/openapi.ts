@@ -28,6 +28,7 @@ export function idlePorts(): ApiPorts {
     version: '',
     startedAtMs: 0,
     deployments: {
+      exclusively: work => work(),
       deploy: async () => ({ kind: 'refused', problems: [] }),
       remove: async () => ({ kind: 'unknown' }),
       rollBack: async () => ({ kind: 'refused', problems: [] }),

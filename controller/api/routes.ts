@@ -4,6 +4,8 @@ import { deploymentRoutes } from './deployment-routes.ts';
 import { functionRoutes } from './function-routes.ts';
 import { historyRoutes } from './history-routes.ts';
 import { invokeRoutes } from './invoke-routes.ts';
+import { offsetRoutes } from './offset-routes.ts';
+import { replayRoutes } from './replay-routes.ts';
 import type { Route } from './route.ts';
 import { scaleRoutes } from './scale-routes.ts';
 import { serverRoutes } from './server-routes.ts';
@@ -20,6 +22,8 @@ export function allRoutes(ports: ApiPorts): readonly Route[] {
     streamRoutes,
     stateRoutes,
     deadLetterRoutes,
+    offsetRoutes,
+    replayRoutes,
     historyRoutes,
     serverRoutes,
   ];

@@ -21,6 +21,7 @@ import { UnitFigures } from './unit-figures.ts';
 const offsetEveryMs = 2_000;
 const wantAgainMs = 1_000;
 const stopPollMs = 10;
+const knownPollMs = { min: 25, max: 400 };
 /** Before so many events nobody knows whether a function uses state. */
 const newFunctionEvents = 200;
 
@@ -87,7 +88,7 @@ export class FunctionLoop {
 
   resultOf(eventId: string, timeoutMs: number): Promise<SettledResult> {
     const waiting = this.#waiters.wait(eventId, timeoutMs);
-    void this.#settleKnown(eventId);
+    void this.#watchKnown(eventId);
     return waiting;
   }
 
@@ -360,6 +361,20 @@ export class FunctionLoop {
     for (const event of known) {
       const id = eventIdOf(at, event);
       if (this.#waiters.has(id)) void this.#settleKnown(id);
+    }
+  }
+
+  /** Another server may have the partition, and commit there what is waited for here. */
+  async #watchKnown(id: string): Promise<void> {
+    const { streams, clock } = this.#options;
+    await this.#settleKnown(id);
+    for (
+      let pauseMs = knownPollMs.min;
+      streams.capabilities.shared && this.#waiters.has(id);
+      pauseMs = Math.min(knownPollMs.max, pauseMs * 2)
+    ) {
+      await clock.sleep(pauseMs);
+      await this.#settleKnown(id);
     }
   }
 

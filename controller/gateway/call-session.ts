@@ -61,6 +61,7 @@ const reclaimAfterMs = 1_000;
 export class CallSession {
   readonly #options: CallSessionOptions;
   readonly #on: CallSessionListener;
+  #source: Source;
   #session: Session | undefined;
   #ready: ReadyCall[] = [];
   #doubts: Doubt[] = [];
@@ -72,7 +73,17 @@ export class CallSession {
 
   constructor(options: CallSessionOptions, on: CallSessionListener) {
     this.#options = options;
+    this.#source = options.source;
     this.#on = on;
+  }
+
+  get isClaimed(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** Nothing waits to be committed or sent. */
+  get isQuiet(): boolean {
+    return this.#running === undefined && this.#publishing === undefined && this.#outbox.length === 0;
   }
 
   submit(call: ReadyCall): void {
@@ -91,6 +102,13 @@ export class CallSession {
   /** Claims at once, so that an outbox which an earlier owner left is published even if nobody calls. */
   adopt(): void {
     this.#run();
+  }
+
+  /** Somebody else owns the place: what is committed and sent from now on goes through this one. */
+  moveTo(source: Source): void {
+    this.#source = source;
+    this.#leaveOutbox();
+    this.adopt();
   }
 
   /** Nothing is claimed or published from now on. */
@@ -152,13 +170,16 @@ export class CallSession {
 
   async #claimed(): Promise<Session | undefined> {
     if (this.#session !== undefined) return this.#session;
-    const { source, state, random, clock, log } = this.#options;
+    const { state, random, clock, log } = this.#options;
+    const source = this.#source;
     const ownerToken = random.token();
     try {
       const claimed = await state.claim(source, { ownerToken, brokerGeneration: 0, nowMs: clock.now(), committedOffset: 0 });
       const stream = `${source.unit}|${source.name}.${ownerToken}`;
       const session = { ownerToken, generation: claimed.generation, stream, ordinal: 0, commits: 0 };
+      if (source !== this.#source) return this.#claimed();
       if (claimed.outbox.length > 0 && !(await this.#isDurable(session))) return undefined;
+      if (source !== this.#source) return this.#claimed();
       this.#session = session;
       this.#outbox.splice(0, this.#outbox.length, ...claimed.outbox);
       this.#publish();
@@ -169,7 +190,8 @@ export class CallSession {
   }
 
   async #send(session: Session, group: readonly ReadyCall[]): Promise<'settled' | 'lost'> {
-    const { source, state, clock, faults, log } = this.#options;
+    const { state, clock, faults, log } = this.#options;
+    const source = this.#source;
     const commit = commitOf(group, this.#nextCommit(session));
     for (let sent = 0; sent < resendsMax; sent += 1) {
       try {
@@ -214,7 +236,7 @@ export class CallSession {
       case 'rollback':
       case 'conflict':
       case 'unknown':
-        this.#options.log.warn('session of direct calls is over', { unit: this.#options.source.unit, reason: result.kind });
+        this.#options.log.warn('session of direct calls is over', { unit: this.#source.unit, reason: result.kind });
         return this.#lose(group);
       default:
         return assertNever(result);
@@ -229,7 +251,7 @@ export class CallSession {
   }
 
   async #answerRepeated(session: Session, group: readonly ReadyCall[], ids: ReadonlySet<string>): Promise<'settled' | 'lost'> {
-    const known = await this.#options.state.known(this.#options.source.unit, [...ids]);
+    const known = await this.#options.state.known(this.#source.unit, [...ids]);
     if (!(await this.#confirm(session, [...ids]))) return this.#lose(group);
     const answers = new Map(known.map(({ id, answer }) => [id, answer]));
     this.#ready = [...group.filter(({ call }) => !ids.has(call.id)), ...this.#ready];
@@ -242,7 +264,8 @@ export class CallSession {
    * and where it is durable they are.
    */
   async #confirm(session: Session, ids: readonly string[]): Promise<boolean> {
-    const { source, state, log, isStrict } = this.#options;
+    const { state, log, isStrict } = this.#options;
+    const source = this.#source;
     if (!isStrict()) return true;
     try {
       const { kind } = await state.commit(source, confirmationOf(ids, this.#nextCommit(session)));
@@ -257,7 +280,8 @@ export class CallSession {
 
   /** Whether all that this session has committed is there to stay. Without an answer nobody knows, and the next session looks again. */
   async #isDurable({ ownerToken, ordinal }: Session): Promise<boolean> {
-    const { source, state, log, isStrict } = this.#options;
+    const { state, log, isStrict } = this.#options;
+    const source = this.#source;
     if (!isStrict()) return true;
     try {
       return (await state.verify(source, ownerToken, ordinal)) === 'ok';
@@ -267,8 +291,10 @@ export class CallSession {
     }
   }
 
-  #enqueueEmits({ generation, stream }: Session, group: readonly ReadyCall[], firstCounter: number): void {
-    if (this.#options.state.capabilities.emits === 'inline') return;
+  #enqueueEmits(session: Session, group: readonly ReadyCall[], firstCounter: number): void {
+    // Whoever owns the place of an ended session found them in the store.
+    if (this.#options.state.capabilities.emits === 'inline' || this.#session !== session) return;
+    const { generation, stream } = session;
     let counter = firstCounter;
     for (const emit of group.flatMap(({ emits }) => emits)) {
       this.#outbox.push({ seq: { generation, counter }, stream, emit });
@@ -288,9 +314,10 @@ export class CallSession {
 
   /** In order, one at a time; trimmed only when the log has it, and only by the owner. */
   async #publishAll(): Promise<void> {
-    const { streams, state, source, clock, log } = this.#options;
+    const { streams, state, clock, log } = this.#options;
     while (this.#outbox.length > 0 && !this.#stopped) {
       const session = this.#session;
+      const source = this.#source;
       const entry = this.#outbox[0];
       if (session === undefined || entry === undefined) return;
       try {

@@ -4,7 +4,7 @@ import { TopicSizes } from '../dispatch/topic-sizes.ts';
 import type { FaultPoints } from '../fault-points.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
-import type { StateStore } from '../ports/state.ts';
+import type { Source, StateStore } from '../ports/state.ts';
 import type { Streams } from '../ports/streams.ts';
 import type { Random } from '../random.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -13,7 +13,7 @@ import { childTraceparent } from '../telemetry/trace.ts';
 import type { BatchTokens } from '../wire/batch-tokens.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory } from '../wire/pod-directory.ts';
-import { CallSession } from './call-session.ts';
+import { CallSession, type CallSessionListener, type CallSessionOptions } from './call-session.ts';
 import type { DirectAnswer, DirectCall, DirectCalls } from './direct-calls.ts';
 import type { PendingCall } from './pending-call.ts';
 import { UnitCalls } from './unit-calls.ts';
@@ -44,6 +44,10 @@ export interface DirectCallsRole extends DirectCalls {
   update(functions: readonly LiveFunction[]): void;
   /** Work that no stream shows: calls under way, and all that were ever taken. */
   figures(unit: string): CallFigures;
+  /** Another process has the slot: go on in this one. */
+  moveTo(slot: string): void;
+  /** Sends what is left in slots whose gateways are gone; resolves when it is sent. */
+  adopt(slots: readonly string[]): Promise<void>;
 }
 
 export interface CallFigures {
@@ -54,6 +58,7 @@ export interface CallFigures {
 const noCalls: CallFigures = { open: 0, takenTotal: 0 };
 
 const stopPollMs = 10;
+const adoptMs = 10_000;
 const unavailable: DirectAnswer = { kind: 'unavailable', retryAfterMs: 1_000 };
 
 export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole {
@@ -68,6 +73,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
   const figures = new Map<string, { open: number; takenTotal: number }>();
   let open = 0;
   let stopped = false;
+  let { slot } = options;
 
   const unwatch = [pods.onChange(unit => units.get(unit)?.flushSoon()), pods.onExit(({ id, unit }) => units.get(unit ?? '')?.podGone(id))];
 
@@ -149,7 +155,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
 
   function unitCalls(live: LiveFunction): UnitCalls {
     const session = new CallSession(
-      { ...options, source: { unit: live.unit, name: `direct.${options.slot}` }, isStrict: () => isStrict(created.live) },
+      { ...options, source: sourceOf(live.unit, slot), isStrict: () => isStrict(created.live) },
       {
         committed: ready => {
           ready.call.settle({ kind: 'ok', answer: ready.outcome.answer, repeated: false });
@@ -190,14 +196,44 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
         else known.update(one);
       }
     },
+    moveTo(next) {
+      slot = next;
+      for (const [unit, session] of sessions) session.moveTo(sourceOf(unit, slot));
+    },
+    async adopt(slots) {
+      for (const [unit, calls] of units) {
+        const sources = new Set((await state.progress(unit)).map(({ source }) => source));
+        const left = slots.map(one => sourceOf(unit, one)).filter(({ name }) => sources.has(name));
+        await Promise.all(left.map(source => emptyOutbox({ ...options, source, isStrict: () => isStrict(calls.live) })));
+      }
+    },
     async stop(graceMs) {
       stopped = true;
       const untilMs = clock.now() + graceMs;
       while (open > 0 && clock.now() < untilMs) await clock.sleep(stopPollMs);
+      const left = [...sessions.values()];
+      while (!left.every(session => session.isQuiet) && clock.now() < untilMs) await clock.sleep(stopPollMs);
       for (const off of unwatch) off();
-      for (const session of sessions.values()) session.stop();
+      for (const session of left) session.stop();
     },
   };
+}
+
+function sourceOf(unit: string, slot: string): Source {
+  return { unit, name: `direct.${slot}` };
+}
+
+const nobody: CallSessionListener = { committed() {}, repeated() {}, stale() {}, failed() {} };
+
+/** Claims the place of a gateway that is gone, and sends what it left. Throws when that cannot be done at the moment. */
+async function emptyOutbox(options: CallSessionOptions): Promise<void> {
+  const session = new CallSession(options, nobody);
+  session.adopt();
+  const untilMs = options.clock.now() + adoptMs;
+  while (!session.isQuiet && options.clock.now() < untilMs) await options.clock.sleep(stopPollMs);
+  const isSent = session.isClaimed && session.isQuiet;
+  session.stop();
+  if (!isSent) throw new Error(`the outbox of ${options.source.name} of ${options.source.unit} could not be sent`);
 }
 
 /** Unique within the unit for all times, at the price of a counter. */

@@ -86,6 +86,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     secretsEnv: {} as Record<string, string>,
   };
   const deployments = createDeployments({
+    exclusively: work => work(),
     ...adapters,
     clock,
     faults: noFaults,
