@@ -357,6 +357,32 @@ export type ReplayAnswer = Static<typeof ReplayAnswer>;
 export const DropAnswer = strict({ dropped: Type.Array(text), known: Type.Array(text), missing: Type.Array(text) });
 export type DropAnswer = Static<typeof DropAnswer>;
 
+// Parked keys
+
+export const ParkedAnswer = strict({
+  /** By source, then by the bytes of the key. */
+  keys: Type.Array(
+    strict({
+      source: Type.String({ description: '`<topic>.<partition>`' }),
+      key: text,
+      events: natural,
+      /** Its events run again, one after the other. */
+      replay: flag,
+      /** The first one: what it is, why it is out of attempts, and since when it is held. */
+      head: optional(strict({ offset: natural, reason: text, error: deadLetterError, heldAtMs: milliseconds, revision: text })),
+    }),
+  ),
+});
+export type ParkedAnswer = Static<typeof ParkedAnswer>;
+export const ReplayParkedRequest = Type.Union([
+  strict({ keys: Type.Array(Type.String({ maxLength: 65_536 }), { minItems: 1, maxItems: 10_000 }) }),
+  strict({ all: Type.Literal(true) }),
+]);
+export type ReplayParkedRequest = Static<typeof ReplayParkedRequest>;
+/** `asked`: run again, in order, soon. `missing`: not parked. */
+export const ReplayParkedAnswer = strict({ asked: Type.Array(text), missing: Type.Array(text) });
+export type ReplayParkedAnswer = Static<typeof ReplayParkedAnswer>;
+
 // Lag
 
 export const LagAnswer = strict({

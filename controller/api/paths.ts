@@ -22,6 +22,8 @@ export const paths = {
   deadLetter: '/v1/functions/:context/:function/dead-letters/:id',
   replay: '/v1/functions/:context/:function/dead-letters/replay',
   drop: '/v1/functions/:context/:function/dead-letters/drop',
+  parked: '/v1/functions/:context/:function/parked',
+  replayParked: '/v1/functions/:context/:function/parked/replay',
   streams: '/v1/streams',
   events: '/v1/streams/:context/:stream/events',
   lag: '/v1/lag',

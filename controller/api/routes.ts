@@ -4,6 +4,7 @@ import { deploymentRoutes } from './deployment-routes.ts';
 import { functionRoutes } from './function-routes.ts';
 import { historyRoutes } from './history-routes.ts';
 import { invokeRoutes } from './invoke-routes.ts';
+import { parkedRoutes } from './parked-routes.ts';
 import type { Route } from './route.ts';
 import { serverRoutes } from './server-routes.ts';
 import { stateRoutes } from './state-routes.ts';
@@ -11,6 +12,16 @@ import { streamRoutes } from './stream-routes.ts';
 
 /** Every route under /v1. */
 export function allRoutes(ports: ApiPorts): readonly Route[] {
-  const byNoun = [functionRoutes, invokeRoutes, deploymentRoutes, streamRoutes, stateRoutes, deadLetterRoutes, historyRoutes, serverRoutes];
+  const byNoun = [
+    functionRoutes,
+    invokeRoutes,
+    deploymentRoutes,
+    streamRoutes,
+    stateRoutes,
+    deadLetterRoutes,
+    parkedRoutes,
+    historyRoutes,
+    serverRoutes,
+  ];
   return byNoun.flatMap(routesOf => routesOf(ports));
 }

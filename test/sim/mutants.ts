@@ -264,7 +264,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'crashes beside others count',
     file: `${dispatch}/take-results.ts`,
-    find: 'if (turn.alone) event.exclusiveCrashes += 1;',
+    find: 'if (turn.alone && !isCrashVoid(turn, event)) event.exclusiveCrashes += 1;',
     replace: 'event.exclusiveCrashes += 1;',
     mode: 'poison',
     breaks: ['given up early', 'dead letters'],
@@ -284,6 +284,39 @@ export const mutants: readonly Mutant[] = [
     replace: '',
     mode: 'poison-kills',
     breaks: ['crashes', 'dead letters'],
+  },
+  {
+    name: 'events run although their key is parked',
+    file: `${dispatch}/lanes.ts`,
+    find: 'lane !== undefined && (lane.parked || lane.holds > 0)',
+    replace: 'lane !== undefined && lane.holds > 0',
+    mode: 'park',
+    breaks: ['order', 'emit order'],
+  },
+  {
+    name: 'a claim forgets what is parked',
+    file: `${dispatch}/session-state.ts`,
+    find: 'lanes.lane(key).parked = true;',
+    replace: '',
+    mode: 'park-kills',
+    breaks: ['order', 'emit order', 'drains', 'once', 'emits', 'starts', 'ledger'],
+  },
+  {
+    name: 'what is held is not kept',
+    file: `${dispatch}/commit-group.ts`,
+    find: '...(parking && { parking }),',
+    replace: '',
+    mode: 'park',
+    breaks: ['once', 'ledger', 'emits', 'starts', 'counter'],
+  },
+  {
+    name: 'an event leaves the list before its handling is committed',
+    file: memoryState,
+    find: 'const refusal = refusalOf(unit, progress, commit, this.#clock.now());',
+    replace:
+      'if (commit.parking !== undefined) park(progress, { ...commit.parking, holds: [] });\n    const refusal = refusalOf(unit, progress, { ...commit, parking: { holds: [], pops: [], unflags: [] } }, this.#clock.now());',
+    mode: 'park-kills',
+    breaks: ['once', 'ledger', 'emits', 'starts', 'order', 'drains', 'counter'],
   },
   {
     name: 'the id of a direct call is not part of its commit',
