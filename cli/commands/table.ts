@@ -219,6 +219,22 @@ export const commandTable: readonly CommandSpec[] = [
     load: () => import('./dlq-drop.ts'),
   },
   {
+    name: 'parked list',
+    summary: 'List the keys of a function that are held back, and why',
+    args: [unit],
+    flags: [contextFlag, watchFlag, outputFlag, ...serverFlags],
+    examples: ['faas parked list shop.customer-totals'],
+    load: () => import('./parked-list.ts'),
+  },
+  {
+    name: 'parked replay',
+    summary: 'Run the held events of keys again, in order',
+    args: [unit, { name: 'key', meaning: 'As `faas parked list` prints them.', required: false, many: true }],
+    flags: [{ name: 'all', kind: 'switch', meaning: 'All keys that are held back.' }, contextFlag, outputFlag, ...serverFlags],
+    examples: ['faas parked replay shop.customer-totals customer-7', 'faas parked replay shop.customer-totals --all'],
+    load: () => import('./parked-replay.ts'),
+  },
+  {
     name: 'lag',
     summary: 'Show how much waits, and for how long',
     args: [maybeUnit],

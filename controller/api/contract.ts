@@ -414,6 +414,31 @@ export const ReplaysAnswer = strict({ replays: Type.Array(ReplayProgress) });
 export type ReplaysAnswer = Static<typeof ReplaysAnswer>;
 export const ReplayParams = strict({ context: identifier, function: identifier, id: Type.String({ pattern: '^[0-9a-f]{8}$' }) });
 export type ReplayParams = Static<typeof ReplayParams>;
+// Parked keys
+
+export const ParkedAnswer = strict({
+  /** By source, then by the bytes of the key. */
+  keys: Type.Array(
+    strict({
+      source: Type.String({ description: '`<topic>.<partition>`' }),
+      key: text,
+      events: natural,
+      /** Its events run again, one after the other. */
+      replay: flag,
+      /** The first one: what it is, why it is out of attempts, and since when it is held. */
+      head: optional(strict({ offset: natural, reason: text, error: deadLetterError, heldAtMs: milliseconds, revision: text })),
+    }),
+  ),
+});
+export type ParkedAnswer = Static<typeof ParkedAnswer>;
+export const ReplayParkedRequest = Type.Union([
+  strict({ keys: Type.Array(Type.String({ maxLength: 65_536 }), { minItems: 1, maxItems: 10_000 }) }),
+  strict({ all: Type.Literal(true) }),
+]);
+export type ReplayParkedRequest = Static<typeof ReplayParkedRequest>;
+/** `asked`: run again, in order, soon. `missing`: not parked. */
+export const ReplayParkedAnswer = strict({ asked: Type.Array(text), missing: Type.Array(text) });
+export type ReplayParkedAnswer = Static<typeof ReplayParkedAnswer>;
 
 // Lag
 

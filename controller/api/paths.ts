@@ -25,6 +25,8 @@ export const paths = {
   offsets: '/v1/functions/:context/:function/offsets',
   replays: '/v1/functions/:context/:function/replays',
   replayOf: '/v1/functions/:context/:function/replays/:id',
+  parked: '/v1/functions/:context/:function/parked',
+  replayParked: '/v1/functions/:context/:function/parked/replay',
   streams: '/v1/streams',
   events: '/v1/streams/:context/:stream/events',
   lag: '/v1/lag',

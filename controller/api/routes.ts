@@ -5,6 +5,7 @@ import { functionRoutes } from './function-routes.ts';
 import { historyRoutes } from './history-routes.ts';
 import { invokeRoutes } from './invoke-routes.ts';
 import { offsetRoutes } from './offset-routes.ts';
+import { parkedRoutes } from './parked-routes.ts';
 import { replayRoutes } from './replay-routes.ts';
 import type { Route } from './route.ts';
 import { scaleRoutes } from './scale-routes.ts';
@@ -24,6 +25,7 @@ export function allRoutes(ports: ApiPorts): readonly Route[] {
     deadLetterRoutes,
     offsetRoutes,
     replayRoutes,
+    parkedRoutes,
     historyRoutes,
     serverRoutes,
   ];

@@ -1,5 +1,6 @@
 import type { CommitRequest } from '../ports/state.ts';
 import { OffsetRanges } from './offset-ranges.ts';
+import { parkingOf } from './parking.ts';
 import type { PendingEvent, Result } from './pending-event.ts';
 import { drop, purge } from './results.ts';
 import type { CommitInFlight, Effect, Session } from './session-state.ts';
@@ -32,7 +33,7 @@ function verify(session: Session, effects: Effect[]): void {
 }
 
 function isIdleCommitDue(session: Session, nowMs: number): boolean {
-  const hasProgress = !session.autoDone.isEmpty || highSeqOffsetOf(session) > session.highSeqOffset;
+  const hasProgress = !session.autoDone.isEmpty || session.known.length > 0 || highSeqOffsetOf(session) > session.highSeqOffset;
   if (!hasProgress) return false;
   const isPressing =
     session.position - session.frontier > session.limits.windowOffsetsMax / 2 && !session.autoDone.isEmpty && session.running === 0;
@@ -90,10 +91,11 @@ function buildCommit(session: Session, group: readonly Result[], nowMs: number):
   session.known = [];
   const done = new OffsetRanges();
   done.addAll(autoDone);
-  for (const offset of offsetsOf(group)) done.add(offset, offset + 1);
+  for (const offset of offsetsOf(group.filter(({ event }) => event.parkedKey === undefined))) done.add(offset, offset + 1);
   const finished = [...group.map(({ event }) => event), ...known];
   const { writes, writers } = foldWrites(group);
   const highSeqOffset = highSeqOffsetOf(session);
+  const parking = parkingOf(group, known);
   const request: CommitRequest = {
     ownerToken: session.ownerToken,
     ordinal: session.ordinal + 1,
@@ -109,6 +111,7 @@ function buildCommit(session: Session, group: readonly Result[], nowMs: number):
     reads: checkedReads(group),
     writes,
     emits: group.flatMap(({ emits }) => emits),
+    ...(parking && { parking }),
   };
   return { request, group, autoDone, known, writes: writers, sent: 1 };
 }
@@ -118,9 +121,10 @@ function offsetsOf(group: readonly Result[]): Float64Array {
   return Float64Array.from(group, ({ event }) => event.offset).sort();
 }
 
+/** What is held was not handled: its id is remembered with the commit that takes it out. */
 function idOf(result: Result, expiresAtMs: number): { id: string; expiresAtMs: number; answer?: Uint8Array }[] {
   const { dedupeId } = result.event;
-  if (dedupeId === undefined) return [];
+  if (dedupeId === undefined || result.kind === 'held' || result.kind === 'stuck') return [];
   return [result.answer === undefined ? { id: dedupeId, expiresAtMs } : { id: dedupeId, expiresAtMs, answer: result.answer }];
 }
 
@@ -158,6 +162,7 @@ export function versionOf(read: Result['reads'][number]): string | null | undefi
 /** The event and everything about it may be forgotten. */
 export function close(session: Session, event: PendingEvent): void {
   event.isClosed = true;
+  if (session.blocked.size > 0) session.blocked.delete(event);
   if (session.loner === event) session.loner = undefined;
   session.openEvents -= 1;
   while (session.arrivals.peek()?.isClosed === true) session.arrivals.shift();

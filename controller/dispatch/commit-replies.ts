@@ -1,7 +1,9 @@
 import { assertNever } from '../../runtime/sdk/assert-never.ts';
 import type { CommitResult } from '../ports/state.ts';
 import { close, versionOf } from './commit-group.ts';
+import { noteHolds, notePops } from './parking.ts';
 import type { PendingEvent, Result } from './pending-event.ts';
+import { queue } from './read-records.ts';
 import { drop, leaveLane, markKnown, requeue } from './results.ts';
 import type { CommitInFlight, Effect, EndReason, Session } from './session-state.ts';
 
@@ -75,14 +77,17 @@ function applied(
     session.durableOffset = session.highSeqOffset;
     session.durableOrdinal = session.ordinal;
   }
+  noteHolds(session, commit);
   const committed = { commitId: commit.request.id, writes: commit.writes };
   for (const result of commit.group) {
     result.status = 'committed';
     result.committed = committed;
     leaveLane(session, result, nowMs);
-    finish(session, result.event, nowMs);
+    if (result.kind === 'held') held(session, result.event, nowMs);
+    else finish(session, result.event, nowMs);
   }
   for (const event of commit.known) finish(session, event, nowMs);
+  notePops(session, commit, nowMs);
   effects.push({ kind: 'applied', commit, firstCounter: answer.firstSeq.counter });
 }
 
@@ -90,6 +95,12 @@ function applied(
 function finish(session: Session, event: PendingEvent, nowMs: number): void {
   close(session, event);
   for (const repeat of event.repeats ?? []) markKnown(session, repeat, nowMs);
+}
+
+/** Its repetitions are held behind it: nothing remembers the id of what was not handled. */
+function held(session: Session, event: PendingEvent, nowMs: number): void {
+  close(session, event);
+  for (const repeat of event.repeats ?? []) queue(session, repeat, nowMs);
 }
 
 function duplicate(session: Session, commit: CommitInFlight, ids: ReadonlySet<string>, nowMs: number, effects: Effect[]): void {

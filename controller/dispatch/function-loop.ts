@@ -354,7 +354,8 @@ export class FunctionLoop {
     at: TopicPartition,
     { group, known }: { readonly group: readonly Result[]; readonly known: readonly Result['event'][] },
   ): void {
-    for (const { event, doom, answer } of group) {
+    for (const { event, kind, doom, answer } of group) {
+      if (kind === 'held' || kind === 'stuck') continue;
       const id = eventIdOf(at, event);
       if (this.#waiters.has(id)) this.#waiters.settle(id, doom === undefined ? { kind: 'ok', answer } : { kind: 'dead-letter', ...doom });
     }

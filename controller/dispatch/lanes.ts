@@ -33,7 +33,7 @@ export class Lanes {
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
       if (this.#lanes.size >= this.#sweepAt) this.#sweep();
-      lane = { name, queue: [], running: [], barring: 0, uncommitted: 0, listed: false };
+      lane = { name, queue: [], running: [], barring: 0, uncommitted: 0, listed: false, parked: false, holds: 0 };
       this.#lanes.set(name, lane);
     }
     return lane;
@@ -95,8 +95,8 @@ export class Lanes {
 
   /** Forgets lanes that are empty. An event that was known all along may still hold one of them, and gets another of its name when it comes back. */
   #sweep(): void {
-    for (const [name, { queue, running, uncommitted }] of this.#lanes) {
-      if (queue.length === 0 && running.length === 0 && uncommitted === 0) this.#lanes.delete(name);
+    for (const [name, { queue, running, uncommitted, parked }] of this.#lanes) {
+      if (queue.length === 0 && running.length === 0 && uncommitted === 0 && !parked) this.#lanes.delete(name);
     }
     this.#sweepAt = Math.max(lanesMin, this.#lanes.size * 2);
   }
@@ -207,13 +207,18 @@ export class Lanes {
   }
 }
 
+/** Its events do not run, but are held behind the parked ones. */
+export function isHeldBack(lane: Lane | undefined): boolean {
+  return lane !== undefined && (lane.parked || lane.holds > 0);
+}
+
 function isFree(lane: Lane): boolean {
   return lane.running.length === 0 && lane.barring === 0;
 }
 
 /** Is not put into a batch with others before somebody has decided so. */
 function isSpecial(event: PendingEvent): boolean {
-  return event.suspect || event.doom !== undefined || event.stales >= stalesMax;
+  return event.suspect || event.doom !== undefined || event.stales >= stalesMax || isHeldBack(event.lane);
 }
 
 function fits(event: PendingEvent | undefined, count: number, room: { events: number; bytes: number }, nowMs: number): boolean {

@@ -7,6 +7,7 @@ import type { Breaker } from './breaker.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
 import { firstOffset } from './first-offset.ts';
 import { generationOf, isDurable, offsetMetadata } from './offset-metadata.ts';
+import { ParkedWatch } from './parked-watch.ts';
 import { PublishLoop } from './publish-loop.ts';
 import { fetchLimit } from './read-records.ts';
 import { isQuiet, stepSession, wakeAtMs } from './session.ts';
@@ -67,6 +68,7 @@ export class PartitionLoop {
   #publisher: PublishLoop | undefined;
   #sessionEnd: (() => void) | undefined;
   #sessionStop = new AbortController();
+  readonly #parkedWatch: ParkedWatch;
   #onRoom: (() => void) | undefined;
   #cancelWake: (() => void) | undefined;
   #armedAtMs: number | undefined;
@@ -81,6 +83,7 @@ export class PartitionLoop {
     this.#subscription = subscription;
     this.at = options.at;
     this.source = { unit: live.unit, name: `${options.at.topic}.${options.at.partition}` };
+    this.#parkedWatch = new ParkedWatch(options.dispatcher, this.source, (session, input) => this.stepOf(session, input));
   }
 
   /** A deploy changed the function in the middle of everything. */
@@ -148,7 +151,7 @@ export class PartitionLoop {
     const { state } = this.#options.dispatcher;
     if (session === undefined) return undefined;
     const { unit } = this.source;
-    const { cached, missing } = this.#lookUp(draft.keys);
+    const { cached, missing } = this.#options.cache.lookUp(draft.keys);
     let read: readonly BatchState[] = [];
     let known: Awaited<ReturnType<typeof state.known>> = [];
     if (missing.length > 0 || draft.ids.length > 0) {
@@ -162,17 +165,6 @@ export class PartitionLoop {
     this.#prepared = undefined;
     this.#step({ kind: 'prepared', draft, state: [...cached, ...read], known, nowMs: this.#now() });
     return this.#prepared;
-  }
-
-  #lookUp(keys: readonly string[]): { cached: BatchState[]; missing: string[] } {
-    const cached: BatchState[] = [];
-    const missing: string[] = [];
-    for (const key of keys) {
-      const found = this.#options.cache.find(key);
-      if (found === undefined) missing.push(key);
-      else cached.push(found);
-    }
-    return { cached, missing };
   }
 
   /** An input of a draft; ignored when the session that it belongs to is over. */
@@ -205,6 +197,7 @@ export class PartitionLoop {
     // What an earlier owner left unpublished does not wait for the next event.
     if (session.verifyWanted) this.commitOffset();
     const reading = this.#read(session, this.#sessionStop.signal);
+    if (session.parked.size > 0) this.#step({ kind: 'woken', nowMs: this.#now() });
     this.#options.events.onChange();
     await over;
     await reading;
@@ -346,6 +339,7 @@ export class PartitionLoop {
     try {
       for (const effect of stepSession(session, input)) this.#do(session, effect);
       this.#arm(session);
+      this.#parkedWatch.look(session);
       this.#onRoom?.();
     } catch (error) {
       this.fail(session, error);
@@ -360,6 +354,9 @@ export class PartitionLoop {
         break;
       case 'record-attempts':
         void this.#recordAttempts(session, effect);
+        break;
+      case 'load-parked':
+        void this.#parkedWatch.load(session, effect.key);
         break;
       case 'verify':
         void this.#verify(session, effect.ordinal);
@@ -390,6 +387,7 @@ export class PartitionLoop {
     this.#cancelWake = undefined;
     this.#armedAtMs = undefined;
     this.#sessionStop.abort();
+    this.#parkedWatch.end();
     this.#sessionEnd?.();
   }
 

@@ -32,6 +32,8 @@ export interface PendingEvent {
   stales: number;
   /** The largest batch that it may be in: halves of a batch that failed as a whole. */
   batchMax: number;
+  /** It was parked under this key and runs again: its offset is done already, and its result takes it out of the list. */
+  parkedKey: string | undefined;
   /** To be dead-lettered without running. */
   doom: Doom | undefined;
   result: Result | undefined;
@@ -59,18 +61,25 @@ export interface Lane {
   uncommitted: number;
   /** Its head waits in a list to be taken. */
   listed: boolean;
+  /** The store holds events of this key back, and so does what comes. */
+  parked: boolean;
+  /** Results that do so and are not committed. */
+  holds: number;
 }
 
 /** What an event's handling comes to, waiting for its commit. */
 export interface Result {
   readonly event: PendingEvent;
-  readonly kind: 'ok' | 'filtered' | 'dead-letter';
+  /** `held`: kept for later, behind what its key has parked. `stuck`: was parked, ran again, and stays at the head of its list. */
+  readonly kind: 'ok' | 'filtered' | 'dead-letter' | 'held' | 'stuck';
   readonly reads: readonly ReadCheck[];
   readonly writes: readonly { readonly key: string; readonly value: Uint8Array | null }[];
   readonly emits: readonly Emit[];
   bytes: number;
   readonly answer: Uint8Array | undefined;
-  /** Why it is a dead letter. */
+  /** What is held. */
+  readonly entry?: Uint8Array;
+  /** Why it is a dead letter, or out of attempts. */
   readonly doom: Doom | undefined;
   status: 'ready' | 'committed' | 'dropped';
   /** Of the commit that it was part of: key → the last write of the group, by index. */

@@ -55,13 +55,15 @@ function readRecord(session: Session, record: StreamRecord, nowMs: number): void
     passOver(session, offset, offset + 1);
     return;
   }
-  queue(session, pendingEvent(session, record, packed, attributes), nowMs);
-}
-
-function queue(session: Session, event: PendingEvent, nowMs: number): void {
+  const event = pendingEvent(session, record, packed, attributes);
   session.heldBytes += event.bytes;
   session.openEvents += 1;
   session.arrivals.push(event);
+  queue(session, event, nowMs);
+}
+
+/** Into its lane, or behind the event with the same id that is being handled. */
+export function queue(session: Session, event: PendingEvent, nowMs: number): void {
   const first = event.dedupeId === undefined ? undefined : session.openIds.get(event.dedupeId);
   if (first !== undefined) {
     first.repeats ??= [];
@@ -84,7 +86,8 @@ function passOver(session: Session, from: number, to: number): void {
   session.autoDone.add(start, to);
 }
 
-function pendingEvent(session: Session, record: StreamRecord, packed: PackedRecord, attributes: EventAttributes): PendingEvent {
+/** A new one, with the attempts that an earlier owner wrote down. */
+export function pendingEvent(session: Session, record: StreamRecord, packed: PackedRecord, attributes: EventAttributes): PendingEvent {
   const before = session.attemptsBefore.get(record.offset);
   return {
     record,
@@ -103,6 +106,7 @@ function pendingEvent(session: Session, record: StreamRecord, packed: PackedReco
     notBeforeMs: 0,
     stales: 0,
     batchMax: Number.POSITIVE_INFINITY,
+    parkedKey: undefined,
     doom: attributes.hop > hopMax ? loopDoom(attributes.hop) : undefined,
     result: undefined,
     repeats: undefined,

@@ -51,6 +51,7 @@ export function addReady(session: Session, result: Result, nowMs: number): void 
   session.ready.push(result);
   if (event.lane === undefined) return;
   event.lane.uncommitted += 1;
+  if (result.kind === 'held') event.lane.holds += 1;
   if (bars(result)) event.lane.barring += 1;
   else session.lanes.refresh(event.lane, nowMs);
 }
@@ -60,6 +61,7 @@ export function leaveLane(session: Session, result: Result, nowMs: number): void
   const { lane } = result.event;
   if (lane === undefined) return;
   lane.uncommitted -= 1;
+  if (result.kind === 'held') lane.holds -= 1;
   if (bars(result)) lane.barring -= 1;
   session.lanes.refresh(lane, nowMs);
 }
@@ -103,7 +105,7 @@ export function purge(session: Session, nowMs: number): void {
 
 /** The id of the event was found committed: done without running, if the commit finds the id as well. */
 export function markKnown(session: Session, event: PendingEvent, nowMs: number): void {
-  session.autoDone.add(event.offset, event.offset + 1);
+  if (event.parkedKey === undefined) session.autoDone.add(event.offset, event.offset + 1);
   session.known.push(event);
   if (session.loner === event) session.loner = undefined;
   if (event.lane !== undefined) session.lanes.refresh(event.lane, nowMs);

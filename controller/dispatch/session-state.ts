@@ -1,6 +1,6 @@
 import type { Batch, BatchState, EventResult } from '../../runtime/protocol/messages.ts';
 import type { LiveFunction, Subscription } from '../functions/live-function.ts';
-import type { AttemptRecord, Claimed, CommitRequest, CommitResult, KnownId, Source } from '../ports/state.ts';
+import type { AttemptRecord, Claimed, CommitRequest, CommitResult, KnownId, ParkedEvent, Source } from '../ports/state.ts';
 import type { ReadResult } from '../ports/streams.ts';
 import type { Breaker } from './breaker.ts';
 import { DuplicateFilter } from './duplicate-filter.ts';
@@ -44,6 +44,13 @@ export interface Session {
   known: PendingEvent[];
   /** Id → the event that is being handled under it. */
   readonly openIds: Map<string, PendingEvent>;
+  /** Keys that the store holds back, and what of them runs again. */
+  readonly parked: Map<string, ParkedLane>;
+  parkedEvents: number;
+  /** Those whose events are to run again. */
+  readonly replaying: Set<string>;
+  /** Events that are out of attempts and are tried again all the same. */
+  readonly blocked: Set<PendingEvent>;
   readonly ready: Fifo<Result>;
   draftsMade: number;
   /** The one commit in flight. */
@@ -86,6 +93,17 @@ export interface SessionLimits {
   readonly dedupeWindowMs: number;
   /** The store may lose its last second: nothing counts as durable before `verify`. */
   readonly mayRollBack: boolean;
+}
+
+/** A key that is held back. */
+export interface ParkedLane {
+  /** In the store. */
+  readonly events: number;
+  /** The next ones to run again, read from the store. */
+  readonly loaded: readonly ParkedEvent[];
+  /** Runs again now. */
+  readonly current: PendingEvent | undefined;
+  readonly loading: boolean;
 }
 
 /** Events on their way to a pod and back. */
@@ -153,6 +171,8 @@ export type Input =
   | { readonly kind: 'commit-unknown'; readonly nowMs: number }
   | { readonly kind: 'verified'; readonly result: 'ok' | 'fenced' | 'rollback'; readonly nowMs: number }
   | { readonly kind: 'offset-due'; readonly nowMs: number }
+  | { readonly kind: 'replay-asked'; readonly keys: readonly string[]; readonly nowMs: number }
+  | { readonly kind: 'parked-loaded'; readonly key: string; readonly events: readonly ParkedEvent[]; readonly nowMs: number }
   | { readonly kind: 'woken'; readonly nowMs: number }
   /** Another revision is live. `forgive`: the one before failed nearly everything, and what it counted against events is void. */
   | { readonly kind: 'revised'; readonly forgive: boolean; readonly nowMs: number }
@@ -171,6 +191,8 @@ export type Effect =
   /** Is durable in the store now. `firstCounter`: of its emits. */
   | { readonly kind: 'applied'; readonly commit: CommitInFlight; readonly firstCounter: number }
   | { readonly kind: 'run'; readonly draft: Draft; readonly events: Batch['events']; readonly state: readonly BatchState[] }
+  /** Read the first parked events of this key (`parked-loaded`). */
+  | { readonly kind: 'load-parked'; readonly key: string }
   /** An attempt failed; `final`: it was the last one. */
   | { readonly kind: 'failed'; readonly event: PendingEvent; readonly doom: Doom; readonly final: boolean }
   | { readonly kind: 'suspected'; readonly events: readonly PendingEvent[] }
@@ -206,10 +228,14 @@ export function newSession(options: {
     doneBefore: new OffsetRanges(claimed.done),
     attemptsBefore: new Map(claimed.attempts.map(attempt => [attempt.offset, attempt])),
     filter: new DuplicateFilter(claimed.highSeqs),
-    lanes: new Lanes(),
+    lanes: lanesOf(claimed),
     autoDone: new OffsetRanges(),
     known: [],
     openIds: new Map(),
+    parked: new Map(claimed.parked.map(({ key, events }) => [key, { events, loaded: [], current: undefined, loading: false }])),
+    parkedEvents: claimed.parked.reduce((sum, { events }) => sum + events, 0),
+    replaying: new Set(claimed.parked.filter(({ replay }) => replay).map(({ key }) => key)),
+    blocked: new Set(),
     ready: new Fifo(),
     draftsMade: 0,
     commit: undefined,
@@ -231,4 +257,10 @@ export function newSession(options: {
     stopping: false,
     ended: undefined,
   };
+}
+
+function lanesOf({ parked }: Claimed): Lanes {
+  const lanes = new Lanes();
+  for (const { key } of parked) lanes.lane(key).parked = true;
+  return lanes;
 }

@@ -1,6 +1,7 @@
 import { assertNever } from '../../runtime/sdk/assert-never.ts';
 import { commitNext } from './commit-group.ts';
 import { end, takeCommitResult, takeCommitUnknown } from './commit-replies.ts';
+import { askReplay, replayNext, takeLoaded } from './parking.ts';
 import { readRecords } from './read-records.ts';
 import type { Effect, Input, Session } from './session-state.ts';
 import { sendDraft, settleDoomed } from './take-batch.ts';
@@ -15,6 +16,7 @@ export function stepSession(session: Session, input: Input): readonly Effect[] {
   if (session.ended !== undefined) return effects;
   take(session, input, effects);
   if (!('nowMs' in input) || session.ended !== undefined) return effects;
+  if (session.replaying.size > 0) replayNext(session, input.nowMs, effects);
   settleDoomed(session, input.nowMs, effects);
   commitNext(session, input.nowMs, effects);
   return effects;
@@ -64,6 +66,12 @@ function take(session: Session, input: Input, effects: Effect[]): void {
       return;
     case 'offset-due':
       takeOffsetDue(session, effects);
+      return;
+    case 'replay-asked':
+      askReplay(session, input.keys);
+      return;
+    case 'parked-loaded':
+      takeLoaded(session, input.key, input.events, input.nowMs);
       return;
     case 'woken':
       session.lanes.wake(input.nowMs);

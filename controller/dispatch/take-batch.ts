@@ -1,9 +1,10 @@
 import type { BatchEvent } from '../../runtime/protocol/messages.ts';
 import type { PackedRecord } from '../../runtime/protocol/record.ts';
-import { stalesMax, type TakeLimit } from './lanes.ts';
+import { isHeldBack, stalesMax, type TakeLimit } from './lanes.ts';
+import { giveUp, hold, isFull } from './parking.ts';
 import type { PendingEvent } from './pending-event.ts';
 import { positionOf } from './read-records.ts';
-import { addReady, deadLetterResult, markKnown } from './results.ts';
+import { markKnown } from './results.ts';
 import { isCrashedOut } from './retry.ts';
 import type { Draft, Effect, Input, Session } from './session-state.ts';
 
@@ -44,25 +45,31 @@ export function takeShared(session: Session, offer: Offer, nowMs: number): Draft
 /** Heads of lanes that need no pod: events that are dead letters before they run. */
 export function settleDoomed(session: Session, nowMs: number, effects: Effect[]): void {
   for (const event of session.lanes.special) {
+    if (isHeldBack(event.lane)) {
+      if (isFull(session) || !session.lanes.takeSpecial(event, nowMs)) continue;
+      session.lanes.ended(event);
+      hold(session, event, undefined, nowMs);
+      continue;
+    }
     const doom = event.doom ?? crashDoom(session, event);
     if (doom === undefined || (session.breaker.isOpen && doom !== event.doom) || !session.lanes.takeSpecial(event, nowMs)) continue;
     session.lanes.ended(event);
     effects.push({ kind: 'failed', event, doom, final: true });
-    addReady(session, deadLetterResult(session, event, doom, nowMs), nowMs);
+    giveUp(session, event, doom, nowMs);
   }
 }
 
 /** Whether a suspect waits for a pod of its own. */
 export function hasSuspect(session: Session): boolean {
   if (session.stopping || session.ended !== undefined) return false;
-  for (const event of session.lanes.special) if (event.suspect) return true;
+  for (const event of session.lanes.special) if (isSuspect(event)) return true;
   return false;
 }
 
 /** A suspect, for a pod that runs nothing else. */
 export function takeSuspect(session: Session, offer: Omit<Offer, keyof TakeLimit>, nowMs: number): Draft | undefined {
   for (const event of session.lanes.special) {
-    if (event.suspect && session.lanes.takeSpecial(event, nowMs)) return draft(session, [event], { ...offer, alone: true });
+    if (isSuspect(event) && session.lanes.takeSpecial(event, nowMs)) return draft(session, [event], { ...offer, alone: true });
   }
   return undefined;
 }
@@ -214,8 +221,12 @@ function isKeyedByPlace({ subscription }: Session, { attributes }: PendingEvent)
   return attributes.replay !== undefined && attributes.replay.origin.stream !== '';
 }
 
+function isSuspect(event: PendingEvent): boolean {
+  return event.suspect && !isHeldBack(event.lane);
+}
+
 function isLoner(event: PendingEvent): boolean {
-  return event.stales >= stalesMax && !event.suspect;
+  return event.stales >= stalesMax && !event.suspect && !isHeldBack(event.lane);
 }
 
 function crashDoom(session: Session, event: PendingEvent) {

@@ -1,7 +1,8 @@
 import type { EventResult, FailureReason, OkOutcome, Outcome } from '../../runtime/protocol/messages.ts';
+import { giveUp } from './parking.ts';
 import type { Doom, PendingEvent, ReadCheck } from './pending-event.ts';
 import { eventIdOf } from './read-records.ts';
-import { addReady, deadLetterResult, requeue, sized } from './results.ts';
+import { addReady, requeue, sized } from './results.ts';
 import { backoffMs, decideRetry, isCrash, isCrashedOut } from './retry.ts';
 import type { Draft, DraftEnd, Effect, Input, Session } from './session-state.ts';
 import { type Cause, noEmits, settleOutcome } from './settle.ts';
@@ -156,8 +157,12 @@ function takeFailure(turn: Turn, event: PendingEvent, failure: Failure, retryabl
   event.failures += 1;
   const decision = decideRetry({ reason: failure.reason, retryable, failures: event.failures }, session.live.spec.retry, fraction);
   effects.push({ kind: 'failed', event, doom: failure, final: decision.kind === 'dead-letter' });
-  if (decision.kind === 'dead-letter') deadLetter(turn, event, failure);
-  else retry(turn, event, decision.delayMs);
+  if (decision.kind === 'dead-letter') {
+    outOfAttempts(turn, event, failure);
+    return;
+  }
+  if (event.failures >= session.live.spec.retry.attempts) session.blocked.add(event);
+  retry(turn, event, decision.delayMs);
 }
 
 /**
@@ -182,12 +187,17 @@ function crashed(turn: Turn, event: PendingEvent, failure: Failure): void {
   event.exclusiveCrashes += 1;
   const isOver = isCrashedOut(event.exclusiveCrashes, spec);
   turn.effects.push({ kind: 'failed', event, doom: failure, final: isOver });
-  if (isOver) deadLetter(turn, event, failure);
+  if (isOver) outOfAttempts(turn, event, failure);
   else retry(turn, event, backoffMs(event.exclusiveCrashes, spec.backoffMs, turn.fraction));
 }
 
-function deadLetter(turn: Turn, event: PendingEvent, doom: Doom): void {
-  addReady(turn.session, deadLetterResult(turn.session, event, doom, turn.nowMs), turn.nowMs);
+/** Where nothing more can be held, it is tried again, as with `block`. */
+function outOfAttempts(turn: Turn, event: PendingEvent, doom: Doom): void {
+  const { session, nowMs, fraction } = turn;
+  if (giveUp(session, event, doom, nowMs)) return;
+  session.blocked.add(event);
+  const { backoffMs: bounds, attempts } = session.live.spec.retry;
+  retry(turn, event, backoffMs(attempts, bounds, fraction));
 }
 
 function retry(turn: Turn, event: PendingEvent, delayMs: number): void {

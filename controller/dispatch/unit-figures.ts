@@ -53,7 +53,7 @@ export class UnitFigures {
   applied(commit: CommitInFlight, session: Session | undefined): void {
     const { metrics } = this.#options;
     const unit = this.#unit;
-    const counts = { ok: 0, filtered: 0, 'dead-letter': 0 };
+    const counts = { ok: 0, filtered: 0, 'dead-letter': 0, held: 0, stuck: 0 };
     let emits = 0;
     for (const result of commit.group) {
       counts[result.kind] += 1;
@@ -69,6 +69,7 @@ export class UnitFigures {
       ['filtered', counts.filtered + (skipped?.filtered ?? 0)],
       ['duplicate', commit.known.length + (skipped?.duplicate ?? 0)],
       ['dead_letter', counts['dead-letter']],
+      ['held', counts.held],
     ] as const;
     for (const [outcome, count] of outcomes) if (count > 0) metrics.count('faas_events_total', { unit, outcome }, count);
     if (emits > 0) metrics.count('faas_emits_total', { unit }, emits);

@@ -18,6 +18,8 @@ import type { RecordHeader } from './streams.ts';
  * S10 versions are unique per write, never a counter: a value written, rolled back and written again has another version.
  * S11 a store that may roll back and is behind what it had made durable before (`durableOffset`) is not claimed: FAAS_STATE_LOST when it knows nothing of the source,
  *     FAAS_STATE_ROLLED_BACK when it knows less; nothing changes then. `acceptRollback` is how an operator goes on with what is there.
+ * S12 parked events of a key are a list by offset, changed by commits alone: a commit adds its holds (one that is there already changes nothing), and
+ *     takes away its pops, each of which must be the first of its list before; a key without parked events is not parked. The wish to replay a key ends with its list, or with `unflag`.
  */
 export interface StateStore {
   readonly capabilities: StateCapabilities;
@@ -41,6 +43,12 @@ export interface StateStore {
   progress(unit: string): Promise<readonly SourceProgress[]>;
   /** Sets the frontier of a source that nobody works on (`faas offsets set`); done offsets, attempts and filter of it are forgotten. */
   resetProgress(source: Source, offset: number): Promise<void>;
+  /** Keys that are held back, of all sources; by source, then by the bytes of the key. */
+  parked(unit: string): Promise<readonly ParkedKeyAt[]>;
+  /** The first parked events of a key, in order. */
+  parkedEvents(source: Source, key: string, limit: number): Promise<readonly ParkedEvent[]>;
+  /** Asks the owner of the source to run the parked events of a key again. Unfenced, and the same however often it is asked. */
+  replayParked(source: Source, key: string): Promise<'ok' | 'unknown'>;
   /** The unit goes on with what is there, although it is older than what was durable once (S11). */
   acceptRollback(unit: string, nowMs: number): Promise<void>;
   /** Removes everything of the unit: state, progress, ids, outbox. */
@@ -97,6 +105,33 @@ export interface Claimed {
   readonly done: readonly number[];
   readonly attempts: readonly AttemptRecord[];
   readonly outbox: readonly OutboxEntry[];
+  readonly parked: readonly ParkedKey[];
+}
+
+export interface ParkedKey {
+  readonly key: string;
+  readonly events: number;
+  /** They are to run again. */
+  readonly replay: boolean;
+}
+
+export interface ParkedKeyAt extends ParkedKey {
+  /** Name of the source. */
+  readonly source: string;
+}
+
+export interface ParkedEvent {
+  readonly offset: number;
+  /** What the dispatcher made of the event: opaque to the store. */
+  readonly entry: Uint8Array;
+}
+
+/** What a commit changes of parked keys (S12). */
+export interface ParkingChange {
+  readonly holds: readonly (ParkedEvent & { readonly key: string })[];
+  readonly pops: readonly { readonly key: string; readonly offset: number }[];
+  /** Keys whose replay ends before their list does. */
+  readonly unflags: readonly string[];
 }
 
 export interface AttemptRecord {
@@ -151,6 +186,8 @@ export interface CommitRequest {
   /** In order; a value of null deletes. The i-th write has the version `<commit id>:<i>`. A key may be written more than once: the last one stays. */
   readonly writes: readonly { readonly key: string; readonly value: Uint8Array | null }[];
   readonly emits: readonly Emit[];
+  /** Absent: no key is parked or taken out. */
+  readonly parking?: ParkingChange;
 }
 
 /**

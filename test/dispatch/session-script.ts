@@ -140,6 +140,7 @@ export class SessionScript {
         done: (option(words, 'done')?.split(',') ?? []).map(Number),
         attempts: (option(words, 'attempts')?.split(',') ?? []).map(attemptOf),
         outbox: [],
+        parked: [],
       },
     });
     return [`reads from ${this.#session.position}`];

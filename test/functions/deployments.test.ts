@@ -133,7 +133,6 @@ describe('deploy', () => {
   });
 
   test.each<[string, Partial<FunctionSpec>]>([
-    ['park', { retry: { attempts: 5, backoffMs: { min: 200, max: 30_000 }, maxCrashes: 3, onExhausted: 'park' } }],
     ['a lag trigger', { on: [{ kind: 'lag', group: 'g', topics: ['t'], above: { events: 10 }, below: { events: 5 }, everyMs: 10_000 }] }],
     [
       'a resource trigger',

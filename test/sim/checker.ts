@@ -50,6 +50,8 @@ export async function isDrained(
   { events, plan }: Pick<CheckInput, 'events' | 'plan'>,
 ): Promise<string | undefined> {
   for (const [unit, inputs] of Object.entries(inputsOf)) {
+    const [parked] = await state.parked(unit);
+    if (parked !== undefined) return `${unit} has parked ${parked.events} events of ${parked.key} in ${parked.source}`;
     if ((await state.figures(unit)).outboxEntries > 0) return `the outbox of ${unit} is not empty`;
     const progress = new Map((await state.progress(unit)).map(one => [one.source, one]));
     for (const topic of inputs) {
@@ -297,7 +299,9 @@ function checkCrashes({ events, plan, executions, observer, mode }: CheckInput, 
   // Where pods end and connections break by chance, the dispatcher cannot know what an event did by itself.
   const isClear = mode.pods.cut === 0 && !('crash-pod' in mode.blows);
   for (const [id, crashes] of executions.crashes) {
-    if (events.get(id)?.act.kind !== 'poison') fail('crashes', `${id} is innocent`);
+    const { act } = events.get(id) ?? { act: { kind: 'ok' } };
+    if (act.kind === 'ails') continue;
+    if (act.kind !== 'poison') fail('crashes', `${id} is innocent`);
     // Once beside others, and once more where an earlier event of its lane has to run again, then alone; a process that dies forgets at most the
     // crash that it had not written yet.
     const most = plan.maxCrashes + 2 + observer.disturbances;

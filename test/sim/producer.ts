@@ -82,6 +82,7 @@ function actOf(random: SeededRandom, { acts }: Workload): Act {
     if (roll >= sum) continue;
     if (kind === 'slow') return { kind, forMs: random.between(50, 700) };
     if (kind === 'throw' || kind === 'hang') return { kind, until };
+    if (kind === 'ails') return { kind, crash: until === 1 };
     if (kind === 'poison' || kind === 'refuse' || kind === 'never') return { kind };
   }
   return { kind: 'ok' };

@@ -2,6 +2,7 @@ import { createMemoryAdapters, type MemoryAdapters } from '../../controller/adap
 import type { DispatchLimits } from '../../controller/dispatch/dispatcher.ts';
 import { type FaultPoint, faultPointNames } from '../../controller/fault-points.ts';
 import { deadLetterTopicOf, inboxTopicOf } from '../../controller/functions/live-function.ts';
+import type { StateStore } from '../../controller/ports/state.ts';
 import { type SeededRandom, seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { startCallers } from './callers.ts';
@@ -36,7 +37,7 @@ export async function runSeed(seed: number, modeName: ModeName, traced: boolean)
   const random = seededRandom(`${modeName}/${seed}`);
   const trace = traced ? keptTrace(() => clock.now()) : noTrace;
   const observer = new Observer(trace);
-  const executions: Executions = { started: new Map(), crashes: new Map(), loneCrashes: new Map(), failures: new Map() };
+  const executions: Executions = { started: new Map(), crashes: new Map(), loneCrashes: new Map(), failures: new Map(), healed: false };
   const emits = random.pick(mode.emits);
   const adapters = createMemoryAdapters({ clock, random: random.fork('adapters'), emits });
   const plan = planOf(random.fork('plan'), mode);
@@ -66,7 +67,9 @@ export async function runSeed(seed: number, modeName: ModeName, traced: boolean)
     await world.startAll();
     const callers = startCallers(world, clock, random.fork('callers'), mode, produceMs);
     strike(world, mode, clock, random.fork('blows'), store, observer, adapters);
+    askForReplays(store.asSeen, clock, random.fork('replays'), executions);
     await clock.advance(chaosMs);
+    executions.healed = true;
     world.calm();
     store.settle();
     // The last kill or freeze may end up to this much later.
@@ -84,6 +87,20 @@ export async function runSeed(seed: number, modeName: ModeName, traced: boolean)
   } finally {
     process.off('unhandledRejection', onUnhandled);
   }
+}
+
+/** As somebody does who looks at what is parked now and then; once all is well, everything is to run again. */
+function askForReplays(state: StateStore, clock: VirtualClock, random: SeededRandom, executions: Executions): void {
+  clock.after(random.between(300, 1_500), () => {
+    void (async () => {
+      for (const unit of Object.values(units)) {
+        for (const { source, key } of await state.parked(unit)) {
+          if (executions.healed || random.chance(0.3)) await state.replayParked({ unit, name: source }, key);
+        }
+      }
+    })();
+    askForReplays(state, clock, random, executions);
+  });
 }
 
 async function settle(clock: VirtualClock, drained: () => Promise<string | undefined>): Promise<string | undefined> {

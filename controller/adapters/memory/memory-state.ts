@@ -8,6 +8,9 @@ import type {
   CommitResult,
   KnownId,
   OutboxEntry,
+  ParkedEvent,
+  ParkedKeyAt,
+  ParkingChange,
   Seq,
   Source,
   SourceProgress,
@@ -42,6 +45,7 @@ interface Progress {
   readonly highSeqs: Map<string, Seq>;
   readonly attempts: Map<number, AttemptRecord>;
   outbox: OutboxEntry[];
+  readonly parked: Map<string, { readonly replay: boolean; readonly events: readonly ParkedEvent[] }>;
   /** The durable offset ahead of this store that an operator accepted; -1: none. */
   acceptedOffset: number;
 }
@@ -91,6 +95,7 @@ export class MemoryStateStore implements StateStore {
       done: [...progress.done].sort((a, b) => a - b),
       attempts: [...progress.attempts.values()].sort((a, b) => a.offset - b.offset),
       outbox: [...progress.outbox],
+      parked: parkedKeys(progress),
     };
   }
 
@@ -114,6 +119,7 @@ export class MemoryStateStore implements StateStore {
       else progress.outbox.push({ seq: firstSeq(progress.counter), stream: commit.stream, emit });
     }
     advance(progress, commit);
+    if (commit.parking !== undefined) park(progress, commit.parking);
     progress.ordinal = commit.ordinal;
     progress.lastCommitId = commit.id;
     return { kind: 'ok', firstSeq: firstSeq(progress.lastFirstCounter), frontier: progress.frontier };
@@ -182,7 +188,26 @@ export class MemoryStateStore implements StateStore {
     const { sources } = this.#unit(source.unit);
     const old = sources.get(source.name);
     // Generation and outbox stay: what was committed is still to be sent, and emits of the next owner come after it.
-    sources.set(source.name, { ...newProgress(offset), generation: old?.generation ?? 0, outbox: old?.outbox ?? [] });
+    const kept = { generation: old?.generation ?? 0, outbox: old?.outbox ?? [], parked: old?.parked ?? new Map() };
+    sources.set(source.name, { ...newProgress(offset), ...kept });
+  }
+
+  async parked(unit: string): Promise<readonly ParkedKeyAt[]> {
+    return [...this.#unit(unit).sources]
+      .sort(([a], [b]) => compareUtf8(a, b))
+      .flatMap(([source, progress]) => parkedKeys(progress).map(key => ({ source, ...key })));
+  }
+
+  async parkedEvents({ unit, name }: Source, key: string, limit: number): Promise<readonly ParkedEvent[]> {
+    return this.#unit(unit).sources.get(name)?.parked.get(key)?.events.slice(0, limit) ?? [];
+  }
+
+  async replayParked({ unit, name }: Source, key: string): Promise<'ok' | 'unknown'> {
+    const parked = this.#unit(unit).sources.get(name)?.parked;
+    const found = parked?.get(key);
+    if (parked === undefined || found === undefined) return 'unknown';
+    parked.set(key, { ...found, replay: true });
+    return 'ok';
   }
 
   async acceptRollback(unit: string, nowMs: number): Promise<void> {
@@ -241,6 +266,8 @@ function refusalOf(unit: Unit, progress: Progress, commit: CommitRequest, nowMs:
   if (commit.expectedFrontier !== undefined && commit.expectedFrontier !== progress.frontier) {
     return { kind: 'conflict', detail: `the frontier is ${progress.frontier}, not ${commit.expectedFrontier}` };
   }
+  const pop = commit.parking?.pops.find(({ key, offset }) => progress.parked.get(key)?.events[0]?.offset !== offset);
+  if (pop !== undefined) return { kind: 'conflict', detail: `offset ${pop.offset} is not the first parked event of its key` };
   const duplicates = commit.ids.map(({ id }) => id).filter(id => isKnown(unit.ids, id, nowMs));
   if (duplicates.length > 0) return { kind: 'duplicate', ids: duplicates };
   const unknown = commit.knownIds.filter(id => !isKnown(unit.ids, id, nowMs));
@@ -271,6 +298,28 @@ function advance(progress: Progress, commit: CommitRequest): void {
   }
 }
 
+function park({ parked }: Progress, { holds, pops, unflags }: ParkingChange): void {
+  for (const { key, offset, entry } of holds) {
+    const before = parked.get(key) ?? { replay: false, events: [] };
+    if (before.events.some(event => event.offset === offset)) continue;
+    parked.set(key, { ...before, events: [...before.events, { offset, entry }].sort((a, b) => a.offset - b.offset) });
+  }
+  for (const { key } of pops) {
+    const before = parked.get(key);
+    const events = before?.events.slice(1) ?? [];
+    if (events.length === 0) parked.delete(key);
+    else parked.set(key, { replay: before?.replay ?? false, events });
+  }
+  for (const key of unflags) {
+    const before = parked.get(key);
+    if (before !== undefined) parked.set(key, { ...before, replay: false });
+  }
+}
+
+function parkedKeys({ parked }: Progress): { key: string; events: number; replay: boolean }[] {
+  return [...parked].map(([key, { events, replay }]) => ({ key, events: events.length, replay })).sort((a, b) => compareUtf8(a.key, b.key));
+}
+
 /** The lowest of the offsets within [from, to); looks at the smaller of the two. */
 function firstIn(offsets: ReadonlySet<number>, from: number, to: number): number | undefined {
   if (to - from > offsets.size) return [...offsets].filter(offset => offset >= from && offset < to).sort((a, b) => a - b)[0];
@@ -292,6 +341,7 @@ function newProgress(offset: number): Progress {
     highSeqs: new Map(),
     attempts: new Map(),
     outbox: [],
+    parked: new Map(),
     acceptedOffset: -1,
   };
 }
@@ -339,5 +389,6 @@ function copyProgress(progress: Progress): Progress {
     highSeqs: new Map(progress.highSeqs),
     attempts: new Map(progress.attempts),
     outbox: [...progress.outbox],
+    parked: new Map(progress.parked),
   };
 }

@@ -3,16 +3,16 @@ import { prelude, script } from './script.ts';
 /**
  * CLAIM of docs/protocol.md: takes a source over under a new token, whoever had it.
  *
- * KEYS  progress, done, outbox, sources, figures
+ * KEYS  progress, done, outbox, sources, figures, parked keys, parked order
  * ARGV  owner token, generation that the broker knows, now in ms, committed offset, name of the source, durable offset that the broker knows or ''
- * Answers {generation, progress as a flat list, done bits, outbox, frontier}, or {lost}, {rolled-back, filter offset} and changes nothing.
+ * Answers {generation, progress as a flat list, done bits, outbox, parked keys as key, p or r, number of events …}, or {lost}, {rolled-back, filter offset} and changes nothing.
  * The progress: o owner token · g generation · k ordinal of the last commit, l its id, lq its first counter · q counter of the last emit
  *       n frontier · b offset of bit 0 · m offset of the filter · w:<stream> "generation.counter" · a:<offset> "suspect.crashes.failures"
  *       ac durable offset that was ahead of this store when an operator accepted that
  * Laws  S8, S9, S11. The generation is above that of the store, of the broker, and of the clock.
  */
 export const claimScript = script(`${prelude}
-local progress, done, outbox, sources, figures = unpack(KEYS)
+local progress, done, outbox, sources, figures, parkedKeys, parkedOrder = unpack(KEYS)
 local token, brokerGeneration, now, committed, name, durable = unpack(ARGV)
 local p = redis.call('HMGET', progress, 'g', 'm', 'ac')
 local isLost = durable ~= '' and not p[1]
@@ -29,5 +29,6 @@ if not p[1] then
   redis.call('SADD', sources, name)
 end
 redis.call('HSET', progress, 'o', token, 'g', whole(generation), 'k', '0', 'l', '', 'q', '0')
-return {whole(generation), redis.call('HGETALL', progress), redis.call('GET', done), redis.call('LRANGE', outbox, 0, -1)}
+return {whole(generation), redis.call('HGETALL', progress), redis.call('GET', done), redis.call('LRANGE', outbox, 0, -1),
+  listParked(parkedKeys, parkedOrder)}
 `);

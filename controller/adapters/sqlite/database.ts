@@ -11,7 +11,7 @@ import {
   type SqlDatabase,
   type SqlStatement,
 } from './driver.ts';
-import { applicationId, schema, schemaVersion } from './schema.ts';
+import { applicationId, migrations, schema, schemaVersion } from './schema.ts';
 
 /** One open database. Statements are prepared once per text; texts are literals in the tables' files, so the cache is bounded by them. */
 export class Database {
@@ -160,8 +160,15 @@ function prepare(database: Database): void {
   // FULL: an acknowledged commit survives a power cut. The cache is small because the whole server has to stay small.
   database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA busy_timeout = 5000');
   database.exec('PRAGMA cache_size = -4096; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 16777216');
-  if (tables > 0) return;
+  if (tables > 0) {
+    for (let next = version + 1; next <= schemaVersion; next += 1) migrate(database, next);
+    return;
+  }
   database.exec(`BEGIN IMMEDIATE; PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; ${schema} COMMIT`);
+}
+
+function migrate(database: Database, version: number): void {
+  database.exec(`BEGIN IMMEDIATE; ${migrations.get(version) ?? ''} PRAGMA user_version = ${version}; COMMIT`);
 }
 
 /** Translates what opening a folder meets: SQLite's results and the system's codes. */

@@ -1,7 +1,7 @@
 import type { ContextSpec } from '../../manifest/spec.ts';
 import type { HistoryQuery } from '../../ports/history.ts';
 import type { Bundle, Condition, ContextRecord, FunctionRecord, NewRevision, RevisionRecord } from '../../ports/registry.ts';
-import type { CommitRequest, CommitResult, KnownId, SourceProgress, StateFigures } from '../../ports/state.ts';
+import type { CommitRequest, CommitResult, KnownId, ParkedEvent, SourceProgress, StateFigures } from '../../ports/state.ts';
 import type { CommittedOffset, TopicOptions } from '../../ports/streams.ts';
 import type { Chunk } from './record-codec.ts';
 
@@ -20,6 +20,8 @@ export interface ReadOperations {
   listState(at: { unit: string; prefix: Uint8Array; after: Uint8Array | undefined; limit: number }): readonly StoredValue[];
   figures(unit: string): StateFigures;
   progress(unit: string): readonly SourceProgress[];
+  parked(unit: string): readonly StoredParkedKey[];
+  parkedEvents(at: { unit: string; source: string; key: Uint8Array; limit: number }): readonly ParkedEvent[];
   verify(at: { unit: string; source: string; ownerToken: string; ordinal: number }): 'ok' | 'fenced' | 'rollback';
   contexts(): readonly ContextRecord[];
   functions(context: string | undefined): readonly FunctionRecord[];
@@ -51,6 +53,7 @@ export interface WriteOperations {
   recordAttempts(at: { unit: string; source: string; ownerToken: string; attempts: readonly StoredAttempt[] }): 'ok' | 'fenced';
   trim(at: { unit: string; source: string; ownerToken: string; generation: number; counter: number }): 'ok' | 'fenced';
   resetProgress(at: { unit: string; source: string; offset: number }): void;
+  replayParked(at: { unit: string; source: string; key: Uint8Array }): 'ok' | 'unknown';
   deleteUnit(unit: string): void;
   /** One step; `more`: the next one may find something. */
   expireIds(at: { nowMs: number; bytesMax: number }): { removed: number; boundHit: boolean; more: boolean };
@@ -145,6 +148,21 @@ export interface StoredClaim {
   readonly done: readonly number[];
   readonly attempts: readonly StoredAttempt[];
   readonly outbox: readonly StoredOutboxEntry[];
+  readonly parked: readonly StoredParkedKey[];
+}
+
+export interface StoredParkedKey {
+  readonly source: string;
+  readonly key: Uint8Array;
+  readonly events: number;
+  readonly replay: boolean;
+}
+
+/** Keys are bytes. */
+export interface StoredParking {
+  readonly holds: readonly { readonly key: Uint8Array; readonly offset: number; readonly entry: Uint8Array }[];
+  readonly pops: readonly { readonly key: Uint8Array; readonly offset: number }[];
+  readonly unflags: readonly Uint8Array[];
 }
 
 export type StoredSeq = readonly [stream: string, generation: number, counter: number];
@@ -173,6 +191,7 @@ export interface PackedCommit
   readonly bytes: PackedBytes;
   readonly writes: number;
   readonly emits: PackedEmits;
+  readonly parking: StoredParking | undefined;
 }
 
 /** For the log: chunks of its slots. For the outbox: one chunk per emit, in order, each with its target. */
