@@ -99,7 +99,7 @@ async function open(
   onStop(() => client.close());
 
   const fleet = new Fleet({
-    pods: createProcessPods({ clock, random, log }),
+    pods: createProcessPods({ clock, random, log, folder }),
     client,
     registry,
     history,

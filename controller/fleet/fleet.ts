@@ -38,6 +38,8 @@ interface Member {
   phase: FleetPod['phase'] | 'trial';
   live: LiveFunction | undefined;
   handler: 'event' | 'batch';
+  /** A generic one is greeted again then. */
+  greetAtMs: number;
 }
 
 interface Wish {
@@ -55,6 +57,8 @@ const crashWindowMs = 60_000;
 
 /** Between the last load and the refilling of the pool. */
 const refillDelayMs = 250;
+/** Well within the time after which an idle connection to a pod is closed. */
+const greetEveryMs = 45_000;
 const bundleKeptBytesMax = 256 * 2 ** 10;
 
 /** The pods of all functions: starts generic ones, makes them functions, drains them, replaces those that ended. */
@@ -207,7 +211,17 @@ export class Fleet implements PodDirectory {
     const refillNotBeforeMs = this.#refillNotBeforeMs;
     for (const action of planFleet(pods, wishes, { ...limits, refillNotBeforeMs }, nowMs)) this.#do(action, nowMs);
     const waits = [...this.#wishes.values()].filter(wish => wish.replicas > 0).map(wish => wish.notBeforeMs);
+    this.#greet(nowMs);
     this.#wakeAt(Math.min(...[...waits, this.#startNotBeforeMs, refillNotBeforeMs].filter(atMs => atMs > nowMs)), nowMs);
+  }
+
+  /** Generic pods are asked how they are: the connection is there, and both its ends have run once, when a function waits for one. */
+  #greet(nowMs: number): void {
+    for (const member of this.#members.values()) {
+      if (member.phase !== 'generic' || nowMs < member.greetAtMs) continue;
+      member.greetAtMs = nowMs + greetEveryMs;
+      this.#track(this.#options.client.status(member.info).then(() => undefined));
+    }
   }
 
   #do(action: FleetAction, nowMs: number): void {
@@ -239,7 +253,7 @@ export class Fleet implements PodDirectory {
     try {
       const info = await pods.start({ memoryBytes: this.#options.podMemoryBytes, callbackUrl: this.#options.callbackUrl() });
       metrics.observe('faas_cold_start_seconds', { unit: '', phase: 'boot' }, (performance.now() - beginMs) / 1000);
-      const member: Member = { info, phase, live: undefined, handler: 'event' };
+      const member: Member = { info, phase, live: undefined, handler: 'event', greetAtMs: 0 };
       this.#members.set(info.id, member);
       this.#startFailures = 0;
       return member;

@@ -82,11 +82,11 @@ export interface Request {
   readonly argument: unknown;
 }
 
-/** `answers` are in the order in which they were carried out. */
+/** `answers` are in the order in which they were carried out; `appended` is what their writes added to the log, without what is large. */
 export type FromWorker =
   | { readonly kind: 'open' }
   | { readonly kind: 'refused'; readonly error: StoredError }
-  | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
+  | { readonly kind: 'answers'; readonly answers: readonly Answer[]; readonly appended: readonly LogChunk[] }
   | { readonly kind: 'closed' };
 
 export type Answer = { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: StoredError };
@@ -112,6 +112,15 @@ export interface LogSlice {
   readonly buffers: readonly ArrayBuffer[];
   readonly nextOffset: number;
   readonly endOffset: number;
+}
+
+/** A row of the log as it was written. Its records fill the buffer, which holds nothing else. */
+export interface LogChunk {
+  readonly slot: number;
+  readonly firstOffset: number;
+  readonly records: number;
+  readonly atMs: number;
+  readonly data: ArrayBuffer;
 }
 
 /** Byte strings one after the other; a length of -1 is null. */
