@@ -129,8 +129,13 @@ export class PartitionLoop {
     );
   }
 
+  /** The store may go back, and then what was trimmed since it was last asked stands there again. */
+  get owesVerification(): boolean {
+    return this.session?.limits.mayRollBack === true && this.session.ended === undefined && this.#publisher?.owesVerification === true;
+  }
+
   commitOffset(): void {
-    this.#step({ kind: 'offset-due', nowMs: this.#now() });
+    this.#step({ kind: 'offset-due', verify: this.owesVerification, nowMs: this.#now() });
   }
 
   /** Reads what the draft needs; undefined when there is nothing to send: all of it was known, or the session is over. */
@@ -191,7 +196,8 @@ export class PartitionLoop {
       this.#sessionEnd = resolve;
     });
     const reading = this.#read(session, this.#sessionStop.signal);
-    this.#options.events.onChange();
+    // What an earlier owner left to publish does not wait for the next record.
+    this.#step({ kind: 'woken', nowMs: this.#now() });
     await over;
     await reading;
     return session.ended ?? 'stopped';
@@ -356,6 +362,7 @@ export class PartitionLoop {
         void this.#recordAttempts(session, effect);
         break;
       case 'verify':
+        this.#publisher?.verifying();
         void this.#verify(session, effect.ordinal);
         break;
       case 'durable':

@@ -214,8 +214,9 @@ export class CallSession {
     this.#publish();
   }
 
+  /** Without a session nothing may be sent: the next one has the whole outbox again. */
   #publish(): void {
-    if (this.#publishing !== undefined || this.#outbox.length === 0) return;
+    if (this.#publishing !== undefined || this.#session === undefined || this.#outbox.length === 0) return;
     this.#publishing = this.#publishAll().finally(() => {
       this.#publishing = undefined;
       if (!this.#stopped) this.#publish();
