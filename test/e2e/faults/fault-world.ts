@@ -20,6 +20,7 @@ export interface WorldOptions {
 
 export const sessionMs = 2_000;
 const topic = 'bank-orders';
+const partitions = 4;
 /** Where nothing has come nearer to right for so long, something stands still. */
 const stillMs = 25_000;
 const afterwardsMs = 300;
@@ -164,7 +165,15 @@ export class FaultWorld {
   load(rates: Partial<LoadRates> = {}): Load {
     this.#loads += 1;
     const usual = { recordsPerSecond: 200, webhooksPerSecond: 10, callsPerSecond: 10 };
-    return new Load({ ...usual, ...rates, name: `load-${this.#loads}`, topic, producer: this.#producer, server: () => this.server });
+    return new Load({
+      ...usual,
+      ...rates,
+      name: `load-${this.#loads}`,
+      topic,
+      partitions,
+      producer: this.#producer,
+      server: () => this.server,
+    });
   }
 
   /** Stops the load, waits while things come nearer to right, and says what is there in the end. */

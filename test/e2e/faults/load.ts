@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Producer } from 'kafkajs';
+import { partitionOf } from '../../../controller/ports/partition-of.ts';
 import type { ServerProcess } from '../server-process.ts';
 import type { Order, Sent } from './verdict.ts';
 
@@ -14,6 +15,7 @@ export interface LoadOptions extends LoadRates {
   readonly name: string;
   readonly producer: Producer;
   readonly topic: string;
+  readonly partitions: number;
   /** Where requests go at the moment; the next one after a failure. */
   server(): ServerProcess;
 }
@@ -78,8 +80,16 @@ export class Load implements Sent {
 
   async #records(from: number, count: number): Promise<void> {
     const orders = Array.from({ length: count }, (_, i) => this.#order('record', from + i, recordKeys, (from + i) % transferEvery === 0));
-    const messages = orders.map(({ id, key, to }) => ({ key, value: JSON.stringify({ id, ...(to === undefined ? {} : { to }) }) }));
-    await this.#options.producer.send({ topic: this.#options.topic, messages });
+    const { producer, topic, partitions } = this.#options;
+    const perPartition = new Map<number, { partition: number; key: string; value: string }[]>();
+    for (const { id, key, to } of orders) {
+      const partition = partitionOf(Buffer.from(key), id, partitions);
+      const messages = perPartition.get(partition) ?? [];
+      messages.push({ partition, key, value: JSON.stringify({ id, ...(to === undefined ? {} : { to }) }) });
+      perPartition.set(partition, messages);
+    }
+    // One partition in each call: when leaders move during a call for several, this client calls some sent that were not.
+    await Promise.all([...perPartition.values()].map(messages => producer.send({ topic, messages })));
     this.orders.push(...orders);
   }
 
