@@ -13,12 +13,10 @@ const idleCommitMs = 1_000;
  * a second, unless it fills half of the window.
  */
 export function commitNext(session: Session, nowMs: number, effects: Effect[]): void {
-  if (session.commit !== undefined || session.verifying !== undefined || session.ended !== undefined) return;
+  if (session.ended !== undefined) return;
+  verifyNext(session, effects);
+  if (session.commit !== undefined) return;
   purge(session, nowMs);
-  if (session.verifyWanted && session.durableOrdinal < session.ordinal) {
-    verify(session, effects);
-    return;
-  }
   const group = takeGroup(session, nowMs);
   if (group.length === 0 && !isIdleCommitDue(session, nowMs)) return;
   session.idleCommitAtMs = undefined;
@@ -26,7 +24,9 @@ export function commitNext(session: Session, nowMs: number, effects: Effect[]): 
   effects.push({ kind: 'commit', request: session.commit.request, resend: 0 });
 }
 
-function verify(session: Session, effects: Effect[]): void {
+/** Besides the commits, which do not wait for the store's disk: what is verified is among what was acknowledged before. */
+function verifyNext(session: Session, effects: Effect[]): void {
+  if (!session.verifyWanted || session.verifying !== undefined) return;
   session.verifyWanted = false;
   session.verifying = { ordinal: session.ordinal, highSeqOffset: session.highSeqOffset };
   effects.push({ kind: 'verify', ordinal: session.ordinal });

@@ -391,11 +391,15 @@ export class FunctionLoop {
 
   /** One timer for all partitions, and none while the broker knows all. */
   #armOffsets(): void {
-    if (this.#cancelOffsets !== undefined || !this.#membership.loops.some(loop => loop.owesOffset)) return;
+    if (this.#cancelOffsets !== undefined || !this.#membership.loops.some(isOwing)) return;
     this.#cancelOffsets = this.#options.clock.after(offsetEveryMs, () => {
       this.#cancelOffsets = undefined;
-      for (const loop of this.#membership.loops) if (loop.owesOffset) loop.commitOffset();
+      for (const loop of this.#membership.loops) if (isOwing(loop)) loop.commitOffset();
       this.#pump();
     });
   }
+}
+
+function isOwing(loop: PartitionLoop): boolean {
+  return loop.owesOffset || loop.owesVerification;
 }

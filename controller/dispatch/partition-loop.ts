@@ -141,8 +141,13 @@ export class PartitionLoop {
     );
   }
 
+  /** The store may go back, and then what was trimmed since it was last asked stands there again. */
+  get owesVerification(): boolean {
+    return this.session?.limits.mayRollBack === true && this.session.ended === undefined && this.#publisher?.owesVerification === true;
+  }
+
   commitOffset(): void {
-    this.#step({ kind: 'offset-due', nowMs: this.#now() });
+    this.#step({ kind: 'offset-due', verify: this.owesVerification, nowMs: this.#now() });
   }
 
   /** Reads what the draft needs; undefined when there is nothing to send: all of it was known, or the session is over. */
@@ -194,11 +199,9 @@ export class PartitionLoop {
     const over = new Promise<void>(resolve => {
       this.#sessionEnd = resolve;
     });
-    // What an earlier owner left unpublished does not wait for the next event.
-    if (session.verifyWanted) this.commitOffset();
     const reading = this.#read(session, this.#sessionStop.signal);
-    if (session.parked.size > 0) this.#step({ kind: 'woken', nowMs: this.#now() });
-    this.#options.events.onChange();
+    // What an earlier owner left to publish, or parked, does not wait for the next record.
+    this.#step({ kind: 'woken', nowMs: this.#now() });
     await over;
     await reading;
     return session.ended ?? 'stopped';
@@ -359,6 +362,7 @@ export class PartitionLoop {
         void this.#parkedWatch.load(session, effect.key);
         break;
       case 'verify':
+        this.#publisher?.verifying();
         void this.#verify(session, effect.ordinal);
         break;
       case 'durable':

@@ -170,7 +170,7 @@ export type Input =
   | { readonly kind: 'committed'; readonly result: CommitResult; readonly nowMs: number }
   | { readonly kind: 'commit-unknown'; readonly nowMs: number }
   | { readonly kind: 'verified'; readonly result: 'ok' | 'fenced' | 'rollback'; readonly nowMs: number }
-  | { readonly kind: 'offset-due'; readonly nowMs: number }
+  | { readonly kind: 'offset-due'; readonly verify: boolean; readonly nowMs: number }
   | { readonly kind: 'replay-asked'; readonly keys: readonly string[]; readonly nowMs: number }
   | { readonly kind: 'parked-loaded'; readonly key: string; readonly events: readonly ParkedEvent[]; readonly nowMs: number }
   | { readonly kind: 'woken'; readonly nowMs: number }

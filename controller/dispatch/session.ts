@@ -65,7 +65,7 @@ function take(session: Session, input: Input, effects: Effect[]): void {
       takeVerified(session, input.result, effects);
       return;
     case 'offset-due':
-      takeOffsetDue(session, effects);
+      takeOffsetDue(session, input.verify, effects);
       return;
     case 'replay-asked':
       askReplay(session, input.keys);
@@ -106,7 +106,8 @@ function takeVerified(session: Session, result: 'ok' | 'fenced' | 'rollback', ef
 }
 
 /** The broker is told what cannot be lost any more; a store that may lose its last second is asked first. */
-function takeOffsetDue(session: Session, effects: Effect[]): void {
-  if (session.limits.mayRollBack && session.durableOrdinal < session.ordinal) session.verifyWanted = true;
-  else effects.push({ kind: 'durable', offset: session.durableOffset, ordinal: session.durableOrdinal });
+function takeOffsetDue(session: Session, isVerifyOwed: boolean, effects: Effect[]): void {
+  if (session.limits.mayRollBack && (isVerifyOwed || session.durableOrdinal < session.ordinal)) session.verifyWanted = true;
+  else if (session.verifying === undefined)
+    effects.push({ kind: 'durable', offset: session.durableOffset, ordinal: session.durableOrdinal });
 }

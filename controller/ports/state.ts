@@ -29,7 +29,10 @@ export interface StateStore {
   recordAttempts(source: Source, ownerToken: string, attempts: readonly AttemptRecord[]): Promise<'ok' | 'fenced'>;
   /** Removes the outbox entries up to and including `upTo`. */
   trim(source: Source, ownerToken: string, upTo: Seq): Promise<'ok' | 'fenced'>;
-  /** Waits until all that was committed is durable, then tells whether `ownerToken` still owns the source and `ordinal` is still its last commit. After `ok` no failover can lose it. */
+  /**
+   * Waits until all that was committed before the call is durable, then tells whether `ownerToken` still owns the source and `ordinal` is still among its
+   * commits; later ones may follow meanwhile. After `ok` no failover can lose it.
+   */
   verify(source: Source, ownerToken: string, ordinal: number): Promise<'ok' | 'fenced' | 'rollback'>;
   /** One answer per key, in order; a key without state has no value and the version null. */
   read(unit: string, keys: readonly string[]): Promise<readonly StateRead[]>;

@@ -69,6 +69,7 @@ export class SessionScript {
       case 'read':
         return { kind: 'fetched', result: records(session, words), nowMs };
       case 'offset-due':
+        return { kind: command, verify: false, nowMs };
       case 'stop':
         return { kind: command, nowMs };
       case 'verified':

@@ -484,6 +484,37 @@ test('whatever the store does to replies, an answered call counts once, and one 
   );
 });
 
+test('a broker and then the store are away while an outbox waits: nothing is sent without a session, and all is when both are back', async () => {
+  let away = false;
+  const wrap = (state: StateStore): StateStore =>
+    new Proxy(state, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name);
+        if (typeof member !== 'function') return member;
+        return async (...args: unknown[]) => {
+          if (away) throw new Error('store away');
+          return Reflect.apply(member, target, args);
+        };
+      },
+    });
+  const rig = new Rig({ emits: 'outbox', wrap, run: (_, ctx) => ctx.emit('sold', 'k', ctx.value) });
+  await rig.adapters.streams.ensureTopic('shop.int.sold', { partitions: 1 });
+  const append = rig.adapters.streams.append.bind(rig.adapters.streams);
+  rig.adapters.streams.append = async () => {
+    throw new Error('broker away');
+  };
+  expect(await rig.answers(rig.call('1'))).toMatchObject([{ kind: 'ok' }]);
+  const second = rig.call('2');
+  away = true;
+  expect(await rig.answers(second)).toMatchObject([{ kind: 'unavailable' }]);
+  await rig.clock.advance(10_000);
+  rig.adapters.streams.append = append;
+  away = false;
+  await rig.clock.advance(5_000);
+  expect(new Set(await rig.topic('shop.int.sold'))).toEqual(new Set(['1']));
+  expect((await rig.adapters.state.figures(unit)).outboxEntries).toBe(0);
+});
+
 /** A store in which some methods mean something else. */
 function changed(state: StateStore, changes: Partial<StateStore>): StateStore {
   return new Proxy(state, {

@@ -142,7 +142,7 @@ export class MemoryStateStore implements StateStore {
   async verify(source: Source, ownerToken: string, ordinal: number): Promise<'ok' | 'fenced' | 'rollback'> {
     const progress = this.#owned(source, ownerToken);
     if (progress === undefined) return 'fenced';
-    return progress.ordinal === ordinal ? 'ok' : 'rollback';
+    return progress.ordinal >= ordinal ? 'ok' : 'rollback';
   }
 
   async read(unit: string, keys: readonly string[]): Promise<readonly StateRead[]> {

@@ -112,7 +112,7 @@ export class RedisState implements StateStore {
     const { progress } = sourceKeys(source.unit, source.name);
     const [token, last] = asList(await link.command('HMGET', progress, 'o', 'k')).map(part => asBytes(part)?.toString());
     if (token !== ownerToken) return 'fenced';
-    return Number(last) === ordinal ? 'ok' : 'rollback';
+    return Number(last) >= ordinal ? 'ok' : 'rollback';
   }
 
   /** Versions are read before values: a commit in between makes a pair that is refused as stale, never a new version with an old value. */

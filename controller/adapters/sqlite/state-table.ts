@@ -114,7 +114,7 @@ export class StateTable {
   verify({ unit, source: name, ownerToken, ordinal }: ArgumentOf<'verify'>): 'ok' | 'fenced' | 'rollback' {
     const source = this.#owned(unit, name, ownerToken);
     if (source === undefined) return 'fenced';
-    return source.ordinal === ordinal ? 'ok' : 'rollback';
+    return source.ordinal >= ordinal ? 'ok' : 'rollback';
   }
 
   read({ unit: name, keys }: ArgumentOf<'readState'>): AnswerOf<'readState'> {
