@@ -159,6 +159,7 @@ async function open(
     deployments,
     calls,
     dispatcher,
+    podPhases: () => fleet.list(),
     secrets,
     token,
     podCallbacks,

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
+import type { FleetPod } from '../fleet/plan-fleet.ts';
 import type { Deployments } from '../functions/deployments.ts';
 import type { DirectCalls } from '../gateway/direct-calls.ts';
 import type { Secrets } from '../gateway/secrets.ts';
@@ -26,6 +27,8 @@ export interface ApiPorts {
   readonly calls: DirectCalls;
   readonly dispatcher: Pick<Dispatcher, 'report'>;
   readonly pods: Pick<PodDirectory, 'podsOf'>;
+  /** Pods in every phase; `podsOf` knows those that have loaded a function. */
+  readonly podPhases: () => readonly Pick<FleetPod, 'unit' | 'phase'>[];
   readonly secrets: Pick<Secrets, 'check'>;
   readonly clock: Clock;
   readonly random: Random;

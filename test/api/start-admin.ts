@@ -110,6 +110,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     calls,
     dispatcher: { report: () => world.reports },
     pods: { podsOf: unit => world.pods.filter(pod => pod.unit === unit) },
+    podPhases: () => world.pods.map(pod => ({ unit: pod.unit, phase: pod.state })),
     secrets: createSecrets({ env: world.secretsEnv, folder: '', clock }),
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', expose: async () => 'faas_up 1\n' },
     podCallbacks: createPodCallbacks({ state: adapters.state, calls, tokens: world.tokens, metrics: noMetrics }),
