@@ -24,6 +24,7 @@ export const errorTable = {
     FAAS_STREAM_UNKNOWN: { status: 404, title: 'There is no such stream' },
     FAAS_STATE_UNKNOWN: { status: 404, title: 'The key has no state' },
     FAAS_DEAD_LETTER_UNKNOWN: { status: 404, title: 'There is no such dead letter' },
+    FAAS_SCALE_NO_DECISION: { status: 404, title: 'Nothing was decided about the function at that time' },
     FAAS_EVENT_SCHEMA: { status: 422, title: "An event breaks the stream's schema" },
     FAAS_EVENT_TOO_LARGE: { status: 413, title: 'An event is larger than 1 MiB' },
     FAAS_INTERNAL: { status: 500, title: 'Something broke inside the server' },

@@ -18,6 +18,7 @@ import { createSecrets } from './gateway/secrets.ts';
 import { writeGauges } from './gauges.ts';
 import { openStores } from './open-stores.ts';
 import { systemRandom } from './random.ts';
+import { createOverrides } from './scale/overrides.ts';
 import { ScaleLoop } from './scale/scale-loop.ts';
 import type { Settings } from './settings.ts';
 import type { SettingOrigins } from './settings-source.ts';
@@ -115,19 +116,20 @@ async function open(
   const functions = createFunctionsLoop(registry, log, live => {
     for (const role of [fleet, dispatcher, calls, gateway]) role.update(live);
   });
+  const overrides = createOverrides(state, clock, random);
   const scale = new ScaleLoop({
-    clock,
-    log,
-    metrics,
-    history,
+    ...data,
+    registry,
+    overrides,
     idleLimitMs: settings['scale.idle'],
     live: functions.live,
     report: () => dispatcher.report(),
     calls: calls.figures,
+    pods: () => fleet.counts(),
     replicas: unit => fleet.replicas(unit),
     scale: (unit, replicas) => fleet.scale(unit, replicas),
   });
-  fleet.onWant((unit, wanted) => scale.want(unit, wanted));
+  fleet.onWant((unit, wanted, reason) => scale.want(unit, wanted, reason));
   const deployments = createDeployments({
     registry,
     streams,
@@ -159,7 +161,8 @@ async function open(
     deployments,
     calls,
     dispatcher,
-    podPhases: () => fleet.list(),
+    scale,
+    overrides,
     secrets,
     token,
     podCallbacks,

@@ -1,6 +1,5 @@
 import type { Clock } from '../clock.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
-import type { FleetPod } from '../fleet/plan-fleet.ts';
 import type { Deployments } from '../functions/deployments.ts';
 import type { DirectCalls } from '../gateway/direct-calls.ts';
 import type { Secrets } from '../gateway/secrets.ts';
@@ -9,6 +8,8 @@ import type { Registry } from '../ports/registry.ts';
 import type { StateStore } from '../ports/state.ts';
 import type { Streams } from '../ports/streams.ts';
 import type { Random } from '../random.ts';
+import type { Overrides } from '../scale/overrides.ts';
+import type { ScaleView } from '../scale/scale-view.ts';
 import type { Settings } from '../settings.ts';
 import type { SettingOrigins } from '../settings-source.ts';
 import type { PodDirectory } from '../wire/pod-directory.ts';
@@ -27,8 +28,8 @@ export interface ApiPorts {
   readonly calls: DirectCalls;
   readonly dispatcher: Pick<Dispatcher, 'report'>;
   readonly pods: Pick<PodDirectory, 'podsOf'>;
-  /** Pods in every phase; `podsOf` knows those that have loaded a function. */
-  readonly podPhases: () => readonly Pick<FleetPod, 'unit' | 'phase'>[];
+  readonly scale: ScaleView;
+  readonly overrides: Overrides;
   readonly secrets: Pick<Secrets, 'check'>;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,11 +1,11 @@
-import type { UnitReport } from '../dispatch/dispatcher.ts';
 import { deadLetterTopicOf } from '../functions/live-function.ts';
 import type { FunctionRecord } from '../ports/registry.ts';
+import { decide } from '../scale/decide.ts';
+import type { ScaleInputs } from '../scale/decision.ts';
+import { amountOf, type Figure } from '../scale/figure.ts';
 import type { ApiPorts } from './api-ports.ts';
-import { oldestAgeMs } from './backlog.ts';
 import { boundsOf } from './function-backlog.ts';
 import type { LiveFunction, LiveHistory, LivePartition, LiveSnapshot, SeriesAnswer } from './live-schema.ts';
-import { RateMeter, type Rates } from './rate-meter.ts';
 import { SeriesRing, seriesStepMs } from './series-ring.ts';
 import { triggerSentence } from './trigger-sentence.ts';
 
@@ -14,22 +14,18 @@ const tickMs = 1_000;
 const deadLettersEveryMs = 5_000;
 const sparkPoints = 60;
 
-type Ports = Pick<ApiPorts, 'registry' | 'dispatcher' | 'pods' | 'podPhases' | 'streams' | 'clock' | 'version'>;
+type Ports = Pick<ApiPorts, 'registry' | 'scale' | 'dispatcher' | 'streams' | 'clock'>;
 
-interface Watched {
-  readonly meter: RateMeter;
-  readonly ring: SeriesRing;
-  rates: Rates | undefined;
-}
-
-/** What every function does, second by second: measured for as long as the server runs, put together only while somebody looks. */
+/**
+ * What every function does, second by second: the figures that scaling decides by. Their past is kept for as long as the server runs; all
+ * else is put together only while somebody looks.
+ */
 export class LiveBoard {
   readonly #ports: Ports;
-  readonly #watched = new Map<string, Watched>();
+  readonly #rings = new Map<string, SeriesRing>();
   readonly #deadLetters = new Map<string, number>();
   readonly #viewers = new Set<(snapshot: LiveSnapshot) => void>();
   #functions: readonly FunctionRecord[] | undefined;
-  #reports: ReadonlyMap<string, UnitReport> = new Map();
   #deadLettersAtMs = 0;
   #pointAtMs = 0;
 
@@ -37,7 +33,7 @@ export class LiveBoard {
     this.#ports = ports;
   }
 
-  /** Until the signal aborts. A turn that fails (the store is away) leaves the figures as they were. */
+  /** Until the signal aborts. A turn that fails (the store is away) leaves the figures as they were; its page sees that nothing comes. */
   async run(signal: AbortSignal): Promise<void> {
     const stopWatching = this.#ports.registry.watch(() => {
       this.#functions = undefined;
@@ -51,13 +47,8 @@ export class LiveBoard {
 
   async tick(): Promise<void> {
     const nowMs = this.#ports.clock.now();
-    this.#functions ??= await this.#ports.registry.functions();
-    this.#reports = new Map(this.#ports.dispatcher.report().map(report => [report.unit, report]));
-    const isPoint = nowMs - this.#pointAtMs >= seriesStepMs;
-    if (isPoint) this.#pointAtMs = nowMs;
-    const pods = this.#podCounts();
-    for (const record of this.#functions) this.#measure(record, pods.get(record.unit) ?? noPods, nowMs, isPoint);
-    this.#forget(this.#functions);
+    const functions = await this.#live();
+    if (nowMs - this.#pointAtMs >= seriesStepMs) this.#addPoints(functions, nowMs);
     if (this.#viewers.size === 0) return;
     const snapshot = await this.snapshot();
     for (const show of this.#viewers) show(snapshot);
@@ -75,90 +66,80 @@ export class LiveBoard {
 
   async snapshot(): Promise<LiveSnapshot> {
     const nowMs = this.#ports.clock.now();
-    const functions = (this.#functions ??= await this.#ports.registry.functions());
+    const functions = await this.#live();
     if (nowMs - this.#deadLettersAtMs >= deadLettersEveryMs) await this.#countDeadLetters(functions, nowMs);
-    const pods = this.#podCounts();
-    const live = await Promise.all(functions.map(record => this.#show(record, pods.get(record.unit) ?? noPods, nowMs)));
-    return { atMs: nowMs, functions: live, topics: this.#topicRates() };
+    return { atMs: nowMs, functions: await Promise.all(functions.map(record => this.#show(record))), topics: this.#topicRates(functions) };
   }
 
   partitions(unit: string): readonly LivePartition[] {
-    const nowMs = this.#ports.clock.now();
-    return (this.#reports.get(unit)?.partitions ?? []).map(one => ({
-      topic: one.topic,
-      partition: one.partition,
-      owner: 'this server',
-      inFlight: one.inFlight,
-      ...(one.endOffset !== undefined && { backlogEvents: Math.max(0, one.endOffset - one.frontier) }),
-      ...(one.oldestAppendedAtMs !== undefined && { oldestAgeMs: Math.max(0, nowMs - one.oldestAppendedAtMs) }),
-    }));
+    const reports = this.#ports.dispatcher.report().find(report => report.unit === unit)?.partitions ?? [];
+    const owned = new Map(reports.map(one => [`${one.topic}.${one.partition}`, one]));
+    return this.#ports.scale.partitions(unit).map(({ name, backlogEvents, oldestAgeMs }) => {
+      const dot = name.lastIndexOf('.');
+      const mine = owned.get(name);
+      return {
+        topic: name.slice(0, dot),
+        partition: Number(name.slice(dot + 1)),
+        ...(mine && { owner: 'this server' }),
+        backlogEvents,
+        oldestAgeMs: Math.round(oldestAgeMs),
+        inFlight: mine?.inFlight ?? 0,
+      };
+    });
   }
 
   series(unit: string): SeriesAnswer {
-    return (this.#watched.get(unit)?.ring ?? new SeriesRing()).read();
+    return (this.#rings.get(unit) ?? new SeriesRing()).read();
   }
 
   history(): LiveHistory {
     return {
       stepMs: seriesStepMs,
-      finishedRate: Object.fromEntries([...this.#watched].map(([unit, { ring }]) => [unit, ring.tail('finishedRate', sparkPoints)])),
+      finishedRate: Object.fromEntries([...this.#rings].map(([unit, ring]) => [unit, ring.tail('finishedRate', sparkPoints)])),
     };
   }
 
-  #measure(record: FunctionRecord, pods: PodCounts, nowMs: number, isPoint: boolean): void {
-    const { unit, live } = record;
-    const watched = this.#watched.get(unit) ?? { meter: new RateMeter(), ring: new SeriesRing(), rates: undefined };
-    this.#watched.set(unit, watched);
-    const report = this.#reports.get(unit);
-    watched.rates = report && watched.meter.take(report, live.spec.limits.concurrency, nowMs);
-    if (!isPoint) return;
-    const { arrivalRate, finishedRate } = watched.rates ?? {};
-    const [backlogEvents, ageMs] = [backlogOf(report), report && (oldestAgeMs(report, nowMs) ?? 0)];
-    watched.ring.add(
-      { arrivalRate, finishedRate, capacityRate: capacityOf(watched.rates, pods), oldestAgeMs: ageMs, backlogEvents, ...pods },
-      nowMs,
-    );
+  async #live(): Promise<readonly FunctionRecord[]> {
+    this.#functions ??= await this.#ports.registry.functions();
+    return this.#functions;
   }
 
-  async #show(record: FunctionRecord, pods: PodCounts, nowMs: number): Promise<LiveFunction> {
-    const { unit, context, name, live } = record;
-    const report = this.#reports.get(unit);
-    const rates = this.#watched.get(unit)?.rates;
-    const conditions = await this.#ports.registry.conditions(unit);
+  #addPoints(functions: readonly FunctionRecord[], nowMs: number): void {
+    this.#pointAtMs = nowMs;
+    for (const { unit } of functions) {
+      const ring = this.#rings.get(unit) ?? new SeriesRing();
+      this.#rings.set(unit, ring);
+      const inputs = this.#ports.scale.inputs(unit);
+      ring.add({ ...(inputs ? figuresOf(inputs) : nothingKnown), ...(inputs?.observation.pods ?? noPods) }, nowMs);
+    }
+    this.#forget(functions);
+  }
+
+  async #show({ unit, context, name, live }: FunctionRecord): Promise<LiveFunction> {
+    const inputs = this.#ports.scale.inputs(unit);
+    const { min, max, maxAgeMs } = live.spec.scale;
     return {
       unit,
       context,
       name,
       revision: live.id,
       triggers: live.spec.on.map(triggerSentence),
-      pods,
-      minPods: live.spec.scale.min,
-      maxPods: live.spec.scale.max,
-      maxAgeMs: live.spec.scale.maxAgeMs,
+      pods: inputs?.observation.pods ?? noPods,
+      minPods: inputs?.policy.min ?? min,
+      maxPods: inputs?.policy.max ?? max,
+      maxAgeMs: inputs?.policy.maxAgeMs ?? maxAgeMs,
       ...whatIsKnown({
-        oldestAgeMs: oldestAgeMs(report, nowMs),
-        backlogEvents: backlogOf(report),
-        inFlight: report?.inFlight,
-        arrivalRate: rates?.arrivalRate,
-        finishedRate: rates?.finishedRate,
-        failureRate: rates?.failureRate,
-        emitRate: rates?.emitRate,
-        capacityRate: capacityOf(rates, pods),
+        ...(inputs ? figuresOf(inputs) : nothingKnown),
+        inFlight: inputs?.observation.inFlight,
         deadLetters: this.#deadLetters.get(unit),
       }),
-      conditions: conditions.filter(one => one.status).map(({ type, reason, message, sinceMs }) => ({ type, reason, message, sinceMs })),
+      conditions: [...(await this.#conditions(unit)), ...scaleConditions(inputs)],
     };
   }
 
-  #podCounts(): ReadonlyMap<string, PodCounts> {
-    const counts = new Map<string, PodCounts>();
-    for (const { unit, phase } of this.#ports.podPhases()) {
-      if (unit === undefined || phase === 'generic') continue;
-      const before = counts.get(unit) ?? noPods;
-      const state = phase === 'ready' || phase === 'draining' ? phase : 'starting';
-      counts.set(unit, { ...before, [state]: before[state] + 1 });
-    }
-    return counts;
+  async #conditions(unit: string): Promise<LiveFunction['conditions']> {
+    const conditions = (await this.#ports.registry.conditions(unit)).filter(one => one.status);
+    return conditions.map(({ type, reason, message, sinceMs }) => ({ type, reason, message, sinceMs }));
   }
 
   async #countDeadLetters(functions: readonly FunctionRecord[], nowMs: number): Promise<void> {
@@ -175,56 +156,68 @@ export class LiveBoard {
   }
 
   /** Several functions that read a topic saw nearly the same of it. */
-  #topicRates(): Record<string, number> {
+  #topicRates(functions: readonly FunctionRecord[]): Record<string, number> {
     const rates = new Map<string, number>();
-    for (const watched of this.#watched.values()) {
-      for (const [topic, rate] of watched.rates?.topicRates ?? []) rates.set(topic, round(Math.max(rate, rates.get(topic) ?? 0)));
+    for (const { unit } of functions) {
+      const mine = new Map<string, number>();
+      for (const { name, arrivalRate } of this.#ports.scale.partitions(unit)) {
+        const topic = name.slice(0, name.lastIndexOf('.'));
+        mine.set(topic, (mine.get(topic) ?? 0) + arrivalRate);
+      }
+      for (const [topic, rate] of mine) rates.set(topic, round(Math.max(rate, rates.get(topic) ?? 0)));
     }
     return Object.fromEntries(rates);
   }
 
   #forget(functions: readonly FunctionRecord[]): void {
-    if (this.#watched.size === functions.length) return;
+    if (this.#rings.size === functions.length) return;
     const units = new Set(functions.map(one => one.unit));
-    for (const unit of this.#watched.keys()) if (!units.has(unit)) this.#watched.delete(unit);
+    for (const unit of this.#rings.keys()) if (!units.has(unit)) this.#rings.delete(unit);
     for (const unit of this.#deadLetters.keys()) if (!units.has(unit)) this.#deadLetters.delete(unit);
   }
 }
 
-type PodCounts = LiveFunction['pods'];
-const noPods: PodCounts = { ready: 0, starting: 0, draining: 0 };
+const noPods: LiveFunction['pods'] = { ready: 0, starting: 0, draining: 0 };
 
-type Figures = Pick<
-  LiveFunction,
-  | 'oldestAgeMs'
-  | 'backlogEvents'
-  | 'inFlight'
-  | 'arrivalRate'
-  | 'finishedRate'
-  | 'failureRate'
-  | 'emitRate'
-  | 'capacityRate'
-  | 'deadLetters'
->;
+type FigureName = 'arrivalRate' | 'finishedRate' | 'capacityRate' | 'oldestAgeMs' | 'backlogEvents';
+type Figures = Readonly<Record<FigureName, number | undefined>>;
 
-function whatIsKnown(figures: { readonly [Name in keyof Figures]: number | undefined }): Figures {
-  return Object.fromEntries(Object.entries(figures).flatMap(([name, value]) => (value === undefined ? [] : [[name, round(value)]])));
+const nothingKnown: Figures = {
+  arrivalRate: undefined,
+  finishedRate: undefined,
+  capacityRate: undefined,
+  oldestAgeMs: undefined,
+  backlogEvents: undefined,
+};
+
+/** The figures that scaling decides by. One that is old is not shown as one of now. */
+function figuresOf({ observation }: ScaleInputs): Figures {
+  const { arrivalRate, finishedRate, oldestAgeMs, backlogEvents, podRate, pods } = observation;
+  const podAmount = amountOf(podRate);
+  return {
+    arrivalRate: ofNow(arrivalRate),
+    finishedRate: ofNow(finishedRate),
+    oldestAgeMs: ofNow(oldestAgeMs),
+    backlogEvents: ofNow(backlogEvents),
+    capacityRate: podAmount === undefined ? undefined : podAmount * pods.ready,
+  };
+}
+
+function ofNow(figure: Figure): number | undefined {
+  return figure.state === 'known' ? figure.value : undefined;
+}
+
+/** What scaling says to it at this moment: computed, not stored. */
+function scaleConditions(inputs: ScaleInputs | undefined): LiveFunction['conditions'] {
+  if (inputs === undefined) return [];
+  const { atMs } = inputs.observation;
+  return decide(inputs).conditions.map(({ type, message, advice }) => ({ type, reason: 'scaling', message: `${message}. ${advice}`, sinceMs: atMs }));
+}
+
+function whatIsKnown(figures: Readonly<Record<FigureName | 'inFlight' | 'deadLetters', number | undefined>>): Partial<LiveFunction> {
+  return Object.fromEntries(Object.entries(figures).flatMap(([name, value]) => (value === undefined ? [] : [[name, Math.max(0, round(value))]])));
 }
 
 function round(value: number): number {
   return Math.round(value * 100) / 100;
-}
-
-function capacityOf(rates: Rates | undefined, { ready }: PodCounts): number | undefined {
-  return rates?.podRate === undefined ? undefined : rates.podRate * ready;
-}
-
-/** Undefined when the end of one partition is not known: a sum without it would be too small. */
-function backlogOf(report: UnitReport | undefined): number | undefined {
-  let sum = 0;
-  for (const { frontier, endOffset } of report?.partitions ?? []) {
-    if (endOffset === undefined) return undefined;
-    sum += Math.max(0, endOffset - frontier);
-  }
-  return report === undefined ? undefined : sum;
 }

@@ -2,7 +2,7 @@ import { type Static, type TProperties, Type } from '@sinclair/typebox';
 
 /**
  * What the dashboard watches. One stream of server-sent events per page; each figure is that of the moment, rates are events per second, and an
- * absent member means "not known". The same code gathers them for `GET /v1/functions`.
+ * absent member means "not known". They are the figures that scaling decides by.
  */
 const strict = <P extends TProperties>(properties: P) => Type.Object(properties, { additionalProperties: false });
 const optional = Type.Optional;
@@ -29,15 +29,13 @@ export const LiveFunction = strict({
   minPods: natural,
   maxPods: natural,
   maxAgeMs: natural,
-  oldestAgeMs: optional(natural),
-  backlogEvents: optional(natural),
+  oldestAgeMs: optional(number),
+  backlogEvents: optional(number),
   inFlight: optional(natural),
   arrivalRate: optional(number),
   finishedRate: optional(number),
   /** What the ready pods could finish. */
   capacityRate: optional(number),
-  emitRate: optional(number),
-  failureRate: optional(number),
   deadLetters: optional(natural),
   conditions: Type.Array(liveCondition),
 });

@@ -7,6 +7,7 @@ import { invokeRoutes } from './invoke-routes.ts';
 import type { LiveBoard } from './live-board.ts';
 import { liveRoutes } from './live-routes.ts';
 import type { Route } from './route.ts';
+import { scaleRoutes } from './scale-routes.ts';
 import { serverRoutes } from './server-routes.ts';
 import { sessionRoutes } from './session-routes.ts';
 import type { Sessions } from './sessions.ts';
@@ -18,6 +19,7 @@ export function allRoutes(
   ports: ApiPorts,
   { board, sessions }: { readonly board: LiveBoard; readonly sessions: Sessions },
 ): readonly Route[] {
-  const byNoun = [functionRoutes, invokeRoutes, deploymentRoutes, streamRoutes, stateRoutes, deadLetterRoutes, historyRoutes, serverRoutes];
+  const byNoun = [
+ functionRoutes, scaleRoutes, invokeRoutes, deploymentRoutes, streamRoutes, stateRoutes, deadLetterRoutes, historyRoutes, serverRoutes];
   return [...byNoun.flatMap(routesOf => routesOf(ports)), ...liveRoutes(ports, board), ...sessionRoutes(ports, sessions)];
 }

@@ -59,6 +59,10 @@ export interface UnitReport {
   readonly deadLettersTotal: number;
   readonly emitsTotal: number;
   readonly busyMsTotal: number;
+  /** Every ready pod holds as much as it takes, and more could run beside it. */
+  readonly isFull: boolean;
+  /** How many pods the events that were read could keep busy. */
+  readonly usablePods: number;
   /** Pod id → events in flight on it. */
   readonly inFlightByPod: ReadonlyMap<string, number>;
   readonly partitions: readonly PartitionReport[];
@@ -71,6 +75,9 @@ export interface PartitionReport {
   /** undefined: not known at the moment. */
   readonly endOffset: number | undefined;
   readonly inFlight: number;
+  /** What was read of the log: up to here, and so many events of that are not done. */
+  readonly nextOffset: number;
+  readonly openEvents: number;
   /** When the oldest unfinished event was appended; undefined: nothing waits. */
   readonly oldestAppendedAtMs: number | undefined;
 }

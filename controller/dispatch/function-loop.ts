@@ -86,7 +86,7 @@ export class FunctionLoop {
   }
 
   report(): UnitReport {
-    return this.#figures.report(this.#membership.loops, this.#pods.all);
+    return this.#figures.report(this.#membership.loops, this.#pods.all, this.#live.spec.limits.concurrency);
   }
 
   /** Finishes what is in flight within `graceMs`, tells the broker, and leaves the group. */

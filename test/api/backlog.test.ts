@@ -80,6 +80,8 @@ const report = (times: readonly (number | undefined)[]): UnitReport => ({
   deadLettersTotal: 0,
   emitsTotal: 0,
   busyMsTotal: 0,
+  isFull: false,
+  usablePods: 0,
   inFlightByPod: new Map(),
   partitions: times.map((oldestAppendedAtMs, partition) => ({
     topic: 't',
@@ -87,6 +89,8 @@ const report = (times: readonly (number | undefined)[]): UnitReport => ({
     frontier: 0,
     endOffset: undefined,
     inFlight: 0,
+    nextOffset: 0,
+    openEvents: 0,
     oldestAppendedAtMs,
   })),
 });

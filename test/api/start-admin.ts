@@ -15,6 +15,8 @@ import { createSecrets } from '../../controller/gateway/secrets.ts';
 import { parseManifest } from '../../controller/manifest/parse-manifest.ts';
 import type { ContextSpec } from '../../controller/manifest/spec.ts';
 import { systemRandom } from '../../controller/random.ts';
+import type { ScaleInputs } from '../../controller/scale/decision.ts';
+import { createOverrides } from '../../controller/scale/overrides.ts';
 import { loadSettings } from '../../controller/settings-source.ts';
 import type { Log, LogFields } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
@@ -75,6 +77,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     ...adapters,
     lines,
     reports: [] as UnitReport[],
+    scales: new Map<string, ScaleInputs>(),
     pods: [] as PodView[],
     calls: [] as DirectCall[],
     answer: { kind: 'ok', answer: undefined, repeated: false } as DirectAnswer,
@@ -110,7 +113,8 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     calls,
     dispatcher: { report: () => world.reports },
     pods: { podsOf: unit => world.pods.filter(pod => pod.unit === unit) },
-    podPhases: () => world.pods.map(pod => ({ unit: pod.unit, phase: pod.state })),
+    scale: { inputs: unit => world.scales.get(unit), partitions: () => [] },
+    overrides: createOverrides(adapters.state, clock, random),
     secrets: createSecrets({ env: world.secretsEnv, folder: '', clock }),
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', expose: async () => 'faas_up 1\n' },
     podCallbacks: createPodCallbacks({ state: adapters.state, calls, tokens: world.tokens, metrics: noMetrics }),

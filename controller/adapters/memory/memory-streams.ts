@@ -108,6 +108,11 @@ export class MemoryStreams implements Streams {
     return this.#topic(topic).partitions.map(({ startOffset, endOffset }, partition) => ({ partition, startOffset, endOffset }));
   }
 
+  async ends(topics: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>> {
+    const there = topics.filter(topic => this.#topics.has(topic));
+    return new Map(there.map(topic => [topic, this.#topic(topic).partitions.map(one => one.endOffset)]));
+  }
+
   async offsetsAt(topic: string, timeMs: number): Promise<readonly { partition: number; offset: number }[]> {
     return this.#topic(topic).partitions.map(({ records, endOffset }, partition) => ({
       partition,
