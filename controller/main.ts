@@ -1,8 +1,10 @@
 import { mkdir } from 'node:fs/promises';
 import { createAdminServer } from './api/admin-server.ts';
+import { replayLetters } from './api/replay-letters.ts';
 import { removeServerFile, writeServerFile } from './api/server-file.ts';
 import { loadToken } from './api/token-file.ts';
 import { systemClock } from './clock.ts';
+import { ConditionBoard } from './conditions/condition-board.ts';
 import { runSchedules } from './cron/schedule-loop.ts';
 import { createDispatcher } from './dispatch/create-dispatcher.ts';
 import type { UnitReport } from './dispatch/dispatcher.ts';
@@ -10,6 +12,7 @@ import { armFaultPoint } from './fault-points.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { createDeployments } from './functions/create-deployments.ts';
 import { createFunctionsLoop } from './functions/functions-loop.ts';
+import { runGuard } from './functions/guard-loop.ts';
 import type { LiveFunction } from './functions/live-function.ts';
 import { createDirectCalls } from './gateway/create-direct-calls.ts';
 import { createGatewayServer } from './gateway/gateway-server.ts';
@@ -83,6 +86,9 @@ async function open(
   const { streams, state, registry, history } = stores;
   const token = await loadToken(folder, random);
   const { createProcessPods } = await import('./adapters/process/process-pods.ts');
+  const conditions = new ConditionBoard({ registry, history, clock, log });
+  await conditions.load();
+  onStop(async () => conditions.close());
   const client = createHttpPodClient({ clock, log });
   onStop(() => client.close());
 
@@ -100,7 +106,7 @@ async function open(
     callbackUrl: () => adminUrl,
     podMemoryBytes,
   });
-  const data = { streams, state, history, pods: fleet, client, tokens, clock, random, faults, log, metrics };
+  const data = { streams, state, history, conditions, pods: fleet, client, tokens, clock, random, faults, log, metrics };
   const dispatcher = createDispatcher({
     ...data,
     limits: {
@@ -114,6 +120,7 @@ async function open(
   const secrets = createSecrets({ env: process.env, folder: settings['secrets.dir'], clock });
   const gateway = await createGatewayServer({ ...data, settings, token, calls, dispatcher, secrets });
   const functions = createFunctionsLoop(registry, log, live => {
+    conditions.keep(new Set(live.map(({ unit }) => unit)));
     for (const role of [fleet, dispatcher, calls, gateway]) role.update(live);
   });
   const overrides = createOverrides(state, clock, random);
@@ -179,6 +186,7 @@ async function open(
   const loops = [
     scale.run(stopping.signal),
     runSchedules({ ...data, live: functions.live }, stopping.signal),
+    runGuard({ ...data, registry, deployments, report: () => dispatcher.report(), replay: replayOf }, stopping.signal),
     runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, stopping.signal),
     watchFigures(),
   ];
@@ -192,6 +200,11 @@ async function open(
   onStop(() => removeServerFile(folder, process.pid));
   log.info('server listens', { admin: adminUrl, gateway: gatewayUrl, data: folder, streams: streams.capabilities.adapter, version });
   return { adminUrl, gatewayUrl, failure: stores.failure };
+
+  async function replayOf(unit: string, revision: string, sinceMs: number): Promise<number> {
+    const where = `revision="${revision}", age<=${Math.max(0, clock.now() - sinceMs)}ms`;
+    return (await replayLetters({ streams, state, clock }, unit, { where })).replayed.length;
+  }
 
   async function watchFigures(): Promise<void> {
     while (!stopping.signal.aborted) {

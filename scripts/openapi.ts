@@ -43,6 +43,7 @@ function idlePorts(): ApiPorts {
     },
     calls: { call: async () => ({ kind: 'unknown-function' }), stop: async () => {} },
     dispatcher: { report: () => [] },
+    conditions: { of: async () => [] },
     pods: { podsOf: () => [] },
     scale: { inputs: () => undefined, partitions: () => [] },
     overrides: { of: () => undefined, set: async () => {}, load: async () => {} },

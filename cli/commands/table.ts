@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../command.ts';
 import type { ArgumentSpec } from '../flag-spec.ts';
-import { contextFlag, limitFlag, manifestFlag, outputFlag, serverFlags, watchFlag, yesFlag } from './flags.ts';
+import { contextFlag, limitFlag, manifestFlag, outputFlag, serverFlags, watchFlag, whereFlag, yesFlag } from './flags.ts';
 
 const unit: ArgumentSpec = {
   name: 'function',
@@ -190,8 +190,8 @@ export const commandTable: readonly CommandSpec[] = [
     name: 'dlq list',
     summary: 'List the dead letters of a function',
     args: [unit],
-    flags: [limitFlag, contextFlag, watchFlag, outputFlag, ...serverFlags],
-    examples: ['faas dlq list shop.customer-totals'],
+    flags: [whereFlag, limitFlag, contextFlag, watchFlag, outputFlag, ...serverFlags],
+    examples: ['faas dlq list shop.customer-totals', 'faas dlq list shop.customer-totals --where "reason=timeout, age>1h"'],
     load: () => import('./dlq-list.ts'),
   },
   {
@@ -206,9 +206,23 @@ export const commandTable: readonly CommandSpec[] = [
     name: 'dlq replay',
     summary: 'Hand dead letters to the function again',
     args: [unit, { name: 'id', meaning: 'As `faas dlq list` prints them.', required: false, many: true }],
-    flags: [{ name: 'all', kind: 'switch', meaning: 'All that were not replayed yet.' }, contextFlag, outputFlag, ...serverFlags],
-    examples: ['faas dlq replay shop.customer-totals 3-17 3-18', 'faas dlq replay shop.customer-totals --all'],
+    flags: [
+      whereFlag,
+      { name: 'all', kind: 'switch', meaning: 'All that were not replayed yet.' },
+      contextFlag,
+      outputFlag,
+      ...serverFlags,
+    ],
+    examples: ['faas dlq replay shop.customer-totals 3-17 3-18', 'faas dlq replay shop.customer-totals --where "key=c-17"'],
     load: () => import('./dlq-replay.ts'),
+  },
+  {
+    name: 'dlq drop',
+    summary: 'Give dead letters up for good',
+    args: [unit, { name: 'id', meaning: 'As `faas dlq list` prints them.', required: false, many: true }],
+    flags: [whereFlag, { name: 'all', kind: 'switch', meaning: 'All that are open.' }, yesFlag, contextFlag, outputFlag, ...serverFlags],
+    examples: ['faas dlq drop shop.customer-totals --where "reason=decode, age>7d" --yes'],
+    load: () => import('./dlq-drop.ts'),
   },
   {
     name: 'lag',

@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { ConditionBoard } from '../conditions/condition-board.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Deployments } from '../functions/deployments.ts';
 import type { DirectCalls } from '../gateway/direct-calls.ts';
@@ -27,6 +28,7 @@ export interface ApiPorts {
   readonly deployments: Deployments;
   readonly calls: DirectCalls;
   readonly dispatcher: Pick<Dispatcher, 'report'>;
+  readonly conditions: Pick<ConditionBoard, 'of'>;
   readonly pods: Pick<PodDirectory, 'podsOf'>;
   readonly scale: ScaleView;
   readonly overrides: Overrides;

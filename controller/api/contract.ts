@@ -315,10 +315,18 @@ const deadLetter = {
   origin: strict({ topic: text, partition: natural, offset: Type.Integer() }),
   /** Whether a replay of it was handled; known for as long as ids are remembered (setting `dedupe.window`). */
   replayed: flag,
+  /** Given up for good. */
+  dropped: flag,
 };
+const where = Type.String({
+  minLength: 1,
+  maxLength: 2_000,
+  description: 'Terms that must all hold: `reason=error, key=customer-*, age>1h`; see docs/retries.md.',
+});
 export const DeadLettersQuery = strict({
   after: optional(Type.String({ description: 'The `next` of the page before.' })),
   limit: optional(limit(1_000, 100)),
+  where: optional(where),
 });
 export type DeadLettersQuery = Static<typeof DeadLettersQuery>;
 export const DeadLetterSummary = strict(deadLetter);
@@ -335,14 +343,19 @@ export const DeadLetterAnswer = strict({
 });
 export type DeadLetterAnswer = Static<typeof DeadLetterAnswer>;
 
-export const ReplayRequest = Type.Union([
+/** Which dead letters are meant. */
+export const LetterSelection = Type.Union([
   strict({ ids: Type.Array(DeadLetterParams.properties.id, { minItems: 1, maxItems: 10_000 }) }),
+  strict({ where }),
   strict({ all: Type.Literal(true) }),
 ]);
-export type ReplayRequest = Static<typeof ReplayRequest>;
-/** `replayed`: now in the inbox, in order. `known`: were handled by an earlier replay, left alone. `missing`: no such dead letter. */
+export type LetterSelection = Static<typeof LetterSelection>;
+/** `replayed`: now in the inbox, in order. `known`: were handled by an earlier replay or dropped, left alone. `missing`: no such dead letter. */
 export const ReplayAnswer = strict({ replayed: Type.Array(text), known: Type.Array(text), missing: Type.Array(text) });
 export type ReplayAnswer = Static<typeof ReplayAnswer>;
+/** `known`: were handled or dropped before. */
+export const DropAnswer = strict({ dropped: Type.Array(text), known: Type.Array(text), missing: Type.Array(text) });
+export type DropAnswer = Static<typeof DropAnswer>;
 
 // Lag
 

@@ -21,6 +21,7 @@ export const paths = {
   deadLetters: '/v1/functions/:context/:function/dead-letters',
   deadLetter: '/v1/functions/:context/:function/dead-letters/:id',
   replay: '/v1/functions/:context/:function/dead-letters/replay',
+  drop: '/v1/functions/:context/:function/dead-letters/drop',
   streams: '/v1/streams',
   events: '/v1/streams/:context/:stream/events',
   lag: '/v1/lag',

@@ -1,5 +1,6 @@
 import type { WireError } from '../../runtime/protocol/messages.ts';
 import type { Clock } from '../clock.ts';
+import type { Conditions } from '../conditions/conditions.ts';
 import type { FaultPoints } from '../fault-points.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
@@ -11,6 +12,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { BatchTokens } from '../wire/batch-tokens.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory } from '../wire/pod-directory.ts';
+import type { Failing } from './breaker.ts';
 
 /** The data plane's door: owns the consumer groups of the live functions, and everything from a record to its commit. */
 export interface Dispatcher {
@@ -28,6 +30,7 @@ export interface DispatcherOptions {
   readonly streams: Streams;
   readonly state: StateStore;
   readonly history: History;
+  readonly conditions: Conditions;
   readonly pods: PodDirectory;
   readonly client: PodClient;
   readonly tokens: BatchTokens;
@@ -66,6 +69,12 @@ export interface UnitReport {
   /** Pod id → events in flight on it. */
   readonly inFlightByPod: ReadonlyMap<string, number>;
   readonly partitions: readonly PartitionReport[];
+  /** Nearly everything fails and the function is paused; undefined: it is not. */
+  readonly failing: FailingReport | undefined;
+}
+
+export interface FailingReport extends Failing {
+  readonly revision: string;
 }
 
 export interface PartitionReport {

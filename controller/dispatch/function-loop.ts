@@ -2,7 +2,9 @@ import type { EventResult } from '../../runtime/protocol/messages.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { TopicPartition } from '../ports/streams.ts';
 import { BatchCeiling, batchBytesMax } from './batching.ts';
+import { Breaker } from './breaker.ts';
 import type { DispatcherOptions, SettledResult, UnitReport } from './dispatcher.ts';
+import { tellFailing } from './failing-condition.ts';
 import { Membership } from './membership.ts';
 import type { PartitionLoop, Prepared } from './partition-loop.ts';
 import type { Result } from './pending-event.ts';
@@ -36,6 +38,7 @@ export class FunctionLoop {
   readonly #membership: Membership;
   readonly #pods: PodLoads;
   readonly #ceiling = new BatchCeiling();
+  readonly #breaker = new Breaker();
   #live: LiveFunction;
   #running: Promise<void> | undefined;
   #stopped = false;
@@ -61,7 +64,8 @@ export class FunctionLoop {
       onEffect: (loop: PartitionLoop, effect: Effect) => this.#onEffect(loop, effect),
       partitions: () => this.#membership.size,
     };
-    this.#membership = new Membership(options, this.#sizes, events, live);
+    if (options.conditions.holds(live.unit, 'Failing')) this.#breaker.restore(options.clock.now());
+    this.#membership = new Membership(options, this.#sizes, events, this.#breaker, live);
     this.#pods = new PodLoads(options, live.unit, () => {
       this.#wanted = undefined;
       this.#pump();
@@ -73,9 +77,11 @@ export class FunctionLoop {
   }
 
   update(live: LiveFunction): void {
+    const isRevised = this.#live.revision !== live.revision;
     this.#live = live;
     this.#loadSizes();
     this.#membership.update(live);
+    if (isRevised) this.#breaker.revised(this.#options.clock.now());
     this.#pump();
   }
 
@@ -86,7 +92,9 @@ export class FunctionLoop {
   }
 
   report(): UnitReport {
-    return this.#figures.report(this.#membership.loops, this.#pods.all, this.#live.spec.limits.concurrency);
+    const { revision, spec } = this.#live;
+    const { failing } = this.#breaker;
+    return this.#figures.report(this.#membership.loops, this.#pods.all, spec.limits.concurrency, failing && { ...failing, revision });
   }
 
   /** Finishes what is in flight within `graceMs`, tells the broker, and leaves the group. */
@@ -130,6 +138,13 @@ export class FunctionLoop {
     this.#armOffsets();
     const loads = this.#pods.all;
     for (const load of loads) load.reserved = false;
+    tellFailing(this.#options.conditions, this.#live, this.#breaker.failing);
+    if (this.#breaker.isOpen) {
+      this.#placeProbe(open, loads, nowMs);
+      this.#askForPods(open, loads, false, nowMs);
+      this.#pumpLater(open, loads, nowMs);
+      return;
+    }
     let isFull = this.#sharedFirst && this.#placeShared(open, loads, nowMs);
     for (const partition of open) this.#placeSpecial(partition, loads, nowMs);
     this.#sharedFirst = false;
@@ -177,9 +192,33 @@ export class FunctionLoop {
     if (chosen !== undefined && loner !== undefined) void this.#send({ loop, session }, loner, chosen.load);
   }
 
+  /** One event at a time, of the live revision, each time of another lane and partition where there are several. */
+  #placeProbe(open: readonly OpenPartition[], loads: readonly PodLoad[], nowMs: number): void {
+    const atMs = this.#breaker.probeAtMs;
+    if (atMs === undefined) return;
+    if (atMs > nowMs) {
+      this.#pumpAt(atMs, nowMs);
+      return;
+    }
+    const current = loads.filter(load => load.view.revision === this.#live.revision);
+    const chosen = choosePod(current, this.#live.revision, 1, this.#figures.eventMs, nowMs);
+    for (let tries = 0; chosen !== undefined && tries < open.length; tries += 1) {
+      this.#turn = (this.#turn + 1) % open.length;
+      const next = open[this.#turn];
+      if (next === undefined) continue;
+      const how = this.#howFor(chosen.load);
+      const draft = takeShared(next.session, { events: 1, bytes: batchBytesMax, ...how }, nowMs) ?? takeSuspect(next.session, how, nowMs);
+      const [event] = draft?.events ?? [];
+      if (draft === undefined || event === undefined) continue;
+      this.#breaker.probing(event);
+      void this.#send(next, draft, chosen.load).finally(() => this.#breaker.probeEnded(event, this.#options.clock.now()));
+      return;
+    }
+  }
+
   /** State is read ahead for a function that uses it, and for one that is too new to tell. */
-  #howFor({ view: { handler } }: PodLoad) {
-    return { prefetch: this.#usesState || this.#figures.handled < newFunctionEvents, handler };
+  #howFor({ view: { handler, revision } }: PodLoad) {
+    return { prefetch: this.#usesState || this.#figures.handled < newFunctionEvents, handler, revision };
   }
 
   #askForPods(open: readonly OpenPartition[], loads: readonly PodLoad[], isFull: boolean, nowMs: number): void {

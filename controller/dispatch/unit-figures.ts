@@ -106,7 +106,7 @@ export class UnitFigures {
     });
   }
 
-  report(loops: readonly PartitionLoop[], loads: readonly PodLoad[], concurrency: number): UnitReport {
+  report(loops: readonly PartitionLoop[], loads: readonly PodLoad[], concurrency: number, failing: UnitReport['failing']): UnitReport {
     const partitions = loops.flatMap(loop => partitionReport(loop));
     let waiting = 0;
     let inFlight = 0;
@@ -131,6 +131,7 @@ export class UnitFigures {
       usablePods: podsWanted(loads, parallel, concurrency),
       inFlightByPod: new Map(loads.map(load => [load.view.pod.id, load.events])),
       partitions,
+      failing,
     };
   }
 

@@ -83,6 +83,7 @@ const report = (times: readonly (number | undefined)[]): UnitReport => ({
   isFull: false,
   usablePods: 0,
   inFlightByPod: new Map(),
+  failing: undefined,
   partitions: times.map((oldestAppendedAtMs, partition) => ({
     topic: 't',
     partition,

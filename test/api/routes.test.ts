@@ -239,6 +239,7 @@ describe('backlog', () => {
       isFull: false,
       usablePods: 1,
       inFlightByPod: new Map(),
+      failing: undefined,
       partitions: [
         {
           topic: 'orders',

@@ -6,6 +6,7 @@ import { createMemoryAdapters } from '../../controller/adapters/memory/memory-ad
 import { type AdminServerOptions, createAdminServer } from '../../controller/api/admin-server.ts';
 import { loadToken } from '../../controller/api/token-file.ts';
 import { systemClock } from '../../controller/clock.ts';
+import { ConditionBoard } from '../../controller/conditions/condition-board.ts';
 import type { UnitReport } from '../../controller/dispatch/dispatcher.ts';
 import { noFaults } from '../../controller/fault-points.ts';
 import { createDeployments } from '../../controller/functions/create-deployments.ts';
@@ -112,6 +113,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     deployments,
     calls,
     dispatcher: { report: () => world.reports },
+    conditions: new ConditionBoard({ ...adapters, clock, log }),
     pods: { podsOf: unit => world.pods.filter(pod => pod.unit === unit) },
     scale: { inputs: unit => world.scales.get(unit), partitions: () => [] },
     overrides: createOverrides(adapters.state, clock, random),

@@ -1,4 +1,5 @@
 import type { MemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
+import { noConditions } from '../../controller/conditions/conditions.ts';
 import { createDispatcher } from '../../controller/dispatch/create-dispatcher.ts';
 import type { Dispatcher, DispatchLimits } from '../../controller/dispatch/dispatcher.ts';
 import type { FaultPoint } from '../../controller/fault-points.ts';
@@ -96,7 +97,7 @@ export class World {
       log: traceLog(trace, name),
       metrics: noMetrics,
     };
-    const dispatcher = createDispatcher({ ...roles, random: random.fork('dispatcher'), limits });
+    const dispatcher = createDispatcher({ ...roles, conditions: noConditions, random: random.fork('dispatcher'), limits });
     const soon = (callback: () => void) => void link.clock.after(0, callback);
     const { dedupeWindowMs } = limits;
     const calls = createDirectCalls({ ...roles, random: random.fork('gateway'), dedupeWindowMs, slot: `place-${place}`, soon });
