@@ -133,13 +133,19 @@ export class LiveBoard {
         inFlight: inputs?.observation.inFlight,
         deadLetters: this.#deadLetters.get(unit),
       }),
-      conditions: [...(await this.#conditions(unit)), ...scaleConditions(inputs)],
+      conditions: await this.#conditions(unit, inputs),
     };
   }
 
-  async #conditions(unit: string): Promise<LiveFunction['conditions']> {
-    const conditions = (await this.#ports.registry.conditions(unit)).filter(one => one.status);
-    return conditions.map(({ type, reason, message, sinceMs }) => ({ type, reason, message, sinceMs }));
+  /** Those that duties have found, and what scaling says to it at this moment, which is computed rather than stored. */
+  async #conditions(unit: string, inputs: ScaleInputs | undefined): Promise<LiveFunction['conditions']> {
+    const found = (await this.#ports.registry.conditions(unit)).filter(one => one.status);
+    const types = new Set(found.map(one => one.type));
+    const ofScaling = inputs === undefined ? [] : decide(inputs).conditions.filter(one => !types.has(one.type));
+    return [
+      ...found.map(({ type, reason, message, sinceMs }) => ({ type, reason, message, sinceMs })),
+      ...ofScaling.map(({ type, message, advice }) => ({ type, reason: 'scaling', message: `${message}. ${advice}` })),
+    ];
   }
 
   async #countDeadLetters(functions: readonly FunctionRecord[], nowMs: number): Promise<void> {
@@ -205,13 +211,6 @@ function figuresOf({ observation }: ScaleInputs): Figures {
 
 function ofNow(figure: Figure): number | undefined {
   return figure.state === 'known' ? figure.value : undefined;
-}
-
-/** What scaling says to it at this moment: computed, not stored. */
-function scaleConditions(inputs: ScaleInputs | undefined): LiveFunction['conditions'] {
-  if (inputs === undefined) return [];
-  const { atMs } = inputs.observation;
-  return decide(inputs).conditions.map(({ type, message, advice }) => ({ type, reason: 'scaling', message: `${message}. ${advice}`, sinceMs: atMs }));
 }
 
 function whatIsKnown(figures: Readonly<Record<FigureName | 'inFlight' | 'deadLetters', number | undefined>>): Partial<LiveFunction> {

@@ -18,7 +18,7 @@ export const LiveQuery = strict({
 });
 export type LiveQuery = Static<typeof LiveQuery>;
 
-const liveCondition = strict({ type: text, reason: text, message: text, sinceMs: milliseconds });
+const liveCondition = strict({ type: text, reason: text, message: text, sinceMs: optional(milliseconds) });
 export const LiveFunction = strict({
   unit,
   context: text,

@@ -1,4 +1,4 @@
-import type { DeployAnswer, Problem, ReplayAnswer, RollbackRequest } from '../api/contract.ts';
+import type { DeployAnswer, DropAnswer, Problem, ReplayAnswer, RollbackRequest } from '../api/contract.ts';
 import type { SessionAnswer } from '../api/live-schema.ts';
 import { pathTo } from '../api/paths.ts';
 
@@ -43,6 +43,10 @@ export interface FunctionName {
 
 export async function replay(name: FunctionName, ids: readonly string[] | 'all'): Promise<ReplayAnswer> {
   return change<ReplayAnswer>('POST', pathTo('replay', name), ids === 'all' ? { all: true } : { ids });
+}
+
+export async function drop(name: FunctionName, ids: readonly string[]): Promise<DropAnswer> {
+  return change<DropAnswer>('POST', pathTo('drop', name), { ids });
 }
 
 export async function rollBack(name: FunctionName, revision: string): Promise<DeployAnswer> {

@@ -1,11 +1,13 @@
 import { computed, effect, signal } from '@preact/signals';
 import { type Address, addressOf } from './address.ts';
-import type { Zone } from './figures.ts';
+import { dayOf, type Zone } from './figures.ts';
 
 /** What the page knows of its browser: address, the time, and what a person chose. */
 export const address = signal<Address>(addressOf(location.pathname));
 export const nowMs = signal(Date.now());
 export const zone = signal<Zone>(stored('faas.zone') === 'utc' ? 'utc' : 'local');
+/** Changes once a day: what shows times is not drawn again each second for it. */
+export const today = computed(() => dayOf(nowMs.value, zone.value));
 export type Theme = 'auto' | 'light' | 'dark';
 export const theme = signal<Theme>(themeOf(stored('faas.theme')));
 

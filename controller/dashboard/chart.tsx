@@ -1,6 +1,7 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
-import { shade } from './browser.ts';
+import { shade, zone } from './browser.ts';
+import { clockOf } from './figures.ts';
 
 export interface Line {
   readonly name: string;
@@ -39,7 +40,7 @@ export function Chart(props: ChartProps) {
       made.destroy();
       plot.current = undefined;
     };
-  }, [names, shade.value]);
+  }, [names, shade.value, zone.value]);
   useEffect(() => plot.current?.setData(dataOf(props)));
   return (
     <figure class="chart">
@@ -68,19 +69,18 @@ function lastOf({ name, values }: Line, text: (value: number) => string): string
   return `${name} ${last == null ? 'not known' : text(last)}`;
 }
 
+/** Stacked lines are drawn from the top of the pile down, each over the one before: what is seen of it is its share. */
 function dataOf({ atMs, lines, stacked }: ChartProps): uPlot.AlignedData {
   const times = atMs.map(ms => ms / 1_000);
   if (stacked !== true) return [times, ...lines.map(line => [...line.values])];
   const sums = times.map(() => 0);
-  return [
-    times,
-    ...lines.map(({ values }) =>
-      values.map((value, index) => {
-        sums[index] = (sums[index] ?? 0) + (value ?? 0);
-        return value === null ? null : (sums[index] ?? 0);
-      }),
-    ),
-  ];
+  const piled = lines.map(({ values }) =>
+    values.map((value, index) => {
+      sums[index] = (sums[index] ?? 0) + (value ?? 0);
+      return value === null ? null : (sums[index] ?? 0);
+    }),
+  );
+  return [times, ...piled.reverse()];
 }
 
 function optionsOf({ lines, stacked, text }: ChartProps, element: HTMLElement): uPlot.Options {
@@ -99,23 +99,10 @@ function optionsOf({ lines, stacked, text }: ChartProps, element: HTMLElement): 
     padding: [10, 8, 0, 0],
     scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.15 : 1] } },
     axes: [
-      {
-        ...axis,
-        size: 28,
-        space: 70,
-        values: [
-          [60, '{HH}:{mm}', null, null, null, null, null, null, 1],
-          [1, ':{ss}', null, null, '{HH}:{mm}', null, null, null, 1],
-        ],
-      },
+      { ...axis, size: 28, space: 84, values: (_, ticks) => ticks.map(tick => clockOf(tick * 1_000, zone.value)) },
       { ...axis, size: 58, space: 34, values: (_, ticks) => ticks.map(tick => text(tick)) },
     ],
-    series: [{}, ...lines.map(line => seriesOf(line, colour, stacked === true))],
-    ...(stacked === true && {
-      bands: lines
-        .slice(1)
-        .map((line, index) => ({ series: [index + 2, index + 1] as [number, number], fill: () => `${colour(line.colour)}66` })),
-    }),
+    series: [{}, ...(stacked === true ? [...lines].reverse() : lines).map(line => seriesOf(line, colour, stacked === true))],
   };
 }
 
@@ -131,6 +118,6 @@ function seriesOf(line: Line, colour: (name: string) => string, isStacked: boole
     width: 1.8,
     points: { show: false },
     ...(line.dashed === true && { dash: [5, 4] }),
-    ...(isStacked && { fill: () => `${colour(line.colour)}66`, ...steps() }),
+    ...(isStacked && { fill: () => colour(line.colour), ...steps() }),
   };
 }

@@ -1,7 +1,7 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { DeadLetterAnswer, DeadLetterSummary, DeadLettersAnswer, ReplayAnswer } from '../api/contract.ts';
+import type { DeadLetterAnswer, DeadLettersAnswer, DeadLetterSummary, DropAnswer, ReplayAnswer } from '../api/contract.ts';
 import { pathTo } from '../api/paths.ts';
-import { type FunctionName, get, replay } from './api.ts';
+import { drop, type FunctionName, get, replay } from './api.ts';
 import { Confirm } from './confirm.tsx';
 import { whole } from './figures.ts';
 import { useLoaded } from './loaded.ts';
@@ -13,17 +13,17 @@ const pageSize = 50;
 export function DeadLetters({ name, total }: { readonly name: FunctionName; readonly total: number | undefined }) {
   const path = pathTo('deadLetters', name, { limit: pageSize });
   const { value, error, reload } = useLoaded(() => get<DeadLettersAnswer>(path), 10_000);
-  const [asking, setAsking] = useState<readonly string[] | 'all'>();
+  const [asking, setAsking] = useState<Asking>();
   const [said, setSaid] = useState('');
   useEffect(reload, [total]);
-  const open = value?.deadLetters.filter(one => !one.replayed).length ?? 0;
+  const open = value?.deadLetters.filter(isOpen).length ?? 0;
   return (
     <Panel
       title="Dead letters"
       wide
       note={
         open > 0 && (
-          <button type="button" onClick={() => setAsking('all')}>
+          <button type="button" onClick={() => setAsking({ kind: 'replay', ids: 'all' })}>
             Replay all
           </button>
         )
@@ -38,7 +38,7 @@ export function DeadLetters({ name, total }: { readonly name: FunctionName; read
       {value !== undefined && value.deadLetters.length > 0 && (
         <ul class="log letters">
           {value.deadLetters.map(letter => (
-            <Letter key={letter.id} name={name} letter={letter} onReplay={() => setAsking([letter.id])} />
+            <Letter key={letter.id} name={name} letter={letter} onAsk={kind => setAsking({ kind, ids: [letter.id] })} />
           ))}
         </ul>
       )}
@@ -47,27 +47,54 @@ export function DeadLetters({ name, total }: { readonly name: FunctionName; read
           {whole(value.total)} in all; <code>faas dlq list</code> shows the rest.
         </p>
       )}
-      {asking !== undefined && (
-        <Confirm
-          title={asking === 'all' ? 'Replay all dead letters?' : 'Replay this dead letter?'}
-          action="Replay"
-          work={async () => setSaid(sentence(await replay(name, asking)))}
-          onDone={reload}
-          onClose={() => setAsking(undefined)}
-        >
-          <p>
-            It is appended to the inbox of the function again and handled by the live revision. Each is handled once, however often it is
-            replayed.
-          </p>
-        </Confirm>
-      )}
+      {asking !== undefined && <Ask name={name} asking={asking} onSaid={setSaid} onDone={reload} onClose={() => setAsking(undefined)} />}
     </Panel>
   );
 }
 
-function sentence({ replayed, known, missing }: ReplayAnswer): string {
-  const parts = [`${replayed.length} replayed`];
-  if (known.length > 0) parts.push(`${known.length} were replayed before`);
+/** What a person is asked about before it is done. */
+type Asking = { readonly kind: 'replay'; readonly ids: readonly string[] | 'all' } | { readonly kind: 'drop'; readonly ids: readonly string[] };
+
+interface AskProps {
+  readonly name: FunctionName;
+  readonly asking: Asking;
+  readonly onSaid: (sentence: string) => void;
+  readonly onDone: () => void;
+  readonly onClose: () => void;
+}
+
+function Ask({ name, asking, onSaid, onDone, onClose }: AskProps) {
+  if (asking.kind === 'drop') {
+    return (
+      <Confirm title="Drop this dead letter?" action="Drop" work={async () => onSaid(dropped(await drop(name, asking.ids)))} onDone={onDone} onClose={onClose}>
+        <p>It counts as handled from now on and cannot be replayed any more.</p>
+      </Confirm>
+    );
+  }
+  return (
+    <Confirm
+      title={asking.ids === 'all' ? 'Replay all dead letters?' : 'Replay this dead letter?'}
+      action="Replay"
+      work={async () => onSaid(replayed(await replay(name, asking.ids)))}
+      onDone={onDone}
+      onClose={onClose}
+    >
+      <p>It is appended to the inbox of the function again and handled by the live revision. Each is handled once, however often it is replayed.</p>
+    </Confirm>
+  );
+}
+
+function isOpen(letter: DeadLetterSummary): boolean {
+  return !letter.replayed && !letter.dropped;
+}
+
+function dropped({ dropped: ids, known }: DropAnswer): string {
+  return known.length > 0 ? 'it was handled or dropped before' : `${ids.length} dropped`;
+}
+
+function replayed({ replayed: ids, known, missing }: ReplayAnswer): string {
+  const parts = [`${ids.length} replayed`];
+  if (known.length > 0) parts.push(`${known.length} were handled before`);
   if (missing.length > 0) parts.push(`${missing.length} are gone`);
   return parts.join(', ');
 }
@@ -75,16 +102,16 @@ function sentence({ replayed, known, missing }: ReplayAnswer): string {
 function Letter({
   name,
   letter,
-  onReplay,
+  onAsk,
 }: {
   readonly name: FunctionName;
   readonly letter: DeadLetterSummary;
-  readonly onReplay: () => void;
+  readonly onAsk: (kind: Asking['kind']) => void;
 }) {
-  const [isOpen, setOpen] = useState(false);
+  const [isShown, setShown] = useState(false);
   return (
     <li>
-      <details onToggle={event => setOpen(event.currentTarget.open)}>
+      <details onToggle={event => setShown(event.currentTarget.open)}>
         <summary>
           <At atMs={letter.atMs} />
           <span class="log-text">
@@ -95,14 +122,19 @@ function Letter({
             </span>
           </span>
         </summary>
-        {isOpen && <Content name={name} id={letter.id} />}
+        {isShown && <Content name={name} id={letter.id} />}
       </details>
-      {letter.replayed ? (
-        <span class="badge quiet">Replayed</span>
+      {isOpen(letter) ? (
+        <span class="letter-actions">
+          <button type="button" onClick={() => onAsk('replay')} aria-label={`Replay ${letter.id}`}>
+            Replay
+          </button>
+          <button type="button" class="quiet" onClick={() => onAsk('drop')} aria-label={`Drop ${letter.id}`}>
+            Drop
+          </button>
+        </span>
       ) : (
-        <button type="button" onClick={onReplay} aria-label={`Replay ${letter.id}`}>
-          Replay
-        </button>
+        <span class="badge quiet">{letter.dropped ? 'Dropped' : 'Replayed'}</span>
       )}
     </li>
   );

@@ -33,18 +33,36 @@ export function ago(atMs: number, nowMs: number): string {
 
 export type Zone = 'local' | 'utc';
 
+/** Making one takes far longer than using it. */
+const formats: Readonly<Record<Zone, { readonly day: Intl.DateTimeFormat; readonly time: Intl.DateTimeFormat }>> = {
+  local: formatsOf({}),
+  utc: formatsOf({ timeZone: 'UTC' }),
+};
+
+function formatsOf(zone: Intl.DateTimeFormatOptions) {
+  return {
+    day: new Intl.DateTimeFormat('en-CA', { ...zone, year: 'numeric', month: '2-digit', day: '2-digit' }),
+    time: new Intl.DateTimeFormat('en-GB', { ...zone, hour: '2-digit', minute: '2-digit', second: '2-digit' }),
+  };
+}
+
+/** `2026-11-28` */
+export function dayOf(atMs: number, zone: Zone): string {
+  return formats[zone].day.format(atMs);
+}
+
+/** `14:03:27` */
+export function clockOf(atMs: number, zone: Zone): string {
+  return formats[zone].time.format(atMs);
+}
+
 /** The time of day, with the date where it is not today's; UTC says so. */
-export function timeOfDay(atMs: number, zone: Zone, nowMs: number): string {
-  const timeZone = zone === 'utc' ? { timeZone: 'UTC' } : {};
-  const at = new Date(atMs);
-  const day = at.toLocaleDateString('en-CA', timeZone);
-  const time = at.toLocaleTimeString('en-GB', timeZone);
-  const today = new Date(nowMs).toLocaleDateString('en-CA', timeZone);
-  return `${day === today ? '' : `${day} `}${time}${zone === 'utc' ? ' UTC' : ''}`;
+export function timeOfDay(atMs: number, zone: Zone, today: string): string {
+  const day = dayOf(atMs, zone);
+  return `${day === today ? '' : `${day} `}${clockOf(atMs, zone)}${zone === 'utc' ? ' UTC' : ''}`;
 }
 
 /** Both zones, for the tip over a time. */
 export function bothZones(atMs: number): string {
-  const at = new Date(atMs);
-  return `${at.toLocaleString('en-GB', { timeZoneName: 'short' })} · ${at.toISOString()}`;
+  return `${dayOf(atMs, 'local')} ${clockOf(atMs, 'local')} here · ${new Date(atMs).toISOString()}`;
 }

@@ -1,10 +1,13 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { HistoryAnswer, HistoryItem } from '../api/contract.ts';
 import { pathTo } from '../api/paths.ts';
-import { get } from './api.ts';
+import type { ScaleAnswer } from '../api/scale-schema.ts';
+import { type FunctionName, get } from './api.ts';
 import { age } from './figures.ts';
 import { onEntry } from './live.ts';
-import { At, Empty, Panel, Waiting } from './parts.tsx';
+import { useLoaded } from './loaded.ts';
+import { At, Empty, Failure, Panel, Waiting } from './parts.tsx';
+import { Explanation } from './why.tsx';
 
 const keptMax = 200;
 const shownMax = 40;
@@ -46,7 +49,7 @@ function merged(more: readonly HistoryItem[], before: readonly HistoryItem[]): r
 }
 
 /** Every decision with its reason; its arithmetic opens below it. */
-export function Decisions({ entries: { decisions } }: { readonly entries: Entries }) {
+export function Decisions({ name, entries: { decisions } }: { readonly name: FunctionName; readonly entries: Entries }) {
   const shown = decisions?.filter(({ data }) => data.what !== 'pod-start').slice(0, shownMax);
   return (
     <Panel title="Decisions" note="newest first">
@@ -55,7 +58,7 @@ export function Decisions({ entries: { decisions } }: { readonly entries: Entrie
       {shown !== undefined && shown.length > 0 && (
         <ul class="log">
           {shown.map(entry => (
-            <Decision key={entry.id} entry={entry} />
+            <Decision key={entry.id} name={name} entry={entry} />
           ))}
         </ul>
       )}
@@ -63,29 +66,32 @@ export function Decisions({ entries: { decisions } }: { readonly entries: Entrie
   );
 }
 
-function Decision({ entry: { atMs, data } }: { readonly entry: HistoryItem }) {
-  const lines = Array.isArray(data.arithmetic) ? data.arithmetic.map(String) : [];
+function Decision({ name, entry: { atMs, data } }: { readonly name: FunctionName; readonly entry: HistoryItem }) {
+  const [isOpen, setOpen] = useState(false);
   const head = (
     <>
       <At atMs={atMs} />
       <span class="log-text">
-        <strong>{headOf(data)}</strong> <span class="dim">{String(data.reason ?? '')}</span>
+        <strong>{headOf(data)}</strong> <span class="dim">{String(data.reason ?? data.message ?? '')}</span>
       </span>
     </>
   );
-  if (lines.length === 0) return <li>{head}</li>;
+  if (data.what !== 'scale') return <li>{head}</li>;
   return (
     <li>
-      <details>
+      <details onToggle={event => setOpen(event.currentTarget.open)}>
         <summary>{head}</summary>
-        <ol class="arithmetic">
-          {lines.map((line, index) => (
-            <li key={index}>{line}</li>
-          ))}
-        </ol>
+        {isOpen && <Past name={name} atMs={atMs} />}
       </details>
     </li>
   );
+}
+
+/** The words of a past decision are not stored: the server computes them from its inputs. */
+function Past({ name, atMs }: { readonly name: FunctionName; readonly atMs: number }) {
+  const { value, error } = useLoaded(() => get<ScaleAnswer>(pathTo('scale', name, { atMs })), 600_000);
+  if (value !== undefined) return <Explanation answer={value} />;
+  return error === undefined ? <Waiting lines={3} /> : <Failure error={error} />;
 }
 
 function headOf(data: HistoryItem['data']): string {

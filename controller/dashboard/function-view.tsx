@@ -15,6 +15,7 @@ import { AgeMeter } from './overview.tsx';
 import { Ago, Badge, Empty, Failure, Panel, Waiting } from './parts.tsx';
 import { Revisions } from './revisions.tsx';
 import { troubleOf } from './trouble.ts';
+import { Why } from './why.tsx';
 
 /** One function: how it does, why it has so many pods, what went wrong, and what can be done about it. */
 export function FunctionView({ context, name }: { readonly context: string; readonly name: string }) {
@@ -40,14 +41,19 @@ export function FunctionView({ context, name }: { readonly context: string; read
       {one === undefined ? <Waiting lines={units.value === undefined ? 3 : 1} /> : <Facts one={one} detail={detail} />}
       <Charts unit={unit} one={one} />
       <div class="panels">
-        <Decisions entries={entries} />
-        <Heat />
-        <Errors entries={entries} />
-        <ColdStarts entries={entries} />
-        <DeadLetters name={{ context, function: name }} total={one?.deadLetters ?? detail?.deadLetters} />
-        <Revisions name={{ context, function: name }} detail={detail} onChange={reload} />
-        <State detail={detail} />
+        <div class="column">
+          <Why name={{ context, function: name }} one={one} />
+          <Decisions name={{ context, function: name }} entries={entries} />
+          <Errors entries={entries} />
+        </div>
+        <div class="column">
+          <Heat />
+          <ColdStarts entries={entries} />
+          <Revisions name={{ context, function: name }} detail={detail} onChange={reload} />
+          <State detail={detail} />
+        </div>
       </div>
+      <DeadLetters name={{ context, function: name }} total={one?.deadLetters ?? detail?.deadLetters} />
     </>
   );
 }
@@ -97,7 +103,8 @@ function Conditions({ one }: { readonly one: LiveFunction | undefined }) {
         <li key={type} class="callout">
           <strong>{type}</strong>{' '}
           <span class="dim">
-            {reason}, since <Ago atMs={sinceMs} />
+            {reason}
+            {sinceMs !== undefined && <>, since <Ago atMs={sinceMs} /></>}
           </span>
           <p>{message}</p>
         </li>
@@ -128,8 +135,8 @@ function Facts({ one, detail }: { readonly one: LiveFunction; readonly detail: F
       <Fact name="Pods ready" note={`${one.minPods} to ${one.maxPods}, ${one.pods.starting} starting`}>
         {one.pods.ready}
       </Fact>
-      <Fact name="Failed attempts" note={detail?.totals === undefined ? undefined : `${count(detail.totals.failed)} since start`}>
-        {perSecond(one.failureRate)}
+      <Fact name="Failed attempts" note="since this server started">
+        {count(detail?.totals?.failed)}
       </Fact>
     </dl>
   );

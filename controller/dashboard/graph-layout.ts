@@ -68,6 +68,11 @@ function ranksOf(ids: readonly string[], edges: Edges): ReadonlyMap<string, numb
     return rank;
   };
   for (const id of ids) rankOf(id);
+  // What nothing leads to stands right before the first that it leads to.
+  for (const id of ids) {
+    const next = edges.filter(edge => edge.from === id).map(edge => ranks.get(edge.to) ?? 0);
+    if (!into.has(id) && next.length > 0) ranks.set(id, Math.max(0, Math.min(...next) - 1));
+  }
   return ranks;
 }
 

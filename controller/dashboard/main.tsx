@@ -4,7 +4,6 @@ import './style/parts.css';
 import './style/views.css';
 import { effect } from '@preact/signals';
 import { render } from 'preact';
-import { readSession } from './api.ts';
 import { address, arrive, followLink } from './browser.ts';
 import { look, stop, watch } from './live.ts';
 import { Page } from './page.tsx';
@@ -29,8 +28,6 @@ effect(() => {
   watched = text;
   watch(wish);
 });
-// Known before the first change is asked for; a page that is signed out hears it from its stream.
-readSession().catch(() => undefined);
 if (root !== null) {
   root.textContent = '';
   render(<Page />, root);

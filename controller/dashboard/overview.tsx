@@ -87,7 +87,7 @@ function Filter({ shown, all }: { readonly shown: number; readonly all: number }
         }}
       />
       <span class="filter-count" role="status">
-        {shown === all ? `${all}` : `${shown} of ${all}`}
+        {shown === all ? `${all} in all` : `${shown} of ${all}`}
       </span>
     </div>
   );
@@ -186,8 +186,8 @@ function FunctionRow({ unit }: { readonly unit: string }) {
       </td>
       <td role="cell" data-label="Finished">
         <span class="with-spark">
-          <span>{perSecond(one.finishedRate)}</span>
           <Spark unit={unit} />
+          <span>{perSecond(one.finishedRate)}</span>
         </span>
       </td>
       <td role="cell" data-label="Pods">

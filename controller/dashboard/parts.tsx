@@ -1,6 +1,6 @@
 import type { ComponentChildren } from 'preact';
 import { ApiFailure } from './api.ts';
-import { nowMs, zone } from './browser.ts';
+import { nowMs, today, zone } from './browser.ts';
 import { ago, bothZones, timeOfDay } from './figures.ts';
 import { type Trouble, troubleText } from './trouble.ts';
 
@@ -21,7 +21,7 @@ export function Ago({ atMs }: { readonly atMs: number }) {
 export function At({ atMs }: { readonly atMs: number }) {
   return (
     <time dateTime={new Date(atMs).toISOString()} title={bothZones(atMs)}>
-      {timeOfDay(atMs, zone.value, nowMs.value)}
+      {timeOfDay(atMs, zone.value, today.value)}
     </time>
   );
 }

@@ -8,12 +8,14 @@ const order: readonly Trouble[] = ['failing', 'late', 'warning', 'unknown', 'bus
 /** Conditions under which nothing goes on, or state is at stake. */
 const grave: ReadonlySet<string> = new Set([
   'Failing',
+  'Halted',
   'Stuck',
-  'StateLost',
-  'HistoryTruncated',
+  'Blocked',
+  'StreamUnreachable',
+  'StateUnreachable',
   'TopicMissing',
-  'LoadFailed',
-  'CrashLoop',
+  'NotAuthorised',
+  'StoreRefused',
 ]);
 /** From this part of its bound on an age is worth a look. */
 const closeTo = 0.6;
@@ -22,7 +24,7 @@ export function troubleOf(one: LiveFunction): Trouble {
   if (one.conditions.some(condition => grave.has(condition.type))) return 'failing';
   const age = one.oldestAgeMs ?? 0;
   if (age > one.maxAgeMs) return 'late';
-  if (one.conditions.length > 0 || age > one.maxAgeMs * closeTo || (one.deadLetters ?? 0) > 0) return 'warning';
+  if (one.conditions.length > 0 || age > one.maxAgeMs * closeTo) return 'warning';
   if (one.backlogEvents === undefined) return 'unknown';
   if (one.backlogEvents > 0 || (one.finishedRate ?? 0) > 0) return 'busy';
   return one.pods.ready > 0 ? 'quiet' : 'idle';

@@ -91,7 +91,7 @@ describe('the door', () => {
     expect((await get('/v1/version', [host(), 'host: evil.example', bearer()])).status).toBe(421);
   });
 
-  test.each(['/v1/functions', '/v1/settings', '/v1/logs', '/v1/openapi.json', '/metrics', '/', '/nowhere', '/healthz/..%2fv1/version'])(
+  test.each(['/v1/functions', '/v1/settings', '/v1/logs', '/v1/openapi.json', '/metrics', '/v1/live', '/v1/graph', '/nowhere', '/healthz/..%2fv1/version'])(
     'without a token %s tells nothing, not even whether it exists',
     async path => {
       const answer = await get(path, [host()]);
