@@ -109,10 +109,8 @@ export default {
       name: 'the-contract-costs-nothing',
       comment: 'Paths and shapes of the API are used by every client: paths.ts needs nothing, contract.ts only its schemas.',
       severity: 'error',
-      from: { path: '^controller/api/(paths|contract|spec-schema|scale-schema)\\.ts$' },
-      to: {
-        pathNot: ['^controller/api/(spec|scale)-schema\\.ts$', '^controller/manifest/spec\\.ts$', '(^|/)node_modules/@sinclair/typebox/'],
-      },
+      from: { path: '^controller/api/(paths|contract|figure-text|[a-z]+-schema)\\.ts$' },
+      to: { pathNot: ['^controller/api/[a-z]+-schema\\.ts$', '^controller/manifest/spec\\.ts$', '(^|/)node_modules/@sinclair/typebox/'] },
     },
     {
       name: 'commands-come-in-by-the-doors',
@@ -121,8 +119,32 @@ export default {
       from: { path: '^cli/', pathNot: '^cli/server\\.ts$' },
       to: {
         path: '^controller/',
-        pathNot: ['^controller/(manifest/|api/(contract|paths)\\.ts$)', '^controller/(version|settings[a-z-]*)\\.ts$', ground],
+        pathNot: [
+          '^controller/(manifest/|api/(contract|paths|figure-text|[a-z]+-schema)\\.ts$)',
+          '^controller/(version|settings[a-z-]*)\\.ts$',
+          ground,
+        ],
       },
+    },
+    {
+      name: 'the-dashboard-is-a-client',
+      comment: 'It runs in a browser and knows the contract, the paths, and its UI libraries.',
+      severity: 'error',
+      from: { path: '^controller/dashboard/' },
+      to: {
+        pathNot: [
+          '^controller/dashboard/',
+          '^controller/api/(contract|paths|figure-text|[a-z]+-schema)\\.ts$',
+          '(^|/)node_modules/(preact|@preact/signals|@preact/signals-core|uplot)/',
+        ],
+      },
+    },
+    {
+      name: 'nobody-needs-the-dashboard',
+      comment: 'It is bundled by scripts/build-dashboard.mjs and served as files.',
+      severity: 'error',
+      from: { path: '^(runtime|controller|cli)/', pathNot: '^controller/dashboard/' },
+      to: { path: '^controller/dashboard/' },
     },
     {
       name: 'examples-are-authors',
@@ -142,7 +164,8 @@ export default {
       name: 'packages-are-declared',
       comment: 'What the product imports is a dependency in package.json, not a development one and not somebody else’s.',
       severity: 'error',
-      from: { path: '^(runtime|controller|cli)/' },
+      // The dashboard's libraries are in its bundle.
+      from: { path: '^(runtime|controller|cli)/', pathNot: '^controller/dashboard/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'npm-bundled'] },
     },
   ],

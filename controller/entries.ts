@@ -13,3 +13,8 @@ export function entryPath(name: EntryName): string {
   const folder = import.meta.url.endsWith('.ts') ? '../dist/entries/' : '../entries/';
   return fileURLToPath(new URL(`${folder}${files[name]}`, import.meta.url));
 }
+
+/** Where scripts/build-dashboard.mjs has put the page and its files. */
+export function dashboardFolder(): string {
+  return fileURLToPath(new URL(import.meta.url.endsWith('.ts') ? '../dist/dashboard' : '../dashboard', import.meta.url));
+}

@@ -7,6 +7,9 @@ export const errorTable = {
   api: {
     FAAS_API_UNAUTHORIZED: { status: 401, title: 'The token is missing or wrong' },
     FAAS_API_HOST: { status: 421, title: 'The listener does not answer to this host name' },
+    FAAS_API_CSRF: { status: 403, title: 'A change from a browser lacks its header' },
+    FAAS_API_LOGIN: { status: 401, title: 'The link for signing in does not work (any more)' },
+    FAAS_API_WATCHERS: { status: 503, title: 'Too many pages watch the server' },
     FAAS_API_ORIGIN: { status: 403, title: 'Requests from pages of other origins are refused' },
     FAAS_API_MEDIA_TYPE: { status: 415, title: 'The content type is not accepted' },
     FAAS_API_BODY_TOO_LARGE: { status: 413, title: 'The body is too large' },

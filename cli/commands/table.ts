@@ -44,6 +44,14 @@ export const commandTable: readonly CommandSpec[] = [
     load: () => import('./up.ts'),
   },
   {
+    name: 'dashboard',
+    summary: 'Open the dashboard in a browser, signed in',
+    args: [],
+    flags: [{ name: 'no-open', kind: 'switch', meaning: 'Print the link only.' }, outputFlag, ...serverFlags],
+    examples: ['faas dashboard', 'faas dashboard --no-open --server http://127.0.0.1:7070'],
+    load: () => import('./dashboard.ts'),
+  },
+  {
     name: 'deploy',
     summary: 'Bundle all functions of a manifest and make them live in one step',
     args: [],

@@ -4,17 +4,24 @@ import { deploymentRoutes } from './deployment-routes.ts';
 import { functionRoutes } from './function-routes.ts';
 import { historyRoutes } from './history-routes.ts';
 import { invokeRoutes } from './invoke-routes.ts';
+import type { LiveBoard } from './live-board.ts';
+import { liveRoutes } from './live-routes.ts';
 import { offsetRoutes } from './offset-routes.ts';
 import { parkedRoutes } from './parked-routes.ts';
 import { replayRoutes } from './replay-routes.ts';
 import type { Route } from './route.ts';
 import { scaleRoutes } from './scale-routes.ts';
 import { serverRoutes } from './server-routes.ts';
+import { sessionRoutes } from './session-routes.ts';
+import type { Sessions } from './sessions.ts';
 import { stateRoutes } from './state-routes.ts';
 import { streamRoutes } from './stream-routes.ts';
 
 /** Every route under /v1. */
-export function allRoutes(ports: ApiPorts): readonly Route[] {
+export function allRoutes(
+  ports: ApiPorts,
+  { board, sessions }: { readonly board: LiveBoard; readonly sessions: Sessions },
+): readonly Route[] {
   const byNoun = [
     functionRoutes,
     scaleRoutes,
@@ -29,5 +36,5 @@ export function allRoutes(ports: ApiPorts): readonly Route[] {
     historyRoutes,
     serverRoutes,
   ];
-  return byNoun.flatMap(routesOf => routesOf(ports));
+  return [...byNoun.flatMap(routesOf => routesOf(ports)), ...liveRoutes(ports, board), ...sessionRoutes(ports, sessions)];
 }

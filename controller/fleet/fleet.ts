@@ -40,6 +40,8 @@ interface Member {
   handler: 'event' | 'batch';
   /** A generic one is greeted again then. */
   greetAtMs: number;
+  /** From the wish for a process to its answer. */
+  readonly bootMs: number;
 }
 
 interface Wish {
@@ -252,8 +254,9 @@ export class Fleet implements PodDirectory {
     const beginMs = performance.now();
     try {
       const info = await pods.start({ memoryBytes: this.#options.podMemoryBytes, callbackUrl: this.#options.callbackUrl() });
-      metrics.observe('faas_cold_start_seconds', { unit: '', phase: 'boot' }, (performance.now() - beginMs) / 1000);
-      const member: Member = { info, phase, live: undefined, handler: 'event', greetAtMs: 0 };
+      const bootMs = performance.now() - beginMs;
+      metrics.observe('faas_cold_start_seconds', { unit: '', phase: 'boot' }, bootMs / 1000);
+      const member: Member = { info, phase, live: undefined, handler: 'event', greetAtMs: 0, bootMs };
       this.#members.set(info.id, member);
       this.#startFailures = 0;
       return member;
@@ -299,6 +302,7 @@ export class Fleet implements PodDirectory {
     }
     metrics.observe('faas_cold_start_seconds', { unit: live.unit, phase: 'load' }, result.phases.loadMs / 1000);
     metrics.observe('faas_cold_start_seconds', { unit: live.unit, phase: 'init' }, result.phases.initMs / 1000);
+    this.#recordStart(member, live, result.phases);
     const wish = this.#wishes.get(live.unit);
     if (wish !== undefined && wish.live.revision === live.revision) wish.loadFailures = 0;
     member.handler = result.handler;
@@ -328,6 +332,15 @@ export class Fleet implements PodDirectory {
       member.phase = 'draining';
       this.#track(this.#options.pods.stop(member.info.id, 0).then(() => undefined));
     }
+  }
+
+  #recordStart({ info, bootMs }: Member, live: LiveFunction, phases: { readonly loadMs: number; readonly initMs: number }): void {
+    this.#options.history.write({
+      kind: 'decision',
+      atMs: this.#options.clock.now(),
+      unit: live.unit,
+      data: { what: 'pod-start', pod: info.id, revision: live.revision, bootMs, ...phases },
+    });
   }
 
   #drain(member: Member, why: Extract<FleetAction, { kind: 'drain' }>['why']): void {

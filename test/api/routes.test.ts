@@ -1,12 +1,11 @@
 import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PathName, paths, pathTo } from '../../controller/api/paths.ts';
-import { allRoutes } from '../../controller/api/routes.ts';
 import { deadLetterEmit } from '../../controller/dispatch/dead-letter.ts';
 import { partitionOf } from '../../controller/ports/partition-of.ts';
 import type { StreamRecord } from '../../controller/ports/streams.ts';
 import { headerNames } from '../../runtime/protocol/headers.ts';
-import { idlePorts, openApiDocument } from '../../scripts/openapi.ts';
+import { idleRoutes, openApiDocument } from '../../scripts/openapi.ts';
 import { bundle, bundleHash, shopManifest, startAdmin } from './start-admin.ts';
 
 const utf8 = new TextEncoder();
@@ -32,7 +31,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<unknow
   return answer;
 }
 
-const routes = allRoutes(idlePorts());
+const routes = idleRoutes();
 const matches = (pattern: string, path: string) => new RegExp(`^${pattern.replace(/:[a-z]+/g, '[^/]+')}$`).test(path);
 
 async function recordsOf(topic: string): Promise<readonly StreamRecord[]> {

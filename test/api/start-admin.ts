@@ -17,6 +17,7 @@ import { parseManifest } from '../../controller/manifest/parse-manifest.ts';
 import type { ContextSpec } from '../../controller/manifest/spec.ts';
 import { systemRandom } from '../../controller/random.ts';
 import type { ScaleInputs } from '../../controller/scale/decision.ts';
+import type { PartitionFigures } from '../../controller/scale/observe.ts';
 import { createOverrides } from '../../controller/scale/overrides.ts';
 import { loadSettings } from '../../controller/settings-source.ts';
 import type { Log, LogFields } from '../../controller/telemetry/log.ts';
@@ -79,6 +80,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     lines,
     reports: [] as UnitReport[],
     scales: new Map<string, ScaleInputs>(),
+    partitions: new Map<string, readonly PartitionFigures[]>(),
     pods: [] as PodView[],
     calls: [] as DirectCall[],
     answer: { kind: 'ok', answer: undefined, repeated: false } as DirectAnswer,
@@ -116,7 +118,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     dispatcher: { report: () => world.reports },
     conditions: new ConditionBoard({ ...adapters, clock, log }),
     pods: { podsOf: unit => world.pods.filter(pod => pod.unit === unit) },
-    scale: { inputs: unit => world.scales.get(unit), partitions: () => [] },
+    scale: { inputs: unit => world.scales.get(unit), partitions: unit => world.partitions.get(unit) ?? [] },
     overrides: createOverrides(adapters.state, clock, random),
     secrets: createSecrets({ env: world.secretsEnv, folder: '', clock }),
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', expose: async () => 'faas_up 1\n' },
@@ -148,7 +150,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     await request('PUT', `/v1/bundles/${bundleHash}`, bundle);
     return json('POST', '/v1/deployments', { spec, bundles: Object.fromEntries(spec.functions.map(one => [one.name, bundleHash])) });
   };
-  return { ...world, world, url, port, request, json, deploy, server, close: () => server.close() };
+  return { ...world, world, settings, url, port, request, json, deploy, server, close: () => server.close() };
 }
 
 function collectingLog(lines: LoggedLine[], base: LogFields = {}): Log {
