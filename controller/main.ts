@@ -146,7 +146,7 @@ async function open(
   const version = packageVersion();
   const podCallbacks = createPodCallbacks({ state, calls, tokens, metrics });
   const readyChecks = [
-    { name: 'store', check: async () => (await registry.contexts()).length >= 0 },
+    { name: 'store', check: async () => (await registry.functions()).length >= 0 },
     { name: 'dispatcher', check: async () => hasJoined(functions.live(), dispatcher.report()) },
   ];
   const admin = await createAdminServer({
