@@ -167,7 +167,7 @@ async function open(
   let isLeaving = false;
   const readyChecks = [
     { name: 'staying', check: async () => !isLeaving },
-    { name: 'store', check: async () => (await registry.contexts()).length >= 0 },
+    { name: 'store', check: async () => (await registry.functions()).length >= 0 },
     { name: 'dispatcher', check: async () => hasJoined(functions.handled(), dispatcher.report()) },
   ];
   const admin = await createAdminServer({
