@@ -1,5 +1,4 @@
 import { expect, test } from 'vitest';
-import { headerNames } from '../../runtime/protocol/headers.ts';
 import { replayHeader } from '../../controller/dispatch/dead-letter.ts';
 import type { FaultPoints } from '../../controller/fault-points.ts';
 import { inboxTopicOf } from '../../controller/functions/live-function.ts';
@@ -9,6 +8,7 @@ import { runReplays } from '../../controller/replay/replay-loop.ts';
 import { ReplayStore } from '../../controller/replay/replay-store.ts';
 import { startReplay } from '../../controller/replay/start-replay.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
+import { headerNames } from '../../runtime/protocol/headers.ts';
 import { DispatchWorld, liveFunction } from '../support/dispatch-world.ts';
 import type { MemoryFunction } from '../support/memory-pod-client.ts';
 import { seededRandom } from '../support/seeded-random.ts';
@@ -106,14 +106,17 @@ async function wrongIn(world: DispatchWorld, sent: number): Promise<readonly str
 
 const seeds = Array.from({ length: 8 }, (_, seed) => seed + 1);
 
-test.each(seeds)('a replay through crashes of its leaders, beside live traffic: each event once more, in the order of its key (seed %i)', async seed => {
-  const handled = await handledWorld(seed);
-  await handled.start();
-  const sent = await replayThroughCrashes(handled, streams => streams);
-  expect(await isRunning(handled.replays)).toBe(false);
-  expect(await wrongIn(handled.world, sent)).toEqual([]);
-  await handled.world.stop();
-});
+test.each(seeds)(
+  'a replay through crashes of its leaders, beside live traffic: each event once more, in the order of its key (seed %i)',
+  async seed => {
+    const handled = await handledWorld(seed);
+    await handled.start();
+    const sent = await replayThroughCrashes(handled, streams => streams);
+    expect(await isRunning(handled.replays)).toBe(false);
+    expect(await wrongIn(handled.world, sent)).toEqual([]);
+    await handled.world.stop();
+  },
+);
 
 test('the checker sees a replay whose copies have a new token at each append', async () => {
   let found = false;
@@ -124,7 +127,10 @@ test('the checker sees a replay whose copies have a new token at each append', a
     let appends = 0;
     const renamed = (record: NewRecord): NewRecord => ({
       ...record,
-      headers: record.headers.map(([name, value]) => [name, name === replayHeader ? Buffer.from(`${Buffer.from(value)}/${appends}`) : value]),
+      headers: record.headers.map(([name, value]) => [
+        name,
+        name === replayHeader ? Buffer.from(`${Buffer.from(value)}/${appends}`) : value,
+      ]),
     });
     const sent = await replayThroughCrashes(handled, streams => ({
       ...bound(streams),
