@@ -134,6 +134,11 @@ export async function isUnderWay(server: ServerProcess, name: string): Promise<b
   return (await keptBy(server, name)).length === 3 * keysPerKind;
 }
 
+/** Events of a load that were handled, each as often as it was. */
+export async function totalOf(server: ServerProcess, name: string): Promise<number> {
+  return (await keptBy(server, name)).reduce((sum, { value }) => sum + value.ids.length, 0);
+}
+
 export interface Verdict {
   readonly wrong: readonly string[];
   readonly latestMs: number;

@@ -4,7 +4,7 @@ import { type KafkaCluster, startKafka } from '../services/kafka/kafka-cluster.t
 import { kafkaService } from '../services/kafka/kafka-home.ts';
 import { describeWith, type NeededService } from '../services/needed-service.ts';
 import { type RedisServer, redisService, startRedis } from '../services/redis.ts';
-import { isUnderWay, RollingLoad, verdictOf } from './rolling-load.ts';
+import { isUnderWay, RollingLoad, totalOf, verdictOf } from './rolling-load.ts';
 import { ServerProcess } from './server-process.ts';
 import { check, deploy, eventually, nothing, send } from './shop-run.ts';
 
@@ -113,6 +113,12 @@ describeWith(kafkaAndRedis, 'two servers on one Kafka and one Redis', () => {
       console.log(`changed ${changes} times: ${JSON.stringify(figures.sent)}, failed ${figures.failures.length}`);
       expect(figures.failures).toEqual([]);
       expect(wrong, a.output).toEqual([]);
+      const refused = await b.cli(['offsets', 'set', 'roll.keep', 'earliest']);
+      expect(refused).toMatchObject({ code: 1, output: expect.stringContaining('--allow-rewind') });
+      const handled = await totalOf(a, 'changed');
+      const moved = await b.cli(['offsets', 'set', 'roll.keep', 'earliest', '--allow-rewind']);
+      expect(moved.code, moved.output).toBe(0);
+      await eventually(async () => (await totalOf(a, 'changed')) === handled + figures.sent.number);
     }),
   );
 });
