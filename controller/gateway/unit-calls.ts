@@ -177,7 +177,7 @@ export class UnitCalls {
   }
 
   async #run(view: PodView, calls: readonly PendingCall[]): Promise<void> {
-    const { tokens, random, client, clock } = this.#options;
+    const { tokens, random, client, clock, pods } = this.#options;
     const load = this.#loadOf(view.pod.id);
     const open: (PendingCall | undefined)[] = [...calls];
     const batchToken = random.token();
@@ -202,7 +202,13 @@ export class UnitCalls {
         },
       );
       if (end.kind === 'busy' || end.kind === 'draining') this.#avoid(load, end.kind);
-      for (const call of open.reverse()) if (call !== undefined) this.#unanswered(call, end.kind);
+      const isDraining = pods.podsOf(this.#live.unit).some(({ pod, state }) => pod.id === view.pod.id && state === 'draining');
+      for (const call of open.reverse()) {
+        if (call === undefined) continue;
+        // It was told to end, and closed the connection on which the batch was on its way: nobody is to blame.
+        if (end.kind === 'lost' && isDraining) this.#takeBack(call, 'draining');
+        else this.#unanswered(call, end.kind);
+      }
     } finally {
       tokens.revoke(batchToken);
       for (const call of open) if (call !== undefined) load.inFlight -= 1;
