@@ -6,7 +6,7 @@ import { help } from './rows/help.ts';
 import { statelessFromKafka } from './rows/kafka.ts';
 import { latency } from './rows/latency.ts';
 import { memory, overload } from './rows/memory.ts';
-import { order } from './rows/order.ts';
+import { order, orderOnKafka } from './rows/order.ts';
 import { redisCommit } from './rows/redis-commit.ts';
 
 export const rows: readonly Row[] = [
@@ -18,6 +18,7 @@ export const rows: readonly Row[] = [
   redeploy,
   directCalls,
   order,
+  orderOnKafka,
   memory,
   overload,
   help,

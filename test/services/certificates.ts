@@ -9,7 +9,7 @@ const run = promisify(execFile);
 
 export const certificateService: NeededService = { name: 'openssl', commands: ['openssl'], howToGet: 'apt-get install openssl' };
 
-export interface Identity {
+interface Identity {
   readonly cert: string;
   readonly key: string;
 }
