@@ -16,6 +16,7 @@ const table: Partial<Record<ErrorCode, Meaning>> = {
   FAAS_STORE_BUSY: { type: 'StateUnreachable' },
   FAAS_STORE_FAILED: { type: 'StateUnreachable' },
   FAAS_STORE_DENIED: { type: 'NotAuthorised' },
+  FAAS_STREAM_RECORD_TOO_LARGE: { type: 'StoreRefused' },
   FAAS_STORE_FULL: { type: 'StoreRefused' },
   FAAS_STORE_IO: { type: 'StoreRefused' },
   FAAS_REDIS_SLOTS: { type: 'StoreRefused' },

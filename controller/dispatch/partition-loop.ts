@@ -234,6 +234,7 @@ export class PartitionLoop {
         commitEventsMax: limits.commitEventsMax,
         commitBytesMax: limits.commitBytesMax,
         dedupeWindowMs: limits.dedupeWindowMs,
+        recordBytesMax: dispatcher.streams.capabilities.recordBytesMax ?? Number.POSITIVE_INFINITY,
         mayRollBack,
       },
       partitionsOf,

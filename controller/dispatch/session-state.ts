@@ -91,6 +91,8 @@ export interface SessionLimits {
   readonly commitEventsMax: number;
   readonly commitBytesMax: number;
   readonly dedupeWindowMs: number;
+  /** Of one record that is emitted. */
+  readonly recordBytesMax: number;
   /** The store may lose its last second: nothing counts as durable before `verify`. */
   readonly mayRollBack: boolean;
 }

@@ -1,5 +1,7 @@
+import { packedSizeOf } from '../../runtime/protocol/record.ts';
 import type { EventResult, FailureReason, OkOutcome, Outcome } from '../../runtime/protocol/messages.ts';
 import { giveUp } from './parking.ts';
+import type { Emit } from '../ports/state.ts';
 import type { Doom, PendingEvent, ReadCheck } from './pending-event.ts';
 import { eventIdOf } from './read-records.ts';
 import { addReady, requeue, sized } from './results.ts';
@@ -97,6 +99,11 @@ function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutco
     takeFailure(turn, event, { reason: 'error', error: settled.error }, true);
     return;
   }
+  const large = settled.emits.find(emit => sizeOf(emit) > session.limits.recordBytesMax);
+  if (large !== undefined) {
+    takeFailure(turn, event, { reason: 'too-large', error: tooLarge(large, session.limits.recordBytesMax) }, false);
+    return;
+  }
   const { writes, answer } = outcome;
   const kind = outcome.filtered ? 'filtered' : 'ok';
   const result = sized({
@@ -118,6 +125,16 @@ function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutco
   }
   session.breaker.wentWell(event, nowMs);
   addReady(session, result, nowMs);
+}
+
+function sizeOf(emit: Emit): number {
+  return emit.packed?.packedBytes ?? packedSizeOf(emit);
+}
+
+/** Committed, it would wait for the broker for ever, and all behind it. */
+function tooLarge(emit: Emit, bytesMax: number): Doom['error'] {
+  const message = `an emit to ${emit.topic} has ${sizeOf(emit)} bytes with its headers; the broker takes ${bytesMax}`;
+  return { code: 'FAAS_EMIT_TOO_LARGE', name: 'FaasError', message, stack: undefined };
 }
 
 const noReads: readonly ReadCheck[] = [];

@@ -46,6 +46,8 @@ export interface StreamsCapabilities {
   readonly shared: boolean;
   /** `expire`: retention is applied when it is asked for. `broker`: by the log itself, in whole segments and in its own time. */
   readonly retention: 'expire' | 'broker';
+  /** A record with its headers may be so large; absent: as large as the runtime makes any. */
+  readonly recordBytesMax?: number;
 }
 
 export interface TopicOptions {

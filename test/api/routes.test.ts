@@ -462,6 +462,22 @@ describe('dead letters', () => {
     });
   });
 
+  test('what a filter names is listed and dropped; a dropped one is never replayed, and a broken filter is refused with its column', async () => {
+    await fail('drop-me', 'dropped', utf8.encode('{}'));
+    const where = 'key=dropped, state=open';
+    const found: { id: string }[] = Object(await ask('GET', `${list}?where=${encodeURIComponent(where)}`)).deadLetters;
+    expect(found).toMatchObject([{ eventId: 'drop-me', replayed: false, dropped: false }]);
+    const ids = found.map(one => one.id);
+    expect(await ask('POST', `${list}/drop`, { where })).toStrictEqual({ dropped: ids, known: [], missing: [] });
+    expect(await ask('POST', `${list}/drop`, { ids: [...ids, '0-999'] })).toStrictEqual({ dropped: [], known: ids, missing: ['0-999'] });
+    expect(await ask('GET', `${list}/${ids[0]}`)).toMatchObject({ replayed: false, dropped: true });
+    expect(await ask('POST', `${list}/replay`, { ids })).toStrictEqual({ replayed: [], known: ids, missing: [] });
+    expect(await admin.json('GET', `${list}?where=reasn%3Dx`)).toMatchObject({
+      status: 400,
+      answer: { code: 'FAAS_LETTER_FILTER', detail: 'column 1: there is no field "reasn"' },
+    });
+  });
+
   test.each([{}, { ids: [] }, { ids: ['x'] }, { all: false }, { ids: ['0-0'], all: true }])('a replay of %j says nothing', async body => {
     expect(await admin.json('POST', `${list}/replay`, body)).toMatchObject({ status: 400, answer: { code: 'FAAS_API_REQUEST' } });
   });

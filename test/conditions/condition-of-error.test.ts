@@ -8,6 +8,7 @@ test.each([
   ['FAAS_STORE_UNREACHABLE', 'StateUnreachable', 'FAAS_STORE_UNREACHABLE'],
   ['FAAS_STORE_DENIED', 'NotAuthorised', 'FAAS_STORE_DENIED'],
   ['FAAS_REDIS_SLOTS', 'StoreRefused', 'FAAS_REDIS_SLOTS'],
+  ['FAAS_STREAM_RECORD_TOO_LARGE', 'StoreRefused', 'FAAS_STREAM_RECORD_TOO_LARGE'],
   ['FAAS_KAFKA_UNREACHABLE', 'StreamUnreachable', 'FAAS_KAFKA_UNREACHABLE'],
   ['FAAS_KAFKA_AUTH', 'NotAuthorised', 'FAAS_KAFKA_AUTH'],
   ['FAAS_KAFKA_FORBIDDEN', 'NotAuthorised', 'FAAS_KAFKA_FORBIDDEN'],
@@ -18,7 +19,7 @@ test.each([
 });
 
 test.each([
-  ['an error of one event', new FaasError('FAAS_STREAM_RECORD_TOO_LARGE', 'too large')],
+  ['an error of one event', new FaasError('FAAS_EMIT_TOO_LARGE', 'too large')],
   ['an error that is not ours', new Error('boom')],
   ['no error', undefined],
 ])('%s is no condition', (_, error) => {

@@ -152,6 +152,29 @@ test.each([1, 2, 3, 4, 5])(
   },
 );
 
+test('an emit above what the broker takes fails its event before anything of it is committed', async () => {
+  const world = new DispatchWorld({ emits: 'outbox' });
+  Object.assign(world.adapters.streams, { capabilities: { ...world.adapters.streams.capabilities, recordBytesMax: 1_000 } });
+  const live = liveFunction('totals', { emitTopics: { vips: 'shop.int.vips' } });
+  await world.deploy(live, {
+    handler: 'event',
+    concurrency: 4,
+    run: (_, ctx) => {
+      ctx.write(ctx.key ?? '', ctx.value);
+      ctx.emit('vips', ctx.key, 'x'.repeat(Number(ctx.value)));
+    },
+  });
+  await world.append('orders', [
+    { key: 'a', value: '1000' },
+    { key: 'b', value: '100' },
+  ]);
+  await world.settle();
+  expect(await world.state(live.unit)).toStrictEqual({ b: '100' });
+  const [letter] = (await world.records(live.deadLetterTopic)).map(record => parseDeadLetter(record));
+  expect(letter).toMatchObject({ reason: 'too-large', error: { code: 'FAAS_EMIT_TOO_LARGE' }, attempts: 1 });
+  await world.stop();
+});
+
 test('a parked entry is read back as it was', () => {
   const packed = packRecord({ key: Buffer.from('k'), value: Buffer.of(0, 255), headers: [['h', Buffer.from('v')]] });
   const facts = {

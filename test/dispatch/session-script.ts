@@ -129,6 +129,7 @@ export class SessionScript {
         ...defaultLimits,
         bytesMax: 1e9,
         windowOffsetsMax: Number(option(words, 'window') ?? 100),
+        recordBytesMax: 10_000,
         mayRollBack: words.includes('rollback'),
       },
       breaker: new Breaker(),

@@ -45,6 +45,9 @@ const readBytes = 2 ** 20;
 const earliest = -2;
 const latest = -1;
 
+/** Of 1 048 588 that a broker takes in one batch unless it is told otherwise (message.max.bytes), without what the batch itself costs. */
+const recordBytesMax = 1_048_000;
+
 /** Kafka behind the port of streams, over the connections of kafkajs. Throws FAAS_KAFKA_* when no broker can be used. */
 export async function openKafkaStreams(options: KafkaStreamsOptions): Promise<KafkaStreams> {
   const streams = new KafkaStreams(options);
@@ -58,7 +61,7 @@ export async function openKafkaStreams(options: KafkaStreamsOptions): Promise<Ka
 }
 
 export class KafkaStreams implements Streams {
-  readonly capabilities: StreamsCapabilities = { adapter: 'kafka', shared: true, retention: 'broker' };
+  readonly capabilities: StreamsCapabilities = { adapter: 'kafka', shared: true, retention: 'broker', recordBytesMax };
   readonly #options: KafkaStreamsOptions;
   readonly #addresses: NodeAddresses = new Map();
   readonly #brokers: Brokers;
