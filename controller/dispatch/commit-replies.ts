@@ -2,7 +2,7 @@ import { assertNever } from '../../runtime/sdk/assert-never.ts';
 import type { CommitResult } from '../ports/state.ts';
 import { close, versionOf } from './commit-group.ts';
 import type { PendingEvent, Result } from './pending-event.ts';
-import { drop, leaveLane, markKnown, requeue } from './results.ts';
+import { drop, leaveLane, markKnown, noReads, requeue } from './results.ts';
 import type { CommitInFlight, Effect, EndReason, Session } from './session-state.ts';
 
 /** A lost reply: how often the same arguments are sent in all before the session gives up. */
@@ -80,6 +80,7 @@ function applied(
     result.status = 'committed';
     result.committed = committed;
     leaveLane(session, result, nowMs);
+    result.reads = noReads;
     finish(session, result.event, nowMs);
   }
   for (const event of commit.known) finish(session, event, nowMs);
@@ -102,7 +103,6 @@ function duplicate(session: Session, commit: CommitInFlight, ids: ReadonlySet<st
   takeBack(session, commit, result => !isDuplicate(result));
   for (const result of repeated) {
     result.status = 'dropped';
-    result.event.result = undefined;
     leaveLane(session, result, nowMs);
     markKnown(session, result.event, nowMs);
   }

@@ -1,7 +1,7 @@
 import type { EventResult, FailureReason, OkOutcome, Outcome } from '../../runtime/protocol/messages.ts';
 import type { Doom, PendingEvent, ReadCheck } from './pending-event.ts';
 import { eventIdOf } from './read-records.ts';
-import { addReady, deadLetterResult, requeue, sized } from './results.ts';
+import { addReady, deadLetterResult, noReads, requeue, sized } from './results.ts';
 import { backoffMs, decideRetry, isCrash, isCrashedOut } from './retry.ts';
 import type { Draft, DraftEnd, Effect, Input, Session } from './session-state.ts';
 import { type Cause, noEmits, settleOutcome } from './settle.ts';
@@ -103,8 +103,6 @@ function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutco
   }
   addReady(session, result, nowMs);
 }
-
-const noReads: readonly ReadCheck[] = [];
 
 /** undefined: it read what another event of the batch wrote, and that result does not stand. */
 function readChecks(draft: Draft, outcome: OkOutcome): ReadCheck[] | undefined {
