@@ -130,10 +130,20 @@ function idOf(result: Result, expiresAtMs: number): { id: string; expiresAtMs: n
 
 /** The last write of each key in the group; the ones before it nobody can see. */
 function foldWrites(group: readonly Result[]): { writes: CommitRequest['writes']; writers: CommitInFlight['writes'] } {
-  const last = new Map<string, { by: Result; value: Uint8Array | null }>();
-  for (const result of group) for (const { key, value } of result.writes) last.set(key, { by: result, value });
-  const writes = [...last].map(([key, { value }]) => ({ key, value }));
-  const writers = new Map([...last].map(([key, { by }], index) => [key, { index, by }]));
+  const writes: { key: string; value: Uint8Array | null }[] = [];
+  const writers = new Map<string, { readonly index: number; by: number }>();
+  for (const { event, writes: own } of group) {
+    for (const { key, value } of own) {
+      const last = writers.get(key);
+      if (last === undefined) {
+        writers.set(key, { index: writes.length, by: event.offset });
+        writes.push({ key, value });
+      } else {
+        last.by = event.offset;
+        writes[last.index] = { key, value };
+      }
+    }
+  }
   return { writes, writers };
 }
 
@@ -156,7 +166,7 @@ export function versionOf(read: Result['reads'][number]): string | null | undefi
   if (from.committed === undefined) return undefined;
   const write = from.committed.writes.get(read.key);
   // Overwritten within its own commit: no version is like this one, and so the read is found to be stale.
-  return write?.by === from ? `${from.committed.commitId}:${write.index}` : `${from.committed.commitId}:overwritten`;
+  return write?.by === from.event.offset ? `${from.committed.commitId}:${write.index}` : `${from.committed.commitId}:overwritten`;
 }
 
 /** The event and everything about it may be forgotten. */

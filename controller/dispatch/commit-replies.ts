@@ -4,7 +4,7 @@ import { close, versionOf } from './commit-group.ts';
 import { noteHolds, notePops } from './parking.ts';
 import type { PendingEvent, Result } from './pending-event.ts';
 import { queue } from './read-records.ts';
-import { drop, leaveLane, markKnown, requeue } from './results.ts';
+import { drop, leaveLane, markKnown, noReads, requeue } from './results.ts';
 import type { CommitInFlight, Effect, EndReason, Session } from './session-state.ts';
 
 /** A lost reply: how often the same arguments are sent in all before the session gives up. */
@@ -83,6 +83,7 @@ function applied(
     result.status = 'committed';
     result.committed = committed;
     leaveLane(session, result, nowMs);
+    result.reads = noReads;
     if (result.kind === 'held') held(session, result.event, nowMs);
     else finish(session, result.event, nowMs);
   }
@@ -113,7 +114,6 @@ function duplicate(session: Session, commit: CommitInFlight, ids: ReadonlySet<st
   takeBack(session, commit, result => !isDuplicate(result));
   for (const result of repeated) {
     result.status = 'dropped';
-    result.event.result = undefined;
     leaveLane(session, result, nowMs);
     markKnown(session, result.event, nowMs);
   }

@@ -27,6 +27,8 @@ export class Lanes {
   readonly #free = new Fifo<PendingEvent>();
   readonly #delayed = new DueQueue<PendingEvent>();
   #queued = 0;
+  /** Lanes in which events wait. */
+  #waiting = 0;
   #turn = false;
 
   lane(name: string): Lane {
@@ -42,6 +44,11 @@ export class Lanes {
   /** Lanes and single events that could run side by side now. */
   get parallel(): number {
     return this.#ready.length + this.#free.length;
+  }
+
+  /** Lanes and single events in which something waits, the barred ones included. */
+  get waiting(): number {
+    return this.#waiting + this.#free.length;
   }
 
   /** Events that wait, the barred ones included. */
@@ -61,6 +68,7 @@ export class Lanes {
       this.#list(event, nowMs);
       return;
     }
+    if (lane.queue.length === 0) this.#waiting += 1;
     lane.queue.push(event);
     this.refresh(lane, nowMs);
   }
@@ -73,6 +81,7 @@ export class Lanes {
       this.#list(event, nowMs);
       return;
     }
+    if (lane.queue.length === 0) this.#waiting += 1;
     const at = lane.queue.findIndex(other => other.offset > event.offset);
     lane.queue.splice(at < 0 ? lane.queue.length : at, 0, event);
     if (lane.queue[0] === event) lane.listed = false;
@@ -138,6 +147,7 @@ export class Lanes {
         return false;
       }
       lane.queue.shift();
+      if (lane.queue.length === 0) this.#waiting -= 1;
       lane.running.push(event);
     }
     this.#queued -= 1;
@@ -193,8 +203,10 @@ export class Lanes {
       lane.running.push(event);
       run += 1;
     }
-    if (run > 0) lane.queue.splice(0, run);
-    else this.#list(head, nowMs);
+    if (run > 0) {
+      lane.queue.splice(0, run);
+      if (lane.queue.length === 0) this.#waiting -= 1;
+    } else this.#list(head, nowMs);
     return run > 0 || head.awaitsRecord || isSpecial(head) || head.notBeforeMs > nowMs;
   }
 

@@ -36,7 +36,6 @@ export interface PendingEvent {
   parkedKey: string | undefined;
   /** To be dead-lettered without running. */
   doom: Doom | undefined;
-  result: Result | undefined;
   /** Later events with the same id: handled with this one's commit. */
   repeats: PendingEvent[] | undefined;
   /** Committed: whoever still holds it may forget it. */
@@ -72,7 +71,8 @@ export interface Result {
   readonly event: PendingEvent;
   /** `held`: kept for later, behind what its key has parked. `stuck`: was parked, ran again, and stays at the head of its list. */
   readonly kind: 'ok' | 'filtered' | 'dead-letter' | 'held' | 'stuck';
-  readonly reads: readonly ReadCheck[];
+  /** Nothing any more once it is committed: what it read from is to be forgotten. */
+  reads: readonly ReadCheck[];
   readonly writes: readonly { readonly key: string; readonly value: Uint8Array | null }[];
   readonly emits: readonly Emit[];
   bytes: number;
@@ -88,8 +88,14 @@ export interface Result {
 
 export interface CommittedWrites {
   readonly commitId: string;
-  readonly writes: ReadonlyMap<string, { readonly index: number; readonly by: Result }>;
+  readonly writes: LastWrites;
 }
+
+/**
+ * Of each key that a group of results writes, the last write: its index in the commit and the offset of the event. An offset, not the result: results
+ * that were read from lead to their commit, and from there to all of its other results, so that nothing of a session would ever be forgotten.
+ */
+export type LastWrites = ReadonlyMap<string, { readonly index: number; readonly by: number }>;
 
 /** `from`: the value was not stored yet, it came from this result. */
 export interface ReadCheck {

@@ -27,14 +27,17 @@ export function readRecords(session: Session, result: ReadResult, nowMs: number)
 export function fetchLimit(session: Session, enoughEvents: number): { records: number; bytes: number } | undefined {
   const records = session.frontier + session.limits.windowOffsetsMax - session.position;
   const bytes = session.limits.bytesMax - session.heldBytes;
-  const { parallel, queued } = session.lanes;
-  const isEnough = parallel >= enoughEvents || (queued >= enoughEvents && parallel >= enoughLanes);
+  const { parallel, queued, waiting } = session.lanes;
+  const isEnough = parallel >= enoughEvents || (queued >= enoughEvents && waiting >= enoughLanes);
   if (session.stopping || session.ended !== undefined || records <= 0 || bytes <= 0 || isEnough) return undefined;
   return { records: Math.min(records, fetchRecordsMax), bytes: Math.min(bytes, fetchBytesMax) };
 }
 
-/** So many lanes keep pods busy, if each has a few events. */
-const enoughLanes = 32;
+/**
+ * So many lanes keep pods busy, if each has a few events. Those count that are barred for the moment as well: with state most of them are, and reading on
+ * for free ones would fill the window, seconds of work that wait in memory.
+ */
+const enoughLanes = 64;
 const fetchRecordsMax = 1_000;
 const fetchBytesMax = 2 ** 20;
 
@@ -108,7 +111,6 @@ export function pendingEvent(session: Session, record: StreamRecord, packed: Pac
     batchMax: Number.POSITIVE_INFINITY,
     parkedKey: undefined,
     doom: attributes.hop > hopMax ? loopDoom(attributes.hop) : undefined,
-    result: undefined,
     repeats: undefined,
     isClosed: false,
   };

@@ -1,10 +1,12 @@
 import { packedSizeOf } from '../../runtime/protocol/record.ts';
 import { deadLetterEmit } from './dead-letter.ts';
-import type { Doom, PendingEvent, Result } from './pending-event.ts';
+import type { Doom, PendingEvent, ReadCheck, Result } from './pending-event.ts';
 import type { Session } from './session-state.ts';
 
 /** What a result costs in a commit besides its bytes, about. */
 const resultOverheadBytes = 64;
+
+export const noReads: readonly ReadCheck[] = [];
 
 /** The result with its size. */
 export function sized(result: Result): Result {
@@ -47,7 +49,6 @@ export function deadLetterResult(session: Session, event: PendingEvent, doom: Do
 /** A result waits for its commit. Its lane goes on at once unless it read or wrote state. */
 export function addReady(session: Session, result: Result, nowMs: number): void {
   const { event } = result;
-  event.result = result;
   session.ready.push(result);
   if (event.lane === undefined) return;
   event.lane.uncommitted += 1;
@@ -68,7 +69,6 @@ export function leaveLane(session: Session, result: Result, nowMs: number): void
 
 /** The event runs again; results of later events of its lane do not stand any more. */
 export function requeue(session: Session, event: PendingEvent, nowMs: number): void {
-  event.result = undefined;
   if (session.loner === event) session.loner = undefined;
   session.lanes.requeue(event, nowMs);
   if (event.lane !== undefined && event.lane.uncommitted > 0) session.dirty = true;

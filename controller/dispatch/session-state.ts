@@ -7,7 +7,7 @@ import { DuplicateFilter } from './duplicate-filter.ts';
 import { Fifo } from './fifo.ts';
 import { Lanes } from './lanes.ts';
 import { OffsetRanges } from './offset-ranges.ts';
-import type { Doom, PendingEvent, Result } from './pending-event.ts';
+import type { Doom, LastWrites, PendingEvent, Result } from './pending-event.ts';
 import type { PartitionsOf } from './settle.ts';
 
 /** One ownership of one partition of one function, from its claim to its end. All of it is forgotten when it ends; the store knows the rest. */
@@ -136,7 +136,7 @@ export interface CommitInFlight {
   readonly group: readonly Result[];
   readonly autoDone: OffsetRanges;
   readonly known: readonly PendingEvent[];
-  readonly writes: ReadonlyMap<string, { readonly index: number; readonly by: Result }>;
+  readonly writes: LastWrites;
   sent: number;
 }
 

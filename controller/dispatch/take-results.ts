@@ -1,10 +1,10 @@
-import { packedSizeOf } from '../../runtime/protocol/record.ts';
 import type { EventResult, FailureReason, OkOutcome, Outcome } from '../../runtime/protocol/messages.ts';
-import { giveUp } from './parking.ts';
+import { packedSizeOf } from '../../runtime/protocol/record.ts';
 import type { Emit } from '../ports/state.ts';
+import { giveUp } from './parking.ts';
 import type { Doom, PendingEvent, ReadCheck } from './pending-event.ts';
 import { eventIdOf } from './read-records.ts';
-import { addReady, requeue, sized } from './results.ts';
+import { addReady, noReads, requeue, sized } from './results.ts';
 import { backoffMs, decideRetry, isCrash, isCrashedOut } from './retry.ts';
 import type { Draft, DraftEnd, Effect, Input, Session } from './session-state.ts';
 import { type Cause, noEmits, settleOutcome } from './settle.ts';
@@ -136,8 +136,6 @@ function tooLarge(emit: Emit, bytesMax: number): Doom['error'] {
   const message = `an emit to ${emit.topic} has ${sizeOf(emit)} bytes with its headers; the broker takes ${bytesMax}`;
   return { code: 'FAAS_EMIT_TOO_LARGE', name: 'FaasError', message, stack: undefined };
 }
-
-const noReads: readonly ReadCheck[] = [];
 
 /** undefined: it read what another event of the batch wrote, and that result does not stand. */
 function readChecks(draft: Draft, outcome: OkOutcome): ReadCheck[] | undefined {
