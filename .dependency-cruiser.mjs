@@ -109,8 +109,10 @@ export default {
       name: 'the-contract-costs-nothing',
       comment: 'Paths and shapes of the API are used by every client: paths.ts needs nothing, contract.ts only its schemas.',
       severity: 'error',
-      from: { path: '^controller/api/(paths|contract|spec-schema)\\.ts$' },
-      to: { pathNot: ['^controller/api/spec-schema\\.ts$', '^controller/manifest/spec\\.ts$', '(^|/)node_modules/@sinclair/typebox/'] },
+      from: { path: '^controller/api/(paths|contract|spec-schema|scale-schema)\\.ts$' },
+      to: {
+        pathNot: ['^controller/api/(spec|scale)-schema\\.ts$', '^controller/manifest/spec\\.ts$', '(^|/)node_modules/@sinclair/typebox/'],
+      },
     },
     {
       name: 'commands-come-in-by-the-doors',

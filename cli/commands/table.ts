@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../command.ts';
-import type { ArgumentSpec } from '../flag-spec.ts';
-import { contextFlag, limitFlag, manifestFlag, outputFlag, serverFlags, watchFlag, yesFlag } from './flags.ts';
+import type { ArgumentSpec, FlagSpec } from '../flag-spec.ts';
+import { contextFlag, limitFlag, manifestFlag, outputFlag, serverFlags, watchFlag, whereFlag, yesFlag } from './flags.ts';
 
 const unit: ArgumentSpec = {
   name: 'function',
@@ -10,6 +10,8 @@ const unit: ArgumentSpec = {
 const maybeUnit: ArgumentSpec = { ...unit, required: false };
 const key: ArgumentSpec = { name: 'key', meaning: 'The key.', required: true };
 const payload: ArgumentSpec = { name: 'data', meaning: 'JSON, `@<file>`, or `-` for standard input.', required: false };
+
+const streamFlag: FlagSpec = { name: 'stream', kind: 'text', label: 'name', meaning: 'This stream only.' };
 
 /** Every command: parsing, help, completion and docs/reference/cli.md are made from this table. */
 export const commandTable: readonly CommandSpec[] = [
@@ -182,8 +184,8 @@ export const commandTable: readonly CommandSpec[] = [
     name: 'dlq list',
     summary: 'List the dead letters of a function',
     args: [unit],
-    flags: [limitFlag, contextFlag, watchFlag, outputFlag, ...serverFlags],
-    examples: ['faas dlq list shop.customer-totals'],
+    flags: [whereFlag, limitFlag, contextFlag, watchFlag, outputFlag, ...serverFlags],
+    examples: ['faas dlq list shop.customer-totals', 'faas dlq list shop.customer-totals --where "reason=timeout, age>1h"'],
     load: () => import('./dlq-list.ts'),
   },
   {
@@ -198,9 +200,23 @@ export const commandTable: readonly CommandSpec[] = [
     name: 'dlq replay',
     summary: 'Hand dead letters to the function again',
     args: [unit, { name: 'id', meaning: 'As `faas dlq list` prints them.', required: false, many: true }],
-    flags: [{ name: 'all', kind: 'switch', meaning: 'All that were not replayed yet.' }, contextFlag, outputFlag, ...serverFlags],
-    examples: ['faas dlq replay shop.customer-totals 3-17 3-18', 'faas dlq replay shop.customer-totals --all'],
+    flags: [
+      whereFlag,
+      { name: 'all', kind: 'switch', meaning: 'All that were not replayed yet.' },
+      contextFlag,
+      outputFlag,
+      ...serverFlags,
+    ],
+    examples: ['faas dlq replay shop.customer-totals 3-17 3-18', 'faas dlq replay shop.customer-totals --where "key=c-17"'],
     load: () => import('./dlq-replay.ts'),
+  },
+  {
+    name: 'dlq drop',
+    summary: 'Give dead letters up for good',
+    args: [unit, { name: 'id', meaning: 'As `faas dlq list` prints them.', required: false, many: true }],
+    flags: [whereFlag, { name: 'all', kind: 'switch', meaning: 'All that are open.' }, yesFlag, contextFlag, outputFlag, ...serverFlags],
+    examples: ['faas dlq drop shop.customer-totals --where "reason=decode, age>7d" --yes'],
+    load: () => import('./dlq-drop.ts'),
   },
   {
     name: 'lag',
@@ -259,6 +275,77 @@ export const commandTable: readonly CommandSpec[] = [
     flags: [contextFlag, outputFlag, ...serverFlags],
     examples: ['faas rollback shop.customer-totals', 'faas rollback shop.customer-totals r3-1f0c22ab'],
     load: () => import('./rollback.ts'),
+  },
+  {
+    name: 'revisions',
+    summary: 'List the revisions of a function, the latest first',
+    args: [unit],
+    flags: [contextFlag, outputFlag, ...serverFlags],
+    examples: ['faas revisions shop.customer-totals'],
+    load: () => import('./revisions.ts'),
+  },
+  {
+    name: 'offsets show',
+    summary: 'Show where a function stands in its streams',
+    args: [unit],
+    flags: [contextFlag, outputFlag, ...serverFlags],
+    examples: ['faas offsets show shop.customer-totals'],
+    load: () => import('./offsets-show.ts'),
+  },
+  {
+    name: 'offsets set',
+    summary: 'Let a function go on elsewhere in its streams',
+    args: [unit, { name: 'to', meaning: 'earliest, latest, an offset, a time with its zone, or how long ago (`2h`).', required: true }],
+    flags: [
+      streamFlag,
+      { name: 'partition', kind: 'number', label: 'number', meaning: 'This partition only.' },
+      { name: 'allow-rewind', kind: 'switch', meaning: 'Go back even if more than 1 000 events are handled again.' },
+      contextFlag,
+      outputFlag,
+      ...serverFlags,
+    ],
+    examples: ['faas offsets set shop.customer-totals latest', 'faas offsets set shop.customer-totals 2h --stream orders --allow-rewind'],
+    load: () => import('./offsets-set.ts'),
+  },
+  {
+    name: 'replay',
+    summary: 'Handle past events of a function again, beside live traffic',
+    args: [unit],
+    flags: [
+      {
+        name: 'from',
+        kind: 'text',
+        label: 'place',
+        default: 'earliest',
+        meaning: 'earliest, an offset, a time with its zone, or how long ago (`2h`).',
+      },
+      { name: 'to', kind: 'text', label: 'place', meaning: 'Where it ends, in the same words; usually now.' },
+      { name: 'rate', kind: 'number', label: 'events', meaning: 'Events per second at most; without it as fast as they are handled.' },
+      streamFlag,
+      { name: 'inbox', kind: 'switch', meaning: 'Also what came in by webhooks, schedules and durable calls.' },
+      { name: 'detach', kind: 'switch', meaning: 'Do not wait for its end.' },
+      contextFlag,
+      outputFlag,
+      ...serverFlags,
+    ],
+    examples: ['faas replay shop.customer-totals --from 2h', 'faas replay shop.customer-totals --from 100 --to 200 --rate 50'],
+    load: () => import('./replay.ts'),
+  },
+  {
+    name: 'replays list',
+    summary: 'List the replays of a function',
+    args: [unit],
+    flags: [contextFlag, watchFlag, outputFlag, ...serverFlags],
+    examples: ['faas replays list shop.customer-totals'],
+    load: () => import('./replays-list.ts'),
+  },
+  {
+    name: 'replays cancel',
+    summary: 'End a replay; what is in the inbox already is handled',
+    args: [unit, { name: 'id', meaning: 'As `faas replays list` prints it.', required: true }],
+    flags: [contextFlag, outputFlag, ...serverFlags],
+    examples: ['faas replays cancel shop.customer-totals 1f0c22ab'],
+    load: () => import('./replays-cancel.ts'),
   },
   {
     name: 'version',

@@ -78,7 +78,7 @@ async function summaryOf(ports: ApiPorts, { record, report, partitions }: Survey
     pods: { ready, draining: pods.length - ready },
     backlogEvents: backlogEvents(partitions),
     ...(age !== undefined && { oldestAgeMs: age }),
-    conditions: [...(await ports.registry.conditions(unit))],
+    conditions: [...(await ports.conditions.of(unit))],
   };
 }
 

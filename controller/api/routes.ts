@@ -4,13 +4,28 @@ import { deploymentRoutes } from './deployment-routes.ts';
 import { functionRoutes } from './function-routes.ts';
 import { historyRoutes } from './history-routes.ts';
 import { invokeRoutes } from './invoke-routes.ts';
+import { offsetRoutes } from './offset-routes.ts';
+import { replayRoutes } from './replay-routes.ts';
 import type { Route } from './route.ts';
+import { scaleRoutes } from './scale-routes.ts';
 import { serverRoutes } from './server-routes.ts';
 import { stateRoutes } from './state-routes.ts';
 import { streamRoutes } from './stream-routes.ts';
 
 /** Every route under /v1. */
 export function allRoutes(ports: ApiPorts): readonly Route[] {
-  const byNoun = [functionRoutes, invokeRoutes, deploymentRoutes, streamRoutes, stateRoutes, deadLetterRoutes, historyRoutes, serverRoutes];
+  const byNoun = [
+    functionRoutes,
+    scaleRoutes,
+    invokeRoutes,
+    deploymentRoutes,
+    streamRoutes,
+    stateRoutes,
+    deadLetterRoutes,
+    offsetRoutes,
+    replayRoutes,
+    historyRoutes,
+    serverRoutes,
+  ];
   return byNoun.flatMap(routesOf => routesOf(ports));
 }

@@ -3,7 +3,9 @@ import { FaasError } from '../errors.ts';
 import type { LiveFunction, Subscription } from '../functions/live-function.ts';
 import type { Source } from '../ports/state.ts';
 import type { GroupMember, TopicPartition } from '../ports/streams.ts';
+import type { Breaker } from './breaker.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
+import { firstOffset } from './first-offset.ts';
 import { generationOf, isDurable, offsetMetadata } from './offset-metadata.ts';
 import { PublishLoop } from './publish-loop.ts';
 import { fetchLimit } from './read-records.ts';
@@ -11,6 +13,7 @@ import { isQuiet, stepSession, wakeAtMs } from './session.ts';
 import { type Draft, type Effect, type EndReason, type Input, newSession, type Session } from './session-state.ts';
 import type { PartitionsOf } from './settle.ts';
 import type { StateCache } from './state-cache.ts';
+import type { Troubles } from './troubles.ts';
 
 /** What a partition tells the function that it belongs to. */
 export interface PartitionEvents {
@@ -27,8 +30,10 @@ export interface PartitionOptions {
   readonly member: GroupMember;
   readonly at: TopicPartition;
   readonly partitionsOf: PartitionsOf;
+  readonly breaker: Breaker;
   readonly events: PartitionEvents;
   readonly cache: StateCache;
+  readonly troubles: Troubles;
 }
 
 export interface Prepared {
@@ -80,9 +85,11 @@ export class PartitionLoop {
 
   /** A deploy changed the function in the middle of everything. */
   update(live: LiveFunction, subscription: Subscription): void {
+    const isRevised = this.#live.revision !== live.revision;
     this.#live = live;
     this.#subscription = subscription;
     if (this.session !== undefined) Object.assign(this.session, { live, subscription });
+    if (isRevised) this.#step({ kind: 'revised', forgive: this.#options.breaker.isOpen, nowMs: this.#now() });
   }
 
   /** Resolves when the partition is given up. */
@@ -92,6 +99,7 @@ export class PartitionLoop {
       const startedAtMs = clock.now();
       const reason = await this.#runSession().catch(error => {
         log.warn('session failed', { ...this.#facts(), error: String(error) });
+        this.#options.troubles.met(this.source.name, error);
         return 'store-failed' as const;
       });
       if (reason === 'stopped') return;
@@ -113,6 +121,7 @@ export class PartitionLoop {
   /** The end, whatever is in flight. */
   abort(): void {
     this.#stop.abort();
+    this.#options.troubles.overAll(this.source.name);
     this.#endSession();
   }
 
@@ -192,9 +201,14 @@ export class PartitionLoop {
     const session = await this.#claim();
     if (this.#stop.signal.aborted) return 'stopped';
     this.session = session;
+    // A deploy while it was claimed had nobody to tell.
+    Object.assign(session, { live: this.#live, subscription: this.#subscription });
+    this.#options.troubles.over(this.source.name);
     const over = new Promise<void>(resolve => {
       this.#sessionEnd = resolve;
     });
+    // What an earlier owner left unpublished does not wait for the next event.
+    if (session.verifyWanted) this.commitOffset();
     const reading = this.#read(session, this.#sessionStop.signal);
     // What an earlier owner left to publish does not wait for the next record.
     this.#step({ kind: 'woken', nowMs: this.#now() });
@@ -204,10 +218,10 @@ export class PartitionLoop {
   }
 
   async #claim(): Promise<Session> {
-    const { dispatcher, member, at, partitionsOf } = this.#options;
+    const { dispatcher, member, at, partitionsOf, breaker } = this.#options;
     const { state, random, limits, faults } = dispatcher;
     const committed = await member.committed(at);
-    const committedOffset = committed?.offset ?? (await this.#firstOffset());
+    const committedOffset = committed?.offset ?? (await firstOffset(dispatcher.streams, this.#subscription, at.partition));
     const ownerToken = random.token();
     faults('claim.before');
     const brokerGeneration = generationOf(committed?.metadata);
@@ -233,6 +247,7 @@ export class PartitionLoop {
         mayRollBack,
       },
       partitionsOf,
+      breaker,
       claimed,
     });
     if (emits === 'outbox') await this.#openPublisher(session, { committedOffset, wasDurable }, claimed.outbox);
@@ -265,6 +280,7 @@ export class PartitionLoop {
       {
         ...dispatcher,
         source: this.source,
+        troubles: this.#options.troubles,
         ownerToken: session.ownerToken,
         signal: this.#sessionStop.signal,
         onRoom: () => this.#options.events.onChange(),
@@ -278,18 +294,6 @@ export class PartitionLoop {
     if (answer === 'fenced') throw new Error('the group gave the partition to another member');
     publisher.open();
     if (isStrict && outbox.length > 0) session.verifyWanted = true;
-  }
-
-  /** Where a group without a committed offset begins. */
-  async #firstOffset(): Promise<number> {
-    const { streams } = this.#options.dispatcher;
-    const { from } = this.#subscription;
-    const { topic, partition } = this.at;
-    if (typeof from === 'object') {
-      return (await streams.offsetsAt(topic, from.timeMs)).find(one => one.partition === partition)?.offset ?? 0;
-    }
-    const bounds = (await streams.bounds(topic)).find(one => one.partition === partition);
-    return (from === 'earliest' ? bounds?.startOffset : bounds?.endOffset) ?? 0;
   }
 
   async #read(session: Session, signal: AbortSignal): Promise<void> {
@@ -307,9 +311,11 @@ export class PartitionLoop {
       const result = await member.fetch(at, session.position, options).catch(error => {
         if (error instanceof FaasError && error.code === 'FAAS_STREAM_OFFSET_BEYOND_END') this.fail(session, error);
         else dispatcher.log.warn('fetch failed', { ...this.#facts(), error: String(error) });
+        this.#options.troubles.met(`${this.source.name} fetch`, error);
         return undefined;
       });
       if (signal.aborted) return;
+      if (result !== undefined) this.#options.troubles.over(`${this.source.name} fetch`);
       if (result !== undefined && result.nextOffset > session.position) {
         pauseMs = emptyFetchMs.min;
         this.endOffset = undefined;
@@ -415,12 +421,14 @@ export class PartitionLoop {
       faults('commit.before');
       const result = await state.commit(this.source, request);
       faults('commit.after');
+      this.#options.troubles.over(this.source.name);
       this.#options.cache.committed(request, result);
       metrics.observe('faas_commit_seconds', { unit: this.source.unit }, (clock.now() - sentAtMs) / 1_000);
       metrics.count('faas_commit_results_total', { unit: this.source.unit, result: result.kind });
       this.stepOf(session, { kind: 'committed', result, nowMs: this.#now() });
     } catch (error) {
       log.warn('no answer to a commit', { ...this.#facts(), error: String(error) });
+      this.#options.troubles.met(this.source.name, error);
       this.stepOf(session, { kind: 'commit-unknown', nowMs: this.#now() });
     }
   }

@@ -17,6 +17,8 @@ export interface PendingEvent {
   lane: Lane | undefined;
   /** Attempts that ended in a failure of the handler. */
   failures: number;
+  /** The breaker's epoch in which it last counted as failed; 0: none. */
+  failedInEpoch: number;
   /** Was running when a pod ended: runs alone from now on. */
   suspect: boolean;
   /** How often a pod ended that ran this event alone. */

@@ -5,6 +5,7 @@ import type { Streams } from '../ports/streams.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isAbove } from './duplicate-filter.ts';
 import { Outbox, outboxRecord, type PublishRequest } from './outbox.ts';
+import type { Troubles } from './troubles.ts';
 
 export interface PublishOptions {
   readonly streams: Streams;
@@ -13,6 +14,7 @@ export interface PublishOptions {
   readonly faults: FaultPoints;
   readonly log: Log;
   readonly source: Source;
+  readonly troubles: Troubles;
   readonly ownerToken: string;
   /** Aborts with the session: an old owner stops sending. */
   readonly signal: AbortSignal;
@@ -87,16 +89,19 @@ export class PublishLoop {
   }
 
   async #publish(request: PublishRequest): Promise<void> {
-    const { streams, clock, faults, log, signal } = this.#options;
+    const { streams, clock, faults, log, signal, source, troubles } = this.#options;
+    const place = `${source.name} to ${request.topic}.${request.partition}`;
     for (let delayMs = retryMs.min; !signal.aborted; delayMs = Math.min(retryMs.max, delayMs * 2)) {
       try {
         faults('publish.before');
         await streams.append(request.topic, request.entries.map(outboxRecord));
         faults('publish.after');
+        troubles.over(place);
         if (!signal.aborted) this.#acked(request);
         return;
       } catch (error) {
         log.warn('publishing failed, tried again', { topic: request.topic, partition: request.partition, error: String(error) });
+        troubles.met(place, error);
       }
       await clock.sleep(delayMs, signal);
     }

@@ -95,6 +95,7 @@ function pendingEvent(session: Session, record: StreamRecord, packed: PackedReco
     dedupeId: dedupeIdOf(session, attributes),
     lane: laneOf(session, packed),
     failures: before?.failures ?? 0,
+    failedInEpoch: 0,
     suspect: before?.suspect ?? false,
     exclusiveCrashes: before?.exclusiveCrashes ?? 0,
     hasAttempts: before !== undefined,

@@ -76,8 +76,14 @@ export function requeue(session: Session, event: PendingEvent, nowMs: number): v
 export function drop(session: Session, result: Result, nowMs: number): void {
   result.status = 'dropped';
   session.dirty = true;
+  uncount(result);
   requeue(session, result.event, nowMs);
   leaveLane(session, result, nowMs);
+}
+
+/** The failure that was its last one came of state that does not stand: it runs again as the same attempt, not as one more than it has. */
+function uncount({ event, doom }: Result): void {
+  if (doom !== undefined && event.doom === undefined && event.failures > 0) event.failures -= 1;
 }
 
 /**

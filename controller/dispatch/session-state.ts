@@ -2,6 +2,7 @@ import type { Batch, BatchState, EventResult } from '../../runtime/protocol/mess
 import type { LiveFunction, Subscription } from '../functions/live-function.ts';
 import type { AttemptRecord, Claimed, CommitRequest, CommitResult, KnownId, Source } from '../ports/state.ts';
 import type { ReadResult } from '../ports/streams.ts';
+import type { Breaker } from './breaker.ts';
 import { DuplicateFilter } from './duplicate-filter.ts';
 import { Fifo } from './fifo.ts';
 import { Lanes } from './lanes.ts';
@@ -18,6 +19,8 @@ export interface Session {
   readonly generation: number;
   readonly limits: SessionLimits;
   readonly partitionsOf: PartitionsOf;
+  /** Of the whole function. */
+  readonly breaker: Breaker;
   /** Changes with a deploy, in the middle of a session. */
   live: LiveFunction;
   subscription: Subscription;
@@ -90,6 +93,8 @@ export interface Draft {
   readonly id: number;
   /** In the order of the batch; those whose ids are known are left out before it is sent. */
   events: readonly PendingEvent[];
+  /** Of the pod's function. */
+  readonly revision: string;
   /** On a pod that runs nothing else of ours. */
   readonly alone: boolean;
   /** State to be read before it is sent. */
@@ -149,6 +154,8 @@ export type Input =
   | { readonly kind: 'verified'; readonly result: 'ok' | 'fenced' | 'rollback'; readonly nowMs: number }
   | { readonly kind: 'offset-due'; readonly verify: boolean; readonly nowMs: number }
   | { readonly kind: 'woken'; readonly nowMs: number }
+  /** Another revision is live. `forgive`: the one before failed nearly everything, and what it counted against events is void. */
+  | { readonly kind: 'revised'; readonly forgive: boolean; readonly nowMs: number }
   | { readonly kind: 'stop'; readonly nowMs: number }
   | { readonly kind: 'fenced' }
   | { readonly kind: 'store-failed' };
@@ -182,6 +189,7 @@ export function newSession(options: {
   ownerToken: string;
   limits: SessionLimits;
   partitionsOf: PartitionsOf;
+  breaker: Breaker;
   claimed: Claimed;
 }): Session {
   const { claimed, subscription, ...rest } = options;

@@ -68,6 +68,9 @@ function take(session: Session, input: Input, effects: Effect[]): void {
     case 'woken':
       session.lanes.wake(input.nowMs);
       return;
+    case 'revised':
+      if (input.forgive) for (const event of session.arrivals) Object.assign(event, { failures: 0, exclusiveCrashes: 0 });
+      return;
     case 'stop':
       session.stopping = true;
       return;

@@ -12,6 +12,8 @@ export interface Offer extends TakeLimit {
   /** Read the state of the events' keys before they are sent. */
   readonly prefetch: boolean;
   readonly handler: 'event' | 'batch';
+  /** That the pod has loaded. */
+  readonly revision: string;
 }
 
 /** How many events could be taken for a shared batch, at least one when any. 0 also while the batch window is open. */
@@ -43,7 +45,7 @@ export function takeShared(session: Session, offer: Offer, nowMs: number): Draft
 export function settleDoomed(session: Session, nowMs: number, effects: Effect[]): void {
   for (const event of session.lanes.special) {
     const doom = event.doom ?? crashDoom(session, event);
-    if (doom === undefined || !session.lanes.takeSpecial(event, nowMs)) continue;
+    if (doom === undefined || (session.breaker.isOpen && doom !== event.doom) || !session.lanes.takeSpecial(event, nowMs)) continue;
     session.lanes.ended(event);
     effects.push({ kind: 'failed', event, doom, final: true });
     addReady(session, deadLetterResult(session, event, doom, nowMs), nowMs);
@@ -131,6 +133,7 @@ function draft(session: Session, events: readonly PendingEvent[], how: Omit<Offe
   const made: Draft = {
     id: session.draftsMade,
     events,
+    revision: how.revision,
     alone: how.alone,
     keys: how.prefetch ? keysOf(events) : [],
     ids: events.flatMap(event => (event.dedupeId === undefined ? [] : [event.dedupeId])),
@@ -216,10 +219,11 @@ function isLoner(event: PendingEvent): boolean {
 }
 
 function crashDoom(session: Session, event: PendingEvent) {
-  return isCrashedOut(event.exclusiveCrashes, session.live.spec.retry) ? crashOf(event) : undefined;
+  return isCrashedOut(event.exclusiveCrashes, session.live.spec.retry) ? crashOf(event.exclusiveCrashes) : undefined;
 }
 
-function crashOf(event: PendingEvent) {
-  const message = `its pod ended ${event.exclusiveCrashes} times while it ran this event alone`;
+/** Why an event is given up that ended its pod so often. */
+export function crashOf(crashes: number) {
+  const message = `its pod ended ${crashes} times while it ran this event alone`;
   return { reason: 'crash', error: { code: 'FAAS_POD_CRASH', name: 'FaasError', message, stack: undefined } } as const;
 }

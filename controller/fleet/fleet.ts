@@ -140,6 +140,18 @@ export class Fleet implements PodDirectory {
     this.#plan();
   }
 
+  /** Pods of each unit; those that are wished for and not there yet are starting. */
+  counts(): ReadonlyMap<string, { readonly ready: number; readonly starting: number; readonly draining: number }> {
+    const counts = new Map([...this.#wishes].map(([unit, { replicas }]) => [unit, { ready: 0, starting: 0, draining: 0, replicas }]));
+    for (const { live, phase } of this.#members.values()) {
+      const count = counts.get(live?.unit ?? '');
+      if (count === undefined) continue;
+      if (phase === 'ready' || phase === 'draining') count[phase] += 1;
+    }
+    for (const count of counts.values()) count.starting = Math.max(0, count.replicas - count.ready);
+    return counts;
+  }
+
   /** All pods, for telemetry and the API. */
   list(): readonly (FleetPod & { readonly address: string; readonly pid: number | undefined })[] {
     return [...this.#members.values()].map(member => ({ ...this.#asFleetPod(member), address: member.info.address, pid: member.info.pid }));

@@ -24,6 +24,8 @@ export interface DeploymentsOptions {
   /** Starts a revision on a pod of its own (fleet). */
   readonly trial: (live: LiveFunction) => Promise<LoadResult>;
   readonly abandon: (revisions: readonly LiveFunction[]) => void;
+  /** Does the work while no other server changes what is live. */
+  readonly exclusively: <Result>(work: () => Promise<Result>) => Promise<Result>;
   /** Tells everyone what is live now; resolves when they know. */
   readonly refresh: () => Promise<void>;
   readonly topicDefaults: Required<Pick<TopicOptions, 'partitions'>> & { readonly retention: NonNullable<TopicOptions['retention']> };
@@ -33,11 +35,13 @@ export interface DeploymentsOptions {
 export function createDeployments(options: DeploymentsOptions): Deployments {
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
-    const turn = last.then(work, work);
+    const alone = () => options.exclusively(work);
+    const turn = last.then(alone, alone);
     last = turn.catch(() => undefined);
     return turn;
   };
   return {
+    exclusively: inTurn,
     deploy: (spec, bundleHashes) => inTurn(() => deploy(options, spec, bundleHashes)),
     remove: (context, functionName, { state }) => inTurn(() => remove(options, context, functionName, state)),
     rollBack: (unit, revision) => inTurn(() => rollBack(options, unit, revision)),

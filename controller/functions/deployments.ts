@@ -9,6 +9,8 @@ export interface Deployments {
   deploy(spec: ContextSpec, bundleHashes: ReadonlyMap<string, string>): Promise<DeployResult>;
   /** Stops and forgets a context or one of its functions. `state: true` also removes its state, inbox and dead letters, which are kept otherwise. */
   remove(context: string, functionName: string | undefined, options: { readonly state: boolean }): Promise<RemoveResult>;
+  /** Other changes of what is live wait for the work, on this server and on others. */
+  exclusively<Result>(work: () => Promise<Result>): Promise<Result>;
   /** Makes an earlier revision live again, or the one before this when none is named. */
   rollBack(unit: string, revision: string | undefined): Promise<DeployResult>;
 }

@@ -3,6 +3,7 @@ import { wireLimits } from '../../runtime/protocol/messages.ts';
 import { assertNever } from '../../runtime/sdk/assert-never.ts';
 import type { Clock } from '../clock.ts';
 import { settleOutcome } from '../dispatch/settle.ts';
+import type { TopicSizes } from '../dispatch/topic-sizes.ts';
 import { inboxTopicOf, type LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
 import type { StateStore } from '../ports/state.ts';
@@ -15,7 +16,6 @@ import { needsCommit, type ReadyCall, staleRunsMax } from './call-group.ts';
 import type { CallSession } from './call-session.ts';
 import { eventOfCall, type PendingCall, sharedHeaders } from './pending-call.ts';
 import { gatherMs, type PodLoad, pickPod } from './pick-pod.ts';
-import type { TopicPartitions } from './topic-partitions.ts';
 import { isNested, WaitingCalls } from './waiting-calls.ts';
 
 export interface UnitCallsOptions {
@@ -27,7 +27,7 @@ export interface UnitCallsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly partitions: TopicPartitions;
+  readonly sizes: TopicSizes;
   /** Calls back when the event loop has taken in what had already arrived: calls of one turn travel as one batch, and none of them waits for it. */
   readonly soon: (callback: () => void) => void;
 }
@@ -247,11 +247,11 @@ export class UnitCalls {
     const topics = outcome.emits.flatMap(({ kind, target }) =>
       kind === 'start' ? inboxTopicOf(target) : (this.#live.emitTopics.get(target) ?? []),
     );
-    const { partitions, clock } = this.#options;
-    if (partitions.haveAll(topics)) {
+    const { sizes, clock } = this.#options;
+    if (sizes.haveAll(topics)) {
       this.#submit(call, outcome, clock.now());
     } else {
-      partitions.load(topics).then(
+      sizes.load(topics).then(
         () => this.#submit(call, outcome, clock.now()),
         () => this.#fail(call, 'error', crashError('the topics of its emits could not be looked up')),
       );
@@ -267,7 +267,7 @@ export class UnitCalls {
       traceparent: call.traceparent,
       hop: call.request.depth,
     };
-    const settled = settleOutcome(outcome, cause, topic => this.#options.partitions.of(topic), nowMs);
+    const settled = settleOutcome(outcome, cause, this.#options.sizes.partitionsOf, nowMs);
     if (settled.kind === 'refused') this.#fail(call, 'undeclared', settled.error);
     else this.#session.submit({ call, outcome, emits: settled.emits });
   }

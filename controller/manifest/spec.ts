@@ -152,4 +152,6 @@ export interface ScaleSpec {
   readonly max: number;
   readonly maxAgeMs: number;
   readonly lagThreshold: number | undefined;
+  /** How full pods may be against how long events may wait. */
+  readonly prefer?: 'cost' | 'balanced' | 'latency' | undefined;
 }

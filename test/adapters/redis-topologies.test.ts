@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MemoryStreams } from '../../controller/adapters/memory/memory-streams.ts';
 import { systemClock } from '../../controller/clock.ts';
+import { type HistoryUnderTest, historyContract } from '../contract/history.ts';
 import { openOn } from '../contract/redis-on-server.ts';
+import { type RegistryUnderTest, registryContract } from '../contract/registry.ts';
+import { settableClock } from '../contract/settable-clock.ts';
 import { type StateUnderTest, stateContract } from '../contract/state.ts';
 import { describeWith } from '../services/needed-service.ts';
 import { eventually, type RedisCluster, redisService, startRedisCluster, startSentinelRedis } from '../services/redis.ts';
@@ -25,6 +28,34 @@ describeWith(redisService, 'on a cluster', () => {
       async reopen() {
         await server.reopen();
         subject.state = server.adapters.state;
+      },
+      close: () => server.close(),
+    };
+    return subject;
+  });
+
+  registryContract('redis cluster', async () => {
+    for (const { admin } of nodes()) await admin.flushall();
+    const server = await openOn(address(), settableClock());
+    const subject: RegistryUnderTest = {
+      registry: server.adapters.registry,
+      async reopen() {
+        await server.reopen();
+        subject.registry = server.adapters.registry;
+      },
+      close: () => server.close(),
+    };
+    return subject;
+  });
+
+  historyContract('redis cluster', async () => {
+    for (const { admin } of nodes()) await admin.flushall();
+    const server = await openOn(address(), settableClock());
+    const subject: HistoryUnderTest = {
+      history: server.adapters.history,
+      async reopen() {
+        await server.reopen();
+        subject.history = server.adapters.history;
       },
       close: () => server.close(),
     };

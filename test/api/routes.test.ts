@@ -237,8 +237,22 @@ describe('backlog', () => {
       deadLettersTotal: 0,
       emitsTotal: 0,
       busyMsTotal: 0,
+      isFull: false,
+      usablePods: 1,
       inFlightByPod: new Map(),
-      partitions: [{ topic: 'orders', partition, frontier: 0, endOffset: 1, inFlight: 0, oldestAppendedAtMs: Date.now() - 5_000 }],
+      failing: undefined,
+      partitions: [
+        {
+          topic: 'orders',
+          partition,
+          frontier: 0,
+          endOffset: 1,
+          inFlight: 0,
+          nextOffset: 1,
+          openEvents: 1,
+          oldestAppendedAtMs: Date.now() - 5_000,
+        },
+      ],
     });
     const lag = Object(await ask('GET', '/v1/lag')).functions[0];
     expect(lag).toMatchObject({ unit: 'shop.customer-totals', backlogEvents: 1, waiting: 1, inFlight: 0 });

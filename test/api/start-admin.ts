@@ -6,6 +6,7 @@ import { createMemoryAdapters } from '../../controller/adapters/memory/memory-ad
 import { type AdminServerOptions, createAdminServer } from '../../controller/api/admin-server.ts';
 import { loadToken } from '../../controller/api/token-file.ts';
 import { systemClock } from '../../controller/clock.ts';
+import { ConditionBoard } from '../../controller/conditions/condition-board.ts';
 import type { UnitReport } from '../../controller/dispatch/dispatcher.ts';
 import { noFaults } from '../../controller/fault-points.ts';
 import { createDeployments } from '../../controller/functions/create-deployments.ts';
@@ -15,6 +16,8 @@ import { createSecrets } from '../../controller/gateway/secrets.ts';
 import { parseManifest } from '../../controller/manifest/parse-manifest.ts';
 import type { ContextSpec } from '../../controller/manifest/spec.ts';
 import { systemRandom } from '../../controller/random.ts';
+import type { ScaleInputs } from '../../controller/scale/decision.ts';
+import { createOverrides } from '../../controller/scale/overrides.ts';
 import { loadSettings } from '../../controller/settings-source.ts';
 import type { Log, LogFields } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
@@ -75,6 +78,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     ...adapters,
     lines,
     reports: [] as UnitReport[],
+    scales: new Map<string, ScaleInputs>(),
     pods: [] as PodView[],
     calls: [] as DirectCall[],
     answer: { kind: 'ok', answer: undefined, repeated: false } as DirectAnswer,
@@ -82,6 +86,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     secretsEnv: {} as Record<string, string>,
   };
   const deployments = createDeployments({
+    exclusively: work => work(),
     ...adapters,
     clock,
     faults: noFaults,
@@ -109,7 +114,10 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     deployments,
     calls,
     dispatcher: { report: () => world.reports },
+    conditions: new ConditionBoard({ ...adapters, clock, log }),
     pods: { podsOf: unit => world.pods.filter(pod => pod.unit === unit) },
+    scale: { inputs: unit => world.scales.get(unit), partitions: () => [] },
+    overrides: createOverrides(adapters.state, clock, random),
     secrets: createSecrets({ env: world.secretsEnv, folder: '', clock }),
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', expose: async () => 'faas_up 1\n' },
     podCallbacks: createPodCallbacks({ state: adapters.state, calls, tokens: world.tokens, metrics: noMetrics }),

@@ -545,8 +545,9 @@ test('a new revision goes on with the same sessions; a function that is not live
 
 test.each([
   ['earliest', 'earliest' as const, ['old', 'new']],
-  ['latest', 'latest' as const, ['new']],
-])('a group without an offset begins at %s', async (_, from, expected) => {
+  ['latest', 'latest' as const, ['old', 'new']],
+  ['a time', { timeMs: 1_000_000_000_000_000 }, ['new']],
+])('a partition that no deploy has pinned came later: a function that wants %s misses nothing of it', async (_, from, expected) => {
   const world = new DispatchWorld();
   await world.adapters.streams.ensureTopic('orders', { partitions: 1 });
   await world.append('orders', [{ key: 'a', value: 'old' }]);

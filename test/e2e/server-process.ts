@@ -65,6 +65,13 @@ export class ServerProcess {
     return how ?? undefined;
   }
 
+  /** SIGTERM; throws when it does not end in good order. */
+  async terminate(): Promise<void> {
+    this.#child?.kill('SIGTERM');
+    const how = await this.ended(patienceMs);
+    if (how !== 'exit code 0') throw new Error(`ended with ${how}: ${this.#output}`);
+  }
+
   async kill(): Promise<void> {
     this.#child?.kill('SIGKILL');
     await this.#ended;

@@ -57,6 +57,7 @@ function world() {
     return { kind: 'failed', error: { code: 'FAAS_LOAD_IMPORT', name: 'TypeError', message: 'x is not a function', stack: undefined } };
   };
   const deployments = createDeployments({
+    exclusively: work => work(),
     ...adapters,
     clock,
     faults: noFaults,

@@ -86,6 +86,7 @@ function faultyStreams(
     deleteTopic: topic => sent('deleteTopic', () => real.deleteTopic(topic)),
     append: (topic, records) => sent('append', () => real.append(topic, records)),
     bounds: topic => sent('bounds', () => real.bounds(topic)),
+    ends: topics => sent('ends', () => real.ends(topics)),
     offsetsAt: (topic, timeMs) => sent('offsetsAt', () => real.offsetsAt(topic, timeMs)),
     read: (topic, partition, fromOffset, limit) => sent('read', () => real.read(topic, partition, fromOffset, limit)),
     join: async options => {

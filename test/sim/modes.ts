@@ -13,6 +13,7 @@ export type Blow =
   | 'rollback'
   | 'redeploy'
   | 'undeploy'
+  | 'grow'
   | 'crash-pod'
   | 'drain-pod';
 
@@ -137,6 +138,15 @@ export const modes = {
     processes: 2,
     blows: { rollback: 3 },
     workload: { ...plain, events: 15, inbox: 30, inboxRepeats: 0.6, starts: 0.4 },
+  },
+  // New partitions of what comes in and of what is sent, in the middle of everything, and deploys that pin where they begin.
+  growth: {
+    ...base,
+    processes: 3,
+    link: roughLink,
+    blows: { grow: 5, redeploy: 2, kill: 2, restart: 1 },
+    workload: { ...plain, inbox: 15, inboxRepeats: 0.5, starts: 0.3, totals: 0.2, upstreamRepeats: 0.3, holes: 0.05 },
+    skewMs: 3_000,
   },
   upstream: { ...base, link: roughLink, blows: { kill: 2 }, workload: { ...plain, upstreamRepeats: 0.4, holes: 0.1, acts: { slow: 0.2 } } },
   'upstream-rollback': {

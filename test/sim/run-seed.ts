@@ -63,12 +63,9 @@ export async function runSeed(seed: number, modeName: ModeName, traced: boolean)
       executions,
     });
     const events = produce(adapters.streams, clock, random.fork('producer'), mode.workload, produceMs);
-    world.startAll();
-    // A store that rolls back may lose what a caller was told; and a gateway whose last reply was lost leaves its outbox to its next call.
-    const mayLose = mode.blows.rollback !== undefined || (emits === 'outbox' && mode.link.replyLost > 0);
-    const calls = mayLose ? 0 : mode.workload.calls;
-    const callers = startCallers(world, clock, random.fork('callers'), { ...mode, workload: { ...mode.workload, calls } }, produceMs);
-    strike(world, mode, clock, random.fork('blows'), store, observer);
+    await world.startAll();
+    const callers = startCallers(world, clock, random.fork('callers'), mode, produceMs);
+    strike(world, mode, clock, random.fork('blows'), store, observer, adapters);
     await clock.advance(chaosMs);
     world.calm();
     store.settle();
@@ -138,7 +135,15 @@ const dispatchFaultPoints: readonly FaultPoint[] = faultPointNames.filter(name =
 );
 
 /** Spreads the blows of the mode over the time of chaos. */
-function strike(world: World, mode: Mode, clock: VirtualClock, random: SeededRandom, store: RollingStore, observer: Observer): void {
+function strike(
+  world: World,
+  mode: Mode,
+  clock: VirtualClock,
+  random: SeededRandom,
+  store: RollingStore,
+  observer: Observer,
+  adapters: MemoryAdapters,
+): void {
   const somewhere = () => random.whole(mode.processes);
   const blows: Readonly<Record<Blow, () => void>> = {
     kill: () => world.kill(somewhere()),
@@ -150,8 +155,9 @@ function strike(world: World, mode: Mode, clock: VirtualClock, random: SeededRan
       store.rollBack();
       observer.rolledBack();
     },
-    redeploy: () => world.redeploy(),
+    redeploy: () => void world.redeploy(),
     undeploy: () => world.undeploy(random.between(10, 1_500)),
+    grow: () => grow(adapters, random),
     'crash-pod': () => world.crashPod(somewhere()),
     'drain-pod': () => world.drainPod(somewhere()),
   };
@@ -163,9 +169,27 @@ function strike(world: World, mode: Mode, clock: VirtualClock, random: SeededRan
   for (let atMs = 0; atMs < chaosMs; atMs += random.between(20, 2_500)) clock.after(atMs, () => store.sync());
 }
 
+/** Groups hear of it within seconds, and records are there before them. */
+function grow({ streams }: MemoryAdapters, random: SeededRandom): void {
+  const growing = [...Object.values(topics), ...Object.values(units).map(inboxTopicOf)];
+  streams.addPartitions(random.pick(growing), 1 + random.whole(2), random.between(0, 3_000));
+}
+
 function isBlow(name: string): name is Blow {
   return (
     name in
-    { kill: 0, 'fault-point': 0, restart: 0, freeze: 0, zombie: 0, rollback: 0, redeploy: 0, undeploy: 0, 'crash-pod': 0, 'drain-pod': 0 }
+    {
+      kill: 0,
+      'fault-point': 0,
+      restart: 0,
+      freeze: 0,
+      zombie: 0,
+      rollback: 0,
+      redeploy: 0,
+      undeploy: 0,
+      grow: 0,
+      'crash-pod': 0,
+      'drain-pod': 0,
+    }
   );
 }

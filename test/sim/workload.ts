@@ -77,7 +77,8 @@ function stream(topic: string, name: string, order: Order, plan: DeployPlan): Su
     order,
     batch: { size: plan.batchSize, windowMs: plan.windowMs },
     filter: undefined,
-    from: 'earliest',
+    // The topics are empty at the first deploy: from then on nothing may be missed.
+    from: 'latest',
     inbox: false,
   };
 }

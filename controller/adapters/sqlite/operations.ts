@@ -57,6 +57,7 @@ export interface WriteOperations {
   putRevisions(at: { context: string; revisions: readonly NewRevision[] }): readonly RevisionRecord[];
   activate(at: { spec: ContextSpec; revisionIds: ReadonlyMap<string, string>; atMs: number }): void;
   setCondition(at: { unit: string; condition: Condition }): void;
+  hold(at: { unit: string; untilMs: number | undefined }): void;
   removeFunctions(at: { context: string; functionName: string | undefined }): void;
   putBundle(at: { hash: string; bundle: Bundle }): void;
   prune(keep: number): number;

@@ -42,6 +42,10 @@ export class SqliteRegistry implements Registry {
     await this.#changing(this.#client.request('setCondition', { unit, condition }));
   }
 
+  async hold(unit: string, untilMs: number | undefined): Promise<void> {
+    await this.#changing(this.#client.request('hold', { unit, untilMs }));
+  }
+
   conditions(unit: string): Promise<readonly Condition[]> {
     return this.#client.request('conditions', unit);
   }

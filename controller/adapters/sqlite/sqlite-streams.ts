@@ -96,6 +96,12 @@ export class SqliteStreams implements Streams {
     return bounds.map((bound, partition) => ({ partition, ...bound }));
   }
 
+  async ends(topics: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>> {
+    const there = topics.filter(topic => this.#topics.find(topic) !== undefined);
+    const ends = await Promise.all(there.map(async topic => (await this.bounds(topic)).map(one => one.endOffset)));
+    return new Map(there.map((topic, index) => [topic, ends[index] ?? []]));
+  }
+
   async offsetsAt(topic: string, timeMs: number): Promise<readonly { partition: number; offset: number }[]> {
     const { firstSlot, partitions } = this.#topics.require(topic);
     const offsets = await this.#client.request('offsetsAt', { firstSlot, partitions, timeMs });

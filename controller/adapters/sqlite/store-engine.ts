@@ -90,6 +90,7 @@ export class StoreEngine {
       putRevisions: at => registry.putRevisions(at.context, at.revisions),
       activate: at => registry.activate(at),
       setCondition: at => registry.setCondition(at.unit, at.condition),
+      hold: at => registry.hold(at.unit, at.untilMs),
       removeFunctions: at => registry.remove(at.context, at.functionName),
       putBundle: at => registry.putBundle(at.hash, at.bundle),
       prune: keep => registry.prune(keep),

@@ -1,0 +1,59 @@
+import type { Clock } from '../clock.ts';
+import type { StateStore } from '../ports/state.ts';
+import type { Random } from '../random.ts';
+import type { ScaleOverride } from './resolve-policy.ts';
+
+/** Bounds that an operator set by hand, each with an end; they outlive a restart. */
+export interface Overrides {
+  /** Undefined: none, or its time is over. */
+  of(unit: string): ScaleOverride | undefined;
+  set(unit: string, override: ScaleOverride | undefined): Promise<void>;
+  /** Reads what is stored, by whichever server. */
+  load(): Promise<void>;
+}
+
+/** A unit of its own in the state store; no `<context>.<function>` can have this name. */
+const unit = '$scale';
+const source = { unit, name: 'overrides' };
+const overridesMax = 10_000;
+
+export function createOverrides(state: Pick<StateStore, 'claim' | 'commit' | 'list'>, clock: Clock, random: Random): Overrides {
+  let known: ReadonlyMap<string, ScaleOverride> = new Map();
+  async function load(): Promise<void> {
+    const entries = await state.list(unit, { limit: overridesMax });
+    known = new Map(entries.flatMap(({ key, value }) => entryOf(key, value)));
+  }
+  return {
+    of: name => {
+      const override = known.get(name);
+      return override !== undefined && override.untilMs > clock.now() ? override : undefined;
+    },
+    async set(name, override) {
+      const ownerToken = random.token();
+      // Each change claims anew: whoever wrote before has nothing open.
+      await state.claim(source, { ownerToken, brokerGeneration: 0, nowMs: clock.now(), committedOffset: 0 });
+      const value = override === undefined ? null : new TextEncoder().encode(JSON.stringify(override));
+      await state.commit(source, { ...nothing, ownerToken, id: ownerToken, writes: [{ key: name, value }] });
+      await load();
+    },
+    load,
+  };
+}
+
+const nothing = {
+  ordinal: 1,
+  stream: unit,
+  highSeqOffset: 0,
+  highSeqs: [],
+  done: [],
+  clearAttempts: [],
+  ids: [],
+  knownIds: [],
+  reads: [],
+  emits: [],
+} as const;
+
+function entryOf(key: string, value: Uint8Array): readonly (readonly [string, ScaleOverride])[] {
+  const { min, max, untilMs } = Object(JSON.parse(new TextDecoder().decode(value)));
+  return Number.isInteger(min) && Number.isInteger(max) && Number.isFinite(untilMs) ? [[key, { min, max, untilMs }]] : [];
+}
