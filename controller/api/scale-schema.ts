@@ -28,6 +28,7 @@ const observation = strict({
   oldestAgeMs: FigureAnswer,
   arrivalRate: FigureAnswer,
   arrivalRateSlow: FigureAnswer,
+  arrivalRateCalm: FigureAnswer,
   arrivalTrend: number,
   finishedRate: FigureAnswer,
   podRate: FigureAnswer,
@@ -68,7 +69,8 @@ export const ScaleInputsAnswer = strict({
     recommended: Type.Array(Type.Tuple([number, natural])),
     step: optional(strict({ atMs: number, from: natural, to: natural, finishedRate: number })),
     block: optional(strict({ pods: natural, untilMs: number, waitMs: number })),
-    lastDownMs: optional(number),
+    lastUpMs: optional(number),
+    lower: optional(strict({ sinceMs: number, pods: natural, levelMs: number })),
     sinceMs: optional(number),
   }),
 });

@@ -2,11 +2,16 @@ import { conditionsOf } from './conditions.ts';
 import type { ScaleDecision, ScaleInputs, ScaleMemory, ScaleReason, Sizing } from './decision.ts';
 import { bands } from './policy.ts';
 import { remember, stableMs } from './remember.ts';
-import { clamp, type Known, knownOf, size } from './size.ts';
+import { clamp, isTooBusy, type Known, knownOf, size } from './size.ts';
 
 /** A step down has to be worth it: this part of the pods, at least one. */
 const downShare = 0.2;
-const betweenDownsMs = 120_000;
+/** Much is taken as soon as it has been that much for a minute; what is less can wait: a load that falls is followed in few steps. */
+const muchShare = 0.6;
+const levelForMs = 30_000;
+const lowerForMs = 235_000;
+/** A single pod can wait longer still: the load may want it back. */
+const oneForMs = 420_000;
 
 /**
  * How many pods a function is to have. Laws: never above `max` nor below `min`; a step up is never above what partitions leave useful; missing or stale
@@ -22,14 +27,17 @@ export function decide(inputs: ScaleInputs): ScaleDecision {
   const judged = remember(inputs, known);
   const blockedAt = blockOf(judged.memory, observation.steadyMs);
   const sizing = size(inputs, known, recommended => Math.max(recommended, ...recentOf(judged.memory, observation.steadyMs)), blockedAt);
-  const { pods, reason } = judged.useless ? backOff(blockedAt, floor, inputs) : choose(inputs, sizing, known, judged.memory, floor);
+  const { lower: _, ...rest } = judged.memory;
+  const lower = lowerOf(inputs, judged.memory, Math.max(sizing.highestLately, floor, busyPods(inputs, sizing)));
+  const memory: ScaleMemory = { ...rest, ...(lower && { lower }) };
+  const { pods, reason } = judged.useless ? backOff(blockedAt, floor, inputs) : choose(inputs, sizing, known, memory, floor);
   return {
     replicas: pods,
     from: replicas,
     reason,
     sizing,
-    conditions: conditionsOf(inputs, sizing, judged.memory),
-    memory: after(inputs, judged.memory, sizing, pods, known),
+    conditions: conditionsOf(inputs, sizing, memory),
+    memory: after(inputs, memory, sizing, pods, known),
   };
 }
 
@@ -41,13 +49,13 @@ interface Choice {
 function choose(inputs: ScaleInputs, sizing: Sizing, known: Known, memory: ScaleMemory, floor: number): Choice {
   const { observation, policy, replicas } = inputs;
   if (replicas > policy.max) return { pods: policy.max, reason: 'maximum' };
+  const { lower } = memory;
   const up = upwards(inputs, sizing, known);
   const wanted = clamp(Math.max(up?.pods ?? 0, wakes(inputs, known) ? 1 : 0), floor, policy.max);
   if (wanted > replicas) return { pods: wanted, reason: up !== undefined && up.pods > floor ? up.reason : reasonOfFloor(wanted, floor) };
   if (observation.stuckMs !== undefined) return { pods: replicas, reason: 'held' };
   if (isIdle(inputs, known) && replicas > floor) return { pods: floor, reason: 'idle' };
-  const lower = Math.max(sizing.highestLately, floor);
-  if (mayGoDown(inputs, memory, lower)) return { pods: lower, reason: 'less-load' };
+  if (lower !== undefined && mayGoDown(inputs, memory)) return { pods: lower.pods, reason: 'less-load' };
   return { pods: replicas, reason: 'steady' };
 }
 
@@ -55,16 +63,21 @@ function reasonOfFloor(wanted: number, floor: number): ScaleReason {
   return wanted === floor ? 'minimum' : 'first-event';
 }
 
-/** A step up, where one is due: it goes all the way at once. */
-function upwards({ observation, policy, replicas }: ScaleInputs, sizing: Sizing, known: Known): Choice | undefined {
-  const { recommended, forCalls } = sizing;
-  const calls = Math.min(Math.max(forCalls, observation.openCalls > 0 ? observation.askedPods : 0), policy.max);
-  if (calls > replicas && calls >= recommended) return { pods: calls, reason: 'direct-calls' };
+/** A step up, where one is due: it goes all the way at once. Open calls are work that can wait for nothing. */
+function upwards(inputs: ScaleInputs, sizing: Sizing, known: Known): Choice | undefined {
+  const { observation, policy, replicas } = inputs;
+  const calls = Math.min(Math.max(sizing.forCalls, observation.openCalls > 0 ? observation.askedPods : 0), policy.max);
+  const forEvents = upForEvents(inputs, sizing, known);
+  return calls > Math.max(replicas, forEvents?.pods ?? 0) ? { pods: calls, reason: 'direct-calls' } : forEvents;
+}
+
+function upForEvents({ observation, policy, replicas }: ScaleInputs, sizing: Sizing, known: Known): Choice | undefined {
+  const { recommended } = sizing;
   if (recommended <= replicas || observation.stuckMs !== undefined) return undefined;
   if (policy.lagThreshold !== undefined) return { pods: recommended, reason: 'lag-threshold' };
   if (replicas === 0) return wakes({ observation, policy, replicas }, known) ? { pods: recommended, reason: 'first-event' } : undefined;
   if (sizing.predictedAgeMs > sizing.ageBoundMs) return { pods: recommended, reason: 'predicted-breach' };
-  return sizing.busy > bands[policy.prefer].upper ? { pods: recommended, reason: 'arrivals' } : undefined;
+  return isTooBusy(sizing.busy, sizing.predictedAgeMs / 1_000, policy) ? { pods: recommended, reason: 'arrivals' } : undefined;
 }
 
 function wakes({ observation }: Pick<ScaleInputs, 'observation' | 'policy' | 'replicas'>, known: Pick<Known, 'backlogEvents'>): boolean {
@@ -76,11 +89,28 @@ function isIdle({ observation, policy }: ScaleInputs, known: Known): boolean {
   return isEmpty && known.arrivalRate === 0 && observation.idleMs !== undefined && observation.idleMs >= policy.keepMs;
 }
 
-function mayGoDown({ observation, replicas }: ScaleInputs, memory: ScaleMemory, lower: number): boolean {
+function mayGoDown({ observation, replicas }: ScaleInputs, memory: ScaleMemory): boolean {
   const { steadyMs } = observation;
-  if (replicas - lower < Math.max(1, Math.floor(replicas * downShare))) return false;
-  if (memory.sinceMs === undefined || steadyMs - memory.sinceMs < stableMs) return false;
-  return memory.lastDownMs === undefined || steadyMs - memory.lastDownMs >= betweenDownsMs;
+  const { lower, sinceMs } = memory;
+  if (lower === undefined || sinceMs === undefined || steadyMs - sinceMs < stableMs) return false;
+  const isMuch = lower.pods <= replicas * muchShare;
+  return (
+    (isMuch && steadyMs - lower.levelMs >= levelForMs) || steadyMs - lower.sinceMs >= (lower.pods === replicas - 1 ? oneForMs : lowerForMs)
+  );
+}
+
+/** Fewer would be too busy by the slow estimate, which may be ahead of the calm one. */
+function busyPods({ policy, replicas }: ScaleInputs, { busy }: Sizing): number {
+  return Math.ceil((busy * replicas) / bands[policy.prefer].target - 1e-9);
+}
+
+/** Whether fewer pods would do, and for how long by now. */
+function lowerOf({ observation, replicas }: ScaleInputs, memory: ScaleMemory, pods: number): ScaleMemory['lower'] {
+  if (replicas - pods < Math.max(1, Math.floor(replicas * downShare))) return undefined;
+  const { lower } = memory;
+  const { steadyMs } = observation;
+  if (lower === undefined) return { sinceMs: steadyMs, pods, levelMs: steadyMs };
+  return lower.pods === pods ? lower : { ...lower, pods, levelMs: steadyMs };
 }
 
 /** The last step up brought nothing: back to what was useful, at once. */
@@ -104,11 +134,13 @@ function after(inputs: ScaleInputs, memory: ScaleMemory, sizing: Sizing, pods: n
   const kept = memory.recommended.filter(([atMs, value]) => atMs > steadyMs - stableMs && value > sizing.recommended);
   const finishedRate = observation.finishedRate.state === 'known' ? observation.finishedRate.value : replicas * known.podRate;
   const isStep = pods > replicas && replicas > 0 && observation.pods.ready > 0;
+  const { lower, ...rest } = memory;
   return {
-    ...memory,
+    ...rest,
+    ...(lower !== undefined && pods === replicas && { lower }),
+    ...(pods > replicas && { lastUpMs: steadyMs }),
     recommended: [...kept, [steadyMs, Math.max(sizing.recommended, pods > replicas ? pods : 0)]],
     ...(isStep && { step: memory.step ?? { atMs: steadyMs, from: replicas, to: pods, finishedRate } }),
-    ...(pods < replicas && { lastDownMs: steadyMs }),
   };
 }
 

@@ -18,7 +18,9 @@ export interface ScaleMemory {
   readonly step?: { readonly atMs: number; readonly from: number; readonly to: number; readonly finishedRate: number };
   /** No step above `pods` before `untilMs`: the last one brought nothing. `waitMs` doubles each time. */
   readonly block?: { readonly pods: number; readonly untilMs: number; readonly waitMs: number };
-  readonly lastDownMs?: number;
+  readonly lastUpMs?: number;
+  /** Since when fewer pods would do, how many, and since when it has been that many. */
+  readonly lower?: { readonly sinceMs: number; readonly pods: number; readonly levelMs: number };
   /** Since when figures have come without a gap. */
   readonly sinceMs?: number;
 }

@@ -13,6 +13,8 @@ export interface ScaleObservation {
   readonly arrivalRate: Figure;
   /** The level that the last minute leads to. */
   readonly arrivalRateSlow: Figure;
+  /** Of the last minute or of the last two, whichever is lower: bursts count for little in it. */
+  readonly arrivalRateCalm: Figure;
   /** By how much the rate of arrivals grows each second, by the last minute; 0 when that cannot be told from chance. */
   readonly arrivalTrend: number;
   readonly finishedRate: Figure;

@@ -41,8 +41,9 @@ export interface PartitionFigures {
 
 /** A figure of an earlier tick is good for so long, then it is stale. */
 const goodForMs = 10_000;
-const fastMs = 5_000;
+const fastMs = 2_000;
 const slowMs = 60_000;
+const trendMs = 180_000;
 /** A longer gap between ticks is not averaged over: what happened in it nobody saw. */
 const gapMsMax = 15_000;
 /** Below this nothing is said about how quick a pod is. */
@@ -53,7 +54,7 @@ const startMsMax = 120_000;
 /** Turns the samples of one function into observations. */
 export class UnitObserver {
   readonly #marks = new Map<string, LogMarks>();
-  readonly #arrived = new RateWindow(slowMs);
+  readonly #arrived = new RateWindow(trendMs);
   readonly #finished = new RateWindow(slowMs);
   readonly #speed = new PodSpeed();
   #last: { readonly sample: UnitSample; readonly done: number } | undefined;
@@ -69,7 +70,9 @@ export class UnitObserver {
     this.#watchStart(sample);
     const seen = this.#seen;
     const ageMs = seen === undefined ? 0 : steadyMs - seen.atMs;
-    const line = this.#arrived.line();
+    const slope = this.#arrived.slope();
+    const slow = this.#arrived.mean(slowMs);
+    const calm = leastOf(level(slow, slope), this.#arrived.mean(2 * slowMs));
     const isEmpty = seen?.backlog === 0 && sample.inFlight === 0 && sample.openCalls === 0 && sample.askedPods === 0;
     const callsCame = this.#last !== undefined && sample.callsTotal !== this.#last.sample.callsTotal;
     if (!isEmpty || callsCame || (this.#arrived.mean(fastMs) ?? 0) > 0) this.#busyAtMs = steadyMs;
@@ -85,8 +88,9 @@ export class UnitObserver {
       backlogEvents: measured(seen?.backlog, ageMs, goodForMs),
       oldestAgeMs: measured(seen === undefined ? undefined : seen.ageMs + (seen.backlog > 0 ? ageMs : 0), ageMs, goodForMs),
       arrivalRate: measured(this.#arrived.mean(fastMs), ageMs, goodForMs),
-      arrivalRateSlow: measured(line?.level, ageMs, goodForMs),
-      arrivalTrend: line?.slope ?? 0,
+      arrivalRateSlow: measured(level(slow, slope), ageMs, goodForMs),
+      arrivalRateCalm: measured(calm, ageMs, goodForMs),
+      arrivalTrend: slope,
       finishedRate: measured(this.#finished.mean(fastMs), ageMs, goodForMs),
       podRate: this.#speed.podRate === undefined ? unknown : known(this.#speed.podRate),
       podRateBest: this.#speed.best === undefined ? unknown : known(this.#speed.best),
@@ -194,6 +198,16 @@ export class UnitObserver {
     const names = new Set(partitions.map(one => one.name));
     for (const name of this.#marks.keys()) if (!names.has(name)) this.#marks.delete(name);
   }
+}
+
+/** Where the last minute leads to: its mean is half a minute old. */
+function level(mean: number | undefined, slope: number): number | undefined {
+  return mean === undefined ? undefined : Math.max(0, mean + (slope * slowMs) / 2_000);
+}
+
+/** What was gone after a minute, and what is too new to last, both do not count. */
+function leastOf(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? undefined : Math.min(one, other);
 }
 
 function doneOf(partitions: readonly PartitionSample[]): number {

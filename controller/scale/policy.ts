@@ -18,16 +18,20 @@ export interface ScalePolicy {
 }
 
 export interface Band {
-  /** Pods are sized so that arrivals keep them this busy. */
+  /** Pods are needed for arrivals to keep them this busy, no more; what is above that goes. */
   readonly target: number;
-  /** Busier than this for a minute asks for more. */
+  /** A step up for arrivals leaves room to grow: after it they are this busy. */
+  readonly room: number;
+  /** Busier than this by the last minute asks for more. */
   readonly upper: number;
   /** The part of `maxAge` that events may be expected to wait before that is called a breach. */
   readonly ageShare: number;
+  /** The part of `maxAge` within which what waits by then is to be handled, once a breach is expected. */
+  readonly drainShare: number;
 }
 
 export const bands: Readonly<Record<Preference, Band>> = {
-  cost: { target: 0.9, upper: 1, ageShare: 0.65 },
-  balanced: { target: 0.8, upper: 0.95, ageShare: 0.5 },
-  latency: { target: 0.6, upper: 0.75, ageShare: 0.15 },
+  cost: { target: 0.97, room: 0.95, upper: 1.1, ageShare: 0.9, drainShare: 0.7 },
+  balanced: { target: 0.93, room: 0.9, upper: 1.05, ageShare: 0.85, drainShare: 0.65 },
+  latency: { target: 0.65, room: 0.55, upper: 0.8, ageShare: 0.2, drainShare: 0.15 },
 };

@@ -36,15 +36,13 @@ export class RateWindow {
   }
 
   /**
-   * The straight line through the window by least squares: the level that it leads to now, and its slope per second where it is above three standard
-   * errors, else the mean and 0: then the change is no more than chance.
+   * By how much the rate grows each second: the slope of the straight line through the window by least squares, where it is above three standard errors
+   * and the window is no step; else 0, because the change is no more than chance, or over.
    */
-  line(): { readonly level: number; readonly slope: number } | undefined {
+  slope(): number {
     const count = this.#samples.length;
     const last = this.#samples.at(-1);
-    const mean = this.mean(this.#spanMs);
-    if (last === undefined || mean === undefined) return undefined;
-    if (count < leastForLine) return { level: mean, slope: 0 };
+    if (last === undefined || count < leastForLine) return 0;
     let sumX = 0;
     let sumY = 0;
     let sumXx = 0;
@@ -62,13 +60,28 @@ export class RateWindow {
     const spreadX = sumXx - (sumX * sumX) / count;
     const spreadXy = sumXy - (sumX * sumY) / count;
     const spreadY = sumYy - (sumY * sumY) / count;
-    if (spreadX <= 0) return { level: mean, slope: 0 };
+    if (spreadX <= 0) return 0;
     const slope = spreadXy / spreadX;
     const error = Math.sqrt(Math.max(0, spreadY - slope * spreadXy) / (count - 2) / spreadX);
-    if (Math.abs(slope) <= 3 * error || slope === 0) return { level: mean, slope: 0 };
-    return { level: Math.max(0, (sumY - slope * sumX) / count), slope };
+    if (Math.abs(slope) <= 3 * error || slope === 0 || this.#isStep(slope)) return 0;
+    return slope;
+  }
+
+  /** Most of the change came at once: a step has been taken, and says nothing about a next one. */
+  #isStep(slope: number): boolean {
+    const size = Math.floor(this.#samples.length / parts);
+    const means = Array.from({ length: parts }, (_, part) => {
+      const from = this.#samples.length - (parts - part) * size;
+      return this.#samples.slice(from, from + size).reduce((sum, one) => sum + (one.count * 1_000) / one.spanMs, 0) / size;
+    });
+    const rises = means.slice(1).map((mean, index) => (mean - (means[index] ?? mean)) * Math.sign(slope));
+    const total = rises.reduce((sum, rise) => sum + rise, 0);
+    return rises.some(rise => rise < 0 || rise > total * stepShare);
   }
 }
 
+const parts = 6;
+/** A straight line has a fifth of its rise between each part and the next; a step, at least a half between two of them. */
+const stepShare = 0.4;
 /** Fewer points than this make no line. */
-const leastForLine = 12;
+const leastForLine = 60;

@@ -8,9 +8,13 @@ const reactionMs = 2_000;
 /** Before a first start was measured. */
 const startGuessMs = 3_000;
 /** A step up is sized for this time ahead, so that a ramp takes few of them. */
-const aheadSeconds = 60;
+const aheadSeconds = 20;
+/** A breach that is expected again within this time was not prevented by a step for a burst. */
+const againMs = 30_000;
+/** A queue of this part of `maxAge` is one. */
+const queueShare = 0.1;
 /** How far a trend may carry an estimate above what was seen. */
-const trendShareMax = 1.25;
+const trendShareMax = 1.2;
 
 /** The figures that sizing cannot do without. */
 export interface Known {
@@ -18,6 +22,7 @@ export interface Known {
   readonly oldestAgeMs: number;
   readonly arrivalRate: number;
   readonly arrivalRateSlow: number;
+  readonly arrivalRateCalm: number;
   readonly podRate: number;
 }
 
@@ -34,6 +39,7 @@ export function knownOf(observation: ScaleObservation): Known | undefined {
     podRate,
     oldestAgeMs: amountOf(observation.oldestAgeMs) ?? 0,
     arrivalRateSlow: amountOf(observation.arrivalRateSlow) ?? arrivalRate,
+    arrivalRateCalm: amountOf(observation.arrivalRateCalm) ?? arrivalRate,
   };
 }
 
@@ -44,9 +50,10 @@ interface Demand {
 }
 
 /**
- * How many pods the load needs. A breach is expected when events that arrive within the next two starts of a pod would wait longer than the band's
- * share of `maxAge`: who waits longer with the decision cannot be helped any more. Pods that are called for start to work after `horizonMs`; what
- * waits by then is to be done within the age left. Monotone in backlog and in arrivals.
+ * How many pods the load needs. Pods that are called for now work after `horizonMs`; a breach is expected when an event that comes then would wait
+ * longer than the band's share of `maxAge`. Without danger the slow estimate of the arrivals decides, because the queue is there to take what comes in
+ * bursts. In danger there are to be enough for what waits by then and what comes until a next decision could help, within the age that is left: events
+ * are handled in their order, so that who is quick enough for the last one is quick enough for all. Monotone in backlog and in arrivals.
  */
 export function size(inputs: ScaleInputs, known: Known, highestLately: (recommended: number) => number, blockedAt: number): Sizing {
   const { observation, policy, replicas } = inputs;
@@ -54,12 +61,20 @@ export function size(inputs: ScaleInputs, known: Known, highestLately: (recommen
   const horizonMs = (amountOf(observation.startMs) ?? startGuessMs) + reactionMs;
   const horizon = horizonMs / 1_000;
   const ageBoundMs = policy.maxAgeMs * band.ageShare;
-  const drainMs = clamp(policy.maxAgeMs - known.oldestAgeMs - horizonMs, policy.maxAgeMs / 4, policy.maxAgeMs / 2);
-  const expectedRate = ahead(known.arrivalRate, known, observation.arrivalTrend, horizon);
-  const slowRate = ahead(known.arrivalRateSlow, known, observation.arrivalTrend, horizon);
+  const leftMs = policy.maxAgeMs - known.oldestAgeMs - horizonMs;
+  const drainMs = clamp(leftMs, policy.maxAgeMs * band.drainShare * 0.5, policy.maxAgeMs * band.drainShare);
+  const expectedRate = known.arrivalRate;
+  const slowRate = ahead(known, observation.arrivalTrend, horizon);
   const waitingEvents = Math.max(0, known.backlogEvents - observation.inFlight);
   const backlogThen = Math.max(0, waitingEvents + (expectedRate - observation.pods.ready * known.podRate) * horizon);
-  const shared: Shared = { inputs, known, band, ageBoundMs, drainMs, expectedRate, slowRate, backlogThen, horizon };
+  const busy = replicas === 0 ? 0 : slowRate / (replicas * known.podRate);
+  const grown = ahead(known, observation.arrivalTrend, aheadSeconds);
+  const rate = isTooBusy(busy, backlogThen / (replicas * known.podRate), inputs.policy)
+    ? (grown * band.target) / band.room
+    : Math.min(known.arrivalRateCalm, slowRate);
+  const lastUpMs = inputs.memory.lastUpMs;
+  const isAgain = lastUpMs !== undefined && observation.steadyMs - lastUpMs <= againMs;
+  const shared: Shared = { inputs, known, band, ageBoundMs, drainMs, rate, isAgain, backlogThen, horizon };
   const byPartition = partitionsOf(observation, policy);
   const demand =
     byPartition === undefined ? demandOfKeys(shared) : demandOfPartitions(shared, byPartition.partitions, byPartition.laneRate);
@@ -77,7 +92,7 @@ export function size(inputs: ScaleInputs, known: Known, highestLately: (recommen
     drainMs,
     predictedAgeMs: demand.predictedAgeMs,
     ageBoundMs,
-    busy: replicas === 0 ? 0 : slowRate / (replicas * known.podRate),
+    busy,
     forArrivals: demand.forArrivals,
     forBacklog: demand.forBacklog,
     forCalls,
@@ -94,41 +109,43 @@ interface Shared {
   readonly band: Band;
   readonly ageBoundMs: number;
   readonly drainMs: number;
-  readonly expectedRate: number;
-  readonly slowRate: number;
+  readonly rate: number;
+  /** A step up was taken a moment ago and was not enough. */
+  readonly isAgain: boolean;
   readonly backlogThen: number;
   readonly horizon: number;
 }
 
-function demandOfKeys(shared: Shared): Demand {
-  const { inputs, known, band, ageBoundMs, drainMs, expectedRate, slowRate, backlogThen, horizon } = shared;
+function demandOfKeys({ inputs, known, band, ageBoundMs, drainMs, rate, isAgain, backlogThen, horizon }: Shared): Demand {
   const capacity = inputs.replicas * known.podRate;
-  const later = Math.max(0, backlogThen + (expectedRate - capacity) * horizon);
-  const predictedAgeMs = later === 0 ? 0 : (later / capacity) * 1_000;
+  const predictedAgeMs = backlogThen === 0 ? 0 : (backlogThen / capacity) * 1_000;
   const isBreach = predictedAgeMs > ageBoundMs;
-  // Without danger the slow estimate decides: the queue is there to take what comes in bursts.
-  const calm = ahead(known.arrivalRateSlow, known, inputs.observation.arrivalTrend, aheadSeconds);
-  const alarmed = ahead(known.arrivalRate, known, inputs.observation.arrivalTrend, aheadSeconds);
-  const rate = isBreach ? Math.max(calm, alarmed) : isBusy(slowRate, capacity, band) ? calm : Math.min(calm, slowRate);
-  const drain = isBreach ? backlogThen / (drainMs / 1_000) : 0;
-  return { predictedAgeMs, forArrivals: rate / (known.podRate * band.target), forBacklog: drain / known.podRate };
+  const due = (backlogThen + (known.arrivalRate * horizon) / 2) / (drainMs / 1_000 + horizon / 2);
+  // One step may be a burst that is over soon; a second one at once is a load that stays.
+  const arrivals = isBreach && isAgain ? Math.max(rate, known.arrivalRate * 0.98) : rate;
+  return {
+    predictedAgeMs,
+    forArrivals: arrivals / (known.podRate * band.target),
+    forBacklog: isBreach ? due / known.podRate : 0,
+  };
 }
 
 /** Each partition is one lane, whatever the number of pods: what it cannot do alone, no pod does for it. */
 function demandOfPartitions(shared: Shared, partitions: readonly PartitionWork[], laneRate: number): Demand {
-  const { inputs, known, band, ageBoundMs, drainMs } = shared;
+  const { inputs, known, band, ageBoundMs, drainMs, horizon } = shared;
   const { concurrency } = inputs.policy;
+  const drain = drainMs / 1_000;
   let due = 0;
   let arrivals = 0;
   let lanes = 0;
   for (const [rate, waiting] of partitions) {
     due += Math.min(laneRate, rate + waiting / (ageBoundMs / 1_000));
     arrivals += Math.min(1, rate / (laneRate * band.target));
-    lanes += Math.min(1, (rate / band.target + waiting / (drainMs / 1_000)) / laneRate);
+    lanes += Math.min(1, (waiting + rate * horizon) / (drain + horizon) / laneRate);
   }
   const capacity = inputs.replicas * known.podRate;
-  const predictedAgeMs = due === 0 ? 0 : due <= capacity ? (due / capacity) * ageBoundMs : (due / capacity) * ageBoundMs;
-  return { predictedAgeMs, forArrivals: arrivals / concurrency, forBacklog: (lanes - arrivals) / concurrency };
+  const predictedAgeMs = due === 0 ? 0 : (due / capacity) * ageBoundMs;
+  return { predictedAgeMs, forArrivals: arrivals / concurrency, forBacklog: predictedAgeMs > ageBoundMs ? lanes / concurrency : 0 };
 }
 
 function partitionsOf(observation: ScaleObservation, policy: ScalePolicy) {
@@ -145,19 +162,21 @@ export function hotPartitions({ observation, policy }: ScaleInputs): readonly Pa
   return by.partitions.filter(([rate]) => rate > by.laneRate * 0.98).sort((a, b) => b[0] - a[0]);
 }
 
-export function isBusy(slowRate: number, capacity: number, band: Band): boolean {
-  return slowRate > capacity * band.upper;
+/** Above the band, or above what the pods can do with a queue to show for it. */
+export function isTooBusy(busy: number, queueSeconds: number, { prefer, maxAgeMs }: ScalePolicy): boolean {
+  const { upper } = bands[prefer];
+  return busy > upper || (busy > Math.min(1, upper) && queueSeconds * 1_000 > maxAgeMs * queueShare);
 }
 
 function unclampedOf(policy: ScalePolicy, demand: Demand, waitingEvents: number, forCalls: number): number {
   if (policy.lagThreshold !== undefined) return waitingEvents / policy.lagThreshold + forCalls;
-  return demand.forArrivals + demand.forBacklog + forCalls;
+  return Math.max(demand.forArrivals, demand.forBacklog) + forCalls;
 }
 
-/** The estimate `seconds` from now: a trend carries it up, within bounds, and never down. */
-function ahead(rate: number, known: Known, trend: number, seconds: number): number {
-  const seen = Math.max(known.arrivalRate, known.arrivalRateSlow);
-  return Math.max(rate, Math.min(rate + Math.max(0, trend) * seconds, seen * trendShareMax));
+/** The slow estimate `seconds` from now: a trend carries it up, within bounds, and never down. */
+function ahead({ arrivalRate, arrivalRateSlow }: Known, trend: number, seconds: number): number {
+  const most = Math.max(arrivalRate, arrivalRateSlow) * trendShareMax;
+  return Math.max(arrivalRateSlow, Math.min(arrivalRateSlow + Math.max(0, trend) * seconds, most));
 }
 
 /** Whole pods; a billionth of one is rounding, not work. */

@@ -48,6 +48,7 @@ const nothingSeen: ScaleObservation = {
   oldestAgeMs: unknown,
   arrivalRate: unknown,
   arrivalRateSlow: unknown,
+  arrivalRateCalm: unknown,
   arrivalTrend: 0,
   finishedRate: unknown,
   podRate: unknown,

@@ -13,9 +13,9 @@ function sessionWith(records: number, keys: number): Session {
   if (subscription === undefined) throw new Error('no subscription');
   const session = newSession({
     ...{ live, subscription, source: { unit: live.unit, name: 't.0' }, partition: 0, ownerToken: 'owner' },
-    limits: { ...defaultLimits, bytesMax: 1e9, windowOffsetsMax: 8_192, mayRollBack: false },
+    limits: { ...defaultLimits, bytesMax: 1e9, windowOffsetsMax: 8_192, mayRollBack: false, recordBytesMax: undefined },
     partitionsOf: () => 1,
-    claimed: { generation: 1, frontier: 0, highSeqOffset: 0, highSeqs: new Map(), done: [], attempts: [], outbox: [] },
+    claimed: { generation: 1, frontier: 0, highSeqOffset: 0, highSeqs: new Map(), done: [], attempts: [], outbox: [], parked: [] },
   });
   const read = Array.from({ length: records }, (_, offset) => ({
     ...{ offset, appendedAtMs: 0, value: null, headers: [] },
@@ -34,18 +34,18 @@ test.each([
   [600, 63, 0, true, 'too few lanes for all that waits'],
   [600, 64, 0, false, 'just enough lanes'],
   [600, 1, 0, true, 'one key: another may be behind it'],
-] as const)('%i records of %i keys, %i taken: reads on %s, %s', (records, keys, taken, readsOn) => {
+] as const)('%i records of %i keys, %i taken: reads on %s, %s', (records, keys, taken, readsOn, _why) => {
   const session = sessionWith(records, keys);
-  if (taken > 0) takeShared(session, { events: taken, bytes: 1e9, prefetch: false, handler: 'event' }, 1);
+  if (taken > 0) takeShared(session, { events: taken, bytes: 1e9, prefetch: false, handler: 'event', revision: 'r1-00000000' }, 1);
   expect(fetchLimit(session, enough) !== undefined).toBe(readsOn);
 });
 
 test('what waits is counted by lanes: none is left when all is taken', () => {
   const session = sessionWith(90, 30);
   expect(session.lanes.waiting).toBe(30);
-  takeShared(session, { events: 30, bytes: 1e9, prefetch: false, handler: 'event' }, 1);
+  takeShared(session, { events: 30, bytes: 1e9, prefetch: false, handler: 'event', revision: 'r1-00000000' }, 1);
   expect(session.lanes.waiting).toBe(30);
   const all = sessionWith(30, 30);
-  takeShared(all, { events: 30, bytes: 1e9, prefetch: false, handler: 'event' }, 1);
+  takeShared(all, { events: 30, bytes: 1e9, prefetch: false, handler: 'event', revision: 'r1-00000000' }, 1);
   expect(all.lanes.waiting).toBe(0);
 });

@@ -23,6 +23,7 @@ const calm: ScaleObservation = {
   oldestAgeMs: known(100),
   arrivalRate: known(100),
   arrivalRateSlow: known(100),
+  arrivalRateCalm: known(100),
   arrivalTrend: 0,
   finishedRate: known(100),
   podRate: known(100),
@@ -36,27 +37,42 @@ const calm: ScaleObservation = {
   paused: false,
 };
 const none = { ready: 0, starting: 0, draining: 0 };
-const empty = { backlogEvents: known(0), arrivalRate: known(0), arrivalRateSlow: known(0), finishedRate: known(0), inFlight: 0 };
-const never = { ...empty, podRate: unknown, podRateBest: unknown, laneRate: unknown, arrivalRate: unknown, arrivalRateSlow: unknown };
-const lost = { backlogEvents: unknown, oldestAgeMs: unknown, arrivalRate: unknown, arrivalRateSlow: unknown };
+const empty = {
+  backlogEvents: known(0),
+  arrivalRate: known(0),
+  arrivalRateSlow: known(0),
+  arrivalRateCalm: known(0),
+  finishedRate: known(0),
+  inFlight: 0,
+};
+const never = {
+  ...empty,
+  podRate: unknown,
+  podRateBest: unknown,
+  laneRate: unknown,
+  arrivalRate: unknown,
+  arrivalRateSlow: unknown,
+  arrivalRateCalm: unknown,
+};
+const lost = { backlogEvents: unknown, oldestAgeMs: unknown, arrivalRate: unknown, arrivalRateSlow: unknown, arrivalRateCalm: unknown };
 const old = { state: 'stale', value: 0, ageMs: 20_000 } as const;
 
 type Row = [rule: string, seen: Partial<ScaleObservation>, change: Partial<ScalePolicy>, from: number, to: number, reason: string];
 
 test.each<Row>([
   ['enough pods', {}, {}, 2, 2, 'steady'],
-  ['a little too many are left alone at first', {}, {}, 3, 2, 'less-load'],
-  ['a wait that grows past half of maxAge is prevented in one step', { arrivalRate: known(1_000) }, {}, 2, 16, 'predicted-breach'],
+  ['a little too many are left alone at first', {}, {}, 3, 3, 'steady'],
+  ['a wait that grows too near to maxAge is prevented in one step', { arrivalRate: known(1_500) }, {}, 2, 5, 'predicted-breach'],
   ['a burst that the queue can take', { arrivalRate: known(250) }, {}, 2, 2, 'steady'],
-  ['too busy for a minute', { arrivalRate: known(195), arrivalRateSlow: known(195) }, {}, 2, 3, 'arrivals'],
+  ['too busy for a minute', { arrivalRate: known(215), arrivalRateSlow: known(215), arrivalRateCalm: known(215) }, {}, 2, 3, 'arrivals'],
   ['not above the maximum', { arrivalRate: known(9_000) }, {}, 2, 20, 'predicted-breach'],
   ['a maximum that was lowered', {}, { max: 1 }, 2, 1, 'maximum'],
   ['a minimum that was raised', {}, { min: 5 }, 2, 5, 'minimum'],
   ['the first event of a function that never ran', { ...never, backlogEvents: known(1), pods: none }, {}, 0, 1, 'first-event'],
   ['the data plane asks before its figures show it', { ...never, askedPods: 1, pods: none }, {}, 0, 1, 'first-event'],
-  ['a backlog met by a cold function is planned for at once', { backlogEvents: known(6_000), pods: none }, {}, 0, 6, 'first-event'],
+  ['a backlog met by a cold function is planned for at once', { backlogEvents: known(6_000), pods: none }, {}, 0, 4, 'first-event'],
   ['as many pods as open calls need', { ...never, openCalls: 40, askedPods: 3, pods: none }, {}, 0, 3, 'direct-calls'],
-  ['idle, but not for long enough', { ...empty, idleMs: 299_999 }, {}, 2, 1, 'less-load'],
+  ['idle, but not for long enough', { ...empty, idleMs: 299_999 }, {}, 2, 2, 'steady'],
   ['idle for long enough', { ...empty, idleMs: 300_000 }, {}, 2, 0, 'idle'],
   ['idle, but one event waits', { ...empty, backlogEvents: known(1), idleMs: 300_000 }, {}, 1, 1, 'steady'],
   ['idle down to the minimum', { ...empty, idleMs: 300_000 }, { min: 1 }, 2, 1, 'idle'],
@@ -66,10 +82,29 @@ test.each<Row>([
   ['unknown figures never hold back a first pod', { ...lost, askedPods: 1, pods: none }, {}, 0, 1, 'first-event'],
   ['paused on purpose', { paused: true, arrivalRate: known(1_000) }, {}, 2, 2, 'held'],
   ['stuck: more pods would hang as well', { stuckMs: 60_000, arrivalRate: known(1_000) }, {}, 2, 2, 'held'],
-  ['never more pods than find work', { arrivalRate: known(1_000), usefulPods: 4 }, {}, 2, 4, 'predicted-breach'],
+  ['never more pods than find work', { arrivalRate: known(1_500), usefulPods: 4 }, {}, 2, 4, 'predicted-breach'],
   ['the expert threshold alone decides', { backlogEvents: known(520) }, { lagThreshold: 100 }, 2, 5, 'lag-threshold'],
 ])('%s', (_, seen, change, from, to, reason) => {
   const observation = { ...calm, ...seen };
   const inputs: ScaleInputs = { observation, policy: { ...policy, ...change }, replicas: from, memory: { ...emptyMemory, sinceMs: 0 } };
   expect(decide(inputs)).toMatchObject({ replicas: to, from, reason });
+});
+
+test.each([
+  ['as far down for half a minute, and by much', { sinceMs: 3_400_000, pods: 2, levelMs: 3_570_000 }, 6, 2],
+  ['a little less than that', { sinceMs: 3_400_000, pods: 2, levelMs: 3_570_001 }, 6, 6],
+  ['by little: it can wait', { sinceMs: 3_365_001, pods: 5, levelMs: 3_500_000 }, 7, 7],
+  ['by little, for four minutes', { sinceMs: 3_365_000, pods: 2, levelMs: 3_500_000 }, 3, 3],
+  ['by a single pod, for seven minutes', { sinceMs: 3_180_000, pods: 2, levelMs: 3_500_000 }, 3, 2],
+])('down: %s', (_, lower, from, to) => {
+  const inputs: ScaleInputs = { observation: calm, policy, replicas: from, memory: { ...emptyMemory, sinceMs: 0, lower } };
+  expect(decide(inputs).replicas).toBe(to);
+});
+
+test('down: not before figures have come for 5 minutes, nor below what was recommended in that time', () => {
+  const lower = { sinceMs: 3_000_000, pods: 2, levelMs: 3_000_000 };
+  const observation = calm;
+  expect(decide({ observation, policy, replicas: 9, memory: { ...emptyMemory, sinceMs: 3_300_001, lower } }).replicas).toBe(9);
+  expect(decide({ observation, policy, replicas: 9, memory: { recommended: [[3_300_001, 9]], sinceMs: 0, lower } }).replicas).toBe(9);
+  expect(decide({ observation, policy, replicas: 9, memory: { recommended: [[3_300_000, 9]], sinceMs: 0, lower } }).replicas).toBe(2);
 });
