@@ -214,7 +214,9 @@ function ofNow(figure: Figure): number | undefined {
 }
 
 function whatIsKnown(figures: Readonly<Record<FigureName | 'inFlight' | 'deadLetters', number | undefined>>): Partial<LiveFunction> {
-  return Object.fromEntries(Object.entries(figures).flatMap(([name, value]) => (value === undefined ? [] : [[name, Math.max(0, round(value))]])));
+  return Object.fromEntries(
+    Object.entries(figures).flatMap(([name, value]) => (value === undefined ? [] : [[name, Math.max(0, round(value))]])),
+  );
 }
 
 function round(value: number): number {

@@ -20,6 +20,15 @@ export function allRoutes(
   { board, sessions }: { readonly board: LiveBoard; readonly sessions: Sessions },
 ): readonly Route[] {
   const byNoun = [
- functionRoutes, scaleRoutes, invokeRoutes, deploymentRoutes, streamRoutes, stateRoutes, deadLetterRoutes, historyRoutes, serverRoutes];
+    functionRoutes,
+    scaleRoutes,
+    invokeRoutes,
+    deploymentRoutes,
+    streamRoutes,
+    stateRoutes,
+    deadLetterRoutes,
+    historyRoutes,
+    serverRoutes,
+  ];
   return [...byNoun.flatMap(routesOf => routesOf(ports)), ...liveRoutes(ports, board), ...sessionRoutes(ports, sessions)];
 }

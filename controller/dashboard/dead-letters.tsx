@@ -1,5 +1,5 @@
 import { useEffect, useState } from 'preact/hooks';
-import type { DeadLetterAnswer, DeadLettersAnswer, DeadLetterSummary, DropAnswer, ReplayAnswer } from '../api/contract.ts';
+import type { DeadLetterAnswer, DeadLetterSummary, DeadLettersAnswer, DropAnswer, ReplayAnswer } from '../api/contract.ts';
 import { pathTo } from '../api/paths.ts';
 import { drop, type FunctionName, get, replay } from './api.ts';
 import { Confirm } from './confirm.tsx';
@@ -53,7 +53,9 @@ export function DeadLetters({ name, total }: { readonly name: FunctionName; read
 }
 
 /** What a person is asked about before it is done. */
-type Asking = { readonly kind: 'replay'; readonly ids: readonly string[] | 'all' } | { readonly kind: 'drop'; readonly ids: readonly string[] };
+type Asking =
+  | { readonly kind: 'replay'; readonly ids: readonly string[] | 'all' }
+  | { readonly kind: 'drop'; readonly ids: readonly string[] };
 
 interface AskProps {
   readonly name: FunctionName;
@@ -66,7 +68,13 @@ interface AskProps {
 function Ask({ name, asking, onSaid, onDone, onClose }: AskProps) {
   if (asking.kind === 'drop') {
     return (
-      <Confirm title="Drop this dead letter?" action="Drop" work={async () => onSaid(dropped(await drop(name, asking.ids)))} onDone={onDone} onClose={onClose}>
+      <Confirm
+        title="Drop this dead letter?"
+        action="Drop"
+        work={async () => onSaid(dropped(await drop(name, asking.ids)))}
+        onDone={onDone}
+        onClose={onClose}
+      >
         <p>It counts as handled from now on and cannot be replayed any more.</p>
       </Confirm>
     );
@@ -79,7 +87,10 @@ function Ask({ name, asking, onSaid, onDone, onClose }: AskProps) {
       onDone={onDone}
       onClose={onClose}
     >
-      <p>It is appended to the inbox of the function again and handled by the live revision. Each is handled once, however often it is replayed.</p>
+      <p>
+        It is appended to the inbox of the function again and handled by the live revision. Each is handled once, however often it is
+        replayed.
+      </p>
     </Confirm>
   );
 }
@@ -182,6 +193,7 @@ function Text({ title, text }: { readonly title: string; readonly text: string }
   return (
     <>
       <h3>{title}</h3>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <pre tabIndex={0}>{text}</pre>
     </>
   );

@@ -104,7 +104,11 @@ function Conditions({ one }: { readonly one: LiveFunction | undefined }) {
           <strong>{type}</strong>{' '}
           <span class="dim">
             {reason}
-            {sinceMs !== undefined && <>, since <Ago atMs={sinceMs} /></>}
+            {sinceMs !== undefined && (
+              <>
+                , since <Ago atMs={sinceMs} />
+              </>
+            )}
           </span>
           <p>{message}</p>
         </li>

@@ -12,7 +12,9 @@ export function Why({ name, one }: { readonly name: FunctionName; readonly one: 
   return (
     <Panel title="Why so many pods?" note={pods === undefined ? undefined : `${pods} wanted at the moment`}>
       {value === undefined && error === undefined && <Waiting lines={4} />}
-      {value === undefined && error !== undefined && (isUndecided(error) ? <Empty title="Nothing was decided yet" /> : <Failure error={error} />)}
+      {value === undefined &&
+        error !== undefined &&
+        (isUndecided(error) ? <Empty title="Nothing was decided yet" /> : <Failure error={error} />)}
       {value !== undefined && <Explanation answer={value} />}
     </Panel>
   );

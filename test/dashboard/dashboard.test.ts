@@ -103,7 +103,10 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
     const letters = page.getByRole('region', { name: 'Dead letters' });
     await letters.getByText('no price').first().click();
     await letters.getByText('{"id":"order-1"}').waitFor();
-    await letters.getByRole('button', { name: /^Replay \d/ }).first().click();
+    await letters
+      .getByRole('button', { name: /^Replay \d/ })
+      .first()
+      .click();
     await page.getByRole('dialog').getByRole('button', { name: 'Replay' }).click();
     await letters.getByText('1 replayed').waitFor();
     const bounds = await admin.streams.bounds(inboxTopic);
@@ -130,7 +133,10 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
     const page = await open(functionAddress);
     await page.getByRole('button', { name: `Roll back to ${before}` }).click();
     await page.getByRole('dialog').getByRole('button', { name: 'Roll back' }).click();
-    await page.locator('.function-title code').getByText(before ?? '').waitFor();
+    await page
+      .locator('.function-title code')
+      .getByText(before ?? '')
+      .waitFor();
     expect((await admin.registry.functions()).find(one => one.unit === unit)?.live.id).toBe(before);
   });
 
@@ -162,7 +168,10 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
     admin.history.write({ kind: 'webhook', atMs: Date.now(), unit, data: { ...data, outcome: 'accepted', id: 'evt_1' } });
     admin.history.write({ kind: 'webhook', atMs: Date.now(), unit, data: { ...data, outcome: 'refused', reason: 'signature' } });
     await page.getByText('evt_1').waitFor();
-    await page.locator('.plain tbody tr', { hasText: '/hooks/shop/stripe' }).filter({ hasText: /stripe110/ }).waitFor();
+    await page
+      .locator('.plain tbody tr', { hasText: '/hooks/shop/stripe' })
+      .filter({ hasText: /stripe110/ })
+      .waitFor();
     await keepScreenshot(page, 'webhooks');
   });
 
@@ -203,7 +212,11 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
 
   test.each(views)('%s fits 360 px, light and dark, and has no violation that axe finds', async path => {
     await failEvent(admin, 'order-4', 'for axe');
-    for (const [colorScheme, width] of [['light', 1280], ['dark', 1280], ['dark', 360]] as const) {
+    for (const [colorScheme, width] of [
+      ['light', 1280],
+      ['dark', 1280],
+      ['dark', 360],
+    ] as const) {
       const page = await open(path, { colorScheme, viewport: { width, height: 860 } });
       const root = page.locator(':root');
       const scroll = Number(await root.evaluate(element => element.scrollWidth));
@@ -213,7 +226,9 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
       expect(background).toBe(colorScheme === 'dark' ? 'rgb(13, 16, 23)' : 'rgb(246, 247, 249)');
       await keepScreenshot(page, `${path === '/' ? 'overview' : path.split('/')[1]}-${colorScheme}-${width}`);
       await page.evaluate(axe.source);
-      const violations = await page.evaluate('axe.run().then(result => result.violations.map(one => `${one.id}: ${one.nodes[0]?.html} ${one.nodes[0]?.failureSummary}`))');
+      const violations = await page.evaluate(
+        'axe.run().then(result => result.violations.map(one => [one.id, one.nodes[0]?.html, one.nodes[0]?.failureSummary].join(" ")))',
+      );
       expect(violations).toEqual([]);
       await page.context().close();
     }
@@ -238,10 +253,19 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
     const functions = hostileTexts.map(name => ({ ...live.spec, name }));
     const revisions = await house.registry.putRevisions(
       'shop',
-      functions.map((spec, index) => ({ ...live, functionName: spec.name, spec, hash: `${String(index).padStart(2, '0')}${live.hash.slice(2)}` })),
+      functions.map((spec, index) => ({
+        ...live,
+        functionName: spec.name,
+        spec,
+        hash: `${String(index).padStart(2, '0')}${live.hash.slice(2)}`,
+      })),
     );
     const ids = new Map(revisions.map((one, index) => [functions[index]?.name ?? '', one.id]));
-    await house.registry.activate({ ...context.spec, functions: [...context.spec.functions, ...functions] }, new Map([...ids, ['customer-totals', live.id]]), Date.now());
+    await house.registry.activate(
+      { ...context.spec, functions: [...context.spec.functions, ...functions] },
+      new Map([...ids, ['customer-totals', live.id]]),
+      Date.now(),
+    );
     for (const text of hostileTexts) {
       await failEvent(house, `id ${text}`, text, text);
       logError(house, text);
@@ -251,7 +275,10 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
     const names = await page.locator('.functions tbody a').allTextContents();
     for (const text of hostileTexts) expect(names).toContain(`shop.${text}`);
     await page.goto(`${house.url}${functionAddress}`);
-    await page.locator('.letters li').nth(hostileTexts.length - 1).waitFor();
+    await page
+      .locator('.letters li')
+      .nth(hostileTexts.length - 1)
+      .waitFor();
     const shown = await page.locator('main').evaluate(main => main.textContent ?? '');
     for (const text of hostileTexts) expect(shown.split(text).length).toBeGreaterThan(2);
     for (const summary of await page.locator('.letters summary').all()) await summary.click();

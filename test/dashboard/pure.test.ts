@@ -68,9 +68,12 @@ test('a time of today has no date, another one has', () => {
 
 test('the address of a function leads back to it, whatever its name', () => {
   fc.assert(
-    fc.property(fc.string({ minLength: 1 }).filter(name => name.isWellFormed()), name => {
-      expect(addressOf(functionPath(`shop.${name}`))).toEqual({ view: 'function', context: 'shop', name });
-    }),
+    fc.property(
+      fc.string({ minLength: 1 }).filter(name => name.isWellFormed()),
+      name => {
+        expect(addressOf(functionPath(`shop.${name}`))).toEqual({ view: 'function', context: 'shop', name });
+      },
+    ),
   );
 });
 

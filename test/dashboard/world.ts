@@ -1,8 +1,8 @@
-import { headerNames } from '../../runtime/protocol/headers.ts';
 import { deadLetterEmit } from '../../controller/dispatch/dead-letter.ts';
 import { emptyMemory, type ScaleInputs } from '../../controller/scale/decision.ts';
 import { known, unknown } from '../../controller/scale/figure.ts';
 import type { ScaleObservation } from '../../controller/scale/observation.ts';
+import { headerNames } from '../../runtime/protocol/headers.ts';
 import { startAdmin } from '../api/start-admin.ts';
 
 const utf8 = new TextEncoder();
@@ -76,7 +76,16 @@ export const asleep: Partial<ScaleObservation> = {
 export function see({ world }: Pick<Admin, 'world'>, name: string, seen: Partial<ScaleObservation>): void {
   const nowMs = Date.now();
   const observation = { ...calm, atMs: nowMs, steadyMs: nowMs, ...seen };
-  const policy = { maxAgeMs: 30_000, min: 0, max: 20, boundsFrom: 'manifest', prefer: 'balanced', concurrency: 16, order: 'key', keepMs: 300_000 } as const;
+  const policy = {
+    maxAgeMs: 30_000,
+    min: 0,
+    max: 20,
+    boundsFrom: 'manifest',
+    prefer: 'balanced',
+    concurrency: 16,
+    order: 'key',
+    keepMs: 300_000,
+  } as const;
   const inputs: ScaleInputs = { observation, policy, replicas: observation.pods.ready, memory: { ...emptyMemory, sinceMs: 0 } };
   world.scales.set(name, inputs);
   const topics = name === unit ? ['orders', inboxTopic] : [];
@@ -91,7 +100,12 @@ export async function failEvent(admin: Admin, id: string, message: string, paylo
     unit,
     revision: 'r1-0a0b0c0d',
     reason: 'error',
-    error: { code: 'FAAS_HANDLER_ERROR', name: 'TypeError', message, stack: `TypeError: ${message}\n    at handler (customer-totals.ts:7:3)` },
+    error: {
+      code: 'FAAS_HANDLER_ERROR',
+      name: 'TypeError',
+      message,
+      stack: `TypeError: ${message}\n    at handler (customer-totals.ts:7:3)`,
+    },
     attempts: 5,
     crashes: 0,
     failedAtMs: Date.now() - 60_000,
@@ -110,8 +124,18 @@ export function logError(admin: Admin, message: string): void {
 /** A decision as the scaler records it, and the start of the pod that followed. */
 export function decideAndStart(admin: Admin): void {
   const inputs = admin.world.scales.get(unit);
-  admin.history.write({ kind: 'decision', atMs: Date.now(), unit, data: { what: 'scale', from: 1, replicas: 2, reason: 'arrivals', inputs } });
-  admin.history.write({ kind: 'decision', atMs: Date.now(), unit, data: { what: 'pod-start', pod: 'p1', revision: 'r1', bootMs: 41, loadMs: 3, initMs: 12 } });
+  admin.history.write({
+    kind: 'decision',
+    atMs: Date.now(),
+    unit,
+    data: { what: 'scale', from: 1, replicas: 2, reason: 'arrivals', inputs },
+  });
+  admin.history.write({
+    kind: 'decision',
+    atMs: Date.now(),
+    unit,
+    data: { what: 'pod-start', pod: 'p1', revision: 'r1', bootMs: 41, loadMs: 3, initMs: 12 },
+  });
 }
 
 export async function signInLink(admin: Admin): Promise<string> {
