@@ -103,12 +103,7 @@ function Conditions({ one }: { readonly one: LiveFunction | undefined }) {
         <li key={type} class="callout">
           <strong>{type}</strong>{' '}
           <span class="dim">
-            {reason}
-            {sinceMs !== undefined && (
-              <>
-                , since <Ago atMs={sinceMs} />
-              </>
-            )}
+            {reason === type ? '' : reason} {sinceMs !== undefined && <Ago atMs={sinceMs} />}
           </span>
           <p>{message}</p>
         </li>
