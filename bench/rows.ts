@@ -1,5 +1,6 @@
 import type { Row } from './row.ts';
 import { stateful, stateless } from './rows/backlog.ts';
+import { dashboard } from './rows/dashboard.ts';
 import { directCalls } from './rows/direct-calls.ts';
 import { fromZero, redeploy } from './rows/from-zero.ts';
 import { help } from './rows/help.ts';
@@ -23,4 +24,5 @@ export const rows: readonly Row[] = [
   overload,
   help,
   redisCommit,
+  dashboard,
 ];

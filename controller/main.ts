@@ -8,6 +8,7 @@ import { ConditionBoard } from './conditions/condition-board.ts';
 import { runSchedules } from './cron/schedule-loop.ts';
 import { createDispatcher } from './dispatch/create-dispatcher.ts';
 import type { UnitReport } from './dispatch/dispatcher.ts';
+import { dashboardFolder } from './entries.ts';
 import { armFaultPoint } from './fault-points.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { createDeployments } from './functions/create-deployments.ts';
@@ -184,6 +185,7 @@ async function open(
     overrides,
     secrets,
     token,
+    dashboardFolder: dashboardFolder(),
     podCallbacks,
     readyChecks,
   });

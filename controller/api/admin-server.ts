@@ -20,6 +20,8 @@ import { csrfHeader, Sessions } from './sessions.ts';
 export interface AdminServerOptions extends ApiPorts, HealthOptions {
   /** The admin token (token-file.ts). */
   readonly token: string;
+  /** Where the files of the dashboard are. */
+  readonly dashboardFolder: string;
   readonly podCallbacks: PodCallbacks;
   readonly log: Log;
   readonly limits?: Partial<AdminLimits>;
@@ -75,7 +77,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
   takeBodies(app);
   mountHealth(app, options);
   mountPodCallbacks(app, options.podCallbacks);
-  mountDashboard(app);
+  mountDashboard(app, options.dashboardFolder);
   const board = new LiveBoard(options);
   await mountRoutes(app, allRoutes(options, { board, sessions }), stopping.signal);
   await app.ready();

@@ -1,6 +1,5 @@
 import { readdir, readFile } from 'node:fs/promises';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
-import { dashboardFolder } from '../entries.ts';
 import { FaasError } from '../errors.ts';
 
 /** Addresses at which the page is served; what they show is the page's business, and asks the API with the session. */
@@ -21,10 +20,10 @@ interface Asset {
 }
 
 /** Serves the dashboard: one page for all its addresses, and its files, whose names change with what is in them. None of them is a secret. */
-export function mountDashboard(app: FastifyInstance): void {
+export function mountDashboard(app: FastifyInstance, folder: string): void {
   let files: Promise<ReadonlyMap<string, Asset>> | undefined;
   const serve = async (name: string, cache: string, request: FastifyRequest, reply: FastifyReply) => {
-    files ??= readAssets();
+    files ??= readAssets(folder);
     const asset = (await files).get(name);
     if (asset === undefined) throw new FaasError('FAAS_API_ROUTE_UNKNOWN', 'the dashboard has no such file', 'Load the page again.');
     reply.type(asset.type).header('cache-control', cache).header('vary', 'accept-encoding');
@@ -38,12 +37,12 @@ export function mountDashboard(app: FastifyInstance): void {
 }
 
 /** What scripts/build-dashboard.mjs made: each file beside its gzip. */
-async function readAssets(): Promise<ReadonlyMap<string, Asset>> {
-  const names = await readdir(dashboardFolder()).catch(() => []);
+async function readAssets(folder: string): Promise<ReadonlyMap<string, Asset>> {
+  const names = await readdir(folder).catch(() => []);
   const assets = names
     .filter(name => !name.endsWith('.gz'))
     .map(async (name): Promise<readonly [string, Asset]> => {
-      const file = `${dashboardFolder()}/${name}`;
+      const file = `${folder}/${name}`;
       const type = types[name.slice(name.lastIndexOf('.') + 1)] ?? 'application/octet-stream';
       return [name, { type, plain: await readFile(file), gzip: await readFile(`${file}.gz`) }];
     });

@@ -193,6 +193,7 @@ function Text({ title, text }: { readonly title: string; readonly text: string }
   return (
     <>
       <h3>{title}</h3>
+      {/* biome-ignore lint/a11y/noNoninteractiveTabindex: what scrolls must be reachable by keyboard */}
       <pre tabIndex={0}>{text}</pre>
     </>
   );

@@ -95,6 +95,7 @@ function Past({ name, atMs }: { readonly name: FunctionName; readonly atMs: numb
 }
 
 function headOf(data: HistoryItem['data']): string {
+  if (data.what === 'scale' && data.from === data.replicas) return `${String(data.replicas)} pods kept`;
   if (data.what === 'scale') return `${String(data.from)} → ${String(data.replicas)} pods`;
   if (data.what === 'pod-exit') return `Pod ${String(data.pod).slice(0, 8)} ended`;
   return String(data.what ?? data.decision ?? 'decision').replaceAll('-', ' ');

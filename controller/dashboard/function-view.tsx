@@ -103,10 +103,11 @@ function Conditions({ one }: { readonly one: LiveFunction | undefined }) {
         <li key={type} class="callout">
           <strong>{type}</strong>{' '}
           <span class="dim">
-            {reason}
+            {reason === type ? '' : reason}
             {sinceMs !== undefined && (
               <>
-                , since <Ago atMs={sinceMs} />
+                {' '}
+                since <Ago atMs={sinceMs} />
               </>
             )}
           </span>

@@ -43,7 +43,6 @@ function Picture({ graph }: { readonly graph: GraphAnswer }) {
         viewBox={`-8 -8 ${layout.width + 16} ${layout.height + 16}`}
         width={layout.width + 16}
         height={layout.height + 16}
-        role="group"
         aria-label={`${graph.nodes.length} functions, streams and triggers; the table below has the same`}
       >
         {graph.edges.map(edge => (
@@ -72,13 +71,7 @@ function EdgeLine({
   const [x2, y2] = [to.x, to.y + nodeHeight / 2];
   const bend = Math.max(38, Math.abs(x2 - x1) / 2);
   const flows = (edgeRate(edge, nodes) ?? 0) > 0;
-  return (
-    <path
-      class={`edge ${edge.kind}${flows ? ' flows' : ''}`}
-      d={`M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`}
-      aria-hidden="true"
-    />
-  );
+  return <path class={`edge ${edge.kind}${flows ? ' flows' : ''}`} d={`M${x1} ${y1}C${x1 + bend} ${y1} ${x2 - bend} ${y2} ${x2} ${y2}`} />;
 }
 
 function NodeBox({ placed: { node, x, y } }: { readonly placed: PlacedNode }) {

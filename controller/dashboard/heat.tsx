@@ -73,7 +73,7 @@ function Strip({ values, top }: { readonly values: readonly (number | null)[]; r
       pen.fillRect((columns - values.length + index) * cellWidth, 0, cellWidth - 0.5, rowHeight);
     }
   }, [values, values.length, values.at(-1), figuresAtMs.value, top, shade.value]);
-  return <canvas ref={canvas} width={columns * cellWidth} height={rowHeight} class="strip" aria-hidden="true" />;
+  return <canvas ref={canvas} width={columns * cellWidth} height={rowHeight} class="strip" />;
 }
 
 function usePast(): ReadonlyMap<string, readonly (number | null)[]> {

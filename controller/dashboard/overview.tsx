@@ -133,6 +133,7 @@ function Tile({
 
 const columns = ['Function', 'Oldest event', 'Waiting', 'Arriving', 'Finished', 'Pods', 'Dead letters'] as const;
 
+/** The roles are written out: a table that is laid out as a grid or as cards has lost them in some browsers. */
 function FunctionTable({ shown }: { readonly shown: readonly string[] }) {
   return (
     <table class="functions" role="table">

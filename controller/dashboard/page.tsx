@@ -27,7 +27,7 @@ export function Page() {
     );
   return (
     <>
-      <a class="skip" href="#main" onClick={skip}>
+      <a class="skip" href="#main">
         Skip to content
       </a>
       <Header />
@@ -40,11 +40,6 @@ export function Page() {
       </footer>
     </>
   );
-}
-
-function skip(event: MouseEvent): void {
-  event.preventDefault();
-  document.getElementById('main')?.focus();
 }
 
 function Bare({ children }: { readonly children: ComponentChildren }) {

@@ -8,6 +8,7 @@ import { loadToken } from '../../controller/api/token-file.ts';
 import { systemClock } from '../../controller/clock.ts';
 import { ConditionBoard } from '../../controller/conditions/condition-board.ts';
 import type { UnitReport } from '../../controller/dispatch/dispatcher.ts';
+import { dashboardFolder } from '../../controller/entries.ts';
 import { noFaults } from '../../controller/fault-points.ts';
 import { createDeployments } from '../../controller/functions/create-deployments.ts';
 import type { DirectAnswer, DirectCall, DirectCalls } from '../../controller/gateway/direct-calls.ts';
@@ -110,6 +111,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     version: '1.2.3',
     startedAtMs: clock.now(),
     token: world.token,
+    dashboardFolder: dashboardFolder(),
     settings,
     origins,
     ...adapters,

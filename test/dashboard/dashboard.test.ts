@@ -227,7 +227,7 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
       await keepScreenshot(page, `${path === '/' ? 'overview' : path.split('/')[1]}-${colorScheme}-${width}`);
       await page.evaluate(axe.source);
       const violations = await page.evaluate(
-        'axe.run().then(result => result.violations.map(one => `${one.id}: ${one.nodes[0]?.html} ${one.nodes[0]?.failureSummary}`))',
+        'axe.run().then(result => result.violations.map(one => [one.id, one.nodes[0]?.html, one.nodes[0]?.failureSummary].join(" ")))',
       );
       expect(violations).toEqual([]);
       await page.context().close();

@@ -8,7 +8,7 @@ export const hostileTexts: readonly string[] = [
   '</textarea><iframe src="javascript:parent.hacked=1">',
   'javascript:window.hacked=1',
   '{{constructor.constructor("window.hacked=1")()}}',
-  '${window.hacked=1}',
+  '\u0024{window.hacked=1}',
   '<!-- --><style>*{display:none}</style>',
   '&lt;script&gt;window.hacked=1&lt;/script&gt;',
   '<a href="//evil.example">here</a>',
