@@ -47,7 +47,7 @@ describeWith(kafkaAndRedis, 'a bank on Kafka and Redis, 500 events a second', ()
       await sleep(1_000);
     }
     const verdict = await world.verdict(`kill -9 of a pod, ${kills} times`, load);
-    expect(verdict, world.server.output).toMatchObject({ ...exact, attemptsCounted: 0 });
+    expect(verdict, world.server.output).toMatchObject(exact);
     const found = await world.found(load);
     const resumed = killedAtMs.map(atMs => resumedAfterMs(load, found, atMs));
     process.stdout.write(`handled again after ${resumed.join(', ')} ms\n`);
