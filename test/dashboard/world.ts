@@ -50,6 +50,7 @@ const calm: Omit<ScaleObservation, 'atMs' | 'steadyMs'> = {
   oldestAgeMs: known(120),
   arrivalRate: known(100),
   arrivalRateSlow: known(100),
+  arrivalRateCalm: known(100),
   arrivalTrend: 0,
   finishedRate: known(98),
   podRate: known(80),

@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { Breaker } from '../../controller/dispatch/breaker.ts';
 import { fetchLimit } from '../../controller/dispatch/read-records.ts';
 import { stepSession } from '../../controller/dispatch/session.ts';
 import { newSession, type Session } from '../../controller/dispatch/session-state.ts';
@@ -15,6 +16,7 @@ function sessionWith(records: number, keys: number): Session {
     ...{ live, subscription, source: { unit: live.unit, name: 't.0' }, partition: 0, ownerToken: 'owner' },
     limits: { ...defaultLimits, bytesMax: 1e9, windowOffsetsMax: 8_192, mayRollBack: false, recordBytesMax: 1_000_000 },
     partitionsOf: () => 1,
+    breaker: new Breaker(),
     claimed: { generation: 1, frontier: 0, highSeqOffset: 0, highSeqs: new Map(), done: [], attempts: [], outbox: [], parked: [] },
   });
   const read = Array.from({ length: records }, (_, offset) => ({
