@@ -25,7 +25,7 @@ export class LiveBoard {
   readonly #rings = new Map<string, SeriesRing>();
   readonly #deadLetters = new Map<string, number>();
   readonly #viewers = new Set<(snapshot: LiveSnapshot) => void>();
-  #functions: readonly FunctionRecord[] | undefined;
+  #functions: Promise<readonly FunctionRecord[]> | undefined;
   #deadLettersAtMs = 0;
   #pointAtMs = 0;
 
@@ -99,9 +99,16 @@ export class LiveBoard {
     };
   }
 
+  /** Kept as the reading itself: a change that comes while it is under way has it read again. */
   async #live(): Promise<readonly FunctionRecord[]> {
-    this.#functions ??= await this.#ports.registry.functions();
-    return this.#functions;
+    const reading = this.#functions ?? this.#ports.registry.functions();
+    this.#functions = reading;
+    try {
+      return await reading;
+    } catch (error) {
+      if (this.#functions === reading) this.#functions = undefined;
+      throw error;
+    }
   }
 
   #addPoints(functions: readonly FunctionRecord[], nowMs: number): void {

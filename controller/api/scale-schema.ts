@@ -10,7 +10,8 @@ const text = Type.String();
 const number = Type.Number();
 const natural = Type.Integer({ minimum: 0 });
 const lines = Type.Array(text);
-const words = <T extends string>(...all: readonly T[]) => Type.Unsafe<T>({ type: 'string', enum: [...all] });
+/** Literals rather than `Unsafe`: stored inputs are checked by TypeBox itself, which knows no schema without a kind. */
+const words = <T extends string>(...all: readonly T[]) => Type.Union(all.map(one => Type.Literal(one)));
 
 export const FigureAnswer = Type.Union([
   strict({ state: Type.Literal('known'), value: number }),

@@ -28,7 +28,8 @@ export function age(ms: number | undefined): string {
 
 export function ago(atMs: number, nowMs: number): string {
   const ms = nowMs - atMs;
-  return ms < 2_000 ? 'just now' : ms >= 0 ? `${duration(ms)} ago` : `in ${duration(-ms)}`;
+  if (Math.abs(ms) < 2_000) return 'just now';
+  return ms > 0 ? `${duration(ms)} ago` : `in ${duration(-ms)}`;
 }
 
 export type Zone = 'local' | 'utc';

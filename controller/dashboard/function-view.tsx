@@ -12,7 +12,7 @@ import { Heat } from './heat.tsx';
 import { liveFunction, units } from './live.ts';
 import { useLoaded } from './loaded.ts';
 import { AgeMeter } from './overview.tsx';
-import { Ago, Badge, Empty, Failure, Panel, Waiting } from './parts.tsx';
+import { At, Badge, Failure, Panel, Waiting } from './parts.tsx';
 import { Revisions } from './revisions.tsx';
 import { troubleOf } from './trouble.ts';
 import { Why } from './why.tsx';
@@ -26,11 +26,12 @@ export function FunctionView({ context, name }: { readonly context: string; read
   const one = liveFunction(unit).value;
   if (error instanceof ApiFailure && error.status === 404 && one === undefined) {
     return (
-      <Empty title="There is no such function">
+      <section class="empty">
+        <h1>There is no such function</h1>
         <p>
           <code>{unit}</code> is not deployed here (any more). <a href="/">All functions</a>
         </p>
-      </Empty>
+      </section>
     );
   }
   return (
@@ -87,7 +88,7 @@ function Title({
         {detail !== undefined && (
           <>
             {' '}
-            · live since <Ago atMs={detail.activatedAtMs} />
+            · live since <At atMs={detail.activatedAtMs} />
           </>
         )}
       </p>
@@ -107,7 +108,7 @@ function Conditions({ one }: { readonly one: LiveFunction | undefined }) {
             {sinceMs !== undefined && (
               <>
                 {' '}
-                since <Ago atMs={sinceMs} />
+                since <At atMs={sinceMs} />
               </>
             )}
           </span>
@@ -176,7 +177,8 @@ function State({ detail }: { readonly detail: FunctionDetailAnswer | undefined }
   const facts: readonly (readonly [string, string])[] = [
     ['Keys', whole(state.keys)],
     ['Size of values', size(state.valueBytes)],
-    ['Emits to be published', whole(state.outboxEntries)],
+    ['Parked keys', whole(detail.parkedKeys)],
+    ['Emits waiting', whole(state.outboxEntries)],
     ['Handler', spec.handler],
     ['Time limit', age(spec.limits.timeoutMs)],
     ['Concurrency', String(spec.limits.concurrency)],

@@ -78,26 +78,31 @@ function NodeBox({ placed: { node, x, y } }: { readonly placed: PlacedNode }) {
   const one = node.unit === undefined ? undefined : liveFunction(node.unit).value;
   const trouble = one && troubleOf(one);
   const rate = nodeRate(node);
+  const name = cut(node.label);
+  const flow = rate === undefined ? node.kind : `${node.kind} · ${perSecond(rate)}`;
+  const pods = one === undefined ? '' : `${one.pods.ready} ${one.pods.ready === 1 ? 'pod' : 'pods'}`;
   const box = (
     <g class={`node ${node.kind} ${trouble ?? ''}`} transform={`translate(${x} ${y})`}>
       <title>{`${node.kind} ${node.unit ?? node.label}${node.topic === undefined ? '' : `, topic ${node.topic}`}${trouble === undefined ? '' : `, ${troubleText[trouble]}`}`}</title>
       <rect width={nodeWidth} height={nodeHeight} rx={node.kind === 'function' ? 10 : 27} />
       <text class="node-name" x="14" y="23">
-        {cut(node.label)}
-      </text>
+        {name}
+      </text>{' '}
       <text class="node-rate" x="14" y="41">
-        {rate === undefined ? node.kind : `${node.kind} · ${perSecond(rate)}`}
-      </text>
+        {flow}
+      </text>{' '}
       {one !== undefined && (
         <text class="node-pods" x={nodeWidth - 14} y="41" text-anchor="end">
-          {one.pods.ready} {one.pods.ready === 1 ? 'pod' : 'pods'}
+          {pods}
         </text>
       )}
     </g>
   );
   if (node.unit === undefined) return box;
+  // What is seen comes first: whoever steers by voice says that.
+  const state = trouble === undefined ? 'not deployed' : troubleText[trouble];
   return (
-    <a href={functionPath(node.unit)} aria-label={`${node.unit}, ${trouble === undefined ? 'not deployed' : troubleText[trouble]}`}>
+    <a href={functionPath(node.unit)} aria-label={`${name} ${flow} ${pods}, ${node.unit}, ${state}`}>
       {box}
     </a>
   );

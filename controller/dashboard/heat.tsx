@@ -22,7 +22,7 @@ export function Heat() {
       {now === undefined && <Waiting lines={4} />}
       {now?.length === 0 && <Empty title="No partition is read at the moment" />}
       {shown !== undefined && shown.length > 0 && (
-        <Scroll label="Partitions">
+        <Scroll label="Lag of each partition">
           <table class="plain heat">
             <thead>
               <tr>
@@ -70,7 +70,7 @@ function Strip({ values, top }: { readonly values: readonly (number | null)[]; r
       const share = value === null ? 0 : Math.log1p(value) / Math.log1p(top);
       pen.globalAlpha = value === null ? 0.05 : 0.1 + 0.9 * share;
       pen.fillStyle = style.getPropertyValue(share > 0.75 ? '--bad' : share > 0.4 ? '--warn' : '--accent');
-      pen.fillRect((columns - values.length + index) * cellWidth, 0, cellWidth - 0.5, rowHeight);
+      pen.fillRect((columns - values.length + index) * cellWidth, 0, cellWidth, rowHeight);
     }
   }, [values, values.length, values.at(-1), figuresAtMs.value, top, shade.value]);
   return <canvas ref={canvas} width={columns * cellWidth} height={rowHeight} class="strip" />;

@@ -32,5 +32,5 @@ export function useLoaded<Value>(read: () => Promise<Value>, everyMs: number): L
       clearInterval(timer);
     };
   }, [turn, isLive]);
-  return { value, error, reload: () => setTurn(turn + 1) };
+  return { value, error, reload: () => setTurn(before => before + 1) };
 }

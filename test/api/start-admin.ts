@@ -76,7 +76,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
   const log = collectingLog(lines);
   const world = {
     folder,
-    token: await loadToken(folder, random),
+    token: change.token ?? (await loadToken(folder, random)),
     ...adapters,
     lines,
     reports: [] as UnitReport[],

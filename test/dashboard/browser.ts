@@ -29,6 +29,12 @@ export function launchChromium(): Promise<Browser> {
 export async function keepScreenshot(page: Page, name: string, fullPage = true): Promise<string> {
   await mkdir(artefacts, { recursive: true });
   const path = `${artefacts}${name}.png`;
-  await page.screenshot({ path, fullPage, animations: 'disabled' });
+  // The room for a scroll bar is empty here, and a header that sticks stands in the middle of a long page.
+  await page.screenshot({
+    path,
+    fullPage,
+    animations: 'disabled',
+    style: 'html { scrollbar-gutter: auto !important } .top { position: static !important }',
+  });
   return path;
 }

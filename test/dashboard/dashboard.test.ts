@@ -6,9 +6,28 @@ import { startAdmin } from '../api/start-admin.ts';
 import { describeWith } from '../services/needed-service.ts';
 import { keepScreenshot, launchChromium, neededChromium } from './browser.ts';
 import { hostileTexts } from './hostile-texts.ts';
-import { type Admin, asleep, decideAndStart, failEvent, inboxTopic, logError, see, shop, signInLink, startShop, unit } from './world.ts';
+import {
+  type Admin,
+  asleep,
+  decideAndStart,
+  failEvent,
+  inboxTopic,
+  logError,
+  parkKey,
+  see,
+  sessionOf,
+  shop,
+  signInLink,
+  startShop,
+  unit,
+} from './world.ts';
 
 const functionAddress = '/functions/shop/customer-totals';
+const looks = [
+  ['dark', 360],
+  ['dark', 1280],
+  ['light', 1280],
+] as const;
 const views = ['/', functionAddress, '/graph', '/schedules', '/webhooks'] as const;
 
 describeWith(neededChromium, 'the dashboard in Chromium', () => {
@@ -31,23 +50,23 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
     expect(faults.splice(0)).toEqual([]);
   });
 
+  /** A view of a browser that is signed in, with all that it waits for. */
   async function open(path: string, options: BrowserContextOptions = {}, of = admin): Promise<Page> {
     const context = await browser.newContext({ viewport: { width: 1280, height: 860 }, colorScheme: 'light', ...options });
+    await context.addCookies([await sessionOf(of)]);
     const page = await context.newPage();
     page.setDefaultTimeout(20_000);
     page.on('request', request => void (new URL(request.url()).origin === of.url || foreign.push(request.url())));
     page.on('pageerror', error => faults.push(error.message));
     page.on('dialog', dialog => faults.push(`dialog: ${dialog.message()}`));
-    await page.goto(await signInLink(of));
-    await page.getByRole('heading', { name: 'Functions' }).waitFor();
-    if (path !== '/') await page.goto(`${of.url}${path}`);
+    await page.goto(`${of.url}${path}`);
     await page.getByRole('status', { name: 'Connection: Live' }).waitFor();
     await page.locator('.waiting').first().waitFor({ state: 'detached' });
     return page;
   }
 
   test('a link signs a browser in once; without a session nothing is shown', async () => {
-    const page = await open('/');
+    const page = await browser.newPage();
     const link = await signInLink(admin);
     await page.goto(link);
     await page.getByRole('heading', { name: 'Functions' }).waitFor();
@@ -86,15 +105,38 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
       await page.getByRole('heading', { name, exact: true }).waitFor();
     }
     expect(await page.locator('.chart canvas').count()).toBe(3);
-    expect(await page.locator('.heat tbody tr').first().textContent()).toContain('orders 3');
+    expect(await page.locator('.heat tbody th').allTextContents()).toEqual(
+      [3, 2, 1, 0].flatMap(partition => [`inbox ${partition}`, `orders ${partition}`]),
+    );
     await page.getByText('the price of an order is missing').waitFor();
     await page.getByText('boot 41ms, load 3ms, init 12ms').waitFor();
     await page.getByText('1 → 2 pods').first().click();
     await page.locator('.log').getByText('Arithmetic').waitFor();
     await page.getByRole('heading', { name: 'Revisions' }).waitFor();
+    const arrivals = page.getByRole('img', { name: /^Events per second/ });
+    see(admin, unit, { arrivalRate: known(321) });
+    await arrivals.and(page.getByRole('img', { name: /arriving 321\/s/ })).waitFor();
     logError(admin, 'and one that came later');
     await page.getByText('and one that came later').waitFor();
     await keepScreenshot(page, 'function');
+  });
+
+  test('parked keys are counted, and a condition says what it means', async () => {
+    await parkKey(admin, 'customer-7');
+    const parked = {
+      type: 'Parked',
+      status: true,
+      reason: 'OutOfAttempts',
+      message: '1 key of orders waits',
+      sinceMs: Date.now(),
+    } as const;
+    await admin.registry.setCondition(unit, parked);
+    const page = await open(functionAddress);
+    await page.locator('.callout').getByText('1 key of orders waits').waitFor();
+    expect(await page.locator('.facts > div', { hasText: 'Parked keys' }).locator('dd').textContent()).toBe('1');
+    expect(await page.locator('h1').textContent()).toBe('customer-totals Attention');
+    await admin.registry.setCondition(unit, { ...parked, status: false });
+    await page.locator('.callout').waitFor({ state: 'detached' });
   });
 
   test('a dead letter is shown and replayed', async () => {
@@ -142,11 +184,11 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
 
   test('the graph shows what leads where, with rates', async () => {
     const page = await open('/graph');
-    await page.getByRole('link', { name: /^shop.customer-totals, / }).waitFor();
+    await page.getByRole('link', { name: /shop\.customer-totals, Busy/ }).waitFor();
     const row = page.getByRole('row', { name: /stream orders reads shop.customer-totals/ });
     expect(await row.textContent()).toContain('100/s');
     await keepScreenshot(page, 'graph');
-    await page.getByRole('link', { name: /^shop.tax, / }).click();
+    await page.getByRole('link', { name: /shop\.tax, / }).click();
     await page.getByRole('heading', { name: /^tax/ }).waitFor();
     expect(page.url()).toBe(`${admin.url}/functions/shop/tax`);
     await page.goBack();
@@ -155,7 +197,7 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
 
   test('schedules show the next run in the viewer’s zone, and in UTC when asked', async () => {
     const page = await open('/schedules', { timezoneId: 'Europe/Kyiv' });
-    expect(await page.locator('tbody tr').textContent()).toMatch(/shop\.tax.*0 6 \* \* \*Europe\/Kyiv.*06:00:00in /);
+    expect(await page.locator('tbody tr').textContent()).toMatch(/shop\.tax.*0 6 \* \* \*Europe\/Kyiv.*06:00:00in \d/);
     await page.getByRole('button', { name: /Times in/ }).click();
     await page.getByText(/0[34]:00:00 UTC/).waitFor();
     await keepScreenshot(page, 'schedules');
@@ -170,7 +212,7 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
     await page.getByText('evt_1').waitFor();
     await page
       .locator('.plain tbody tr', { hasText: '/hooks/shop/stripe' })
-      .filter({ hasText: /stripe110/ })
+      .filter({ hasText: /stripe1010/ })
       .waitFor();
     await keepScreenshot(page, 'webhooks');
   });
@@ -182,7 +224,7 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
     expect(await page.locator('.functions tbody tr').count()).toBe(3);
     await keepScreenshot(page, 'connection-lost');
     const again = await startAdmin({ token: admin.token, settings: { ...admin.settings, 'admin.port': admin.port } });
-    await again.deploy(shop.replace('greet-vip:', 'greet-friend:'));
+    expect((await again.deploy(shop.replace('greet-vip:', 'greet-friend:'))).status).toBe(200);
     await page.getByRole('status', { name: 'Connection: Live' }).waitFor();
     await page.getByText('greet-friend').waitFor();
     await page.getByRole('alert').waitFor({ state: 'detached' });
@@ -212,25 +254,19 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
 
   test.each(views)('%s fits 360 px, light and dark, and has no violation that axe finds', async path => {
     await failEvent(admin, 'order-4', 'for axe');
-    for (const [colorScheme, width] of [
-      ['light', 1280],
-      ['dark', 1280],
-      ['dark', 360],
-    ] as const) {
-      const page = await open(path, { colorScheme, viewport: { width, height: 860 } });
-      const root = page.locator(':root');
-      const scroll = Number(await root.evaluate(element => element.scrollWidth));
-      const client = Number(await root.evaluate(element => element.clientWidth));
-      const background = await page.evaluate('getComputedStyle(document.documentElement).backgroundColor');
-      expect(scroll).toBeLessThanOrEqual(client);
-      expect(background).toBe(colorScheme === 'dark' ? 'rgb(13, 16, 23)' : 'rgb(246, 247, 249)');
+    const page = await open(path, { colorScheme: 'dark', viewport: { width: 360, height: 860 } });
+    for (const summary of await page.locator('summary').all()) await summary.click();
+    await page.locator('.waiting').first().waitFor({ state: 'detached' });
+    await page.evaluate(axe.source);
+    for (const [colorScheme, width] of looks) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 860 });
+      await page.locator(`html[data-shade=${colorScheme}]`).waitFor();
+      const room = await page.locator(':root').evaluate(root => Math.max(0, root.scrollWidth - root.clientWidth));
+      const ground = await page.evaluate('getComputedStyle(document.documentElement).backgroundColor');
+      expect([room, ground]).toEqual([0, colorScheme === 'dark' ? 'rgb(13, 16, 23)' : 'rgb(246, 247, 249)']);
+      expect(await violationsOf(page)).toEqual([]);
       await keepScreenshot(page, `${path === '/' ? 'overview' : path.split('/')[1]}-${colorScheme}-${width}`);
-      await page.evaluate(axe.source);
-      const violations = await page.evaluate(
-        'axe.run().then(result => result.violations.map(one => [one.id, one.nodes[0]?.html, one.nodes[0]?.failureSummary].join(" ")))',
-      );
-      expect(violations).toEqual([]);
-      await page.context().close();
     }
   });
 
@@ -239,7 +275,9 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
     const page = await open('/', {}, bare);
     await page.getByText('faas init shop').waitFor();
     await page.goto(`${bare.url}/functions/shop/nobody`);
-    await page.getByText('There is no such function').waitFor();
+    await page.getByRole('heading', { name: 'There is no such function' }).waitFor();
+    await page.evaluate(axe.source);
+    expect(await violationsOf(page)).toEqual([]);
     await keepScreenshot(page, 'no-such-function');
     await bare.close();
   });
@@ -302,3 +340,9 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
     expect([status, JSON.parse(text).code]).toEqual([403, 'FAAS_API_CSRF']);
   });
 });
+
+function violationsOf(page: Page): Promise<unknown> {
+  return page.evaluate(
+    'axe.run().then(result => result.violations.map(one => [one.id, one.nodes[0]?.html, one.nodes[0]?.failureSummary].join(" ")))',
+  );
+}

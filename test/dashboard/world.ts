@@ -2,6 +2,7 @@ import { deadLetterEmit } from '../../controller/dispatch/dead-letter.ts';
 import { emptyMemory, type ScaleInputs } from '../../controller/scale/decision.ts';
 import { known, unknown } from '../../controller/scale/figure.ts';
 import type { ScaleObservation } from '../../controller/scale/observation.ts';
+import { pathTo } from '../../controller/api/paths.ts';
 import { headerNames } from '../../runtime/protocol/headers.ts';
 import { startAdmin } from '../api/start-admin.ts';
 
@@ -73,10 +74,9 @@ export const asleep: Partial<ScaleObservation> = {
   pods: { ready: 0, starting: 0, draining: 0 },
 };
 
-/** What scaling sees of a function from now on. */
-export function see({ world }: Pick<Admin, 'world'>, name: string, seen: Partial<ScaleObservation>): void {
-  const nowMs = Date.now();
-  const observation = { ...calm, atMs: nowMs, steadyMs: nowMs, ...seen };
+/** What a decision of that time rests on. */
+export function inputsSeen(atMs: number, seen: Partial<ScaleObservation> = {}): ScaleInputs {
+  const observation = { ...calm, atMs, steadyMs: atMs, ...seen };
   const policy = {
     maxAgeMs: 30_000,
     min: 0,
@@ -87,8 +87,12 @@ export function see({ world }: Pick<Admin, 'world'>, name: string, seen: Partial
     order: 'key',
     keepMs: 300_000,
   } as const;
-  const inputs: ScaleInputs = { observation, policy, replicas: observation.pods.ready, memory: { ...emptyMemory, sinceMs: 0 } };
-  world.scales.set(name, inputs);
+  return { observation, policy, replicas: observation.pods.ready, memory: { ...emptyMemory, sinceMs: 0 } };
+}
+
+/** What scaling sees of a function from now on. */
+export function see({ world }: Pick<Admin, 'world'>, name: string, seen: Partial<ScaleObservation>): void {
+  world.scales.set(name, inputsSeen(Date.now(), seen));
   const topics = name === unit ? ['orders', inboxTopic] : [];
   const partitions = topics.flatMap(topic =>
     [0, 1, 2, 3].map(index => ({ name: `${topic}.${index}`, backlogEvents: index * 40, oldestAgeMs: index * 700, arrivalRate: 25 })),
@@ -142,4 +146,30 @@ export function decideAndStart(admin: Admin): void {
 export async function signInLink(admin: Admin): Promise<string> {
   const { answer } = await admin.json('POST', '/v1/login-links', {});
   return `${admin.url}${Object(answer).path}`;
+}
+
+/** The cookie of a browser that has followed a link. */
+export async function sessionOf(admin: Admin) {
+  const code = new URL(await signInLink(admin)).hash.slice(1);
+  const response = await admin.request('POST', pathTo('signIn', {}), { code });
+  const [name = '', value = ''] = (response.headers.get('set-cookie') ?? '').split(';')[0]?.split('=') ?? [];
+  return { name, value, url: admin.url };
+}
+
+/** A key that is held back, as a commit of the dispatcher leaves it. */
+export async function parkKey({ state }: Admin, key: string): Promise<void> {
+  const source = { unit, name: 'orders.0' };
+  await state.claim(source, { ownerToken: 'owner', nowMs: Date.now(), brokerGeneration: 0, committedOffset: 0 });
+  const parking = { holds: [{ key, offset: 0, entry: utf8.encode('as it was read') }], pops: [], unflags: [] };
+  const nothing = { highSeqs: [], clearAttempts: [], ids: [], knownIds: [], reads: [], writes: [], emits: [] };
+  await state.commit(source, {
+    ...nothing,
+    ownerToken: 'owner',
+    ordinal: 1,
+    id: 'c1',
+    stream: 's',
+    highSeqOffset: 0,
+    done: [[0, 1]],
+    parking,
+  });
 }
