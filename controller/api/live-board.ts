@@ -1,5 +1,6 @@
+import type { Clock } from '../clock.ts';
 import { deadLetterTopicOf } from '../functions/live-function.ts';
-import type { FunctionRecord } from '../ports/registry.ts';
+import type { FunctionRecord, Registry } from '../ports/registry.ts';
 import { decide } from '../scale/decide.ts';
 import type { ScaleInputs } from '../scale/decision.ts';
 import { amountOf, type Figure } from '../scale/figure.ts';
@@ -14,7 +15,10 @@ const tickMs = 1_000;
 const deadLettersEveryMs = 5_000;
 const sparkPoints = 60;
 
-type Ports = Pick<ApiPorts, 'registry' | 'scale' | 'dispatcher' | 'streams' | 'clock'>;
+interface Ports extends Pick<ApiPorts, 'scale' | 'dispatcher' | 'streams'> {
+  readonly registry: Pick<Registry, 'functions' | 'conditions' | 'watch'>;
+  readonly clock: Pick<Clock, 'now' | 'sleep'>;
+}
 
 /**
  * What every function does, second by second: the figures that scaling decides by. Their past is kept for as long as the server runs; all

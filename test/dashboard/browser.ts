@@ -29,12 +29,8 @@ export function launchChromium(): Promise<Browser> {
 export async function keepScreenshot(page: Page, name: string, fullPage = true): Promise<string> {
   await mkdir(artefacts, { recursive: true });
   const path = `${artefacts}${name}.png`;
-  // The room for a scroll bar is empty here, and a header that sticks stands in the middle of a long page.
-  await page.screenshot({
-    path,
-    fullPage,
-    animations: 'disabled',
-    style: 'html { scrollbar-gutter: auto !important } .top { position: static !important }',
-  });
+  // The room for a scroll bar is empty here, and a header that sticks stands in the middle of a long page. Set by script: the page takes no style from outside.
+  await page.evaluate("scrollTo(0, 0); document.documentElement.style.scrollbarGutter = 'auto'");
+  await page.screenshot({ path, fullPage, animations: 'disabled' });
   return path;
 }
