@@ -25,7 +25,6 @@ import {
 const functionAddress = '/functions/shop/customer-totals';
 const looks = [
   ['dark', 360],
-  ['dark', 1280],
   ['light', 1280],
 ] as const;
 const views = ['/', functionAddress, '/graph', '/schedules', '/webhooks'] as const;

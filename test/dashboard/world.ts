@@ -1,8 +1,8 @@
+import { pathTo } from '../../controller/api/paths.ts';
 import { deadLetterEmit } from '../../controller/dispatch/dead-letter.ts';
 import { emptyMemory, type ScaleInputs } from '../../controller/scale/decision.ts';
 import { known, unknown } from '../../controller/scale/figure.ts';
 import type { ScaleObservation } from '../../controller/scale/observation.ts';
-import { pathTo } from '../../controller/api/paths.ts';
 import { headerNames } from '../../runtime/protocol/headers.ts';
 import { startAdmin } from '../api/start-admin.ts';
 
