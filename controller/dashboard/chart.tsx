@@ -96,7 +96,7 @@ function optionsOf({ lines, stacked, text }: ChartProps, element: HTMLElement): 
     height,
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
-    padding: [10, 8, 0, 0],
+    padding: [10, 26, 0, 0],
     scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.15 : 1] } },
     axes: [
       { ...axis, size: 28, space: 84, values: (_, ticks) => ticks.map(tick => clockOf(tick * 1_000, zone.value)) },

@@ -23,6 +23,8 @@ import {
 } from './world.ts';
 
 const functionAddress = '/functions/shop/customer-totals';
+/** Axe and tall screenshots are work, and other tests run beside these. */
+const slowMs = 90_000;
 const looks = [
   ['dark', 360],
   ['light', 1280],
@@ -267,7 +269,7 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
       expect(await violationsOf(page)).toEqual([]);
       await keepScreenshot(page, `${path === '/' ? 'overview' : path.split('/')[1]}-${colorScheme}-${width}`);
     }
-  });
+  }, slowMs);
 
   test('a server without functions says what to do, an address without a function says so', async () => {
     const bare = await startAdmin();
@@ -324,7 +326,7 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
     expect(await page.evaluate(() => 'hacked' in globalThis)).toBe(false);
     await keepScreenshot(page, 'hostile');
     await house.close();
-  });
+  }, slowMs);
 
   test('a change without the header of the session is refused, whatever the cookie', async () => {
     const page = await open('/');
