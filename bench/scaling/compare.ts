@@ -25,7 +25,11 @@ export function compare(set: TraceSet, trace: TraceSpec): Comparison {
   const bounds: Bounds = { min: set.min, max: set.max };
   const podRate = (trace.concurrency * 1_000) / trace.serviceMs;
   const start = { replicas: set.min, maxAgeMs: set.maxAgeMs };
-  const ours = simulate(world, scalerOf(world, policyFor(set, trace)), start);
+  const ours = simulate(
+    world,
+    scalerOf(world, () => policyFor(set, trace)),
+    start,
+  );
   const withThreshold = (threshold: number) => simulate(world, lagThreshold(threshold, bounds), start);
   const ruleOfThumb = 0.5 * podRate * (set.maxAgeMs / 1_000);
   const { threshold, result: tuned } = tune(world, podRate * (set.maxAgeMs / 1_000), withThreshold);
