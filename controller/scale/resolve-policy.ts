@@ -1,4 +1,4 @@
-import type { FunctionSpec } from '../manifest/spec.ts';
+import type { FunctionSpec, Order, ScaleSpec } from '../manifest/spec.ts';
 import type { ScalePolicy } from './policy.ts';
 import { boundsAt } from './scheduled-bounds.ts';
 
@@ -9,7 +9,13 @@ export interface ScaleOverride {
   readonly untilMs: number;
 }
 
-export type ScaledSpec = Pick<FunctionSpec, 'scale' | 'warm' | 'limits' | 'on'>;
+/** What of a function's specification, or of its JSON, scaling goes by. */
+export interface ScaledSpec {
+  readonly scale: Omit<ScaleSpec, 'lagThreshold'> & { readonly lagThreshold?: number | undefined };
+  readonly warm: FunctionSpec['warm'];
+  readonly limits: { readonly concurrency: number };
+  readonly on: readonly { readonly kind: string; readonly order?: Order }[];
+}
 
 interface Moment {
   readonly nowMs: number;
