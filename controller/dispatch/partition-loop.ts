@@ -5,7 +5,7 @@ import type { Source } from '../ports/state.ts';
 import type { GroupMember, TopicPartition } from '../ports/streams.ts';
 import type { Breaker } from './breaker.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
-import { firstOffset } from './first-offset.ts';
+import { beginAnew, firstOffset } from './first-offset.ts';
 import { generationOf, isDurable, offsetMetadata } from './offset-metadata.ts';
 import { ParkedWatch } from './parked-watch.ts';
 import { PublishLoop } from './publish-loop.ts';
@@ -219,7 +219,7 @@ export class PartitionLoop {
     const durable = wasDurable ? { durableOffset: committedOffset } : {};
     const claimed = await state.claim(this.source, { ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset, ...durable });
     faults('claim.after');
-    if (committed === undefined && (await this.#isMadeAgain(claimed.frontier))) return this.#claim();
+    if (committed === undefined && (await beginAnew(dispatcher, this.source, at, claimed.frontier))) return this.#claim();
     this.#brokerOffset = committed?.offset ?? -1;
     const { mayRollBack, emits } = state.capabilities;
     const session = newSession({
@@ -244,19 +244,6 @@ export class PartitionLoop {
     if (emits === 'outbox') await this.#openPublisher(session, { committedOffset, wasDurable }, claimed.outbox);
     else this.#publisher = undefined;
     return session;
-  }
-
-  /**
-   * A topic that was deleted and made again took the group's offsets with it, and is shorter than what was handled of the old one: the new one is handled
-   * from its first record on. A shorter log whose offsets are still there lost records, which is for an operator to see.
-   */
-  async #isMadeAgain(frontier: number): Promise<boolean> {
-    const { streams, state, log } = this.#options.dispatcher;
-    const bounds = (await streams.bounds(this.at.topic)).find(one => one.partition === this.at.partition);
-    if (bounds === undefined || frontier <= bounds.endOffset) return false;
-    log.warn('topic was made again', { ...this.#facts(), frontier, endOffset: bounds.endOffset });
-    await state.resetProgress(this.source, bounds.startOffset);
-    return true;
   }
 
   /** The broker knows the new generation before anything is sent under it: kept in the store alone it would roll back with it. */

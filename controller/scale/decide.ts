@@ -16,7 +16,8 @@ const oneForMs = 420_000;
 /**
  * How many pods a function is to have. Laws: never above `max` nor below `min`; a step up is never above what partitions leave useful; missing or stale
  * figures take no pod away; to zero only when it is known that nothing waits and nothing came for `keepMs`; down only to what was recommended at most in
- * the last 5 minutes; monotone in backlog and arrivals (but for a step that was just found useless); the same inputs give the same decision.
+ * the last 5 minutes; monotone in backlog and arrivals (but for a step that was just found useless, and while a step down waits for its time); the same
+ * inputs give the same decision.
  */
 export function decide(inputs: ScaleInputs): ScaleDecision {
   const { observation, policy, replicas } = inputs;
