@@ -51,7 +51,7 @@ export async function run(invocation: Invocation): Promise<number> {
 function boundsOf(args: Arguments): Bounds {
   const [within, p99Ms, podHours, actions] = [
     decimal(args, 'within'),
-    args.duration('p99'),
+    args.duration('tail-age'),
     decimal(args, 'pod-hours'),
     args.number('actions'),
   ];

@@ -286,7 +286,7 @@ export const commandTable: readonly CommandSpec[] = [
       },
       { name: 'start', kind: 'duration', label: 'time', meaning: 'Time until a new pod works, instead of what was measured.' },
       { name: 'within', kind: 'text', label: 'percent', meaning: 'Fail when fewer events than this are handled within maxAge.' },
-      { name: 'p99', kind: 'duration', label: 'time', meaning: 'Fail when the 99th percentile of ages is above this.' },
+      { name: 'tail-age', kind: 'duration', label: 'time', meaning: 'Fail when the 99th percentile of ages is above this.' },
       { name: 'pod-hours', kind: 'text', label: 'hours', meaning: 'Fail when it takes more.' },
       { name: 'actions', kind: 'number', label: 'count', meaning: 'Fail when the number of pods changes more often.' },
       contextFlag,

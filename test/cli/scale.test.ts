@@ -117,7 +117,7 @@ describe('scale simulate', () => {
       'day.ndjson',
       '--within',
       '99.9',
-      '--p99',
+      '--tail-age',
       '30s',
       '-o',
       'json',
