@@ -17,8 +17,8 @@ export interface Comparison {
 }
 
 export const sloShare = 0.999;
-/** Between a threshold and the next one that is tried. */
-const stepOfSearch = 1.1;
+/** Between a threshold and the next one that is tried. Pod hours jump between neighbours, so two grids are tried. */
+const stepsOfSearch = [1.1, 1.3];
 /** KEDA's default. */
 const defaultThreshold = 5;
 
@@ -66,13 +66,18 @@ export function policyFor(set: Pick<TraceSet, 'min' | 'max' | 'maxAgeMs'>, trace
 /** Knowing the trace: of the thresholds that keep the level, the one with the fewest pod hours; where none does, the one that comes nearest. */
 function tune(most: number, run: (threshold: number) => SimulatedResult) {
   let best: { threshold: number; result: SimulatedResult } | undefined;
-  for (let exact = 2; exact <= most * 2; exact *= stepOfSearch) {
-    const threshold = Math.round(exact);
+  for (const threshold of new Set(stepsOfSearch.flatMap(step => thresholds(most * 2, step)))) {
     const result = run(threshold);
     if (best === undefined || isBetter(result, best.result)) best = { threshold, result };
   }
   if (best === undefined) throw new Error('no threshold was tried');
   return best;
+}
+
+function thresholds(most: number, step: number): readonly number[] {
+  const all: number[] = [];
+  for (let exact = 2; exact <= most; exact *= step) all.push(Math.round(exact));
+  return all;
 }
 
 function isBetter(one: SimulatedResult, other: SimulatedResult): boolean {

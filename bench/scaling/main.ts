@@ -11,9 +11,12 @@ const { values } = parseArgs({
   },
 });
 const set = readTraces(new URL(process.env.FAAS_TRACES ?? 'traces.json', import.meta.url));
-const comparisons = set.traces
-  .filter(({ name }) => values.only?.includes(name) ?? true)
-  .map(trace => compare(set, { ...trace, seed: trace.seed + Number(values.seed) }));
+const comparisons: Comparison[] = [];
+for (const trace of set.traces.filter(({ name }) => values.only?.includes(name) ?? true)) {
+  const comparison = compare(set, { ...trace, seed: trace.seed + Number(values.seed) });
+  comparisons.push(comparison);
+  if (!values.json) process.stdout.write(print(comparison));
+}
 if (values.json)
   process.stdout.write(
     `${JSON.stringify(
@@ -22,7 +25,6 @@ if (values.json)
       2,
     )}\n`,
   );
-else for (const comparison of comparisons) process.stdout.write(print(comparison));
 if (!comparisons.every(isReached)) process.exitCode = 1;
 
 function print({ trace, rows, ours, tuned }: Comparison): string {
