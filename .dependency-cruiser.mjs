@@ -114,13 +114,15 @@ export default {
     },
     {
       name: 'commands-come-in-by-the-doors',
-      comment: 'The CLI knows the manifest, the contract and the tables; the rest is behind the API. cli/server.ts alone starts a server.',
+      comment:
+        'The CLI knows the manifest, the contract, the tables, and how scaling decides, to try it without a server; the rest is behind the API. cli/server.ts alone starts a server.',
       severity: 'error',
       from: { path: '^cli/', pathNot: '^cli/server\\.ts$' },
       to: {
         path: '^controller/',
         pathNot: [
           '^controller/(manifest/|api/(contract|paths|figure-text|[a-z]+-schema)\\.ts$)',
+          '^controller/scale/(simulate|policy|resolve-policy|reachable|figure-text)\\.ts$',
           '^controller/(version|settings[a-z-]*)\\.ts$',
           ground,
         ],

@@ -7,9 +7,38 @@ export function overview(table: readonly CommandSpec[]): string {
   const groups: readonly (readonly [string, readonly string[]])[] = [
     ['Begin', ['init', 'dev', 'up', 'dashboard', 'deploy']],
     ['Use', ['list', 'describe', 'invoke', 'emit', 'logs']],
-    ['Look inside', ['state get', 'state list', 'lag', 'revisions', 'offsets show', 'replays list', 'parked list', 'dlq list', 'dlq show']],
+    [
+      'Look inside',
+      [
+        'state get',
+        'state list',
+        'lag',
+        'scale explain',
+        'scale simulate',
+        'revisions',
+        'offsets show',
+        'replays list',
+        'parked list',
+        'dlq list',
+        'dlq show',
+      ],
+    ],
     ['Handle again', ['dlq replay', 'dlq drop', 'parked replay', 'replay', 'replays cancel', 'offsets set']],
-    ['Manage', ['secret list', 'secret check', 'config', 'rollback', 'state accept-rollback', 'delete', 'version', 'completion']],
+    [
+      'Manage',
+      [
+        'scale set',
+        'scale clear',
+        'secret list',
+        'secret check',
+        'config',
+        'rollback',
+        'state accept-rollback',
+        'delete',
+        'version',
+        'completion',
+      ],
+    ],
   ];
   const lines = ['faas: event-driven functions on your own machines', '', 'Usage: faas <command> [arguments] [flags]'];
   for (const [title, names] of groups) {

@@ -1,6 +1,5 @@
 import type { MoveOffsetsRequest } from '../controller/api/contract.ts';
-import { parseInstant } from '../controller/manifest/instant.ts';
-import { parseDuration } from '../controller/manifest/units.ts';
+import { parseMoment } from './moment.ts';
 import { UsageError } from './usage-error.ts';
 
 type Place = MoveOffsetsRequest['to'];
@@ -9,9 +8,8 @@ type Place = MoveOffsetsRequest['to'];
 export function parsePlace(text: string, nowMs: number): Place {
   if (text === 'earliest' || text === 'latest') return text;
   if (/^\d{1,15}$/.test(text)) return { offset: Number(text) };
-  const ago = parseDuration(text);
-  const timeMs = ago === undefined ? parseInstant(text) : nowMs - ago;
-  if (timeMs !== undefined && timeMs >= 0) return { timeMs };
+  const timeMs = parseMoment(text, nowMs);
+  if (timeMs !== undefined) return { timeMs };
   throw new UsageError(
     `"${text}" is no place in a stream`,
     'Write earliest, latest, an offset, a time such as 2026-01-31T06:00:00Z, or how long ago: 2h.',

@@ -1,5 +1,5 @@
 import type { ScalePolicy } from '../../controller/scale/policy.ts';
-import { type SimulatedResult, type SimulatedWorld, scalerOf, simulate } from '../../controller/scale/simulate.ts';
+import { type SimulatedResult, scalerOf, simulate } from '../../controller/scale/simulate.ts';
 import { type Bounds, flink, lagThreshold } from './peers.ts';
 import { type TraceSet, type TraceSpec, worldOf } from './trace.ts';
 
@@ -17,6 +17,8 @@ export interface Comparison {
 }
 
 export const sloShare = 0.999;
+/** Between a threshold and the next one that is tried. Pod hours jump between neighbours, so two grids are tried. */
+const stepsOfSearch = [1.1, 1.3];
 /** KEDA's default. */
 const defaultThreshold = 5;
 
@@ -25,10 +27,14 @@ export function compare(set: TraceSet, trace: TraceSpec): Comparison {
   const bounds: Bounds = { min: set.min, max: set.max };
   const podRate = (trace.concurrency * 1_000) / trace.serviceMs;
   const start = { replicas: set.min, maxAgeMs: set.maxAgeMs };
-  const ours = simulate(world, scalerOf(world, policyFor(set, trace)), start);
+  const ours = simulate(
+    world,
+    scalerOf(world, () => policyFor(set, trace)),
+    start,
+  );
   const withThreshold = (threshold: number) => simulate(world, lagThreshold(threshold, bounds), start);
   const ruleOfThumb = 0.5 * podRate * (set.maxAgeMs / 1_000);
-  const { threshold, result: tuned } = tune(world, podRate * (set.maxAgeMs / 1_000), withThreshold);
+  const { threshold, result: tuned } = tune(podRate * (set.maxAgeMs / 1_000), withThreshold);
   return {
     trace,
     ours,
@@ -58,15 +64,20 @@ export function policyFor(set: Pick<TraceSet, 'min' | 'max' | 'maxAgeMs'>, trace
 }
 
 /** Knowing the trace: of the thresholds that keep the level, the one with the fewest pod hours; where none does, the one that comes nearest. */
-function tune(_world: SimulatedWorld, most: number, run: (threshold: number) => SimulatedResult) {
+function tune(most: number, run: (threshold: number) => SimulatedResult) {
   let best: { threshold: number; result: SimulatedResult } | undefined;
-  for (let exact = 2; exact <= most * 2; exact *= 1.3) {
-    const threshold = Math.round(exact);
+  for (const threshold of new Set(stepsOfSearch.flatMap(step => thresholds(most * 2, step)))) {
     const result = run(threshold);
     if (best === undefined || isBetter(result, best.result)) best = { threshold, result };
   }
   if (best === undefined) throw new Error('no threshold was tried');
   return best;
+}
+
+function thresholds(most: number, step: number): readonly number[] {
+  const all: number[] = [];
+  for (let exact = 2; exact <= most; exact *= step) all.push(Math.round(exact));
+  return all;
 }
 
 function isBetter(one: SimulatedResult, other: SimulatedResult): boolean {

@@ -139,6 +139,7 @@ function answerOf(unit: string, inputs: ScaleInputs): ScaleAnswer {
     inputs: [...explanation.inputs],
     arithmetic: [...explanation.arithmetic],
     otherwise: [...explanation.otherwise],
+    warnings: [...explanation.warnings],
     stored: storedOf(inputs),
   };
 }

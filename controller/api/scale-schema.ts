@@ -135,6 +135,8 @@ export const ScaleAnswer = strict({
   inputs: lines,
   arithmetic: lines,
   otherwise: lines,
+  /** What is asked for and cannot be had, such as a maxAge below the measured start of a pod. */
+  warnings: lines,
   stored: ScaleInputsAnswer,
   /** Of now; absent for a decision of the past. */
   partitions: optional(Type.Array(partition)),

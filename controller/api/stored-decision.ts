@@ -1,12 +1,14 @@
-import { Value } from '@sinclair/typebox/value';
+import { Ajv } from 'ajv';
 import type { History, HistoryEntry } from '../ports/history.ts';
 import type { ScaleInputs } from '../scale/decision.ts';
 import { ScaleInputsAnswer } from './scale-schema.ts';
 
+const isInputs = new Ajv({ strict: false }).compile<ScaleInputs>(ScaleInputsAnswer);
+
 /** The inputs in an entry of the history; undefined where it is no decision about scaling, or one of another version. */
 export function inputsOf(entry: HistoryEntry): ScaleInputs | undefined {
   const { what, inputs } = entry.data;
-  return what === 'scale' && Value.Check(ScaleInputsAnswer, inputs) ? inputs : undefined;
+  return what === 'scale' && isInputs(inputs) ? inputs : undefined;
 }
 
 /** Observations are this far apart at most. */

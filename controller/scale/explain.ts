@@ -1,8 +1,10 @@
 import { decide } from './decide.ts';
 import type { ScaleDecision, ScaleInputs, ScaleReason, Sizing } from './decision.ts';
+import { amountOf } from './figure.ts';
 import { eventsText, figureText, number, perSecond, timeText } from './figure-text.ts';
 import type { ScaleObservation } from './observation.ts';
 import { bands, type ScalePolicy } from './policy.ts';
+import { unreachable } from './reachable.ts';
 import { hotPartitions } from './size.ts';
 
 export interface Explanation {
@@ -15,18 +17,22 @@ export interface Explanation {
   readonly because: string;
   /** What would have had to be different. */
   readonly otherwise: readonly string[];
+  /** What is asked for and cannot be had. */
+  readonly warnings: readonly string[];
 }
 
 /** Computes a decision again from its inputs and puts it in words; nothing of it was ever stored as text. */
 export function explain(inputs: ScaleInputs): Explanation {
   const decision = decide(inputs);
   const { sizing } = decision;
+  const warning = unreachable(inputs.policy, amountOf(inputs.observation.startMs));
   return {
     decision,
     inputs: inputLines(inputs.observation, inputs.policy),
     arithmetic: sizing === undefined ? [`no arithmetic: ${because(decision, inputs)}`] : arithmeticLines(inputs, sizing, decision),
     because: because(decision, inputs),
     otherwise: sizing === undefined ? [] : otherwise(inputs, sizing, decision),
+    warnings: warning === undefined ? [] : [warning],
   };
 }
 

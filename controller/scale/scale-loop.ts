@@ -11,6 +11,7 @@ import type { ScaleConditionType, ScaleDecision, ScaleInputs } from './decision.
 import { LogEnds } from './log-ends.ts';
 import type { PartitionFigures } from './observe.ts';
 import type { Overrides } from './overrides.ts';
+import type { ScalePolicy } from './policy.ts';
 import { readPartitions } from './read-sample.ts';
 import { policyOf } from './resolve-policy.ts';
 import type { ScaleView } from './scale-view.ts';
@@ -82,7 +83,7 @@ export class ScaleLoop implements ScaleView {
 
   /** The data plane asks; answered at once, because waiting for the next tick would be the whole of a warm start. */
   want(name: string, pods: number, reason: 'first-event' | 'waiting-events' | 'direct-call'): void {
-    const { clock, calls, replicas, idleLimitMs, overrides } = this.#options;
+    const { clock, calls, replicas } = this.#options;
     const wished = replicas(name);
     // Events that wait for busy pods are in the figures of the next tick.
     if (reason === 'waiting-events' && wished > 0) return;
@@ -98,7 +99,7 @@ export class ScaleLoop implements ScaleView {
       replicas: wished,
       pods: unit.scaling.latest?.observation.pods ?? noPods,
     };
-    this.#act(name, unit, unit.scaling.ask(asked, policyOf(live, idleLimitMs, overrides.of(name))));
+    this.#act(name, unit, unit.scaling.ask(asked, this.#policyOf(live)));
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -124,7 +125,7 @@ export class ScaleLoop implements ScaleView {
   }
 
   #decide(live: LiveFunction, report: UnitReport | undefined, pods: PodCounts): void {
-    const { clock, calls, replicas, idleLimitMs, overrides } = this.#options;
+    const { clock, calls, replicas } = this.#options;
     const name = live.unit;
     const unit = this.#unitOf(name);
     const steadyMs = clock.steady();
@@ -146,9 +147,14 @@ export class ScaleLoop implements ScaleView {
     };
     unit.askedPods = 0;
     const stuckMs = Math.max(stuckAfterMs, 2 * live.spec.limits.timeoutMs);
-    const decision = unit.scaling.tick(sample, policyOf(live, idleLimitMs, overrides.of(name)), stuckMs);
+    const decision = unit.scaling.tick(sample, this.#policyOf(live), stuckMs);
     this.#act(name, unit, decision);
     this.#observed(name, unit, decision);
+  }
+
+  #policyOf({ unit, spec }: LiveFunction): ScalePolicy {
+    const { clock, idleLimitMs, overrides } = this.#options;
+    return policyOf(spec, { nowMs: clock.now(), idleLimitMs, override: overrides.of(unit) });
   }
 
   #act(name: string, unit: Unit, decision: ScaleDecision): void {

@@ -7,6 +7,8 @@ export interface SimulatedWorld {
   /** Events of each slot. */
   readonly arrivals: readonly number[];
   readonly slotMs: number;
+  /** When it begins; what a schedule goes by. Absent: 0. */
+  readonly startAtMs?: number;
   /** Shares of the arrivals of partitions (`order: partition`) or of keys that matter by themselves; together 1. */
   readonly lanes: readonly SimulatedLane[];
   readonly serviceMs: number;
@@ -249,15 +251,20 @@ class Run {
   }
 }
 
-/** The scaler itself, from samples to pods, with a policy and nothing tuned. `onDecision` sees each decision's inputs. */
-export function scalerOf(world: SimulatedWorld, policy: ScalePolicy, onDecision?: Parameters<typeof watch>[1]): SimulatedScaler {
+/** The scaler itself, from samples to pods, with the policy of each moment and nothing tuned. `onDecision` sees each decision's inputs. */
+export function scalerOf(
+  world: SimulatedWorld,
+  policyAt: (atMs: number) => ScalePolicy,
+  onDecision?: Parameters<typeof watch>[1],
+): SimulatedScaler {
   const scaling = new UnitScaling();
 
   return view => {
     const jumpMs = world.clockJump !== undefined && view.nowMs >= world.clockJump.atMs ? world.clockJump.byMs : 0;
     const isBlind = isWithin(world.blind, view.nowMs);
+    const atMs = (world.startAtMs ?? 0) + view.nowMs + jumpMs;
     const sample: UnitSample = {
-      atMs: view.nowMs + jumpMs,
+      atMs,
       steadyMs: view.nowMs,
       partitions: isBlind ? undefined : view.laneEnds.map((end, index) => partitionOf(index, end, view.laneDone[index] ?? 0)),
       busyMsTotal: view.busyMsTotal,
@@ -271,7 +278,7 @@ export function scalerOf(world: SimulatedWorld, policy: ScalePolicy, onDecision?
       replicas: view.replicas,
       paused: false,
     };
-    const decision = scaling.tick(sample, policy, 60_000);
+    const decision = scaling.tick(sample, policyAt(atMs), 60_000);
     watch(scaling, onDecision);
     return decision.replicas;
   };

@@ -4,7 +4,7 @@ import type { PartitionWork, ScaleObservation } from './observation.ts';
 import { type Band, bands, type ScalePolicy } from './policy.ts';
 
 /** Between a figure and what follows from it: a tick to see it, a tick to act. */
-const reactionMs = 2_000;
+export const reactionMs = 2_000;
 /** Before a first start was measured. */
 const startGuessMs = 3_000;
 /** A step up is sized for this time ahead, so that a ramp takes few of them. */

@@ -31,7 +31,11 @@ function run(given: SimulatedWorld, change: Partial<ScalePolicy> = {}, replicas 
   const inputs: ScaleInputs[] = [];
   const result = simulate(
     given,
-    scalerOf(given, { ...policy, ...change }, one => inputs.push(one)),
+    scalerOf(
+      given,
+      () => ({ ...policy, ...change }),
+      one => inputs.push(one),
+    ),
     { replicas, maxAgeMs: 30_000 },
   );
   return { ...result, inputs };
