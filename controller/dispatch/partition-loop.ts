@@ -74,6 +74,8 @@ export class PartitionLoop {
   #armedAtMs: number | undefined;
   #brokerOffset = -1;
   #committingOffset = false;
+  /** Became due meanwhile. */
+  #offsetAfter = -1;
   /** What `run` effects leave for the one who prepares a draft. */
   #prepared: Prepared | undefined;
 
@@ -135,10 +137,22 @@ export class PartitionLoop {
 
   /** The broker does not know yet how far we are. */
   get owesOffset(): boolean {
-    const { session } = this;
-    return (
-      session !== undefined && session.ended === undefined && Math.max(session.highSeqOffset, session.durableOffset) > this.#brokerOffset
-    );
+    return this.session?.ended === undefined && this.doneOffset > this.#brokerOffset;
+  }
+
+  /** Every offset below is done, as the store knows; −1 without a session. */
+  get doneOffset(): number {
+    return this.session === undefined ? -1 : Math.max(this.session.highSeqOffset, this.session.durableOffset);
+  }
+
+  /** What the broker was told. */
+  get brokerOffset(): number {
+    return this.#brokerOffset;
+  }
+
+  /** What is done may be told only when the store's disk has it, which takes seconds. */
+  get waitsForDisk(): boolean {
+    return this.session?.limits.mayRollBack === true && this.session.durableOrdinal < this.session.ordinal;
   }
 
   /** The store may go back, and then what was trimmed since it was last asked stands there again. */
@@ -450,8 +464,13 @@ export class PartitionLoop {
 
   async #commitOffset(session: Session, offset: number): Promise<void> {
     const { dispatcher, member } = this.#options;
-    if (offset <= this.#brokerOffset || this.#committingOffset) return;
+    if (offset <= this.#brokerOffset) return;
+    if (this.#committingOffset) {
+      this.#offsetAfter = offset;
+      return;
+    }
     this.#committingOffset = true;
+    this.#offsetAfter = -1;
     try {
       dispatcher.faults('offset-commit.before');
       const answer = await member.commit(this.at, offset, offsetMetadata(session.generation, true));
@@ -462,6 +481,7 @@ export class PartitionLoop {
       dispatcher.log.warn('committing an offset failed', { ...this.#facts(), error: String(error) });
     }
     this.#committingOffset = false;
+    if (session === this.session && this.#offsetAfter > this.#brokerOffset) void this.#commitOffset(session, this.#offsetAfter);
   }
 
   /** For calls that may be made again: up to four times, then the session is over. */

@@ -543,6 +543,40 @@ test('a new revision goes on with the same sessions; a function that is not live
   expect(await world.adapters.streams.committed(live.group, 'orders')).toMatchObject([{ offset: 3 }]);
 });
 
+test('a function that stops handles events while the disk of the store is waited for, and then leaves at once', async () => {
+  const world = new DispatchWorld({ emits: 'outbox' });
+  const { state } = world.adapters;
+  const verify = state.verify.bind(state);
+  state.verify = async (...given) => {
+    await world.clock.sleep(3_000);
+    return verify(...given);
+  };
+  const live = liveFunction('totals');
+  const handledAtMs: number[] = [];
+  await world.deploy(
+    live,
+    one(() => void handledAtMs.push(world.clock.now())),
+  );
+  const append = async (times: number) => {
+    for (let i = 0; i < times; i += 1) {
+      await world.append('orders', [{ key: 'a', value: '' }]);
+      await world.clock.advance(100);
+    }
+  };
+  await append(10);
+  const stoppedAtMs = world.clock.now();
+  let leftAtMs: number | undefined;
+  const stopping = world.dispatcher.stop(20_000).then(() => {
+    leftAtMs = world.clock.now();
+  });
+  await append(100);
+  await stopping;
+  const silentMs = (leftAtMs ?? Number.POSITIVE_INFINITY) - (handledAtMs.at(-1) ?? 0);
+  expect(handledAtMs.filter(atMs => atMs > stoppedAtMs).length).toBeGreaterThan(20);
+  expect(silentMs).toBeLessThan(200);
+  expect((await world.adapters.streams.committed(live.group, 'orders'))[0]?.offset).toBeGreaterThanOrEqual(9);
+});
+
 test.each([
   ['earliest', 'earliest' as const, ['old', 'new']],
   ['latest', 'latest' as const, ['old', 'new']],
