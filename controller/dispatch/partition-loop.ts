@@ -5,6 +5,7 @@ import type { Source } from '../ports/state.ts';
 import type { GroupMember, TopicPartition } from '../ports/streams.ts';
 import type { Breaker } from './breaker.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
+import { durableOthers } from './durable-others.ts';
 import { firstOffset } from './first-offset.ts';
 import { generationOf, isDurable, offsetMetadata } from './offset-metadata.ts';
 import { ParkedWatch } from './parked-watch.ts';
@@ -231,7 +232,9 @@ export class PartitionLoop {
     const brokerGeneration = generationOf(committed?.metadata);
     const wasDurable = isDurable(committed?.metadata);
     const durable = wasDurable ? { durableOffset: committedOffset } : {};
-    const claimed = await state.claim(this.source, { ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset, ...durable });
+    const others = state.capabilities.mayRollBack ? await durableOthers(dispatcher.streams, this.#live, this.source.name) : [];
+    const claim = { ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset, ...durable, others };
+    const claimed = await state.claim(this.source, claim);
     faults('claim.after');
     if (committed === undefined && (await this.#isMadeAgain(claimed.frontier))) return this.#claim();
     this.#brokerOffset = committed?.offset ?? -1;

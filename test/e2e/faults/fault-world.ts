@@ -164,6 +164,14 @@ export class FaultWorld {
     });
   }
 
+  /** Resolves when the broker was told of one partition of the ledger that something is durable. */
+  async oneToldToBroker(): Promise<void> {
+    await eventually(async () => {
+      const [told] = await this.admin.fetchOffsets({ groupId: 'faas.bank.ledger', topics: [topic] });
+      return told?.partitions.some(({ metadata }) => metadata?.endsWith('durable')) === true;
+    });
+  }
+
   /** The log names the reason, and for two seconds nothing is handled although orders come. */
   async standsStill(load: Load, reason: string): Promise<void> {
     await eventually(async () => this.server.output.includes(reason));
