@@ -142,7 +142,8 @@ describeWith(kafkaAndRedis, 'a bank on Kafka and Redis', () => {
 
     test('FLUSHALL', limit, async () => {
       const load = world.load(withoutCalls);
-      await world.oneToldToBroker();
+      await sleep(3_000);
+      await world.allToldToBroker();
       await world.redis.admin.flushall();
       await world.deploy();
       await world.standsStill(load, 'the state store knows nothing of');
