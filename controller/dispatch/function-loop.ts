@@ -98,20 +98,33 @@ export class FunctionLoop {
     return this.#figures.report(this.#membership.loops, this.#pods.all, spec.limits.concurrency, failing && { ...failing, revision });
   }
 
-  /** Finishes what is in flight within `graceMs`, tells the broker, and leaves the group. */
+  /**
+   * Tells the broker how far everything is, finishes what is in flight and leaves the group, within `graceMs`. Events go on while the store's disk is waited
+   * for: a partition that stood still meanwhile could be another server's already. What is handled in that time is told by its next owner.
+   */
   async stop(graceMs: number): Promise<void> {
     const deadlineMs = this.#options.clock.now() + graceMs;
+    await this.#tellOffsets(this.#membership.loops, deadlineMs - graceMs / 2);
     const { loops } = this.#membership;
     for (const loop of loops) loop.finish();
     await this.#until(() => loops.every(loop => loop.isQuiet()), deadlineMs);
-    for (const loop of loops) if (loop.owesOffset) loop.commitOffset();
-    await this.#until(() => !loops.some(loop => loop.owesOffset), deadlineMs);
+    await this.#tellOffsets(
+      loops.filter(loop => !loop.waitsForDisk),
+      deadlineMs,
+    );
     this.#stopped = true;
     this.#membership.stop();
     this.#pods.close();
     this.#cancelPump?.();
     this.#cancelOffsets?.();
     await this.#running;
+  }
+
+  /** Resolves when the broker knows what is done now. */
+  async #tellOffsets(loops: readonly PartitionLoop[], deadlineMs: number): Promise<void> {
+    const owed = loops.filter(isOwing).map(loop => ({ loop, offset: loop.doneOffset }));
+    for (const { loop } of owed) loop.commitOffset();
+    await this.#until(() => !owed.some(({ loop, offset }) => loop.owesOffset && loop.brokerOffset < offset), deadlineMs);
   }
 
   async #until(isReached: () => boolean, deadlineMs: number): Promise<void> {

@@ -5,6 +5,7 @@ import type { Source } from '../ports/state.ts';
 import type { GroupMember, TopicPartition } from '../ports/streams.ts';
 import type { Breaker } from './breaker.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
+import { durableOthers } from './durable-others.ts';
 import { beginAnew, firstOffset } from './first-offset.ts';
 import { generationOf, isDurable, offsetMetadata } from './offset-metadata.ts';
 import { ParkedWatch } from './parked-watch.ts';
@@ -74,6 +75,8 @@ export class PartitionLoop {
   #armedAtMs: number | undefined;
   #brokerOffset = -1;
   #committingOffset = false;
+  /** Became due meanwhile. */
+  #offsetAfter = -1;
   /** What `run` effects leave for the one who prepares a draft. */
   #prepared: Prepared | undefined;
 
@@ -135,10 +138,22 @@ export class PartitionLoop {
 
   /** The broker does not know yet how far we are. */
   get owesOffset(): boolean {
-    const { session } = this;
-    return (
-      session !== undefined && session.ended === undefined && Math.max(session.highSeqOffset, session.durableOffset) > this.#brokerOffset
-    );
+    return this.session?.ended === undefined && this.doneOffset > this.#brokerOffset;
+  }
+
+  /** Every offset below is done, as the store knows; −1 without a session. */
+  get doneOffset(): number {
+    return this.session === undefined ? -1 : Math.max(this.session.highSeqOffset, this.session.durableOffset);
+  }
+
+  /** What the broker was told. */
+  get brokerOffset(): number {
+    return this.#brokerOffset;
+  }
+
+  /** What is done may be told only when the store's disk has it, which takes seconds. */
+  get waitsForDisk(): boolean {
+    return this.session?.limits.mayRollBack === true && this.session.durableOrdinal < this.session.ordinal;
   }
 
   /** The store may go back, and then what was trimmed since it was last asked stands there again. */
@@ -217,7 +232,9 @@ export class PartitionLoop {
     const brokerGeneration = generationOf(committed?.metadata);
     const wasDurable = isDurable(committed?.metadata);
     const durable = wasDurable ? { durableOffset: committedOffset } : {};
-    const claimed = await state.claim(this.source, { ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset, ...durable });
+    const others = state.capabilities.mayRollBack ? await durableOthers(dispatcher.streams, this.#live, this.source.name) : [];
+    const claim = { ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset, ...durable, others };
+    const claimed = await state.claim(this.source, claim);
     faults('claim.after');
     if (committed === undefined && (await beginAnew(dispatcher, this.source, at, claimed.frontier))) return this.#claim();
     this.#brokerOffset = committed?.offset ?? -1;
@@ -437,8 +454,13 @@ export class PartitionLoop {
 
   async #commitOffset(session: Session, offset: number): Promise<void> {
     const { dispatcher, member } = this.#options;
-    if (offset <= this.#brokerOffset || this.#committingOffset) return;
+    if (offset <= this.#brokerOffset) return;
+    if (this.#committingOffset) {
+      this.#offsetAfter = offset;
+      return;
+    }
     this.#committingOffset = true;
+    this.#offsetAfter = -1;
     try {
       dispatcher.faults('offset-commit.before');
       const answer = await member.commit(this.at, offset, offsetMetadata(session.generation, true));
@@ -449,6 +471,7 @@ export class PartitionLoop {
       dispatcher.log.warn('committing an offset failed', { ...this.#facts(), error: String(error) });
     }
     this.#committingOffset = false;
+    if (session === this.session && this.#offsetAfter > this.#brokerOffset) void this.#commitOffset(session, this.#offsetAfter);
   }
 
   /** For calls that may be made again: up to four times, then the session is over. */

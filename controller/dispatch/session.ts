@@ -31,10 +31,10 @@ export function wakeAtMs(session: Session): number | undefined {
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
-/** Nothing of it is on its way and nothing is left to commit. */
+/** Nothing of it is on its way and nothing is left to commit; what the store's disk is asked for does not count, because nobody has to wait for it. */
 export function isQuiet(session: Session): boolean {
   if (session.ended !== undefined) return true;
-  const isBusy = session.running > 0 || session.ready.length > 0 || session.commit !== undefined || session.verifying !== undefined;
+  const isBusy = session.running > 0 || session.ready.length > 0 || session.commit !== undefined;
   return !isBusy && session.autoDone.isEmpty && Math.min(session.frontier, session.position) <= session.highSeqOffset;
 }
 

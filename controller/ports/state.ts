@@ -17,7 +17,7 @@ import type { RecordHeader } from './streams.ts';
  * S9 the generation of a claim is above every earlier one of that source, and above the broker's and `nowMs - 1`.
  * S10 versions are unique per write, never a counter: a value written, rolled back and written again has another version.
  * S11 a store that may roll back and is behind what it had made durable before (`durableOffset`) is not claimed: FAAS_STATE_LOST when it knows nothing of the source,
- *     FAAS_STATE_ROLLED_BACK when it knows less; nothing changes then. `acceptRollback` is how an operator goes on with what is there.
+ *     FAAS_STATE_ROLLED_BACK when it knows less; nothing changes then. Nor is it claimed for a source of which it lost nothing when it is behind in one of `others`. `acceptRollback` is how an operator goes on with what is there.
  * S12 parked events of a key are a list by offset, changed by commits alone: a commit adds its holds (one that is there already changes nothing), and
  *     takes away its pops, each of which must be the first of its list before; a key without parked events is not parked. The wish to replay a key ends with its list, or with `unflag`.
  */
@@ -95,6 +95,15 @@ export interface ClaimRequest {
   readonly committedOffset: number;
   /** The broker's offset, when the store had made the progress up to it durable before the broker was told. */
   readonly durableOffset?: number;
+  /** The same of the unit's other sources. */
+  readonly others?: readonly DurableSource[];
+}
+
+/** What the broker knows to be durable of a source. */
+export interface DurableSource {
+  readonly name: string;
+  readonly brokerGeneration: number;
+  readonly durableOffset: number;
 }
 
 export interface Claimed {

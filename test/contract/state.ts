@@ -683,6 +683,20 @@ export function stateContract(adapter: string, open: (clock: SettableClock) => P
         await expect(claim({ ownerToken: 'four', ...later, durableOffset: 8 })).rejects.toMatchObject({ code: 'FAAS_STATE_ROLLED_BACK' });
       });
 
+      test('is not claimed for a source of which it lost nothing either, until that is accepted', async () => {
+        if (!state.capabilities.mayRollBack) return;
+        const others = [{ name: 'orders.7', brokerGeneration: 1_700_000_000_500, durableOffset: 7 }];
+        await expect(claim({ others })).rejects.toMatchObject({ code: 'FAAS_STATE_LOST', message: expect.stringContaining('orders.7') });
+        expect(await state.progress(unit)).toEqual([]);
+        await state.claim({ unit, name: 'orders.7' }, { ownerToken: 'x', brokerGeneration: 0, nowMs: 1, committedOffset: 6 });
+        await expect(claim({ others })).rejects.toMatchObject({ code: 'FAAS_STATE_ROLLED_BACK' });
+        await state.acceptRollback(unit, 1_700_000_000_500);
+        expect(await claim({ others })).toMatchObject({ frontier: 0 });
+        await state.claim({ unit, name: 'orders.8' }, { ownerToken: 'x', brokerGeneration: 0, nowMs: 1, committedOffset: 7 });
+        const later = [{ name: 'orders.8', brokerGeneration: 1_700_000_000_900, durableOffset: 7 }];
+        expect(await claim({ ownerToken: 'two', others: later })).toMatchObject({ frontier: 0 });
+      });
+
       test('a store that has what was durable is claimed', async () => {
         await claim();
         await ok({ ordinal: 1, id: 'a', done: [[0, 7]], highSeqOffset: 7 });

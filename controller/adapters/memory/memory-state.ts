@@ -79,7 +79,10 @@ export class MemoryStateStore implements StateStore {
     const { sources, acceptedAtMs } = this.#unit(source.unit);
     const stored = sources.get(source.name);
     const progress = stored ?? newProgress(claim.committedOffset);
-    if (this.capabilities.mayRollBack) requireDurable(source, stored, claim, acceptedAtMs);
+    if (this.capabilities.mayRollBack) {
+      for (const other of claim.others ?? []) requireDurable({ ...source, name: other.name }, sources.get(other.name), other, acceptedAtMs);
+      requireDurable(source, stored, claim, acceptedAtMs);
+    }
     if (claim.durableOffset !== undefined && isBehind(stored, claim.durableOffset)) progress.acceptedOffset = claim.durableOffset;
     sources.set(source.name, progress);
     progress.generation = Math.max(progress.generation, claim.brokerGeneration, claim.nowMs - 1) + 1;
@@ -347,8 +350,13 @@ function newProgress(offset: number): Progress {
 }
 
 /** S11. */
-function requireDurable(source: Source, stored: Progress | undefined, claim: ClaimRequest, acceptedAtMs: number): void {
-  if (claim.durableOffset === undefined || !isBehind(stored, claim.durableOffset) || acceptedAtMs >= claim.brokerGeneration) return;
+function requireDurable(
+  source: Source,
+  stored: Progress | undefined,
+  { brokerGeneration, durableOffset }: Pick<ClaimRequest, 'brokerGeneration' | 'durableOffset'>,
+  acceptedAtMs: number,
+): void {
+  if (durableOffset === undefined || !isBehind(stored, durableOffset) || acceptedAtMs >= brokerGeneration) return;
   const message = `the store of ${source.unit} is older than what was durable of ${source.name}`;
   throw new FaasError(stored === undefined ? 'FAAS_STATE_LOST' : 'FAAS_STATE_ROLLED_BACK', message);
 }

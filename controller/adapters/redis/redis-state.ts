@@ -64,11 +64,19 @@ export class RedisState implements StateStore {
     await directory.command('SADD', unitsKey, source.unit);
     const link = await this.#links.of(source.unit);
     const { epoch } = link;
-    const { ownerToken, brokerGeneration, nowMs, committedOffset, durableOffset } = claim;
+    const { ownerToken, brokerGeneration, nowMs, committedOffset, durableOffset, others = [] } = claim;
+    const keys = [progress, done, outbox, sources, figures, parkedKeys, parkedOrder];
     const args = [ownerToken, brokerGeneration, nowMs, committedOffset, source.name, durableOffset ?? ''];
-    const [first, ...rest] = asList(await link.run(claimScript, [progress, done, outbox, sources, figures, parkedKeys, parkedOrder], args));
+    for (const other of others) {
+      keys.push(sourceKeys(source.unit, other.name).progress);
+      args.push(other.brokerGeneration, other.durableOffset);
+    }
+    const [first, ...rest] = asList(await link.run(claimScript, keys, args));
     const answer = asText(first);
-    if (answer === 'lost' || answer === 'rolled-back') throw halted(source, claim, answer, asNumber(rest[0] ?? 0));
+    if (answer === 'lost' || answer === 'rolled-back') {
+      const behind = others[asNumber(rest[1] ?? 0) - 1] ?? { ...source, durableOffset };
+      throw halted({ unit: source.unit, name: behind.name }, behind.durableOffset, answer, Number(asText(rest[0])));
+    }
     if (epoch !== link.epoch) throw new FaasError('FAAS_STORE_UNREACHABLE', `the connection to Redis at ${link.place} was lost`);
     this.#owners.set(ownerKey(source), { token: ownerToken, link, epoch });
     const [fields, bits, entries, parked] = rest;
@@ -277,7 +285,7 @@ export class RedisState implements StateStore {
   }
 }
 
-function halted(source: Source, { durableOffset }: ClaimRequest, answer: 'lost' | 'rolled-back', offset: number): FaasError {
+function halted(source: Source, durableOffset: number | undefined, answer: 'lost' | 'rolled-back', offset: number): FaasError {
   const where = `${source.unit}, ${source.name}`;
   const hint = `Put the newer data back, or go on with what is there: faas state accept-rollback ${source.unit}.`;
   if (answer === 'lost')
