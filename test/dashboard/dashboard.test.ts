@@ -1,6 +1,6 @@
 import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { known } from '../../controller/scale/figure.ts';
 import { startAdmin } from '../api/start-admin.ts';
 import { describeWith } from '../services/needed-service.ts';
@@ -24,7 +24,8 @@ import {
 
 const functionAddress = '/functions/shop/customer-totals';
 /** Axe and tall screenshots are work, and other tests run beside these. */
-const slowMs = 90_000;
+vi.setConfig({ testTimeout: 90_000 });
+
 const looks = [
   ['dark', 360],
   ['light', 1280],
@@ -269,7 +270,7 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
       expect(await violationsOf(page)).toEqual([]);
       await keepScreenshot(page, `${path === '/' ? 'overview' : path.split('/')[1]}-${colorScheme}-${width}`);
     }
-  }, slowMs);
+  });
 
   test('a server without functions says what to do, an address without a function says so', async () => {
     const bare = await startAdmin();
@@ -326,7 +327,7 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
     expect(await page.evaluate(() => 'hacked' in globalThis)).toBe(false);
     await keepScreenshot(page, 'hostile');
     await house.close();
-  }, slowMs);
+  });
 
   test('a change without the header of the session is refused, whatever the cookie', async () => {
     const page = await open('/');
