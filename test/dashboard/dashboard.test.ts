@@ -1,6 +1,6 @@
 import axe from 'axe-core';
 import type { Browser, BrowserContextOptions, Page } from 'playwright-core';
-import { afterAll, afterEach, beforeAll, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, expect, test, vi } from 'vitest';
 import { known } from '../../controller/scale/figure.ts';
 import { startAdmin } from '../api/start-admin.ts';
 import { describeWith } from '../services/needed-service.ts';
@@ -24,7 +24,8 @@ import {
 
 const functionAddress = '/functions/shop/customer-totals';
 /** Axe and tall screenshots are work, and other tests run beside these. */
-const slowMs = 90_000;
+vi.setConfig({ testTimeout: 90_000 });
+
 const looks = [
   ['dark', 360],
   ['light', 1280],
@@ -253,27 +254,23 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
     expect(await page.evaluate('document.activeElement.textContent')).toBe('Replay all');
   });
 
-  test.each(views)(
-    '%s fits 360 px, light and dark, and has no violation that axe finds',
-    async path => {
-      await failEvent(admin, 'order-4', 'for axe');
-      const page = await open(path, { colorScheme: 'dark', viewport: { width: 360, height: 860 } });
-      for (const summary of await page.locator('summary').all()) await summary.click();
-      await page.locator('.waiting').first().waitFor({ state: 'detached' });
-      await page.evaluate(axe.source);
-      for (const [colorScheme, width] of looks) {
-        await page.emulateMedia({ colorScheme });
-        await page.setViewportSize({ width, height: 860 });
-        await page.locator(`html[data-shade=${colorScheme}]`).waitFor();
-        const room = await page.locator(':root').evaluate(root => Math.max(0, root.scrollWidth - root.clientWidth));
-        const ground = await page.evaluate('getComputedStyle(document.documentElement).backgroundColor');
-        expect([room, ground]).toEqual([0, colorScheme === 'dark' ? 'rgb(13, 16, 23)' : 'rgb(246, 247, 249)']);
-        expect(await violationsOf(page)).toEqual([]);
-        await keepScreenshot(page, `${path === '/' ? 'overview' : path.split('/')[1]}-${colorScheme}-${width}`);
-      }
-    },
-    slowMs,
-  );
+  test.each(views)('%s fits 360 px, light and dark, and has no violation that axe finds', async path => {
+    await failEvent(admin, 'order-4', 'for axe');
+    const page = await open(path, { colorScheme: 'dark', viewport: { width: 360, height: 860 } });
+    for (const summary of await page.locator('summary').all()) await summary.click();
+    await page.locator('.waiting').first().waitFor({ state: 'detached' });
+    await page.evaluate(axe.source);
+    for (const [colorScheme, width] of looks) {
+      await page.emulateMedia({ colorScheme });
+      await page.setViewportSize({ width, height: 860 });
+      await page.locator(`html[data-shade=${colorScheme}]`).waitFor();
+      const room = await page.locator(':root').evaluate(root => Math.max(0, root.scrollWidth - root.clientWidth));
+      const ground = await page.evaluate('getComputedStyle(document.documentElement).backgroundColor');
+      expect([room, ground]).toEqual([0, colorScheme === 'dark' ? 'rgb(13, 16, 23)' : 'rgb(246, 247, 249)']);
+      expect(await violationsOf(page)).toEqual([]);
+      await keepScreenshot(page, `${path === '/' ? 'overview' : path.split('/')[1]}-${colorScheme}-${width}`);
+    }
+  });
 
   test('a server without functions says what to do, an address without a function says so', async () => {
     const bare = await startAdmin();
@@ -287,54 +284,50 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
     await bare.close();
   });
 
-  test(
-    'hostile names, logs, errors and payloads are shown as text',
-    async () => {
-      const house = await startAdmin();
-      await house.deploy(shop);
-      const [context] = await house.registry.contexts();
-      const live = (await house.registry.functions())[0]?.live;
-      if (context === undefined || live === undefined) throw new Error('nothing was deployed');
-      const functions = hostileTexts.map(name => ({ ...live.spec, name }));
-      const revisions = await house.registry.putRevisions(
-        'shop',
-        functions.map((spec, index) => ({
-          ...live,
-          functionName: spec.name,
-          spec,
-          hash: `${String(index).padStart(2, '0')}${live.hash.slice(2)}`,
-        })),
-      );
-      const ids = new Map(revisions.map((one, index) => [functions[index]?.name ?? '', one.id]));
-      await house.registry.activate(
-        { ...context.spec, functions: [...context.spec.functions, ...functions] },
-        new Map([...ids, ['customer-totals', live.id]]),
-        Date.now(),
-      );
-      for (const text of hostileTexts) {
-        await failEvent(house, `id ${text}`, text, text);
-        logError(house, text);
-      }
-      const page = await open('/', {}, house);
-      await page.getByText(`${hostileTexts.length + 1} in all`).waitFor();
-      const names = await page.locator('.functions tbody a').allTextContents();
-      for (const text of hostileTexts) expect(names).toContain(`shop.${text}`);
-      await page.goto(`${house.url}${functionAddress}`);
-      await page
-        .locator('.letters li')
-        .nth(hostileTexts.length - 1)
-        .waitFor();
-      const shown = await page.locator('main').evaluate(main => main.textContent ?? '');
-      for (const text of hostileTexts) expect(shown.split(text).length).toBeGreaterThan(2);
-      for (const summary of await page.locator('.letters summary').all()) await summary.click();
-      await page.locator('.letter pre').nth(hostileTexts.length).waitFor();
-      expect(await page.locator('main').locator('script, iframe, img, style, [onerror], [onload]').count()).toBe(0);
-      expect(await page.evaluate(() => 'hacked' in globalThis)).toBe(false);
-      await keepScreenshot(page, 'hostile');
-      await house.close();
-    },
-    slowMs,
-  );
+  test('hostile names, logs, errors and payloads are shown as text', async () => {
+    const house = await startAdmin();
+    await house.deploy(shop);
+    const [context] = await house.registry.contexts();
+    const live = (await house.registry.functions())[0]?.live;
+    if (context === undefined || live === undefined) throw new Error('nothing was deployed');
+    const functions = hostileTexts.map(name => ({ ...live.spec, name }));
+    const revisions = await house.registry.putRevisions(
+      'shop',
+      functions.map((spec, index) => ({
+        ...live,
+        functionName: spec.name,
+        spec,
+        hash: `${String(index).padStart(2, '0')}${live.hash.slice(2)}`,
+      })),
+    );
+    const ids = new Map(revisions.map((one, index) => [functions[index]?.name ?? '', one.id]));
+    await house.registry.activate(
+      { ...context.spec, functions: [...context.spec.functions, ...functions] },
+      new Map([...ids, ['customer-totals', live.id]]),
+      Date.now(),
+    );
+    for (const text of hostileTexts) {
+      await failEvent(house, `id ${text}`, text, text);
+      logError(house, text);
+    }
+    const page = await open('/', {}, house);
+    await page.getByText(`${hostileTexts.length + 1} in all`).waitFor();
+    const names = await page.locator('.functions tbody a').allTextContents();
+    for (const text of hostileTexts) expect(names).toContain(`shop.${text}`);
+    await page.goto(`${house.url}${functionAddress}`);
+    await page
+      .locator('.letters li')
+      .nth(hostileTexts.length - 1)
+      .waitFor();
+    const shown = await page.locator('main').evaluate(main => main.textContent ?? '');
+    for (const text of hostileTexts) expect(shown.split(text).length).toBeGreaterThan(2);
+    for (const summary of await page.locator('.letters summary').all()) await summary.click();
+    await page.locator('.letter pre').nth(hostileTexts.length).waitFor();
+    expect(await page.locator('main').locator('script, iframe, img, style, [onerror], [onload]').count()).toBe(0);
+    expect(await page.evaluate(() => 'hacked' in globalThis)).toBe(false);
+    await keepScreenshot(page, 'hostile');
+    await house.close();
+  });
 
   test('a change without the header of the session is refused, whatever the cookie', async () => {
     const page = await open('/');
