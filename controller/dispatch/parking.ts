@@ -113,7 +113,9 @@ function start(session: Session, key: string, { offset, entry }: ParkedEvent, no
   const { facts, packed } = unpackParked(entry);
   const record = { offset, appendedAtMs: facts.appendedAtMs, key: packed.key, value: packed.value, headers: packed.headers, packed };
   const event = pendingEvent(session, record, packed, readAttributes(packed));
-  Object.assign(event, { lane: undefined, parkedKey: key, suspect: event.suspect || facts.suspect });
+  // It has all its attempts again: those that the store may still know of its offset are the ones that parked it.
+  const anew = { failures: 0, exclusiveCrashes: 0, suspect: event.suspect || facts.suspect };
+  Object.assign(event, { lane: undefined, parkedKey: key, ...anew });
   session.heldBytes += event.bytes;
   session.openEvents += 1;
   session.lanes.add(event, nowMs);

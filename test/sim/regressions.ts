@@ -13,4 +13,5 @@ export const regressions: readonly { readonly mode: ModeName; readonly seed: num
   { mode: 'poison-kills', seed: 13163, was: 'what ended a worker was no suspect while an earlier event of its lane ran again' },
   { mode: 'everything', seed: 9455, was: 'a last failure that did not stand was followed by one attempt too many' },
   { mode: 'everything', seed: 1823, was: 'a session that was claimed during a deploy kept the revision of before' },
+  { mode: 'park-kills', seed: 1788, was: 'a parked event that had ended its pods as often as it may was given up again without running' },
 ];
