@@ -15,6 +15,8 @@ import { isQuiet, stepSession, wakeAtMs } from './session.ts';
 import { type Draft, type Effect, type EndReason, type Input, newSession, type Session } from './session-state.ts';
 import type { PartitionsOf } from './settle.ts';
 import type { StateCache } from './state-cache.ts';
+import { withStoreTries } from './store-tries.ts';
+import { ToldOffset } from './told-offset.ts';
 import type { Troubles } from './troubles.ts';
 
 /** What a partition tells the function that it belongs to. */
@@ -52,7 +54,6 @@ const fetchWaitMs = 30_000;
 const enoughEvents = { ofFunction: 4_000, ofPartition: 200 };
 const reclaimMs = { min: 100, max: 5_000 };
 const resendMs = 100;
-const storeTriesMax = 4;
 const emptyFetchMs = { min: 1, max: 200 };
 
 /** One partition of one function while the group assigns it to us: sessions one after another, each from its claim to its end. */
@@ -73,10 +74,7 @@ export class PartitionLoop {
   #onRoom: (() => void) | undefined;
   #cancelWake: (() => void) | undefined;
   #armedAtMs: number | undefined;
-  #brokerOffset = -1;
-  #committingOffset = false;
-  /** Became due meanwhile. */
-  #offsetAfter = -1;
+  readonly #toldOffset = new ToldOffset();
   /** What `run` effects leave for the one who prepares a draft. */
   #prepared: Prepared | undefined;
 
@@ -138,7 +136,7 @@ export class PartitionLoop {
 
   /** The broker does not know yet how far we are. */
   get owesOffset(): boolean {
-    return this.session?.ended === undefined && this.doneOffset > this.#brokerOffset;
+    return this.session?.ended === undefined && this.doneOffset > this.#toldOffset.value;
   }
 
   /** Every offset below is done, as the store knows; −1 without a session. */
@@ -148,7 +146,7 @@ export class PartitionLoop {
 
   /** What the broker was told. */
   get brokerOffset(): number {
-    return this.#brokerOffset;
+    return this.#toldOffset.value;
   }
 
   /** What is done may be told only when the store's disk has it, which takes seconds. */
@@ -237,7 +235,7 @@ export class PartitionLoop {
     const claimed = await state.claim(this.source, claim);
     faults('claim.after');
     if (committed === undefined && (await beginAnew(dispatcher, this.source, at, claimed.frontier))) return this.#claim();
-    this.#brokerOffset = committed?.offset ?? -1;
+    this.#toldOffset.begin(committed?.offset ?? -1);
     const { mayRollBack, emits } = state.capabilities;
     const session = newSession({
       live: this.#live,
@@ -372,7 +370,7 @@ export class PartitionLoop {
         break;
       case 'durable':
         if (session.limits.mayRollBack) this.#publisher?.durable(effect.ordinal);
-        void this.#commitOffset(session, effect.offset);
+        void this.#toldOffset.tell(effect.offset, offset => this.#commitOffset(session, offset));
         break;
       case 'run':
         this.#prepared = { events: effect.events, state: effect.state };
@@ -452,40 +450,25 @@ export class PartitionLoop {
     else this.stepOf(session, { kind: 'verified', result, nowMs: this.#now() });
   }
 
-  async #commitOffset(session: Session, offset: number): Promise<void> {
+  async #commitOffset(session: Session, offset: number): Promise<boolean> {
     const { dispatcher, member } = this.#options;
-    if (offset <= this.#brokerOffset) return;
-    if (this.#committingOffset) {
-      this.#offsetAfter = offset;
-      return;
-    }
-    this.#committingOffset = true;
-    this.#offsetAfter = -1;
+    if (session !== this.session) return false;
     try {
       dispatcher.faults('offset-commit.before');
       const answer = await member.commit(this.at, offset, offsetMetadata(session.generation, true));
       dispatcher.faults('offset-commit.after');
-      if (answer === 'ok') this.#brokerOffset = Math.max(this.#brokerOffset, offset);
-      else this.stepOf(session, { kind: 'fenced' });
+      if (answer !== 'ok') this.stepOf(session, { kind: 'fenced' });
+      return answer === 'ok';
     } catch (error) {
       dispatcher.log.warn('committing an offset failed', { ...this.#facts(), error: String(error) });
+      return false;
     }
-    this.#committingOffset = false;
-    if (session === this.session && this.#offsetAfter > this.#brokerOffset) void this.#commitOffset(session, this.#offsetAfter);
   }
 
-  /** For calls that may be made again: up to four times, then the session is over. */
-  async #withTries<T>(session: Session, call: () => Promise<T>): Promise<T | 'store-failed'> {
+  #withTries<T>(session: Session, call: () => Promise<T>): Promise<T | 'store-failed'> {
     const { clock, log } = this.#options.dispatcher;
-    for (let tries = 1; tries <= storeTriesMax && session.ended === undefined; tries += 1) {
-      try {
-        return await call();
-      } catch (error) {
-        log.warn('the state store failed', { ...this.#facts(), error: String(error) });
-        await clock.sleep(resendMs * tries, this.#sessionStop.signal);
-      }
-    }
-    return 'store-failed';
+    const { signal } = this.#sessionStop;
+    return withStoreTries(call, { clock, log, facts: this.#facts(), signal, isOver: () => session.ended !== undefined });
   }
 
   #arm(session: Session): void {

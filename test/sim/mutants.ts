@@ -32,8 +32,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the generation comes from the store alone',
     file: `${dispatch}/partition-loop.ts`,
-    find: '{ ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset, ...durable }',
-    replace: '{ ownerToken, brokerGeneration: 0, nowMs: 0, committedOffset, ...durable }',
+    find: '{ ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset, ...durable, others }',
+    replace: '{ ownerToken, brokerGeneration: 0, nowMs: 0, committedOffset, ...durable, others }',
     mode: 'rollback',
     breaks: ['emits', 'starts', 'ledger', 'once', 'dead letters'],
   },
@@ -72,7 +72,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the broker is told what is not durable',
     file: `${dispatch}/session.ts`,
-    find: "else effects.push({ kind: 'durable', offset: session.durableOffset, ordinal: session.durableOrdinal });",
+    find: "else if (session.verifying === undefined)\n    effects.push({ kind: 'durable', offset: session.durableOffset, ordinal: session.durableOrdinal });",
     replace: "effects.push({ kind: 'durable', offset: session.highSeqOffset, ordinal: session.ordinal });",
     mode: 'rollback',
     breaks: ['once', 'counter', 'emits', 'bank', 'ledger', 'starts', 'drains', 'broker offset'],
