@@ -1,10 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { faultPointNames } from '../../controller/fault-points.ts';
 import { type KafkaCluster, startKafka } from '../services/kafka/kafka-cluster.ts';
 import { kafkaAndRedis } from '../services/kafka-and-redis.ts';
 import { describeWith } from '../services/needed-service.ts';
 import { startRedis } from '../services/redis.ts';
-import { crashAtEach, hits } from './crash-run.ts';
+import { crashAtEach, hits, pointsOfLoad } from './crash-run.ts';
 import { patienceMs, ServerProcess } from './server-process.ts';
 
 describeWith(
@@ -17,7 +16,7 @@ describeWith(
     }, 300_000);
     afterAll(() => kafka?.stop());
 
-    test.concurrent.each(faultPointNames.map((at, index) => [at, index] as const))(
+    test.concurrent.each(pointsOfLoad.map((at, index) => [at, index] as const))(
       `%s, hits ${hits.join(', ')}`,
       { timeout: 3 * patienceMs },
       async (at, index) => {

@@ -1,12 +1,12 @@
 import { describe, expect, test } from 'vitest';
-import { type FaultPoint, faultPointNames } from '../../controller/fault-points.ts';
-import { crashAtEach, deployAndSend, hits } from './crash-run.ts';
+import type { FaultPoint } from '../../controller/fault-points.ts';
+import { crashAtEach, deployAndSend, hits, pointsOfLoad } from './crash-run.ts';
 import { patienceMs, ServerProcess } from './server-process.ts';
 import { check, nothing, type Sent } from './shop-run.ts';
 
 /** Emits are part of the commit here: there is no outbox to publish from. On Kafka and Redis all places are passed. */
 const notPassed: readonly FaultPoint[] = ['publish.before', 'publish.after', 'trim.before'];
-const passed = faultPointNames.filter(at => !notPassed.includes(at));
+const passed = pointsOfLoad.filter(at => !notPassed.includes(at));
 
 describe('a server that dies at a fault point, and again after its restart, has exact counts in the end', () => {
   test.concurrent.each(passed.map(at => [at] as const))(`%s, hits ${hits.join(', ')}`, { timeout: 3 * patienceMs }, async at => {

@@ -1,8 +1,11 @@
-import type { FaultPoint } from '../../controller/fault-points.ts';
+import { type FaultPoint, faultPointNames } from '../../controller/fault-points.ts';
 import { patienceMs, type ServerProcess } from './server-process.ts';
 import { check, deploy, nothing, type Sent, send } from './shop-run.ts';
 
 export const hits = [1, 3, 7] as const;
+
+/** Places that events, calls, schedules and deploys pass. A replay's own are passed while somebody replays: test/replay dies there. */
+export const pointsOfLoad = faultPointNames.filter(at => !at.startsWith('replay.'));
 
 /** The server dies at a place when it is passed for the first, the third and the seventh time, each time after a restart; what is wrong in the end. */
 export async function crashAtEach(
