@@ -208,13 +208,13 @@ async function open(
   const duties = (signal: AbortSignal) =>
     Promise.all([
       runSchedules({ ...data, live: functions.live }, signal),
-      runGuard({ ...data, registry, deployments, report: () => dispatcher.report(), replay: replayOf }, signal),
       runReplays({ ...data, replays: new ReplayStore(data), live: functions.live }, signal),
       runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
       ...(stores.shared ? [adoptOrphans(lease, calls, signal)] : []),
     ]);
   const loops = [
     scale.run(stopping.signal),
+    runGuard({ ...data, registry, deployments, report: () => dispatcher.report(), replay: replayOf }, stopping.signal),
     stores.shared ? runWhileLeading(lease, 'controller', duties, stopping.signal) : duties(stopping.signal),
     watchFigures(),
   ];

@@ -21,7 +21,10 @@ export interface GuardOptions {
 
 const tickMs = 1_000;
 
-/** Watches over fresh revisions: one that fails nearly everything goes back to the one before, and what it gave up is handled again. */
+/**
+ * Watches over fresh revisions: one that fails nearly everything goes back to the one before, and what it gave up is handled again. Each server watches what
+ * its own dispatcher sees: the partitions of a function may all be on one of them.
+ */
 export async function runGuard(options: GuardOptions, signal: AbortSignal): Promise<void> {
   const decided = new Map<string, string>();
   while (!signal.aborted) {
@@ -51,7 +54,7 @@ async function look(options: GuardOptions, record: FunctionRecord, decided: Map<
 
 async function rollBack(options: GuardOptions, { unit, live }: FunctionRecord, failing: FailingReport, to: string): Promise<void> {
   const { deployments, conditions, history, clock, log } = options;
-  const result = await deployments.rollBack(unit, to);
+  const result = await deployments.rollBack(unit, to, live.id);
   const facts = { from: live.id, to, failed: failing.failed, of: failing.of, error: failing.last?.error };
   if (result.kind === 'refused') {
     history.write({ kind: 'decision', atMs: clock.now(), unit, data: { kind: 'rollback', ...facts, refused: result.problems } });

@@ -205,6 +205,13 @@ describe('roll back', () => {
   });
 });
 
+test('a roll-back that was decided on one revision leaves another one alone', async () => {
+  for (const bundle of ['v1', 'v2', 'v3']) await w.deploy(contextSpec([functionSpec('totals')]), { totals: bundle });
+  const [newest] = await live();
+  const [decidedOn] = (await w.deployments.rollBack('shop.totals', undefined, 'r2-00000000')).kind === 'refused' ? await live() : [];
+  expect(decidedOn).toEqual(newest);
+});
+
 describe('remove', () => {
   test('keeps state, inbox and dead letters', async () => {
     await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v1' });

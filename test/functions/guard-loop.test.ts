@@ -29,8 +29,9 @@ function world(result: DeployResult) {
     {
       registry: { functions: async () => made.functions, revisions: async () => revisions },
       deployments: {
-        async rollBack(name, to) {
+        async rollBack(name, to, from) {
           made.rolledBack.push(`${name} ${to}`);
+          expect(from).toBe(record.live.id);
           if (result.kind === 'deployed') {
             made.functions = [{ ...record, live: { ...record.live, id: 'r1', counter: 1 }, activatedAtMs: clock.now() }];
             made.failing = undefined;
