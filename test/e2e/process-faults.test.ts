@@ -2,13 +2,11 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { kafkaAndRedis } from '../services/kafka-and-redis.ts';
 import { describeWith } from '../services/needed-service.ts';
-import { FaultWorld } from './faults/fault-world.ts';
+import { FaultWorld, sessionMs } from './faults/fault-world.ts';
 import { exact, resumedAfterMs } from './faults/verdict.ts';
 
 const limit = { timeout: 240_000 };
 const kills = 5;
-/** A kill comes every few seconds, and what one left waiting is behind what the next one leaves: docs/reliability.md says what single kills take. */
-const standstillMs = { server: 90_000, pod: 15_000 };
 const busy = { recordsPerSecond: 480, webhooksPerSecond: 10, callsPerSecond: 10 };
 
 describeWith(kafkaAndRedis, 'a bank on Kafka and Redis, 500 events a second', () => {
@@ -18,7 +16,7 @@ describeWith(kafkaAndRedis, 'a bank on Kafka and Redis, 500 events a second', ()
   }, 300_000);
   afterAll(() => world?.stop());
 
-  test('kill -9 of the server at random moments, again and again: exact, and each partition goes on', limit, async () => {
+  test('kill -9 of the server at random moments: each partition goes on within its session time-out and 3 s', limit, async () => {
     const load = world.load(busy);
     const killedAtMs: number[] = [];
     for (let i = 0; i < kills; i += 1) {
@@ -33,10 +31,10 @@ describeWith(kafkaAndRedis, 'a bank on Kafka and Redis, 500 events a second', ()
     const found = await world.found(load);
     const resumed = killedAtMs.map(atMs => resumedAfterMs(load, found, atMs));
     process.stdout.write(`handled again after ${resumed.join(', ')} ms\n`);
-    expect(Math.max(...resumed)).toBeLessThan(standstillMs.server);
+    expect(Math.max(...resumed)).toBeLessThan(sessionMs + 3_000);
   });
 
-  test('kill -9 of a pod at random moments: exact, and each partition goes on', limit, async () => {
+  test('kill -9 of a pod at random moments: each partition goes on within 2 s', limit, async () => {
     const load = world.load(busy);
     const killedAtMs: number[] = [];
     for (let i = 0; i < kills; i += 1) {
@@ -53,6 +51,6 @@ describeWith(kafkaAndRedis, 'a bank on Kafka and Redis, 500 events a second', ()
     const found = await world.found(load);
     const resumed = killedAtMs.map(atMs => resumedAfterMs(load, found, atMs));
     process.stdout.write(`handled again after ${resumed.join(', ')} ms\n`);
-    expect(Math.max(...resumed)).toBeLessThan(standstillMs.pod);
+    expect(Math.max(...resumed)).toBeLessThan(2_000);
   });
 });

@@ -63,6 +63,10 @@ export class Load implements Sent {
     return key.startsWith(`${this.name}/record`);
   }
 
+  partitionOf(key: string): number | undefined {
+    return this.isOrdered(key) ? partitionOf(Buffer.from(key), '', this.#options.partitions) : undefined;
+  }
+
   /** Resolves when all that was begun is accepted. */
   async stop(): Promise<void> {
     this.#stopping = true;

@@ -8,7 +8,7 @@ const orders: readonly Order[] = Array.from({ length: 8 }, (_, i) => ({
   ...(i === 2 ? { to: 'b' } : {}),
   sentAtMs: 1_000 + 10 * i,
 }));
-const sent: Sent = { orders, isOrdered: () => true };
+const sent: Sent = { orders, isOrdered: () => true, partitionOf: key => keys.indexOf(key) };
 
 /** What a runtime without faults leaves. */
 function right(): { ledger: Map<string, Account>; mirror: Map<string, string[]>; visible: Map<string, string[]>; deadLetters: number } {
@@ -83,9 +83,11 @@ test('silence is the longest time without an order of a key, from its first to i
   expect(judge(sent, found).silenceMs).toBe(34);
 });
 
-test('what was handled again after a moment is as late as its latest key', () => {
+test('what was handled again after a moment is as late as its latest partition, which is as early as its earliest key', () => {
   expect(resumedAfterMs(sent, right(), 1_035)).toBe(16);
   const stuck = right();
   stuck.ledger.set('b', { ...account(stuck, 'b'), log: [] });
   expect(resumedAfterMs(sent, stuck, 1_035)).toBe(Number.POSITIVE_INFINITY);
+  expect(resumedAfterMs({ ...sent, partitionOf: () => 0 }, stuck, 1_035)).toBe(6);
+  expect(resumedAfterMs({ ...sent, partitionOf: key => (key === 'b' ? undefined : 0) }, stuck, 1_035)).toBe(6);
 });

@@ -29,6 +29,8 @@ export interface Sent {
   readonly orders: readonly Order[];
   /** Keys whose orders were sent one after another: they must be handled in that order. */
   isOrdered(key: string): boolean;
+  /** Of the topic, where orders of the key are records; undefined for those that came as requests. */
+  partitionOf(key: string): number | undefined;
 }
 
 export interface Verdict {
@@ -51,12 +53,16 @@ export interface Verdict {
 /** What must hold of every verdict. */
 export const exact = { lost: 0, doubled: 0, stateWrong: 0, emitsLost: 0, emitsTwice: 0, deadLetters: 0 } as const;
 
-/** How long after a moment every key with orders in that time had one handled again. */
+/** How long after a moment every partition to which orders came since had one of any key handled again. */
 export function resumedAfterMs(sent: Sent, found: Pick<Found, 'ledger'>, atMs: number): number {
-  const firsts = [...ordersByKey(sent)]
-    .filter(([key, orders]) => sent.isOrdered(key) && orders.some(({ sentAtMs }) => sentAtMs > atMs))
-    .map(([key]) => (found.ledger.get(key)?.log ?? []).find(([, handledAtMs]) => handledAtMs > atMs)?.[1] ?? Number.POSITIVE_INFINITY);
-  return Math.max(0, ...firsts) - atMs;
+  const firsts = new Map<number, number>();
+  for (const [key, orders] of ordersByKey(sent)) {
+    const partition = sent.partitionOf(key);
+    if (partition === undefined || !orders.some(({ sentAtMs }) => sentAtMs > atMs)) continue;
+    const first = (found.ledger.get(key)?.log ?? []).find(([, handledAtMs]) => handledAtMs > atMs)?.[1] ?? Number.POSITIVE_INFINITY;
+    firsts.set(partition, Math.min(first, firsts.get(partition) ?? Number.POSITIVE_INFINITY));
+  }
+  return Math.max(0, ...firsts.values()) - atMs;
 }
 
 /** Compares sets of ids, and knows nothing of how they came about. */
