@@ -1,9 +1,9 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MemoryStreams } from '../../controller/adapters/memory/memory-streams.ts';
 import { systemClock } from '../../controller/clock.ts';
-import { type HistoryUnderTest, historyContract } from '../contract/history.ts';
-import { openOn } from '../contract/redis-on-server.ts';
-import { type RegistryUnderTest, registryContract } from '../contract/registry.ts';
+import { historyContract } from '../contract/history.ts';
+import { historyOf, openOn, registryOf } from '../contract/redis-on-server.ts';
+import { registryContract } from '../contract/registry.ts';
 import { settableClock } from '../contract/settable-clock.ts';
 import { type StateUnderTest, stateContract } from '../contract/state.ts';
 import { describeWith } from '../services/needed-service.ts';
@@ -36,30 +36,12 @@ describeWith(redisService, 'on a cluster', () => {
 
   registryContract('redis cluster', async () => {
     for (const { admin } of nodes()) await admin.flushall();
-    const server = await openOn(address(), settableClock());
-    const subject: RegistryUnderTest = {
-      registry: server.adapters.registry,
-      async reopen() {
-        await server.reopen();
-        subject.registry = server.adapters.registry;
-      },
-      close: () => server.close(),
-    };
-    return subject;
+    return registryOf(await openOn(address(), settableClock()));
   });
 
   historyContract('redis cluster', async () => {
     for (const { admin } of nodes()) await admin.flushall();
-    const server = await openOn(address(), settableClock());
-    const subject: HistoryUnderTest = {
-      history: server.adapters.history,
-      async reopen() {
-        await server.reopen();
-        subject.history = server.adapters.history;
-      },
-      close: () => server.close(),
-    };
-    return subject;
+    return historyOf(await openOn(address(), settableClock()));
   });
 
   test('MOVED: a slot that moved fences its owner, and is claimed at its new node with all that it had', async () => {
