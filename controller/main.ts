@@ -136,7 +136,6 @@ async function open(
   const overrides = createOverrides(state, clock, random);
   const scale = new ScaleLoop({
     ...data,
-    registry,
     overrides,
     idleLimitMs: settings['scale.idle'],
     live: functions.live,

@@ -26,6 +26,14 @@ export const conditionTable = {
     lasts: false,
     meaning: 'A store works, but not as the runtime needs it: out of memory, a slot without a node, another version of our data.',
   },
+  PartitionBound: { lasts: false, meaning: 'Events wait in so few partitions or keys that more pods would find no work.' },
+  DownstreamBound: {
+    lasts: false,
+    meaning: 'The last pods brought nothing: something behind the handler gives no more. Tried again, more and more seldom.',
+  },
+  Stuck: { lasts: false, meaning: 'Events wait and nothing is finished, though pods are ready.' },
+  MetricsStale: { lasts: false, meaning: 'What waits cannot be read at the moment: no pod is taken away until it can.' },
+  AtMax: { lasts: false, meaning: 'More pods are needed for `scale.maxAge` than `scale.max` allows.' },
 } as const satisfies Record<string, ConditionRow>;
 
 export interface ConditionRow {

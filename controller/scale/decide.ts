@@ -23,7 +23,7 @@ export function decide(inputs: ScaleInputs): ScaleDecision {
   const { observation, policy, replicas } = inputs;
   const floor = Math.min(policy.min, policy.max);
   const known = knownOf(observation);
-  if (observation.paused) return unsized(inputs, Math.max(replicas, floor), 'held');
+  if (observation.paused) return whilePaused(inputs, floor);
   if (known === undefined) return withoutFigures(inputs, floor);
   const judged = remember(inputs, known);
   const blockedAt = blockOf(judged.memory, observation.steadyMs);
@@ -143,6 +143,14 @@ function after(inputs: ScaleInputs, memory: ScaleMemory, sizing: Sizing, pods: n
     recommended: [...kept, [steadyMs, Math.max(sizing.recommended, pods > replicas ? pods : 0)]],
     ...(isStep && { step: memory.step ?? { atMs: steadyMs, from: replicas, to: pods, finishedRate } }),
   };
+}
+
+/** Its pods stay as they are; a function that has none gets the one on which single events are tried. */
+function whilePaused(inputs: ScaleInputs, floor: number): ScaleDecision {
+  const { observation, replicas } = inputs;
+  const kept = Math.max(replicas, floor);
+  const isAsked = observation.askedPods > 0 || observation.openCalls > 0;
+  return kept === 0 && isAsked ? unsized(inputs, 1, 'first-event') : unsized(inputs, kept, 'held');
 }
 
 /** What to do when a figure is missing or old: nothing is taken away, what asks for a first pod gets it. */

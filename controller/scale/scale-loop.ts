@@ -1,8 +1,8 @@
 import type { Clock } from '../clock.ts';
+import type { Conditions } from '../conditions/conditions.ts';
 import type { UnitReport } from '../dispatch/dispatcher.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
-import type { Registry } from '../ports/registry.ts';
 import type { StateStore } from '../ports/state.ts';
 import type { Streams } from '../ports/streams.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -30,7 +30,7 @@ export interface ScaleLoopOptions {
   readonly history: Pick<History, 'write'>;
   readonly streams: Pick<Streams, 'ends' | 'bounds' | 'committed'>;
   readonly state: Pick<StateStore, 'progress'>;
-  readonly registry: Pick<Registry, 'setCondition'>;
+  readonly conditions: Pick<Conditions, 'raise' | 'clear'>;
   readonly idleLimitMs: number;
   readonly live: () => readonly LiveFunction[];
   readonly report: () => readonly UnitReport[];
@@ -143,7 +143,7 @@ export class ScaleLoop implements ScaleView {
       askedPods: unit.askedPods,
       pods,
       replicas: replicas(name),
-      paused: false,
+      paused: report?.failing !== undefined,
     };
     unit.askedPods = 0;
     const stuckMs = Math.max(stuckAfterMs, 2 * live.spec.limits.timeoutMs);
@@ -174,18 +174,20 @@ export class ScaleLoop implements ScaleView {
     const old = unit.conditions;
     if (types.size === old.size && [...types].every(type => old.has(type))) return false;
     unit.conditions = types;
-    const { registry, clock, log } = this.#options;
-    const sinceMs = clock.now();
-    const changes = [
-      ...conditions
-        .filter(one => !old.has(one.type))
-        .map(({ type, message, advice }) => ({ type, status: true, reason: type, message: `${message}. ${advice}`, sinceMs })),
-      ...[...old].filter(type => !types.has(type)).map(type => ({ type, status: false, reason: 'Over', message: '', sinceMs })),
-    ];
-    for (const change of changes) {
-      registry.setCondition(name, change).catch(error => log.warn('a condition could not be stored', { unit: name, error: String(error) }));
-    }
+    this.#tell(name, conditions, old);
     return true;
+  }
+
+  /** In the words of when it was found: figures change each second. That a function fails is told by who paused it. */
+  #tell(unit: string, now: ScaleDecision['conditions'], before: ReadonlySet<ScaleConditionType>): void {
+    const place = 'scaling';
+    for (const { type, message, advice } of now) {
+      if (type === 'Failing' || before.has(type)) continue;
+      this.#options.conditions.raise({ unit, type, place, reason: type, message: `${message}. ${advice}` });
+    }
+    for (const type of before) {
+      if (type !== 'Failing' && !now.some(one => one.type === type)) this.#options.conditions.clear({ unit, type, place });
+    }
   }
 
   #observed(name: string, unit: Unit, decision: ScaleDecision): void {

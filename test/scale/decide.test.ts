@@ -81,6 +81,8 @@ test.each<Row>([
   ['stale figures hold', { ...empty, backlogEvents: old, idleMs: 300_000 }, {}, 7, 7, 'held'],
   ['unknown figures never hold back a first pod', { ...lost, askedPods: 1, pods: none }, {}, 0, 1, 'first-event'],
   ['paused on purpose', { paused: true, arrivalRate: known(1_000) }, {}, 2, 2, 'held'],
+  ['paused, without a pod to be tried on', { paused: true, askedPods: 3, pods: none }, {}, 0, 1, 'first-event'],
+  ['paused, and nothing to be tried', { paused: true, pods: none }, {}, 0, 0, 'held'],
   ['stuck: more pods would hang as well', { stuckMs: 60_000, arrivalRate: known(1_000) }, {}, 2, 2, 'held'],
   ['never more pods than find work', { arrivalRate: known(1_500), usefulPods: 4 }, {}, 2, 4, 'predicted-breach'],
   ['the expert threshold alone decides', { backlogEvents: known(520) }, { lagThreshold: 100 }, 2, 5, 'lag-threshold'],
