@@ -1,3 +1,4 @@
+import { type ChangeOptions, changeValue } from '../change-value.ts';
 import type { Clock } from '../clock.ts';
 import type { StateStore } from '../ports/state.ts';
 import type { Random } from '../random.ts';
@@ -17,7 +18,7 @@ const unit = '$scale';
 const source = { unit, name: 'overrides' };
 const overridesMax = 10_000;
 
-export function createOverrides(state: Pick<StateStore, 'claim' | 'commit' | 'list'>, clock: Clock, random: Random): Overrides {
+export function createOverrides(state: ChangeOptions['state'] & Pick<StateStore, 'list'>, clock: Clock, random: Random): Overrides {
   let known: ReadonlyMap<string, ScaleOverride> = new Map();
   async function load(): Promise<void> {
     const entries = await state.list(unit, { limit: overridesMax });
@@ -29,29 +30,13 @@ export function createOverrides(state: Pick<StateStore, 'claim' | 'commit' | 'li
       return override !== undefined && override.untilMs > clock.now() ? override : undefined;
     },
     async set(name, override) {
-      const ownerToken = random.token();
-      // Each change claims anew: whoever wrote before has nothing open.
-      await state.claim(source, { ownerToken, brokerGeneration: 0, nowMs: clock.now(), committedOffset: 0 });
       const value = override === undefined ? null : new TextEncoder().encode(JSON.stringify(override));
-      await state.commit(source, { ...nothing, ownerToken, id: ownerToken, writes: [{ key: name, value }] });
+      await changeValue({ state, clock, random }, source, name, () => value);
       await load();
     },
     load,
   };
 }
-
-const nothing = {
-  ordinal: 1,
-  stream: unit,
-  highSeqOffset: 0,
-  highSeqs: [],
-  done: [],
-  clearAttempts: [],
-  ids: [],
-  knownIds: [],
-  reads: [],
-  emits: [],
-} as const;
 
 function entryOf(key: string, value: Uint8Array): readonly (readonly [string, ScaleOverride])[] {
   const { min, max, untilMs } = Object(JSON.parse(new TextDecoder().decode(value)));
