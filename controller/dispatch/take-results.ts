@@ -82,7 +82,11 @@ function takeOutcome(turn: Turn, event: PendingEvent, index: number, outcome: Ou
       return;
     default:
       if (outcome.why === 'worker-ended') suspect(turn, event);
-      else requeue(turn.session, event, turn.nowMs);
+      else {
+        // The store is asked again after a pause, not as fast as pods can fail.
+        if (outcome.why === 'state-unread') event.notBeforeMs = turn.nowMs + backoffMs(1, turn.session.live.spec.retry.backoffMs, turn.fraction);
+        requeue(turn.session, event, turn.nowMs);
+      }
   }
 }
 

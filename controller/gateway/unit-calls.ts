@@ -39,6 +39,8 @@ export const waitingCallsMax = 10_000;
 const batchCallsMax = 128;
 const batchBytesMax = wireLimits.batchBytesMax / 4;
 const returnsMax = 5;
+/** A store that was away may be back. */
+const storeAwayMs = 1_000;
 const busyMs = 10;
 const wantEveryMs = 100;
 /** After so many results without state, a function counts as stateless until it shows otherwise: no lanes, nothing to prefetch. */
@@ -286,6 +288,11 @@ export class UnitCalls {
 
   #takeBack(call: PendingCall, why: Extract<Outcome, { kind: 'returned' }>['why']): void {
     if (why === 'worker-ended') call.suspect = true;
+    if (why === 'state-unread') {
+      call.settle({ kind: 'unavailable', retryAfterMs: storeAwayMs });
+      this.finish(call);
+      return;
+    }
     this.#waiting.release(call);
     call.returns += 1;
     if (call.returns > returnsMax)

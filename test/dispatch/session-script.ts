@@ -254,7 +254,7 @@ function outcomeOf(command: string, words: readonly string[]): Outcome {
     const reason = word === 'timeout' || word === 'decode' || word === 'crash' ? word : 'error';
     return { kind: 'failed', reason, retryable: !words.includes('hopeless'), error };
   }
-  if (command === 'returned') return { kind: 'returned', why: word === 'worker-ended' || word === 'draining' ? word : 'after-failure' };
+  if (command === 'returned') return { kind: 'returned', why: word === 'worker-ended' || word === 'draining' || word === 'state-unread' ? word : 'after-failure' };
   const pairs = (name: string) => words.filter(one => one.startsWith(`${name}=`)).map(one => one.slice(2).split(':'));
   return {
     kind: 'ok',
