@@ -14,6 +14,7 @@ import { describeWith, type NeededService } from '../services/needed-service.ts'
 const partitions = 6;
 const limit = { timeout: 120_000 };
 const isProduce = (request: Buffer) => request.readInt16BE(4) === 0;
+const offsetFetch = 9;
 
 describeWith(kafkaService, 'three brokers that fail', () => {
   let kafka: KafkaCluster;
@@ -104,6 +105,28 @@ describeWith(kafkaService, 'three brokers that fail', () => {
     await Promise.all(writers);
     process.stdout.write(`kill -9 of each of three brokers: ${acknowledged.length} acknowledged\n`);
     expect(await lost(topic, acknowledged)).toEqual([]);
+  });
+
+  test('the offsets of one group that are asked for in one turn are one request', async () => {
+    const topics = [await makeTopic(), await makeTopic()];
+    const [first = '', second = ''] = topics;
+    await streams.setCommitted('asked', first, [{ partition: 4, offset: 7, metadata: 'a' }], 'replace');
+    await streams.setCommitted('asked', second, [{ partition: 1, offset: 9, metadata: 'b' }], 'replace');
+    let requests = 0;
+    for (const proxy of proxies) {
+      proxy.hold(request => {
+        if (request.readInt16BE(4) === offsetFetch) requests += 1;
+        return false;
+      });
+    }
+    const asked = await Promise.all([first, second, first].map(topic => streams.committed('asked', topic)));
+    for (const proxy of proxies) proxy.heal();
+    const [inFirst, inSecond] = [
+      { partition: 4, offset: 7, metadata: 'a' },
+      { partition: 1, offset: 9, metadata: 'b' },
+    ];
+    expect(asked).toEqual([[inFirst], [inSecond], [inFirst]]);
+    expect(requests).toBe(1);
   });
 
   async function makeTopic(): Promise<string> {

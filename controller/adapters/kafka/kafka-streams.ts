@@ -24,6 +24,7 @@ import { FetchLanes } from './fetch-lanes.ts';
 import { type FetchedPart, fetchCall } from './fetch-request.ts';
 import { KafkaGroupMember } from './group-member.ts';
 import { isPassing, kafkaError, typeOf } from './kafka-error.ts';
+import { OffsetLookups } from './offset-lookups.ts';
 import { takeRecords } from './partition-reader.ts';
 import { type KafkaTopic, Topology } from './topology.ts';
 
@@ -67,6 +68,7 @@ export class KafkaStreams implements Streams {
   readonly #brokers: Brokers;
   readonly #topology: Topology;
   readonly #coordinators: Coordinators;
+  readonly #offsetLookups: OffsetLookups;
   readonly #lanes: FetchLanes;
   readonly #appender: Appender;
   readonly #members = new Set<KafkaGroupMember>();
@@ -79,6 +81,7 @@ export class KafkaStreams implements Streams {
     this.#brokers = new Brokers(options, this.#addresses);
     this.#topology = new Topology(this.#brokers, this.#addresses, clock);
     this.#coordinators = new Coordinators(this.#brokers, clock);
+    this.#offsetLookups = new OffsetLookups(this.#coordinators);
     this.#lanes = new FetchLanes(options, this.#topology, this.#addresses);
     this.#appender = new Appender({ brokers: this.#brokers, topology: this.#topology, clock, compression });
   }
@@ -192,6 +195,7 @@ export class KafkaStreams implements Streams {
       connection: this.#options,
       addresses: this.#addresses,
       coordinators: this.#coordinators,
+      offsets: this.#offsetLookups,
       topology: this.#topology,
       reader: { lanes: this.#lanes, clock, bounds: at => this.#boundsOf(at) },
       clock,
@@ -209,11 +213,8 @@ export class KafkaStreams implements Streams {
   async committed(group: string, topic: string): Promise<readonly CommittedOffset[]> {
     const found = await this.#tried(`look up the topic ${topic}`, () => this.#topology.find(topic));
     if (found === undefined) return [];
-    return this.#committedOf(
-      group,
-      topic,
-      found.leaders.map((_, partition) => partition),
-    );
+    const partitions = found.leaders.map((_, partition) => partition);
+    return this.#offsetLookups.committed(group, topic, partitions);
   }
 
   async setCommitted(group: string, topic: string, offsets: readonly CommittedOffset[], mode: 'ifAbsent' | 'replace'): Promise<void> {
@@ -304,20 +305,6 @@ export class KafkaStreams implements Streams {
       });
       if (seen.every(topic => topic === 'away' || isSo(topic)) || clock.now() > untilMs) return this.#topology.refresh(name);
       await clock.sleep(pauseMs.min);
-    }
-  }
-
-  async #committedOf(group: string, topic: string, partitions: readonly number[]): Promise<readonly CommittedOffset[]> {
-    try {
-      const topics = [{ topic, partitions: partitions.map(partition => ({ partition })) }];
-      const { responses } = await this.#coordinators.ask(group, requestMs, broker => broker.offsetFetch({ groupId: group, topics }));
-      return responses
-        .flatMap(one => one.partitions)
-        .filter(({ offset }) => Number(offset) >= 0)
-        .map(({ partition, offset, metadata }) => ({ partition, offset: Number(offset), metadata: metadata ?? '' }))
-        .sort((a, b) => a.partition - b.partition);
-    } catch (error) {
-      throw kafkaError(error, `read the offsets of the group ${group}`);
     }
   }
 
