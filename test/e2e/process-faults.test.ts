@@ -3,10 +3,11 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { kafkaAndRedis } from '../services/kafka-and-redis.ts';
 import { describeWith } from '../services/needed-service.ts';
 import { FaultWorld, sessionMs } from './faults/fault-world.ts';
+import { runs } from './faults/runs.ts';
 import { exact, resumedAfterMs } from './faults/verdict.ts';
 
 const limit = { timeout: 240_000 };
-const kills = 5;
+const kills = runs(5);
 const busy = { recordsPerSecond: 480, webhooksPerSecond: 10, callsPerSecond: 10 };
 
 describeWith(kafkaAndRedis, 'a bank on Kafka and Redis, 500 events a second', () => {

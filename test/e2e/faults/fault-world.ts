@@ -100,6 +100,23 @@ export class FaultWorld {
     await this.server.start({ ...this.environment, ...env });
   }
 
+  /** Another server on the same stores for as long as the work takes. */
+  async withAnother<Result>(env: Readonly<Record<string, string>>, work: (another: ServerProcess) => Promise<Result>): Promise<Result> {
+    const another = await ServerProcess.create();
+    try {
+      await another.start({ ...this.environment, ...env });
+      return await work(another);
+    } finally {
+      await another.dispose();
+    }
+  }
+
+  /** Ids of the members of the ledger's group, in order. */
+  async members(): Promise<readonly string[]> {
+    const { groups } = await this.admin.describeGroups(['faas.bank.ledger']);
+    return (groups[0]?.members ?? []).map(({ memberId }) => memberId).sort();
+  }
+
   get environment(): Readonly<Record<string, string>> {
     return {
       FAAS_STREAMS: `kafka://${this.kafka.bootstrap.join(',')}`,
@@ -147,6 +164,14 @@ export class FaultWorld {
     });
   }
 
+  /** Resolves when the broker was told of one partition of the ledger that something is durable. */
+  async oneToldToBroker(): Promise<void> {
+    await eventually(async () => {
+      const [told] = await this.admin.fetchOffsets({ groupId: 'faas.bank.ledger', topics: [topic] });
+      return told?.partitions.some(({ metadata }) => metadata?.endsWith('durable')) === true;
+    });
+  }
+
   /** The log names the reason, and for two seconds nothing is handled although orders come. */
   async standsStill(load: Load, reason: string): Promise<void> {
     await eventually(async () => this.server.output.includes(reason));
@@ -174,6 +199,16 @@ export class FaultWorld {
       producer: this.#producer,
       server: () => this.server,
     });
+  }
+
+  /** One record that is of no load; `restMs`: its handling takes so long. */
+  async order(order: { readonly id: string; readonly key: string; readonly restMs: number }): Promise<void> {
+    await this.#producer.send({ topic, messages: [{ key: order.key, value: JSON.stringify(order) }] });
+  }
+
+  /** What the ledger has of a key `<name>/<rest>`. */
+  async logOf(key: string): Promise<Account['log']> {
+    return (await this.#state<Account>('ledger', key.slice(0, key.indexOf('/')))).get(key)?.log ?? [];
   }
 
   /** Stops the load, waits while things come nearer to right, and says what is there in the end. */

@@ -4,6 +4,8 @@ interface Order {
   readonly id: string;
   /** Another key, which gets one coin of this one. */
   readonly to?: string;
+  /** Its handling takes so long. */
+  readonly restMs?: number;
 }
 
 interface Account {
@@ -14,7 +16,8 @@ interface Account {
 }
 
 export default async function ledger(event: FaasEvent<Order>, ctx: Context<Account>) {
-  const { id, to } = event.data;
+  const { id, to, restMs } = event.data;
+  if (restMs !== undefined) await new Promise(resolve => setTimeout(resolve, restMs));
   const own = (await ctx.state.get()) ?? { log: [], coins: 0, count: 0 };
   own.log.push([id, Date.now(), ctx.attempt]);
   if (to !== undefined) own.coins -= 1;
