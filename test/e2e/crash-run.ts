@@ -20,7 +20,7 @@ export async function crashAtEach(
     const before = sent;
     const after = { webhooks: before.webhooks + 16, calls: before.calls + 8 };
     // Who sends does not know of deaths: what was not accepted goes to the next server, which is armed for its own.
-    sending = sending.then(() => deployAndSend(server, at.startsWith('deploy.') ? hit : 1, before, after));
+    sending = sending.then(() => deployAndSend(server, deploysFor(at, hit), before, after));
     const end = await Promise.race([server.ended(patienceMs), failureOf(sending)]);
     if (end !== 'SIGKILL') return [`at hit ${hit} it ended with ${end}`];
     sent = after;
@@ -28,6 +28,12 @@ export async function crashAtEach(
   await server.start(env);
   await sending;
   return check(server, sent);
+}
+
+/** What is deployed stays. */
+function deploysFor(at: FaultPoint, hit: number): number {
+  if (at.startsWith('deploy.')) return hit;
+  return hit === hits[0] ? 1 : 0;
 }
 
 export async function deployAndSend(server: ServerProcess, deploys: number, before: Sent, after: Sent): Promise<void> {

@@ -1,3 +1,4 @@
+import { execFileSync } from 'node:child_process';
 import type { Context, FaasEvent } from 'faas';
 
 interface Order {
@@ -6,6 +7,8 @@ interface Order {
   readonly to?: string;
   /** Its handling takes so long. */
   readonly restMs?: number;
+  /** It ends the process; it fails until the ledger is mended. */
+  readonly trouble?: 'poison' | 'sick';
 }
 
 interface Account {
@@ -16,7 +19,11 @@ interface Account {
 }
 
 export default async function ledger(event: FaasEvent<Order>, ctx: Context<Account>) {
-  const { id, to, restMs } = event.data;
+  const { id, to, restMs, trouble } = event.data;
+  if (process.env.LEDGER === 'broken') throw new Error('this ledger handles nothing');
+  // From outside: what a handler asks of its own process, the pod knows of.
+  if (trouble === 'poison') execFileSync('kill', ['-9', `${process.pid}`]);
+  if (trouble === 'sick' && process.env.LEDGER !== 'mended') throw new Error('this order cannot be handled yet');
   if (restMs !== undefined) await new Promise(resolve => setTimeout(resolve, restMs));
   const own = (await ctx.state.get()) ?? { log: [], coins: 0, count: 0 };
   own.log.push([id, Date.now(), ctx.attempt]);

@@ -1,12 +1,10 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { respFrame, startFaultProxy } from '../services/fault-proxy.ts';
-import { kafkaAndRedis } from '../services/kafka-and-redis.ts';
-import { describeWith } from '../services/needed-service.ts';
-import { commits, FaultWorld, once, sessionMs } from './faults/fault-world.ts';
-import { runs } from './faults/runs.ts';
-import { exact } from './faults/verdict.ts';
-import { eventually } from './shop-run.ts';
+import { expect, test } from 'vitest';
+import { respFrame, startFaultProxy } from '../../services/fault-proxy.ts';
+import { eventually } from '../shop-run.ts';
+import { commits, type FaultWorld, once, sessionMs } from './fault-world.ts';
+import { runs } from './runs.ts';
+import { exact } from './verdict.ts';
 
 const limit = { timeout: 240_000 };
 const freezes = runs(3);
@@ -15,16 +13,11 @@ const stallMsMax = 15_000;
 const slowKey = 'slow/one';
 const slowMs = 4 * sessionMs;
 
-describeWith(kafkaAndRedis, 'a bank on Kafka and Redis whose servers come and go', () => {
-  let world: FaultWorld;
-  beforeAll(async () => {
-    world = await FaultWorld.create();
-  }, 300_000);
-  afterAll(() => world?.stop());
-
-  const hasMembers = (count: number) => eventually(async () => (await world.members()).length === count);
+export function memberCases(bank: () => FaultWorld): void {
+  const hasMembers = (count: number) => eventually(async () => (await bank().members()).length === count);
 
   test('SIGSTOP of a server for longer than its session, then SIGCONT: nothing twice, and it joins again by itself', limit, async () => {
+    const world = bank();
     const line = await startFaultProxy({ target: { port: world.redis.port }, frameEnd: respFrame });
     const verdict = await world
       .withAnother({ FAAS_STATE: `redis://127.0.0.1:${line.port}` }, async frozen => {
@@ -48,6 +41,7 @@ describeWith(kafkaAndRedis, 'a bank on Kafka and Redis whose servers come and go
   });
 
   test('servers join and leave for 20 s: no stall over 15 s', limit, async () => {
+    const world = bank();
     const load = world.load();
     let changes = 0;
     for (const untilMs = performance.now() + churnMs; performance.now() < untilMs; changes += 2) {
@@ -59,6 +53,7 @@ describeWith(kafkaAndRedis, 'a bank on Kafka and Redis whose servers come and go
   });
 
   test('a handler that takes several sessions: no rebalance, and its neighbours go on', limit, async () => {
+    const world = bank();
     await hasMembers(1);
     const before = await world.members();
     const load = world.load();
@@ -72,4 +67,4 @@ describeWith(kafkaAndRedis, 'a bank on Kafka and Redis whose servers come and go
     expect(await world.logOf(slowKey)).toMatchObject([['slow-1', expect.any(Number), 1]]);
     expect(await world.members()).toEqual(before);
   });
-});
+}
