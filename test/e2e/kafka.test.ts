@@ -7,6 +7,7 @@ import { plainClient } from '../services/kafka/open-kafka.ts';
 import { kafkaAndRedis } from '../services/kafka-and-redis.ts';
 import { describeWith } from '../services/needed-service.ts';
 import { type RedisServer, startRedis } from '../services/redis.ts';
+import { idsOf } from './replay-run.ts';
 import { ServerProcess } from './server-process.ts';
 import { check, deploy, eventually, nothing, send } from './shop-run.ts';
 
@@ -85,7 +86,7 @@ function exactOver(redis?: () => RedisServer): void {
         Array.from({ length: keys }, (_, key) => [`k${key}`, Array.from({ length: records / keys }, (_, i) => i * keys + key)]),
       );
       for (const name of ['count', 'tally']) {
-        let seen = new Map<string, readonly number[]>();
+        let seen: ReadonlyMap<string, readonly number[]> = new Map();
         await eventually(async () => {
           seen = await idsOf(server, `outside.${name}`);
           return [...seen.values()].flat().length >= records;
@@ -181,11 +182,4 @@ function inEnvelope({ key, value }: { key: string; value: string }) {
   const data: { id: number } = JSON.parse(value);
   const event = { specversion: '1.0', id: `order-${data.id}`, source: '/shop', type: 'order', datacontenttype: 'application/json', data };
   return { key, value: JSON.stringify(event), headers: { 'content-type': 'application/cloudevents+json' } };
-}
-
-async function idsOf(server: ServerProcess, unit: string): Promise<Map<string, readonly number[]>> {
-  const { code, output } = await server.cli(['state', 'list', unit, '--output', 'json']);
-  if (code !== 0) throw new Error(output);
-  const listed: { entries: { key: string; value: { ids: number[] } }[] } = JSON.parse(output);
-  return new Map(listed.entries.map(({ key, value }) => [key, value.ids]));
 }
