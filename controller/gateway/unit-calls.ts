@@ -2,7 +2,7 @@ import type { BatchState, EventResult, OkOutcome, Outcome, PodLog, WireError, Wi
 import { wireLimits } from '../../runtime/protocol/messages.ts';
 import { assertNever } from '../../runtime/sdk/assert-never.ts';
 import type { Clock } from '../clock.ts';
-import { settleOutcome } from '../dispatch/settle.ts';
+import { settleOutcome, tooLarge } from '../dispatch/settle.ts';
 import type { TopicSizes } from '../dispatch/topic-sizes.ts';
 import { inboxTopicOf, type LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
@@ -275,8 +275,14 @@ export class UnitCalls {
       traceparent: call.traceparent,
       hop: call.request.depth,
     };
-    const settled = settleOutcome(outcome, cause, this.#options.sizes.partitionsOf, nowMs);
-    if (settled.kind === 'refused') this.#fail(call, 'undeclared', settled.error);
+    const { sizes } = this.#options;
+    const settled = settleOutcome(outcome, cause, sizes.partitionsOf, nowMs);
+    if (settled.kind === 'refused') {
+      this.#fail(call, 'undeclared', settled.error);
+      return;
+    }
+    const large = tooLarge(settled.emits, sizes.recordBytesMaxOf);
+    if (large !== undefined) this.#fail(call, 'too-large', large);
     else this.#session.submit({ call, outcome, emits: settled.emits });
   }
 

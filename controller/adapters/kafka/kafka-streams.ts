@@ -26,6 +26,7 @@ import { KafkaGroupMember } from './group-member.ts';
 import { isPassing, kafkaError, typeOf } from './kafka-error.ts';
 import { OffsetLookups } from './offset-lookups.ts';
 import { takeRecords } from './partition-reader.ts';
+import { RecordLimits, recordBytesMax } from './record-limits.ts';
 import { type KafkaTopic, Topology } from './topology.ts';
 
 export interface KafkaStreamsOptions extends ConnectionOptions {
@@ -45,9 +46,6 @@ const watchMs = 5_000;
 const readBytes = 2 ** 20;
 const earliest = -2;
 const latest = -1;
-
-/** Of 1 048 588 that a broker takes in one batch unless it is told otherwise (message.max.bytes), without what the batch itself costs. */
-const recordBytesMax = 1_048_000;
 
 /** Kafka behind the port of streams, over the connections of kafkajs. Throws FAAS_KAFKA_* when no broker can be used. */
 export async function openKafkaStreams(options: KafkaStreamsOptions): Promise<KafkaStreams> {
@@ -69,6 +67,7 @@ export class KafkaStreams implements Streams {
   readonly #topology: Topology;
   readonly #coordinators: Coordinators;
   readonly #offsetLookups: OffsetLookups;
+  readonly #recordLimits: RecordLimits;
   readonly #lanes: FetchLanes;
   readonly #appender: Appender;
   readonly #members = new Set<KafkaGroupMember>();
@@ -82,6 +81,7 @@ export class KafkaStreams implements Streams {
     this.#topology = new Topology(this.#brokers, this.#addresses, clock);
     this.#coordinators = new Coordinators(this.#brokers, clock);
     this.#offsetLookups = new OffsetLookups(this.#coordinators);
+    this.#recordLimits = new RecordLimits(this.#brokers, clock);
     this.#lanes = new FetchLanes(options, this.#topology, this.#addresses);
     this.#appender = new Appender({ brokers: this.#brokers, topology: this.#topology, clock, compression });
   }
@@ -116,7 +116,9 @@ export class KafkaStreams implements Streams {
 
   async describeTopic(name: string): Promise<TopicInfo | undefined> {
     const found = await this.#tried(`look up the topic ${name}`, () => this.#topology.find(name));
-    return found === undefined ? undefined : infoOf(found);
+    if (found === undefined) return undefined;
+    const bytes = await this.#recordLimits.of(name);
+    return bytes === undefined ? infoOf(found) : { ...infoOf(found), recordBytesMax: bytes };
   }
 
   async listTopics(): Promise<readonly TopicInfo[]> {

@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { ClusterLinks } from './cluster-links.ts';
+import { checkLayout } from './data-layout.ts';
 import { RedisHistory } from './redis-history.ts';
 import { RedisLink } from './redis-link.ts';
 import { type RedisLinks, singleLink } from './redis-links.ts';
@@ -39,6 +40,10 @@ export interface RedisAdapterOptions {
 export async function openRedisAdapters(options: RedisAdapterOptions): Promise<RedisAdapters> {
   const place = parseRedisPlace(options.address);
   const links = await openLinks(place, options);
+  await checkLayout(links).catch(async error => {
+    await links.close();
+    throw error;
+  });
   const state = new RedisState({ links, clock: options.clock });
   const registry = new RedisRegistry(links);
   const history = new RedisHistory({ links, clock: options.clock });
