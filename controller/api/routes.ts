@@ -7,6 +7,7 @@ import { invokeRoutes } from './invoke-routes.ts';
 import type { LiveBoard } from './live-board.ts';
 import { liveRoutes } from './live-routes.ts';
 import { offsetRoutes } from './offset-routes.ts';
+import type { OpenLetters } from './open-letters.ts';
 import { parkedRoutes } from './parked-routes.ts';
 import { replayRoutes } from './replay-routes.ts';
 import type { Route } from './route.ts';
@@ -20,10 +21,9 @@ import { streamRoutes } from './stream-routes.ts';
 /** Every route under /v1. */
 export function allRoutes(
   ports: ApiPorts,
-  { board, sessions }: { readonly board: LiveBoard; readonly sessions: Sessions },
+  { board, sessions, letters }: { readonly board: LiveBoard; readonly sessions: Sessions; readonly letters: OpenLetters },
 ): readonly Route[] {
   const byNoun = [
-    functionRoutes,
     scaleRoutes,
     invokeRoutes,
     deploymentRoutes,
@@ -36,5 +36,10 @@ export function allRoutes(
     historyRoutes,
     serverRoutes,
   ];
-  return [...byNoun.flatMap(routesOf => routesOf(ports)), ...liveRoutes(ports, board), ...sessionRoutes(ports, sessions)];
+  return [
+    ...functionRoutes(ports, letters),
+    ...byNoun.flatMap(routesOf => routesOf(ports)),
+    ...liveRoutes(ports, board),
+    ...sessionRoutes(ports, sessions),
+  ];
 }

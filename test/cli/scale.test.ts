@@ -135,7 +135,7 @@ describe('scale simulate', () => {
       'a file with a hole',
       ['--trace', 'hole.ndjson'],
       1,
-      'hole.ndjson has 1 holes: what came then is not known (FAAS_TRACE_BAD)\n  nothing from 1970',
+      'hole.ndjson has 1 hole: what came then is not known (FAAS_TRACE_BAD)\n  nothing from 1970',
     ],
     ['a manifest without the function', ['--policy', 'other'], 1, 'has no function "customer-totals" (FAAS_POLICY_FUNCTION)'],
     ['a manifest with min above max', ['--policy', 'wrong'], 1, 'min 5 is above max 3'],
