@@ -21,6 +21,7 @@ import { createPodCallbacks } from './gateway/pod-callbacks.ts';
 import { createSecrets } from './gateway/secrets.ts';
 import { adoptOrphans, keepSlot, takeSlot } from './gateway/slot-loop.ts';
 import { writeGauges } from './gauges.ts';
+import { runLagTriggers } from './lag/lag-loop.ts';
 import { exclusively } from './lease/exclusive-work.ts';
 import { runWhileLeading } from './lease/leadership-loop.ts';
 import type { LeaseHolder } from './lease/lease-holder.ts';
@@ -207,6 +208,7 @@ async function open(
   const duties = (signal: AbortSignal) =>
     Promise.all([
       runSchedules({ ...data, live: functions.live }, signal),
+      runLagTriggers({ ...data, live: functions.live }, signal),
       runReplays({ ...data, replays: new ReplayStore(data), live: functions.live }, signal),
       runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
       ...(stores.shared ? [adoptOrphans(lease, calls, signal)] : []),
