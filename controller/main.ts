@@ -35,6 +35,8 @@ import type { Settings } from './settings.ts';
 import type { SettingOrigins } from './settings-source.ts';
 import type { Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/prometheus-metrics.ts';
+import { recordHandling } from './tune/handling-loop.ts';
+import { HandlingMeter } from './tune/handling-meter.ts';
 import { runUpkeep } from './upkeep-loop.ts';
 import { packageVersion } from './version.ts';
 import { BatchTokens } from './wire/batch-tokens.ts';
@@ -84,6 +86,7 @@ async function open(
   const startedAtMs = clock.now();
   const folder = settings.data;
   const metrics = createMetrics();
+  const meter = new HandlingMeter();
   const tokens = new BatchTokens();
   const stopping = new AbortController();
   const dedupeWindowMs = settings['dedupe.window'];
@@ -117,6 +120,7 @@ async function open(
   const data = { streams, state, history, conditions, pods: fleet, client, tokens, clock, random, faults, log, metrics };
   const dispatcher = createDispatcher({
     ...data,
+    metrics: meter.watching(metrics),
     limits: {
       ...dispatchLimits,
       commitEventsMax: stores.state.capabilities.commitEventsMax,
@@ -215,6 +219,7 @@ async function open(
     ]);
   const loops = [
     scale.run(stopping.signal),
+    recordHandling({ ...data, meter }, stopping.signal),
     runGuard({ ...data, registry, deployments, report: () => dispatcher.report(), replay: replayOf }, stopping.signal),
     stores.shared ? runWhileLeading(lease, 'controller', duties, stopping.signal) : duties(stopping.signal),
     watchFigures(),

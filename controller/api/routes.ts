@@ -17,6 +17,7 @@ import { sessionRoutes } from './session-routes.ts';
 import type { Sessions } from './sessions.ts';
 import { stateRoutes } from './state-routes.ts';
 import { streamRoutes } from './stream-routes.ts';
+import { tuneRoutes } from './tune-routes.ts';
 
 /** Every route under /v1. */
 export function allRoutes(
@@ -25,6 +26,7 @@ export function allRoutes(
 ): readonly Route[] {
   const byNoun = [
     scaleRoutes,
+    tuneRoutes,
     invokeRoutes,
     deploymentRoutes,
     streamRoutes,
