@@ -21,6 +21,7 @@ import { createPodCallbacks } from './gateway/pod-callbacks.ts';
 import { createSecrets } from './gateway/secrets.ts';
 import { adoptOrphans, keepSlot, takeSlot } from './gateway/slot-loop.ts';
 import { writeGauges } from './gauges.ts';
+import { runLagTriggers } from './lag/lag-loop.ts';
 import { exclusively } from './lease/exclusive-work.ts';
 import { runWhileLeading } from './lease/leadership-loop.ts';
 import type { LeaseHolder } from './lease/lease-holder.ts';
@@ -34,6 +35,8 @@ import type { Settings } from './settings.ts';
 import type { SettingOrigins } from './settings-source.ts';
 import type { Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/prometheus-metrics.ts';
+import { recordHandling } from './tune/handling-loop.ts';
+import { HandlingMeter } from './tune/handling-meter.ts';
 import { runUpkeep } from './upkeep-loop.ts';
 import { packageVersion } from './version.ts';
 import { BatchTokens } from './wire/batch-tokens.ts';
@@ -83,6 +86,7 @@ async function open(
   const startedAtMs = clock.now();
   const folder = settings.data;
   const metrics = createMetrics();
+  const meter = new HandlingMeter();
   const tokens = new BatchTokens();
   const stopping = new AbortController();
   const dedupeWindowMs = settings['dedupe.window'];
@@ -116,6 +120,7 @@ async function open(
   const data = { streams, state, history, conditions, pods: fleet, client, tokens, clock, random, faults, log, metrics };
   const dispatcher = createDispatcher({
     ...data,
+    metrics: meter.watching(metrics),
     limits: {
       ...dispatchLimits,
       commitEventsMax: stores.state.capabilities.commitEventsMax,
@@ -207,12 +212,14 @@ async function open(
   const duties = (signal: AbortSignal) =>
     Promise.all([
       runSchedules({ ...data, live: functions.live }, signal),
+      runLagTriggers({ ...data, live: functions.live }, signal),
       runReplays({ ...data, replays: new ReplayStore(data), live: functions.live }, signal),
       runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
       ...(stores.shared ? [adoptOrphans(lease, calls, signal)] : []),
     ]);
   const loops = [
     scale.run(stopping.signal),
+    recordHandling({ ...data, meter }, stopping.signal),
     runGuard({ ...data, registry, deployments, report: () => dispatcher.report(), replay: replayOf }, stopping.signal),
     stores.shared ? runWhileLeading(lease, 'controller', duties, stopping.signal) : duties(stopping.signal),
     watchFigures(),

@@ -324,6 +324,19 @@ export const commandTable: readonly CommandSpec[] = [
     load: () => import('./scale-clear.ts'),
   },
   {
+    name: 'tune',
+    summary: 'Show what the events of a function take, and limits that would fit',
+    args: [unit],
+    flags: [
+      { name: 'last', kind: 'duration', label: 'time', default: '24h', meaning: 'What was measured in this time, at most 24h.' },
+      contextFlag,
+      outputFlag,
+      ...serverFlags,
+    ],
+    examples: ['faas tune shop.customer-totals', 'faas tune customer-totals --last 1h --output json'],
+    load: () => import('./tune.ts'),
+  },
+  {
     name: 'secret list',
     summary: 'List the secrets that functions name, never their values',
     args: [],

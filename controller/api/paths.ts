@@ -27,6 +27,7 @@ export const paths = {
   replayOf: '/v1/functions/:context/:function/replays/:id',
   parked: '/v1/functions/:context/:function/parked',
   replayParked: '/v1/functions/:context/:function/parked/replay',
+  tune: '/v1/functions/:context/:function/tune',
   streams: '/v1/streams',
   events: '/v1/streams/:context/:stream/events',
   lag: '/v1/lag',

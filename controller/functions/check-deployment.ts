@@ -38,15 +38,5 @@ function unsupportedTrigger(unit: string, trigger: TriggerSpec): readonly Deploy
       },
     ];
   }
-  if (trigger.kind === 'lag') {
-    return [
-      {
-        unit,
-        code: 'FAAS_NOT_SUPPORTED',
-        message: 'lag triggers are not supported yet',
-        hint: 'Remove the trigger; `faas lag` shows the figures in the meantime.',
-      },
-    ];
-  }
   return [];
 }
