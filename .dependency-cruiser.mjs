@@ -109,18 +109,44 @@ export default {
       name: 'the-contract-costs-nothing',
       comment: 'Paths and shapes of the API are used by every client: paths.ts needs nothing, contract.ts only its schemas.',
       severity: 'error',
-      from: { path: '^controller/api/(paths|contract|spec-schema)\\.ts$' },
-      to: { pathNot: ['^controller/api/spec-schema\\.ts$', '^controller/manifest/spec\\.ts$', '(^|/)node_modules/@sinclair/typebox/'] },
+      from: { path: '^controller/api/(paths|contract|figure-text|[a-z]+-schema)\\.ts$' },
+      to: { pathNot: ['^controller/api/[a-z]+-schema\\.ts$', '^controller/manifest/spec\\.ts$', '(^|/)node_modules/@sinclair/typebox/'] },
     },
     {
       name: 'commands-come-in-by-the-doors',
-      comment: 'The CLI knows the manifest, the contract and the tables; the rest is behind the API. cli/server.ts alone starts a server.',
+      comment:
+        'The CLI knows the manifest, the contract, the tables, and how scaling decides, to try it without a server; the rest is behind the API. cli/server.ts alone starts a server.',
       severity: 'error',
       from: { path: '^cli/', pathNot: '^cli/server\\.ts$' },
       to: {
         path: '^controller/',
-        pathNot: ['^controller/(manifest/|api/(contract|paths)\\.ts$)', '^controller/(version|settings[a-z-]*)\\.ts$', ground],
+        pathNot: [
+          '^controller/(manifest/|api/(contract|paths|figure-text|[a-z]+-schema)\\.ts$)',
+          '^controller/scale/(simulate|policy|resolve-policy|reachable|figure-text)\\.ts$',
+          '^controller/(version|settings[a-z-]*)\\.ts$',
+          ground,
+        ],
       },
+    },
+    {
+      name: 'the-dashboard-is-a-client',
+      comment: 'It runs in a browser and knows the contract, the paths, and its UI libraries.',
+      severity: 'error',
+      from: { path: '^controller/dashboard/' },
+      to: {
+        pathNot: [
+          '^controller/dashboard/',
+          '^controller/api/(contract|paths|figure-text|[a-z]+-schema)\\.ts$',
+          '(^|/)node_modules/(preact|@preact/signals|@preact/signals-core|uplot)/',
+        ],
+      },
+    },
+    {
+      name: 'nobody-needs-the-dashboard',
+      comment: 'It is bundled by scripts/build-dashboard.mjs and served as files.',
+      severity: 'error',
+      from: { path: '^(runtime|controller|cli)/', pathNot: '^controller/dashboard/' },
+      to: { path: '^controller/dashboard/' },
     },
     {
       name: 'examples-are-authors',
@@ -140,7 +166,8 @@ export default {
       name: 'packages-are-declared',
       comment: 'What the product imports is a dependency in package.json, not a development one and not somebody else’s.',
       severity: 'error',
-      from: { path: '^(runtime|controller|cli)/' },
+      // The dashboard's libraries are in its bundle.
+      from: { path: '^(runtime|controller|cli)/', pathNot: '^controller/dashboard/' },
       to: { dependencyTypes: ['npm-dev', 'npm-no-pkg', 'npm-unknown', 'npm-bundled'] },
     },
   ],
@@ -148,7 +175,8 @@ export default {
     // TypeScript 7 has no API that dependency-cruiser could use; swc reads the sources and sees imports of types as well.
     parser: 'swc',
     doNotFollow: { path: '^(node_modules|dist)/' },
-    exclude: { path: '^cli/template/' },
+    // It reads no JSX: what the dashboard's pages import is checked on their bundle, by test/dashboard.
+    exclude: { path: '^cli/template/|\\.tsx$' },
     enhancedResolveOptions: { exportsFields: ['exports'], conditionNames: ['import', 'node', 'default'] },
   },
 };

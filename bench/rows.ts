@@ -1,12 +1,13 @@
 import type { Row } from './row.ts';
 import { stateful, stateless } from './rows/backlog.ts';
+import { dashboard } from './rows/dashboard.ts';
 import { directCalls } from './rows/direct-calls.ts';
 import { fromZero, redeploy } from './rows/from-zero.ts';
 import { help } from './rows/help.ts';
 import { statelessFromKafka } from './rows/kafka.ts';
 import { latency } from './rows/latency.ts';
 import { memory, overload } from './rows/memory.ts';
-import { order } from './rows/order.ts';
+import { order, orderOnKafka } from './rows/order.ts';
 import { redisCommit } from './rows/redis-commit.ts';
 
 export const rows: readonly Row[] = [
@@ -18,8 +19,10 @@ export const rows: readonly Row[] = [
   redeploy,
   directCalls,
   order,
+  orderOnKafka,
   memory,
   overload,
   help,
   redisCommit,
+  dashboard,
 ];

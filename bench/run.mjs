@@ -1,22 +1,7 @@
-import { mkdtempSync } from 'node:fs';
-import { join } from 'node:path';
-import { fileURLToPath, pathToFileURL } from 'node:url';
-import { build } from 'esbuild';
+import { runScript } from '../scripts/run-script.mjs';
 
-/** Starts bench/main.ts: Node 20 does not run TypeScript, so it is bundled to where node_modules can be found from. */
-const root = fileURLToPath(new URL('..', import.meta.url));
-const folder = mkdtempSync(join(root, 'node_modules', '.bench-'));
-const outfile = join(folder, 'bench.mjs');
-await build({
-  entryPoints: [join(root, 'bench/main.ts')],
-  outfile,
-  bundle: true,
-  platform: 'node',
-  format: 'esm',
-  target: 'node20',
-  packages: 'external',
-  logLevel: 'warning',
+/** Arguments are those of bench/main.ts. What it builds lies beside it, where node_modules can be found from. */
+await runScript('bench/main.ts', folder => {
+  process.env.FAAS_BENCH_ROOT = `${process.cwd()}/`;
+  process.env.FAAS_BENCH_SCRATCH = folder;
 });
-process.env.FAAS_BENCH_ROOT = root;
-process.env.FAAS_BENCH_SCRATCH = folder;
-await import(pathToFileURL(outfile).href);

@@ -22,5 +22,9 @@ export const failureCodes = {
   FAAS_EMIT_FILE: 'The file with events cannot be read.',
   FAAS_EMIT_BAD_LINES: 'Lines of the file are no events, or break the schema of the stream.',
   FAAS_SECRET_UNKNOWN: 'No function names the secret.',
+  FAAS_TRACE_FILE: 'A file with arrivals cannot be read or written.',
+  FAAS_TRACE_BAD: 'Lines of a file with arrivals are wrong, or it has holes.',
+  FAAS_TRACE_NONE: 'Too little was recorded of a function to simulate its scaling.',
+  FAAS_POLICY_FUNCTION: 'The manifest with another policy has no such function.',
   FAAS_INIT_FOLDER: 'The folder for a new project is not empty, or cannot be used.',
 } as const satisfies Record<string, string>;

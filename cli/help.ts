@@ -5,10 +5,40 @@ import { envOf, type FlagSpec } from './flag-spec.ts';
 export function overview(table: readonly CommandSpec[]): string {
   const width = Math.max(...table.map(command => command.name.length)) + 3;
   const groups: readonly (readonly [string, readonly string[]])[] = [
-    ['Begin', ['init', 'dev', 'up', 'deploy']],
+    ['Begin', ['init', 'dev', 'up', 'dashboard', 'deploy']],
     ['Use', ['list', 'describe', 'invoke', 'emit', 'logs']],
-    ['Look inside', ['state get', 'state list', 'dlq list', 'dlq show', 'dlq replay', 'lag']],
-    ['Manage', ['secret list', 'secret check', 'config', 'rollback', 'state accept-rollback', 'delete', 'version', 'completion']],
+    [
+      'Look inside',
+      [
+        'state get',
+        'state list',
+        'lag',
+        'scale explain',
+        'scale simulate',
+        'revisions',
+        'offsets show',
+        'replays list',
+        'parked list',
+        'dlq list',
+        'dlq show',
+      ],
+    ],
+    ['Handle again', ['dlq replay', 'dlq drop', 'parked replay', 'replay', 'replays cancel', 'offsets set']],
+    [
+      'Manage',
+      [
+        'scale set',
+        'scale clear',
+        'secret list',
+        'secret check',
+        'config',
+        'rollback',
+        'state accept-rollback',
+        'delete',
+        'version',
+        'completion',
+      ],
+    ],
   ];
   const lines = ['faas: event-driven functions on your own machines', '', 'Usage: faas <command> [arguments] [flags]'];
   for (const [title, names] of groups) {

@@ -1,5 +1,7 @@
 import { once } from 'node:events';
 
+export { duration, size } from '../controller/api/figure-text.ts';
+
 export type OutputFormat = 'table' | 'json' | 'yaml';
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';
 
@@ -155,23 +157,4 @@ export function fields(pairs: readonly (readonly [name: string, value: string | 
 
 function widthOf(text: string): number {
   return [...text].length;
-}
-
-/** `850ms`, `12s`, `3m20s`, `4h05m`, `2d03h`. */
-export function duration(ms: number): string {
-  if (ms < 1_000) return `${Math.max(0, Math.round(ms))}ms`;
-  const seconds = Math.floor(ms / 1_000);
-  if (seconds < 60) return `${seconds}s`;
-  if (seconds < 3_600) return `${Math.floor(seconds / 60)}m${String(seconds % 60).padStart(2, '0')}s`;
-  const minutes = Math.floor(seconds / 60);
-  if (minutes < 1_440) return `${Math.floor(minutes / 60)}h${String(minutes % 60).padStart(2, '0')}m`;
-  return `${Math.floor(minutes / 1_440)}d${String(Math.floor(minutes / 60) % 24).padStart(2, '0')}h`;
-}
-
-/** `512B`, `1.5Ki`, `20Mi`. */
-export function size(bytes: number): string {
-  const units = ['B', 'Ki', 'Mi', 'Gi', 'Ti'];
-  const power = bytes < 1_024 ? 0 : Math.min(units.length - 1, Math.floor(Math.log2(bytes) / 10));
-  const value = bytes / 1_024 ** power;
-  return `${Number.isInteger(value) || value >= 100 ? Math.round(value) : value.toFixed(1)}${units[power]}`;
 }

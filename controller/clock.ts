@@ -1,6 +1,10 @@
+import { performance } from 'node:perf_hooks';
+
 /** Time comes in through here alone; the simulation passes a virtual one. All times are milliseconds since the epoch. */
 export interface Clock {
   now(): number;
+  /** Milliseconds since some moment; unlike `now` nobody can set it, so that differences are what has passed. */
+  steady(): number;
   /** Calls back once after `delayMs`; the answer cancels it. A timer never keeps the process alive by itself. */
   after(delayMs: number, callback: () => void): () => void;
   /** Resolves after `delayMs`, or at once when the signal aborts (it never rejects: look at the signal). */
@@ -9,6 +13,7 @@ export interface Clock {
 
 export const systemClock: Clock = {
   now: () => Date.now(),
+  steady: () => performance.now(),
   after(delayMs, callback) {
     const timer = setTimeout(callback, delayMs);
     timer.unref();

@@ -20,6 +20,8 @@ export const faultPointNames = [
   'offset-commit.after',
   'webhook.before-append',
   'webhook.after-append',
+  'replay.before-append',
+  'replay.after-append',
   'tick.before-append',
   'tick.after-append',
   'call.before-commit',

@@ -1,23 +1,34 @@
 import { mkdir } from 'node:fs/promises';
 import { createAdminServer } from './api/admin-server.ts';
+import { replayLetters } from './api/replay-letters.ts';
 import { removeServerFile, writeServerFile } from './api/server-file.ts';
 import { loadToken } from './api/token-file.ts';
 import { systemClock } from './clock.ts';
+import { ConditionBoard } from './conditions/condition-board.ts';
 import { runSchedules } from './cron/schedule-loop.ts';
 import { createDispatcher } from './dispatch/create-dispatcher.ts';
 import type { UnitReport } from './dispatch/dispatcher.ts';
+import { dashboardFolder } from './entries.ts';
 import { armFaultPoint } from './fault-points.ts';
 import { Fleet } from './fleet/fleet.ts';
 import { createDeployments } from './functions/create-deployments.ts';
 import { createFunctionsLoop } from './functions/functions-loop.ts';
+import { runGuard } from './functions/guard-loop.ts';
 import type { LiveFunction } from './functions/live-function.ts';
 import { createDirectCalls } from './gateway/create-direct-calls.ts';
 import { createGatewayServer } from './gateway/gateway-server.ts';
 import { createPodCallbacks } from './gateway/pod-callbacks.ts';
 import { createSecrets } from './gateway/secrets.ts';
+import { adoptOrphans, keepSlot, takeSlot } from './gateway/slot-loop.ts';
 import { writeGauges } from './gauges.ts';
+import { exclusively } from './lease/exclusive-work.ts';
+import { runWhileLeading } from './lease/leadership-loop.ts';
+import type { LeaseHolder } from './lease/lease-holder.ts';
 import { openStores } from './open-stores.ts';
 import { systemRandom } from './random.ts';
+import { runReplays } from './replay/replay-loop.ts';
+import { ReplayStore } from './replay/replay-store.ts';
+import { createOverrides } from './scale/overrides.ts';
 import { ScaleLoop } from './scale/scale-loop.ts';
 import type { Settings } from './settings.ts';
 import type { SettingOrigins } from './settings-source.ts';
@@ -82,11 +93,14 @@ async function open(
   const { streams, state, registry, history } = stores;
   const token = await loadToken(folder, random);
   const { createProcessPods } = await import('./adapters/process/process-pods.ts');
+  const conditions = new ConditionBoard({ registry, history, clock, log });
+  await conditions.load();
+  onStop(async () => conditions.close());
   const client = createHttpPodClient({ clock, log });
   onStop(() => client.close());
 
   const fleet = new Fleet({
-    pods: createProcessPods({ clock, random, log }),
+    pods: createProcessPods({ clock, random, log, folder }),
     client,
     registry,
     history,
@@ -99,7 +113,7 @@ async function open(
     callbackUrl: () => adminUrl,
     podMemoryBytes,
   });
-  const data = { streams, state, history, pods: fleet, client, tokens, clock, random, faults, log, metrics };
+  const data = { streams, state, history, conditions, pods: fleet, client, tokens, clock, random, faults, log, metrics };
   const dispatcher = createDispatcher({
     ...data,
     limits: {
@@ -109,25 +123,29 @@ async function open(
       dedupeWindowMs,
     },
   });
-  const calls = createDirectCalls({ ...data, dedupeWindowMs, slot: 'local' });
+  const lease: LeaseHolder = { registry, clock, log, holder: random.token() };
+  const slot = stores.shared ? await takeSlot(lease) : 'local';
+  const calls = createDirectCalls({ ...data, dedupeWindowMs, slot });
   const secrets = createSecrets({ env: process.env, folder: settings['secrets.dir'], clock });
   const gateway = await createGatewayServer({ ...data, settings, token, calls, dispatcher, secrets });
-  const functions = createFunctionsLoop(registry, log, live => {
-    for (const role of [fleet, dispatcher, calls, gateway]) role.update(live);
+  const functions = createFunctionsLoop({ registry, clock, log }, (live, handled) => {
+    conditions.keep(new Set(live.map(({ unit }) => unit)));
+    for (const role of [fleet, calls, gateway]) role.update(live);
+    dispatcher.update(handled);
   });
+  const overrides = createOverrides(state, clock, random);
   const scale = new ScaleLoop({
-    clock,
-    log,
-    metrics,
-    history,
+    ...data,
+    overrides,
     idleLimitMs: settings['scale.idle'],
     live: functions.live,
     report: () => dispatcher.report(),
     calls: calls.figures,
+    pods: () => fleet.counts(),
     replicas: unit => fleet.replicas(unit),
     scale: (unit, replicas) => fleet.scale(unit, replicas),
   });
-  fleet.onWant((unit, wanted) => scale.want(unit, wanted));
+  fleet.onWant((unit, wanted, reason) => scale.want(unit, wanted, reason));
   const deployments = createDeployments({
     registry,
     streams,
@@ -137,6 +155,7 @@ async function open(
     log,
     trial: live => fleet.trial(live),
     abandon: revisions => fleet.abandon(revisions),
+    exclusively: work => (stores.shared ? exclusively(lease, 'deployments', work) : work()),
     refresh: functions.refresh,
     topicDefaults: {
       partitions: settings['streams.partitions'],
@@ -145,9 +164,11 @@ async function open(
   });
   const version = packageVersion();
   const podCallbacks = createPodCallbacks({ state, calls, tokens, metrics });
+  let isLeaving = false;
   const readyChecks = [
-    { name: 'store', check: async () => (await registry.contexts()).length >= 0 },
-    { name: 'dispatcher', check: async () => hasJoined(functions.live(), dispatcher.report()) },
+    { name: 'staying', check: async () => !isLeaving },
+    { name: 'store', check: async () => (await registry.functions()).length >= 0 },
+    { name: 'dispatcher', check: async () => hasJoined(functions.handled(), dispatcher.report()) },
   ];
   const admin = await createAdminServer({
     ...data,
@@ -159,8 +180,11 @@ async function open(
     deployments,
     calls,
     dispatcher,
+    scale,
+    overrides,
     secrets,
     token,
+    dashboardFolder: dashboardFolder(),
     podCallbacks,
     readyChecks,
   });
@@ -169,13 +193,28 @@ async function open(
   const { url: adminUrl } = await admin.listen();
   onStop(() => fleet.stop());
   onStop(() => dispatcher.stop(settings['shutdown.grace']));
+  if (stores.shared) {
+    const leaving = new AbortController();
+    const kept = keepSlot(lease, slot, calls, leaving.signal);
+    onStop(() => {
+      leaving.abort();
+      return kept;
+    });
+  }
   onStop(() => calls.stop(settings['shutdown.grace']));
   onStop(async () => functions.stop());
   await functions.refresh();
+  const duties = (signal: AbortSignal) =>
+    Promise.all([
+      runSchedules({ ...data, live: functions.live }, signal),
+      runReplays({ ...data, replays: new ReplayStore(data), live: functions.live }, signal),
+      runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
+      ...(stores.shared ? [adoptOrphans(lease, calls, signal)] : []),
+    ]);
   const loops = [
     scale.run(stopping.signal),
-    runSchedules({ ...data, live: functions.live }, stopping.signal),
-    runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, stopping.signal),
+    runGuard({ ...data, registry, deployments, report: () => dispatcher.report(), replay: replayOf }, stopping.signal),
+    stores.shared ? runWhileLeading(lease, 'controller', duties, stopping.signal) : duties(stopping.signal),
     watchFigures(),
   ];
   onStop(async () => {
@@ -184,10 +223,19 @@ async function open(
   });
   onStop(() => gateway.close());
   const { url: gatewayUrl } = await gateway.listen();
+  onStop(() => {
+    isLeaving = true;
+    return clock.sleep(settings['shutdown.delay']);
+  });
   await writeServerFile(folder, { pid: process.pid, adminUrl, gatewayUrl, startedAtMs, version });
   onStop(() => removeServerFile(folder, process.pid));
   log.info('server listens', { admin: adminUrl, gateway: gatewayUrl, data: folder, streams: streams.capabilities.adapter, version });
   return { adminUrl, gatewayUrl, failure: stores.failure };
+
+  async function replayOf(unit: string, revision: string, sinceMs: number): Promise<number> {
+    const where = `revision="${revision}", age<=${Math.max(0, clock.now() - sinceMs)}ms`;
+    return (await replayLetters({ streams, state, clock }, unit, { where })).replayed.length;
+  }
 
   async function watchFigures(): Promise<void> {
     while (!stopping.signal.aborted) {

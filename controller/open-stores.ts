@@ -16,6 +16,8 @@ export interface Stores {
   readonly state: StateStore;
   readonly registry: Registry;
   readonly history: History;
+  /** Other servers may be at work on the same stores. */
+  readonly shared: boolean;
   /** Resolves when a store is gone for good; the process had better start again. */
   readonly failure: Promise<Error>;
   close(): Promise<void>;
@@ -35,13 +37,13 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   const isRedis = options.settings.state !== 'sqlite';
   if (place.kind === 'sqlite') {
     if (isRedis) throw streamsInSqlite();
-    return openSqlite(options, 'inline');
+    return { ...(await openSqlite(options, 'inline')), shared: false };
   }
   const streams = await openKafka(place, options);
   try {
     // What a commit emits waits in the outbox for Kafka.
     const { state, registry, history, failure, close } = isRedis ? await openSharedState(options) : await openSqlite(options, 'outbox');
-    return { streams, state, registry, history, failure, close: () => streams.close().then(close) };
+    return { streams, state, registry, history, shared: isRedis, failure, close: () => streams.close().then(close) };
   } catch (error) {
     await streams.close();
     throw error;

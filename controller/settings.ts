@@ -34,7 +34,7 @@ export const settingTable = {
   'pods.pool': { type: 'number', default: 1, max: 64, meaning: 'Generic warm pods that wait for a function.' },
   'pods.max': { type: 'number', default: 16, min: 1, max: 1_000, meaning: 'Pods at most on this machine, generic ones included.' },
   'pods.drain': { type: 'duration', default: 30_000, meaning: 'How long a pod may finish its events after it was told to end.' },
-  'scale.idle': { type: 'duration', default: 60_000, meaning: 'Idle time after which a function goes down to its minimum of pods.' },
+  'scale.idle': { type: 'duration', default: 300_000, meaning: 'Idle time after which a function goes down to its minimum of pods.' },
   streams: {
     type: 'text',
     default: 'sqlite',
@@ -125,6 +125,13 @@ export const settingTable = {
   'dedupe.window': { type: 'duration', default: 604_800_000, meaning: 'How long ids of inbox events are remembered.' },
   'dedupe.bytes': { type: 'size', default: 268_435_456, meaning: 'How many bytes of ids are remembered; the oldest go first.' },
   'shutdown.grace': { type: 'duration', default: 10_000, meaning: 'How long a stopping server finishes what is in flight.' },
+  'shutdown.delay': {
+    type: 'duration',
+    default: 0,
+    max: 60_000,
+    meaning:
+      'How long a server that was told to stop goes on as before while it is not ready any more, so that whoever sends it requests notices.',
+  },
   'log.level': {
     type: 'text',
     default: 'info',

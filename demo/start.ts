@@ -265,6 +265,7 @@ async function welcome(folder: string): Promise<void> {
 Recorded webhooks of GitHub are on their way: signed, verified, stored, counted per repository, added up, reported every five seconds.
 
   webhook   ${server?.gatewayUrl}/hooks/github-activity/github
+  dashboard npx faas dashboard
   metrics   ${server?.adminUrl}/metrics
   look      npx faas list · npx faas describe github-activity.summary · npx faas state list github-activity.repository-activity
             npx faas logs -f · npx faas lag · npx faas dlq list github-activity.repository-activity

@@ -1,4 +1,3 @@
-import { existsSync } from 'node:fs';
 import { mkdir, rename, writeFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
 import { build } from 'esbuild';
@@ -7,31 +6,32 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 
 /** What starts as a process or a thread of its own: one bundled file each, because thirty files cost 25 ms more to start than one. */
 const entries = {
-  pod: 'runtime/pod/main.ts',
-  'pod-worker': 'runtime/pod/worker.ts',
-  'sqlite-worker': 'controller/adapters/sqlite/sqlite-worker.ts',
+  pod: { file: 'runtime/pod/main.ts', format: 'cjs' },
+  'pod-worker': { file: 'runtime/pod/worker.ts', format: 'cjs' },
+  'pod-empty': { file: 'runtime/pod/empty.ts', format: 'esm' },
+  'sqlite-worker': { file: 'controller/adapters/sqlite/sqlite-worker.ts', format: 'esm' },
 };
 
 export async function buildEntries() {
-  const entryPoints = Object.fromEntries(
-    Object.entries(entries)
-      .filter(([, file]) => existsSync(`${root}${file}`))
-      .map(([name, file]) => [name, `${root}${file}`]),
-  );
-  const { outputFiles } = await build({
-    entryPoints,
+  const built = await Promise.all(Object.entries(entries).map(([name, { file, format }]) => buildEntry(name, file, format)));
+  await mkdir(`${root}dist/entries`, { recursive: true });
+  for (const { path, contents } of built.flatMap(({ outputFiles }) => outputFiles)) await replaceFile(path, contents);
+}
+
+function buildEntry(name, file, format) {
+  return build({
+    entryPoints: { [name]: `${root}${file}` },
     write: false,
     outdir: `${root}dist/entries`,
+    outExtension: { '.js': format === 'cjs' ? '.cjs' : '.js' },
     bundle: true,
     platform: 'node',
-    format: 'esm',
+    format,
     target: 'node20',
     sourcemap: true,
     packages: 'external',
     logLevel: 'warning',
   });
-  await mkdir(`${root}dist/entries`, { recursive: true });
-  for (const { path, contents } of outputFiles) await replaceFile(path, contents);
 }
 
 /** In one step: something that starts meanwhile reads the old file or the new one. */

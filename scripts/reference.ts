@@ -1,6 +1,7 @@
 import { fileURLToPath } from 'node:url';
 import { failureCodes } from '../cli/failure-codes.ts';
 import { cliReference } from '../cli/reference.ts';
+import { conditionTable } from '../controller/conditions/condition-table.ts';
 import { type ErrorArea, type ErrorRow, errorTable } from '../controller/error-codes.ts';
 import { manifestProblems } from '../controller/manifest/problem.ts';
 import { publishedSchema, publishedSchemaFile } from '../controller/manifest/published-schema.ts';
@@ -18,6 +19,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ['docs/reference/settings.md', settingsPage()],
     ['docs/reference/metrics.md', metricsPage()],
     ['docs/reference/errors.md', errorsPage()],
+    ['docs/reference/conditions.md', conditionsPage()],
     ['docs/reference/cli.md', await cliReference()],
     ['docs/reference/openapi.json', `${JSON.stringify(await openApiDocument(), null, 2)}\n`],
     [publishedSchemaFile, `${JSON.stringify(publishedSchema(), null, 2)}\n`],
@@ -92,6 +94,18 @@ function errorsPage(): string {
       'The API answers errors as RFC 9457 problems (`application/problem+json`) with `code`, `detail` and `hint`; the status is the one in the table. The command exits with 2 for `FAAS_USAGE`, with 1 for all others.',
     ],
     [...ours, ...theirs].join('\n'),
+  );
+}
+
+function conditionsPage(): string {
+  const rows = Object.entries(conditionTable).map(([type, { lasts, meaning }]) => [code(type), meaning, lasts ? 'decision' : 'finding']);
+  return page(
+    'Conditions of functions',
+    [
+      'What is out of the ordinary with a function: `faas describe` shows each with its reason, since when, and what to do; `faas list` shows those that hold; the API has them as `conditions`. Each change is a decision in the history.',
+      'A decision outlives the process that took it. A finding is cleared by a starting process, and found again if it still holds.',
+    ],
+    table(['condition', 'meaning', 'kind'], rows),
   );
 }
 

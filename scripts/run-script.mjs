@@ -2,8 +2,8 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { pathToFileURL } from 'node:url';
 import { build } from 'esbuild';
 
-/** Bundles a TypeScript file of the tests and runs it here, because Node 20 does not run TypeScript by itself. */
-export async function runScript(entry) {
+/** Bundles a TypeScript file and runs it here, because Node 20 does not run TypeScript by itself. `prepare` is told the folder, which goes in the end. */
+export async function runScript(entry, prepare = _folder => {}) {
   const folder = await mkdtemp(`${process.cwd()}/node_modules/.script-`);
   const outfile = `${folder}/main.mjs`;
   try {
@@ -18,6 +18,7 @@ export async function runScript(entry) {
       packages: 'external',
       logLevel: 'warning',
     });
+    prepare(folder);
     await import(pathToFileURL(outfile).href);
   } finally {
     await rm(folder, { recursive: true, force: true });

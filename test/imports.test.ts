@@ -25,6 +25,8 @@ const plants: readonly (readonly [rule: string, from: string, to: string])[] = [
   ['telemetry-is-the-ground', 'controller/telemetry/log.ts', 'controller/ports/history.ts'],
   ['the-contract-costs-nothing', 'controller/api/paths.ts', 'node:url'],
   ['commands-come-in-by-the-doors', 'cli/commands/list.ts', 'controller/dispatch/lanes.ts'],
+  ['the-dashboard-is-a-client', 'controller/dashboard/live.ts', 'controller/clock.ts'],
+  ['nobody-needs-the-dashboard', 'controller/api/admin-server.ts', 'controller/dashboard/live.ts'],
   ['examples-are-authors', 'functions-examples/shop/totals.ts', 'controller/clock.ts'],
   ['nothing-needs-the-tests', 'cli/main.ts', 'test/support/clock.ts'],
   ['packages-are-declared', 'controller/wire/client.ts', 'fast-check'],

@@ -8,9 +8,16 @@ beforeAll(async () => {
   pages = await referencePages();
 });
 
-const files = ['settings.md', 'metrics.md', 'errors.md', 'cli.md', 'openapi.json', 'manifest.md', 'manifest.schema.json'].map(
-  name => `docs/reference/${name}`,
-);
+const files = [
+  'settings.md',
+  'metrics.md',
+  'errors.md',
+  'conditions.md',
+  'cli.md',
+  'openapi.json',
+  'manifest.md',
+  'manifest.schema.json',
+].map(name => `docs/reference/${name}`);
 
 test('each page has a row below', () => expect([...pages.keys()].sort()).toStrictEqual([...files].sort()));
 

@@ -29,10 +29,14 @@ test('no work is left as a note in the sources', () => {
   expect(product.filter(file => note.test(text(file)))).toEqual([]);
 });
 
-/** Where time, chance and the environment may come in. A pod and a command are processes of their own, with their own edges. */
+/** Where time, chance and the environment may come in. A pod, a command and a page are processes of their own, with their own edges. */
 const edges: readonly [pattern: RegExp, what: string, allowed: RegExp][] = [
-  [/\bDate\.now\(|new Date\(\)/, 'the time of day', /^(controller\/clock\.ts|runtime\/pod\/|runtime\/testing\/|cli\/)/],
-  [/\bset(Timeout|Interval)\(/, 'a timer', /^(controller\/clock\.ts|runtime\/pod\/|runtime\/testing\/|cli\/)/],
+  [
+    /\bDate\.now\(|new Date\(\)/,
+    'the time of day',
+    /^(controller\/clock\.ts|controller\/dashboard\/|runtime\/pod\/|runtime\/testing\/|cli\/)/,
+  ],
+  [/\bset(Timeout|Interval)\(/, 'a timer', /^(controller\/clock\.ts|controller\/dashboard\/|runtime\/pod\/|runtime\/testing\/|cli\/)/],
   [/\bMath\.random\(|\brandomUUID\(|\brandomBytes\(/, 'chance', /^(controller\/random\.ts|runtime\/pod\/|runtime\/testing\/|cli\/)/],
   [
     /\bprocess\.env\b/,

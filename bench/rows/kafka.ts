@@ -35,8 +35,7 @@ functions:
 export const statelessFromKafka: Row = {
   name: 'stateless-kafka',
   async measure({ podsMax }) {
-    const missing = kafkaService.commands.filter(command => !isOnPath(command));
-    if (missing.length > 0) throw new PeerMissing(`Kafka needs ${missing.join(', ')} on the PATH: ${kafkaService.howToGet}`);
+    requireKafka();
     const kafka = await startKafka();
     try {
       const results: RowResult[] = [];
@@ -47,6 +46,11 @@ export const statelessFromKafka: Row = {
     }
   },
 };
+
+export function requireKafka(): void {
+  const missing = kafkaService.commands.filter(command => !isOnPath(command));
+  if (missing.length > 0) throw new PeerMissing(`Kafka needs ${missing.join(', ')} on the PATH: ${kafkaService.howToGet}`);
+}
 
 async function measureSize(
   { bootstrap }: KafkaCluster,

@@ -1,9 +1,13 @@
+import { startKafka } from '../../test/services/kafka/kafka-cluster.ts';
 import { eventually } from '../child.ts';
 import { startFaas } from '../faas-server.ts';
 import { type Row, ratioRow } from '../row.ts';
+import { requireKafka } from './kafka.ts';
 
 const count = 10_000;
 const keys = 1_000;
+/** Events per second that Confluent's Parallel Consumer, which is not made any more, gave as its own on such a load. */
+const parallelConsumer = 4_860;
 
 const streams = 'version: 1\ncontext: bench\nstreams:\n  waits: { partitions: 1 }\n';
 const withOrder = (order: string) => `${streams}functions:
@@ -18,8 +22,8 @@ const withOrder = (order: string) => `${streams}functions:
 `;
 
 /** Events per second of one partition with handlers of 0 to 5 ms; throws when a key was handled out of order. */
-async function rate(order: 'key' | 'partition'): Promise<number> {
-  const server = await startFaas({ 'pods-pool': '0' });
+async function rate(order: 'key' | 'partition', settings: Readonly<Record<string, string>> = {}): Promise<number> {
+  const server = await startFaas({ 'pods-pool': '0', ...settings });
   try {
     await server.deploy(streams);
     const events = Array.from({ length: count }, (_, index) => ({ key: `key-${index % keys}`, data: { index, ms: (index * 7919) % 6 } }));
@@ -65,5 +69,32 @@ export const order: Row = {
         1,
       ),
     ];
+  },
+};
+
+/** The same partition in Kafka, against the figure of who did nothing else. */
+export const orderOnKafka: Row = {
+  name: 'order-kafka',
+  async measure() {
+    requireKafka();
+    const kafka = await startKafka();
+    try {
+      const ours = await rate('key', { streams: `kafka://${kafka.bootstrap.join(',')}` });
+      const measure = 'one partition in Kafka, 0-5 ms each, 100 at a time, order: key';
+      const wanted = { relation: 'at least', value: parallelConsumer, of: 'events/s' } as const;
+      return [
+        {
+          measure,
+          unit: 'events/s',
+          ours,
+          other: { name: 'of the Parallel Consumer', value: parallelConsumer },
+          figure: ours,
+          wanted,
+          pods: 1,
+        },
+      ];
+    } finally {
+      await kafka.stop();
+    }
   },
 };

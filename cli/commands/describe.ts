@@ -42,6 +42,7 @@ function overview(answer: FunctionDetailAnswer, ago: (ms: number) => string): (r
     ['Group', answer.group],
     ['Backlog', answer.backlogEvents === undefined ? 'not known' : `${answer.backlogEvents} events${age(answer.oldestAgeMs)}`],
     ['State', `${answer.state.keys} keys, ${size(answer.state.valueBytes)}`],
+    ['Parked keys', answer.parkedKeys === 0 ? undefined : String(answer.parkedKeys)],
     ['Dead letters', String(answer.deadLetters)],
     [
       'Since start',

@@ -10,12 +10,13 @@ import { qualifiedName } from '../unit-name.ts';
 export async function run(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;
   const target = await qualifiedName(args.required('function'), invocation);
+  const where = args.text('where');
   const client = await connect(invocation);
   return repeat(invocation, async () => {
     let total = 0;
     const { entries, more } = await readPages(args.number('limit') ?? 0, async (after, limit) => {
       const answer = await client.get<DeadLettersAnswer>(
-        pathTo('deadLetters', { context: target.context, function: target.name }, { after, limit }),
+        pathTo('deadLetters', { context: target.context, function: target.name }, { after, limit, where }),
       );
       total = answer.total;
       return { entries: answer.deadLetters, next: answer.next };
@@ -24,7 +25,7 @@ export async function run(invocation: Invocation): Promise<number> {
       entries.length === 0
         ? 'no dead letters'
         : table(
-            ['ID', 'AGE', 'KEY', 'REASON', 'ATTEMPTS', 'ERROR', 'REPLAYED'],
+            ['ID', 'AGE', 'KEY', 'REASON', 'ATTEMPTS', 'ERROR', 'STATE'],
             entries.map(one => [
               one.id,
               duration(Date.now() - one.atMs),
@@ -32,7 +33,7 @@ export async function run(invocation: Invocation): Promise<number> {
               one.reason,
               String(one.attempts),
               firstLine(one.error.message),
-              one.replayed ? 'yes' : '',
+              one.dropped ? 'dropped' : one.replayed ? 'replayed' : '',
             ]),
           ),
     );

@@ -28,7 +28,7 @@ function describe(letter: DeadLetterAnswer, title: (text: string) => string): st
     ['Attempts', String(letter.attempts)],
     ['Revision', letter.revision],
     ['From', `${origin.topic}, partition ${origin.partition}, offset ${origin.offset}`],
-    ['Replayed', letter.replayed ? 'yes' : 'no'],
+    ['State', letter.dropped ? 'dropped' : letter.replayed ? 'replayed' : 'open'],
   ]);
   const sections = [overview];
   if (error.stack !== undefined) sections.push(`${title('Stack')}\n${printableLines(error.stack)}`);

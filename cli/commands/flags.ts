@@ -65,4 +65,11 @@ export const limitFlag: FlagSpec = {
   meaning: 'How many entries at most; 0 means all.',
 };
 
+export const whereFlag: FlagSpec = {
+  name: 'where',
+  kind: 'text',
+  label: 'filter',
+  meaning: 'Those for which all terms hold, such as `reason=error, key=customer-*, age>1h`; docs/retries.md lists the fields.',
+};
+
 export const yesFlag: FlagSpec = { name: 'yes', short: 'y', kind: 'switch', meaning: 'Do not ask.' };

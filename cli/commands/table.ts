@@ -1,6 +1,6 @@
 import type { CommandSpec } from '../command.ts';
-import type { ArgumentSpec } from '../flag-spec.ts';
-import { contextFlag, limitFlag, manifestFlag, outputFlag, serverFlags, watchFlag, yesFlag } from './flags.ts';
+import type { ArgumentSpec, FlagSpec } from '../flag-spec.ts';
+import { contextFlag, limitFlag, manifestFlag, outputFlag, serverFlags, watchFlag, whereFlag, yesFlag } from './flags.ts';
 
 const unit: ArgumentSpec = {
   name: 'function',
@@ -10,6 +10,8 @@ const unit: ArgumentSpec = {
 const maybeUnit: ArgumentSpec = { ...unit, required: false };
 const key: ArgumentSpec = { name: 'key', meaning: 'The key.', required: true };
 const payload: ArgumentSpec = { name: 'data', meaning: 'JSON, `@<file>`, or `-` for standard input.', required: false };
+
+const streamFlag: FlagSpec = { name: 'stream', kind: 'text', label: 'name', meaning: 'This stream only.' };
 
 /** Every command: parsing, help, completion and docs/reference/cli.md are made from this table. */
 export const commandTable: readonly CommandSpec[] = [
@@ -40,6 +42,14 @@ export const commandTable: readonly CommandSpec[] = [
     graceful: true,
     examples: ['faas up', 'faas up --data /var/lib/faas --log-format json'],
     load: () => import('./up.ts'),
+  },
+  {
+    name: 'dashboard',
+    summary: 'Open the dashboard in a browser, signed in',
+    args: [],
+    flags: [{ name: 'no-open', kind: 'switch', meaning: 'Print the link only.' }, outputFlag, ...serverFlags],
+    examples: ['faas dashboard', 'faas dashboard --no-open --server http://127.0.0.1:7070'],
+    load: () => import('./dashboard.ts'),
   },
   {
     name: 'deploy',
@@ -182,8 +192,8 @@ export const commandTable: readonly CommandSpec[] = [
     name: 'dlq list',
     summary: 'List the dead letters of a function',
     args: [unit],
-    flags: [limitFlag, contextFlag, watchFlag, outputFlag, ...serverFlags],
-    examples: ['faas dlq list shop.customer-totals'],
+    flags: [whereFlag, limitFlag, contextFlag, watchFlag, outputFlag, ...serverFlags],
+    examples: ['faas dlq list shop.customer-totals', 'faas dlq list shop.customer-totals --where "reason=timeout, age>1h"'],
     load: () => import('./dlq-list.ts'),
   },
   {
@@ -198,9 +208,39 @@ export const commandTable: readonly CommandSpec[] = [
     name: 'dlq replay',
     summary: 'Hand dead letters to the function again',
     args: [unit, { name: 'id', meaning: 'As `faas dlq list` prints them.', required: false, many: true }],
-    flags: [{ name: 'all', kind: 'switch', meaning: 'All that were not replayed yet.' }, contextFlag, outputFlag, ...serverFlags],
-    examples: ['faas dlq replay shop.customer-totals 3-17 3-18', 'faas dlq replay shop.customer-totals --all'],
+    flags: [
+      whereFlag,
+      { name: 'all', kind: 'switch', meaning: 'All that were not replayed yet.' },
+      contextFlag,
+      outputFlag,
+      ...serverFlags,
+    ],
+    examples: ['faas dlq replay shop.customer-totals 3-17 3-18', 'faas dlq replay shop.customer-totals --where "key=c-17"'],
     load: () => import('./dlq-replay.ts'),
+  },
+  {
+    name: 'dlq drop',
+    summary: 'Give dead letters up for good',
+    args: [unit, { name: 'id', meaning: 'As `faas dlq list` prints them.', required: false, many: true }],
+    flags: [whereFlag, { name: 'all', kind: 'switch', meaning: 'All that are open.' }, yesFlag, contextFlag, outputFlag, ...serverFlags],
+    examples: ['faas dlq drop shop.customer-totals --where "reason=decode, age>7d" --yes'],
+    load: () => import('./dlq-drop.ts'),
+  },
+  {
+    name: 'parked list',
+    summary: 'List the keys of a function that are held back, and why',
+    args: [unit],
+    flags: [contextFlag, watchFlag, outputFlag, ...serverFlags],
+    examples: ['faas parked list shop.customer-totals'],
+    load: () => import('./parked-list.ts'),
+  },
+  {
+    name: 'parked replay',
+    summary: 'Run the held events of keys again, in order',
+    args: [unit, { name: 'key', meaning: 'As `faas parked list` prints them.', required: false, many: true }],
+    flags: [{ name: 'all', kind: 'switch', meaning: 'All keys that are held back.' }, contextFlag, outputFlag, ...serverFlags],
+    examples: ['faas parked replay shop.customer-totals customer-7', 'faas parked replay shop.customer-totals --all'],
+    load: () => import('./parked-replay.ts'),
   },
   {
     name: 'lag',
@@ -209,6 +249,79 @@ export const commandTable: readonly CommandSpec[] = [
     flags: [contextFlag, watchFlag, outputFlag, ...serverFlags],
     examples: ['faas lag --watch', 'faas lag shop.customer-totals'],
     load: () => import('./lag.ts'),
+  },
+  {
+    name: 'scale explain',
+    summary: 'Show why a function has as many pods as it has, or had, line by line',
+    args: [unit],
+    flags: [
+      { name: 'at', kind: 'text', label: 'time', meaning: 'The decision that held then: a time with its zone, or how long ago (`2h`).' },
+      contextFlag,
+      watchFlag,
+      outputFlag,
+      ...serverFlags,
+    ],
+    examples: ['faas scale explain shop.customer-totals', 'faas scale explain customer-totals --at 2026-01-31T06:00:00Z'],
+    load: () => import('./scale-explain.ts'),
+  },
+  {
+    name: 'scale simulate',
+    summary: 'Show what a policy would have done with the arrivals that were recorded, or with those of a file',
+    args: [unit],
+    flags: [
+      { name: 'last', kind: 'duration', label: 'time', default: '24h', meaning: 'The recorded arrivals of this time, at most 24h.' },
+      { name: 'trace', kind: 'text', label: 'file', meaning: 'Arrivals as NDJSON instead, one `{"atMs", "arrivalRate"}` per line.' },
+      { name: 'save', kind: 'text', label: 'file', meaning: 'Write the recorded arrivals to a file, for --trace.' },
+      {
+        name: 'policy',
+        kind: 'text',
+        label: 'path',
+        meaning: 'A manifest, or its folder: the `scale` of the function there is tried beside the one of today.',
+      },
+      {
+        name: 'pod-rate',
+        kind: 'number',
+        label: 'count',
+        meaning: 'Events per second that one pod finishes, instead of what was measured.',
+      },
+      { name: 'start', kind: 'duration', label: 'time', meaning: 'Time until a new pod works, instead of what was measured.' },
+      { name: 'within', kind: 'text', label: 'percent', meaning: 'Fail when fewer events than this are handled within maxAge.' },
+      { name: 'tail-age', kind: 'duration', label: 'time', meaning: 'Fail when the 99th percentile of ages is above this.' },
+      { name: 'pod-hours', kind: 'text', label: 'hours', meaning: 'Fail when it takes more.' },
+      { name: 'actions', kind: 'number', label: 'count', meaning: 'Fail when the number of pods changes more often.' },
+      contextFlag,
+      outputFlag,
+      ...serverFlags,
+    ],
+    examples: [
+      'faas scale simulate shop.customer-totals --last 24h --policy faas.yaml',
+      'faas scale simulate customer-totals --trace monday.ndjson --within 99.9 --pod-hours 40',
+    ],
+    load: () => import('./scale-simulate.ts'),
+  },
+  {
+    name: 'scale set',
+    summary: 'Set bounds of pods by hand, for a time',
+    args: [unit],
+    flags: [
+      { name: 'min', kind: 'number', label: 'count', meaning: 'Pods at least; usually as the manifest says.' },
+      { name: 'max', kind: 'number', label: 'count', meaning: 'Pods at most; usually as the manifest says.' },
+      { name: 'replicas', kind: 'number', label: 'count', meaning: 'So many pods, no more and no fewer.' },
+      { name: 'for', kind: 'duration', label: 'time', default: '1h', meaning: 'How long they hold, from 1s to 30d.' },
+      contextFlag,
+      outputFlag,
+      ...serverFlags,
+    ],
+    examples: ['faas scale set shop.customer-totals --min 5 --for 2h', 'faas scale set customer-totals --replicas 3'],
+    load: () => import('./scale-set.ts'),
+  },
+  {
+    name: 'scale clear',
+    summary: 'Go back from bounds by hand to those of the manifest',
+    args: [unit],
+    flags: [contextFlag, outputFlag, ...serverFlags],
+    examples: ['faas scale clear shop.customer-totals'],
+    load: () => import('./scale-clear.ts'),
   },
   {
     name: 'secret list',
@@ -259,6 +372,77 @@ export const commandTable: readonly CommandSpec[] = [
     flags: [contextFlag, outputFlag, ...serverFlags],
     examples: ['faas rollback shop.customer-totals', 'faas rollback shop.customer-totals r3-1f0c22ab'],
     load: () => import('./rollback.ts'),
+  },
+  {
+    name: 'revisions',
+    summary: 'List the revisions of a function, the latest first',
+    args: [unit],
+    flags: [contextFlag, outputFlag, ...serverFlags],
+    examples: ['faas revisions shop.customer-totals'],
+    load: () => import('./revisions.ts'),
+  },
+  {
+    name: 'offsets show',
+    summary: 'Show where a function stands in its streams',
+    args: [unit],
+    flags: [contextFlag, outputFlag, ...serverFlags],
+    examples: ['faas offsets show shop.customer-totals'],
+    load: () => import('./offsets-show.ts'),
+  },
+  {
+    name: 'offsets set',
+    summary: 'Let a function go on elsewhere in its streams',
+    args: [unit, { name: 'to', meaning: 'earliest, latest, an offset, a time with its zone, or how long ago (`2h`).', required: true }],
+    flags: [
+      streamFlag,
+      { name: 'partition', kind: 'number', label: 'number', meaning: 'This partition only.' },
+      { name: 'allow-rewind', kind: 'switch', meaning: 'Go back even if more than 1 000 events are handled again.' },
+      contextFlag,
+      outputFlag,
+      ...serverFlags,
+    ],
+    examples: ['faas offsets set shop.customer-totals latest', 'faas offsets set shop.customer-totals 2h --stream orders --allow-rewind'],
+    load: () => import('./offsets-set.ts'),
+  },
+  {
+    name: 'replay',
+    summary: 'Handle past events of a function again, beside live traffic',
+    args: [unit],
+    flags: [
+      {
+        name: 'from',
+        kind: 'text',
+        label: 'place',
+        default: 'earliest',
+        meaning: 'earliest, an offset, a time with its zone, or how long ago (`2h`).',
+      },
+      { name: 'to', kind: 'text', label: 'place', meaning: 'Where it ends, in the same words; usually now.' },
+      { name: 'rate', kind: 'number', label: 'events', meaning: 'Events per second at most; without it as fast as they are handled.' },
+      streamFlag,
+      { name: 'inbox', kind: 'switch', meaning: 'Also what came in by webhooks, schedules and durable calls.' },
+      { name: 'detach', kind: 'switch', meaning: 'Do not wait for its end.' },
+      contextFlag,
+      outputFlag,
+      ...serverFlags,
+    ],
+    examples: ['faas replay shop.customer-totals --from 2h', 'faas replay shop.customer-totals --from 100 --to 200 --rate 50'],
+    load: () => import('./replay.ts'),
+  },
+  {
+    name: 'replays list',
+    summary: 'List the replays of a function',
+    args: [unit],
+    flags: [contextFlag, watchFlag, outputFlag, ...serverFlags],
+    examples: ['faas replays list shop.customer-totals'],
+    load: () => import('./replays-list.ts'),
+  },
+  {
+    name: 'replays cancel',
+    summary: 'End a replay; what is in the inbox already is handled',
+    args: [unit, { name: 'id', meaning: 'As `faas replays list` prints it.', required: true }],
+    flags: [contextFlag, outputFlag, ...serverFlags],
+    examples: ['faas replays cancel shop.customer-totals 1f0c22ab'],
+    load: () => import('./replays-cancel.ts'),
   },
   {
     name: 'version',

@@ -6,17 +6,22 @@ import type { Log } from '../telemetry/log.ts';
 import type { ApiPorts } from './api-ports.ts';
 import { type Doorman, refusalOf, tokenBytes } from './auth.ts';
 import { answerBrokenRequest } from './broken-request.ts';
+import { assetPath, mountDashboard, pagePaths } from './dashboard-routes.ts';
 import { type HealthOptions, mountHealth } from './health.ts';
 import { parseJsonBody } from './json-body.ts';
+import { LiveBoard } from './live-board.ts';
 import { mountRoutes } from './mount-routes.ts';
 import { paths } from './paths.ts';
 import { mountPodCallbacks } from './pod-callback-routes.ts';
 import { ProblemError, problemOf } from './problem.ts';
 import { allRoutes } from './routes.ts';
+import { csrfHeader, Sessions } from './sessions.ts';
 
 export interface AdminServerOptions extends ApiPorts, HealthOptions {
   /** The admin token (token-file.ts). */
   readonly token: string;
+  /** Where the files of the dashboard are. */
+  readonly dashboardFolder: string;
   readonly podCallbacks: PodCallbacks;
   readonly log: Log;
   readonly limits?: Partial<AdminLimits>;
@@ -40,7 +45,7 @@ export interface AdminLimits {
 /** A request may take a minute because a bundle of 50 MiB may have a slow way. */
 const usualLimits: AdminLimits = { headersMs: 10_000, requestMs: 60_000, checkIntervalMs: 1_000, bodyBytesMax: 2 ** 20 };
 
-/** The admin listener: the API under /v1, the callbacks of pods under /internal/v1, metrics and health. */
+/** The admin listener: the dashboard at `/`, the API under /v1, the callbacks of pods under /internal/v1, metrics and health. */
 export async function createAdminServer(options: AdminServerOptions): Promise<AdminServer> {
   const limits = { ...usualLimits, ...options.limits };
   const stopping = new AbortController();
@@ -66,14 +71,25 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
     // A connection that is kept alive would hold the stopping server until its idle time is over.
     if (stopping.signal.aborted) reply.header('connection', 'close');
   });
-  guard(app, options);
+  const sessions = new Sessions(options.token, options.random);
+  guard(app, options, sessions);
   answerProblems(app, options.log);
   takeBodies(app);
   mountHealth(app, options);
   mountPodCallbacks(app, options.podCallbacks);
-  await mountRoutes(app, allRoutes(options), stopping.signal);
+  mountDashboard(app, options.dashboardFolder);
+  const board = new LiveBoard(options);
+  await mountRoutes(app, allRoutes(options, { board, sessions }), stopping.signal);
   await app.ready();
-  return { listen: () => listen(app, options), close: () => close(app, stopping) };
+  const watching = board.run(stopping.signal);
+  return {
+    listen: () => listen(app, options),
+    async close() {
+      stopping.abort();
+      await watching;
+      await app.close();
+    },
+  };
 }
 
 const headersOfEveryAnswer = {
@@ -84,12 +100,21 @@ const headersOfEveryAnswer = {
   strictTransportSecurity: false,
 } as const;
 
-/** Health needs no token; pods bring the token of their batch. */
-const openPaths: ReadonlySet<string> = new Set([paths.healthz, paths.readyz, paths.internalState, paths.internalCall]);
+/** Health needs no token; pods bring the token of their batch, and a browser the code of its link; the page itself holds nothing. */
+const openPaths: ReadonlySet<string> = new Set([
+  paths.healthz,
+  paths.readyz,
+  paths.internalState,
+  paths.internalCall,
+  paths.signIn,
+  ...pagePaths,
+  assetPath,
+]);
 
-function guard(app: FastifyInstance, options: AdminServerOptions): void {
+function guard(app: FastifyInstance, options: AdminServerOptions, sessions: Sessions): void {
   const hosts = new Set([options.settings['admin.host'], ...options.settings.hosts].map(host => host.toLowerCase()));
-  const doorman: Doorman = { token: tokenBytes(options.token), hosts, openPaths };
+  const session: Doorman['session'] = cookie => sessions.find(cookie, options.clock.now());
+  const doorman: Doorman = { token: tokenBytes(options.token), hosts, openPaths, session };
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store');
     const { headers } = request;
@@ -102,6 +127,8 @@ function guard(app: FastifyInstance, options: AdminServerOptions): void {
         localAddress: request.socket.localAddress,
         origin: headers.origin,
         authorization: headers.authorization,
+        cookie: headers.cookie,
+        csrf: textOf(headers[csrfHeader]),
         contentType: headers['content-type'],
         hasBody: headers['transfer-encoding'] !== undefined || (headers['content-length'] ?? '0') !== '0',
       },
@@ -109,6 +136,10 @@ function guard(app: FastifyInstance, options: AdminServerOptions): void {
     );
     if (refusal !== undefined) throw refusal;
   });
+}
+
+function textOf(header: string | string[] | undefined): string | undefined {
+  return typeof header === 'string' ? header : undefined;
 }
 
 function answerProblems(app: FastifyInstance, log: Log): void {
@@ -170,9 +201,4 @@ async function listen(app: FastifyInstance, options: AdminServerOptions): Promis
   const port = typeof address === 'object' && address !== null ? address.port : wanted;
   const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
   return { url: `http://${name.includes(':') ? `[${name}]` : name}:${port}`, port };
-}
-
-async function close(app: FastifyInstance, stopping: AbortController): Promise<void> {
-  stopping.abort();
-  await app.close();
 }

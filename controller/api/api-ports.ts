@@ -1,4 +1,5 @@
 import type { Clock } from '../clock.ts';
+import type { ConditionBoard } from '../conditions/condition-board.ts';
 import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Deployments } from '../functions/deployments.ts';
 import type { DirectCalls } from '../gateway/direct-calls.ts';
@@ -8,6 +9,8 @@ import type { Registry } from '../ports/registry.ts';
 import type { StateStore } from '../ports/state.ts';
 import type { Streams } from '../ports/streams.ts';
 import type { Random } from '../random.ts';
+import type { Overrides } from '../scale/overrides.ts';
+import type { ScaleView } from '../scale/scale-view.ts';
 import type { Settings } from '../settings.ts';
 import type { SettingOrigins } from '../settings-source.ts';
 import type { PodDirectory } from '../wire/pod-directory.ts';
@@ -25,7 +28,10 @@ export interface ApiPorts {
   readonly deployments: Deployments;
   readonly calls: DirectCalls;
   readonly dispatcher: Pick<Dispatcher, 'report'>;
+  readonly conditions: Pick<ConditionBoard, 'of'>;
   readonly pods: Pick<PodDirectory, 'podsOf'>;
+  readonly scale: ScaleView;
+  readonly overrides: Overrides;
   readonly secrets: Pick<Secrets, 'check'>;
   readonly clock: Clock;
   readonly random: Random;

@@ -1,5 +1,6 @@
 import { timingSafeEqual } from 'node:crypto';
 import { FaasError } from '../errors.ts';
+import { isSame, type Session } from './sessions.ts';
 
 /** What of a request decides whether it may come in. */
 export interface Knock {
@@ -10,6 +11,9 @@ export interface Knock {
   readonly localAddress: string | undefined;
   readonly origin: string | undefined;
   readonly authorization: string | undefined;
+  readonly cookie: string | undefined;
+  /** The header `x-faas-csrf`. */
+  readonly csrf: string | undefined;
   readonly contentType: string | undefined;
   readonly hasBody: boolean;
 }
@@ -21,6 +25,8 @@ export interface Doorman {
   readonly hosts: ReadonlySet<string>;
   /** Paths that need no token of ours: health, and those that check a token of their own. */
   readonly openPaths: ReadonlySet<string>;
+  /** The session of a `Cookie` header, if it is one. */
+  readonly session: (cookie: string | undefined) => Session | undefined;
 }
 
 const loopbackNames: ReadonlySet<string> = new Set(['localhost', '127.0.0.1', '[::1]']);
@@ -28,8 +34,8 @@ const readMethods: ReadonlySet<string> = new Set(['GET', 'HEAD']);
 const acceptedTypes: ReadonlySet<string> = new Set(['application/json', 'application/octet-stream']);
 
 /**
- * Why a request is refused, or undefined. Host before all (a rebound name must learn nothing), a foreign Origin next, then the token, then
- * the content type: what a page can send across origins without asking (text/plain, forms) never gets through.
+ * Why a request is refused, or undefined. Host before all (a rebound name must learn nothing), a foreign Origin next, then the token or the
+ * session, then the content type: what a page can send across origins without asking (text/plain, forms) never gets through.
  */
 export function refusalOf(knock: Knock, doorman: Doorman): FaasError | undefined {
   if (!answersTo(knock, doorman.hosts)) {
@@ -46,13 +52,8 @@ export function refusalOf(knock: Knock, doorman: Doorman): FaasError | undefined
       'Send it from a program, without an Origin header.',
     );
   }
-  if (!doorman.openPaths.has(knock.path) && !hasToken(knock.authorization, doorman.token)) {
-    return new FaasError(
-      'FAAS_API_UNAUTHORIZED',
-      'a bearer token is needed',
-      'Send `Authorization: Bearer <token>`; the token is in the file `token` of the data folder.',
-    );
-  }
+  const stranger = doorman.openPaths.has(knock.path) ? undefined : strangerOf(knock, doorman);
+  if (stranger !== undefined) return stranger;
   if (!readMethods.has(knock.method) && !hasAcceptedType(knock)) {
     return new FaasError(
       'FAAS_API_MEDIA_TYPE',
@@ -61,6 +62,21 @@ export function refusalOf(knock: Knock, doorman: Doorman): FaasError | undefined
     );
   }
   return undefined;
+}
+
+/** A program brings the token. A browser brings its cookie, and with a change the header that no page of another origin can send. */
+function strangerOf(knock: Knock, doorman: Doorman): FaasError | undefined {
+  if (hasToken(knock.authorization, doorman.token)) return undefined;
+  const session = knock.authorization === undefined ? doorman.session(knock.cookie) : undefined;
+  if (session === undefined) {
+    return new FaasError(
+      'FAAS_API_UNAUTHORIZED',
+      'a bearer token is needed',
+      'Send `Authorization: Bearer <token>`; the token is in the file `token` of the data folder. A browser signs in with `faas dashboard`.',
+    );
+  }
+  if (readMethods.has(knock.method) || isSame(knock.csrf ?? '', session.csrf)) return undefined;
+  return new FaasError('FAAS_API_CSRF', 'a change from a browser needs the header x-faas-csrf', 'Load the page again.');
 }
 
 export function tokenBytes(token: string): Uint8Array {

@@ -214,6 +214,8 @@ export const FunctionDetailAnswer = Type.Composite(
         }),
       ),
       state: strict({ keys: natural, valueBytes: natural, outboxEntries: natural }),
+      /** Held back behind an event that is out of attempts. */
+      parkedKeys: natural,
       deadLetters: natural,
       partitions: Type.Array(partitionLag),
       /** Since this server started; absent: its dispatcher does not know the function (yet). */
@@ -315,10 +317,18 @@ const deadLetter = {
   origin: strict({ topic: text, partition: natural, offset: Type.Integer() }),
   /** Whether a replay of it was handled; known for as long as ids are remembered (setting `dedupe.window`). */
   replayed: flag,
+  /** Given up for good. */
+  dropped: flag,
 };
+const where = Type.String({
+  minLength: 1,
+  maxLength: 2_000,
+  description: 'Terms that must all hold: `reason=error, key=customer-*, age>1h`; see docs/retries.md.',
+});
 export const DeadLettersQuery = strict({
   after: optional(Type.String({ description: 'The `next` of the page before.' })),
   limit: optional(limit(1_000, 100)),
+  where: optional(where),
 });
 export type DeadLettersQuery = Static<typeof DeadLettersQuery>;
 export const DeadLetterSummary = strict(deadLetter);
@@ -335,14 +345,102 @@ export const DeadLetterAnswer = strict({
 });
 export type DeadLetterAnswer = Static<typeof DeadLetterAnswer>;
 
-export const ReplayRequest = Type.Union([
+/** Which dead letters are meant. */
+export const LetterSelection = Type.Union([
   strict({ ids: Type.Array(DeadLetterParams.properties.id, { minItems: 1, maxItems: 10_000 }) }),
+  strict({ where }),
   strict({ all: Type.Literal(true) }),
 ]);
-export type ReplayRequest = Static<typeof ReplayRequest>;
-/** `replayed`: now in the inbox, in order. `known`: were handled by an earlier replay, left alone. `missing`: no such dead letter. */
+export type LetterSelection = Static<typeof LetterSelection>;
+/** `replayed`: now in the inbox, in order. `known`: were handled by an earlier replay or dropped, left alone. `missing`: no such dead letter. */
 export const ReplayAnswer = strict({ replayed: Type.Array(text), known: Type.Array(text), missing: Type.Array(text) });
 export type ReplayAnswer = Static<typeof ReplayAnswer>;
+/** `known`: were handled or dropped before. */
+export const DropAnswer = strict({ dropped: Type.Array(text), known: Type.Array(text), missing: Type.Array(text) });
+export type DropAnswer = Static<typeof DropAnswer>;
+
+// Offsets and replays
+
+const partitionMove = strict({
+  topic: text,
+  partition: natural,
+  startOffset: natural,
+  endOffset: natural,
+  current: Type.Integer({ description: 'What is handled next.' }),
+  target: Type.Integer({ description: 'What is handled next after the change.' }),
+});
+export const OffsetsAnswer = strict({ partitions: Type.Array(partitionMove) });
+export type OffsetsAnswer = Static<typeof OffsetsAnswer>;
+const place = Type.Union([
+  Type.Literal('earliest'),
+  Type.Literal('latest'),
+  strict({ timeMs: natural }),
+  strict({ offset: Type.Integer({ minimum: 0, description: 'The same in each partition, within what the log has.' }) }),
+]);
+/** More than 1 000 events are handled again only when `allowRewind` says so: FAAS_OFFSETS_REWIND says how many they are, and from when. */
+export const MoveOffsetsRequest = strict({
+  to: place,
+  stream: optional(Type.String({ description: 'Absent: all streams that the function reads.' })),
+  partition: optional(natural),
+  allowRewind: optional(flag),
+});
+export type MoveOffsetsRequest = Static<typeof MoveOffsetsRequest>;
+export const MoveOffsetsAnswer = strict({
+  partitions: Type.Array(partitionMove),
+  again: Type.Integer({ description: 'Events that were handled and are handled again.' }),
+  skipped: Type.Integer({ description: 'Events that are never handled.' }),
+  backMs: optional(natural),
+});
+export type MoveOffsetsAnswer = Static<typeof MoveOffsetsAnswer>;
+
+export const ReplaysRequest = strict({
+  from: place,
+  to: optional(place),
+  stream: optional(Type.String({ description: 'Absent: all streams that the function reads.' })),
+  inbox: optional(Type.Boolean({ description: 'Also what came in by webhooks, schedules and durable calls.' })),
+  ratePerSecond: optional(Type.Integer({ minimum: 1, maximum: 100_000, description: 'Absent: as fast as they are handled.' })),
+});
+export type ReplaysRequest = Static<typeof ReplaysRequest>;
+export const ReplayProgress = strict({
+  id: text,
+  state: Type.Union([Type.Literal('running'), Type.Literal('done'), Type.Literal('cancelled')]),
+  startedAtMs: milliseconds,
+  /** Offsets in the ranges, and how many of them were looked at. */
+  total: natural,
+  passed: natural,
+  /** Events that were put into the inbox again. The others are duplicates, filtered, or replays themselves. */
+  events: natural,
+});
+export type ReplayProgress = Static<typeof ReplayProgress>;
+export const ReplaysAnswer = strict({ replays: Type.Array(ReplayProgress) });
+export type ReplaysAnswer = Static<typeof ReplaysAnswer>;
+export const ReplayParams = strict({ context: identifier, function: identifier, id: Type.String({ pattern: '^[0-9a-f]{8}$' }) });
+export type ReplayParams = Static<typeof ReplayParams>;
+// Parked keys
+
+export const ParkedAnswer = strict({
+  /** By source, then by the bytes of the key. */
+  keys: Type.Array(
+    strict({
+      source: Type.String({ description: '`<topic>.<partition>`' }),
+      key: text,
+      events: natural,
+      /** Its events run again, one after the other. */
+      replay: flag,
+      /** The first one: what it is, why it is out of attempts, and since when it is held. */
+      head: optional(strict({ offset: natural, reason: text, error: deadLetterError, heldAtMs: milliseconds, revision: text })),
+    }),
+  ),
+});
+export type ParkedAnswer = Static<typeof ParkedAnswer>;
+export const ReplayParkedRequest = Type.Union([
+  strict({ keys: Type.Array(Type.String({ maxLength: 65_536 }), { minItems: 1, maxItems: 10_000 }) }),
+  strict({ all: Type.Literal(true) }),
+]);
+export type ReplayParkedRequest = Static<typeof ReplayParkedRequest>;
+/** `asked`: run again, in order, soon. `missing`: not parked. */
+export const ReplayParkedAnswer = strict({ asked: Type.Array(text), missing: Type.Array(text) });
+export type ReplayParkedAnswer = Static<typeof ReplayParkedAnswer>;
 
 // Lag
 

@@ -1,29 +1,34 @@
-import { packRecord } from '../../runtime/protocol/record.ts';
-import { readAttributes } from '../dispatch/event-attributes.ts';
 import { FaasError } from '../errors.ts';
 import { deadLetterTopicOf } from '../functions/live-function.ts';
 import type { ApiPorts } from './api-ports.ts';
 import {
   DeadLetterAnswer,
   DeadLetterParams,
-  type DeadLetterSummary,
   DeadLettersAnswer,
   DeadLettersQuery,
+  DropAnswer,
   FunctionParams,
+  LetterSelection,
   ReplayAnswer,
-  ReplayRequest,
 } from './contract.ts';
-import { type LyingLetter, readLetter, readLetters, replayId } from './dead-letter-page.ts';
+import { type LyingLetter, readLetter } from './dead-letter-page.ts';
+import { dropLetters } from './drop-letters.ts';
 import { findFunction } from './find-unit.ts';
 import { boundsOf } from './function-backlog.ts';
-import { replayAll, replayChosen } from './replay-letters.ts';
+import { summarise, summaryOf } from './letter-summary.ts';
+import { replayLetters } from './replay-letters.ts';
 import { defineRoute, type Route } from './route.ts';
+import { letterPage } from './select-letters.ts';
 
 const tag = 'dead letters';
 
-/** What a function could not handle: to be looked at, and sent back to it. */
+/** What a function could not handle: to be looked at, sent back to it, or given up. */
 export function deadLetterRoutes(ports: ApiPorts): readonly Route[] {
-  const list = defineRoute({
+  return [listRoute(ports), showRoute(ports), ...changeRoutes(ports)];
+}
+
+function listRoute(ports: ApiPorts): Route {
+  return defineRoute({
     method: 'GET',
     path: 'deadLetters',
     tag,
@@ -31,21 +36,21 @@ export function deadLetterRoutes(ports: ApiPorts): readonly Route[] {
     params: FunctionParams,
     query: DeadLettersQuery,
     answer: DeadLettersAnswer,
-    handle: async ({ params, query: { after, limit = 100 } }) => {
+    handle: async ({ params, query: { after, limit = 100, where } }) => {
       const { unit } = await findFunction(ports.registry, params);
-      const topic = deadLetterTopicOf(unit);
-      const bounds = await boundsOf(ports, topic);
-      const found = bounds.length === 0 ? [] : await readLetters(ports.streams, topic, after, limit + 1);
-      const page = found.slice(0, limit);
-      const last = page.at(-1);
+      const bounds = await boundsOf(ports, deadLetterTopicOf(unit));
+      const page = bounds.length === 0 ? undefined : await letterPage(ports, unit, { after, limit, where });
       return {
-        deadLetters: await summaries(ports, unit, page),
+        deadLetters: (page?.letters ?? []).map(({ summary }) => summary),
         total: bounds.reduce((sum, one) => sum + one.endOffset - one.startOffset, 0),
-        ...(found.length > limit && last && { next: last.id }),
+        ...(page?.next !== undefined && { next: page.next }),
       };
     },
   });
-  const show = defineRoute({
+}
+
+function showRoute(ports: ApiPorts): Route {
+  return defineRoute({
     method: 'GET',
     path: 'deadLetter',
     tag,
@@ -59,53 +64,37 @@ export function deadLetterRoutes(ports: ApiPorts): readonly Route[] {
       if (found === undefined) {
         throw new FaasError('FAAS_DEAD_LETTER_UNKNOWN', `${unit} has no dead letter ${params.id}`, 'List them with "faas dlq list".');
       }
-      const [summary] = await summaries(ports, unit, [found]);
-      return { ...(summary ?? summaryOf(found, false)), ...payloadOf(found), headers: headersOf(found) };
+      const [summary] = await summarise(ports.state, unit, [found]);
+      return { ...(summary ?? summaryOf(found, false, false)), ...payloadOf(found), headers: headersOf(found) };
     },
   });
-  return [list, show, replayRoute(ports)];
 }
 
-function replayRoute(ports: ApiPorts): Route {
-  return defineRoute({
+function changeRoutes(ports: ApiPorts): readonly Route[] {
+  const replay = defineRoute({
     method: 'POST',
     path: 'replay',
     tag,
     summary: 'Appends dead letters to the inbox of their function again, in order; each is handled once, however often it is replayed',
     params: FunctionParams,
-    body: ReplayRequest,
+    body: LetterSelection,
     answer: ReplayAnswer,
-    handle: async ({ params, body }) => {
-      const { unit } = await findFunction(ports.registry, params);
-      return 'ids' in body ? replayChosen(ports, unit, body.ids) : replayAll(ports, unit);
-    },
+    handle: async ({ params, body }) => replayLetters(ports, (await findFunction(ports.registry, params)).unit, body),
   });
-}
-
-async function summaries(ports: ApiPorts, unit: string, page: readonly LyingLetter[]): Promise<DeadLetterSummary[]> {
-  if (page.length === 0) return [];
-  const ids = page.map(one => replayId(deadLetterTopicOf(unit), one));
-  const known = new Set((await ports.state.known(unit, ids)).map(one => one.id));
-  return page.map((one, index) => summaryOf(one, known.has(ids[index] ?? '')));
+  const drop = defineRoute({
+    method: 'POST',
+    path: 'drop',
+    tag,
+    summary: 'Gives dead letters up for good: they are never replayed',
+    params: FunctionParams,
+    body: LetterSelection,
+    answer: DropAnswer,
+    handle: async ({ params, body }) => dropLetters(ports, (await findFunction(ports.registry, params)).unit, body),
+  });
+  return [replay, drop];
 }
 
 const text = new TextDecoder();
-
-function summaryOf({ id, letter }: LyingLetter, replayed: boolean): DeadLetterSummary {
-  const { origin, error } = letter;
-  return {
-    id,
-    atMs: letter.failedAtMs,
-    eventId: readAttributes(packRecord(letter)).id ?? `${origin.topic}/${origin.partition}/${origin.offset}`,
-    key: letter.key === null ? null : text.decode(letter.key),
-    reason: letter.reason,
-    error: { code: error.code, name: error.name, message: error.message, ...(error.stack !== undefined && { stack: error.stack }) },
-    attempts: letter.attempts,
-    revision: letter.revision,
-    origin: { topic: origin.topic, partition: origin.partition, offset: origin.offset },
-    replayed,
-  };
-}
 
 function payloadOf({ letter: { value } }: LyingLetter): Pick<DeadLetterAnswer, 'value' | 'valueBase64'> {
   if (value === null) return {};

@@ -13,6 +13,11 @@ export async function resolveAll(ports: Ports, records: readonly FunctionRecord[
   return records.map(record => resolveLive(record.live, contexts));
 }
 
+export async function resolveOne(ports: Ports, record: FunctionRecord): Promise<LiveFunction> {
+  const contexts = new Map((await ports.registry.contexts()).map(one => [one.spec.context, one.spec]));
+  return resolveLive(record.live, contexts);
+}
+
 /** Reads the bounds and the progress behind a backlog. A topic that is not there (yet) has no partitions. */
 export async function readBacklog(ports: Ports, live: LiveFunction): Promise<readonly PartitionBacklog[]> {
   const progress = await ports.state.progress(live.unit);

@@ -78,7 +78,7 @@ async function summaryOf(ports: ApiPorts, { record, report, partitions }: Survey
     pods: { ready, draining: pods.length - ready },
     backlogEvents: backlogEvents(partitions),
     ...(age !== undefined && { oldestAgeMs: age }),
-    conditions: [...(await ports.registry.conditions(unit))],
+    conditions: [...(await ports.conditions.of(unit))],
   };
 }
 
@@ -103,6 +103,7 @@ async function detailOf(ports: ApiPorts, survey: Survey): Promise<FunctionDetail
     })),
     running: runningPods(ports, unit, report?.inFlightByPod),
     state: await ports.state.figures(unit),
+    parkedKeys: (await ports.state.parked(unit)).length,
     deadLetters: deadLetters.reduce((sum, one) => sum + one.endOffset - one.startOffset, 0),
     partitions: [...survey.partitions],
     ...(report && { totals: totalsOf(report) }),

@@ -4,7 +4,7 @@ import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from './contract.ts';
 import { paths } from './paths.ts';
 import { ProblemError } from './problem.ts';
-import { type Route, type RouteRequest, StreamedAnswer } from './route.ts';
+import { HeadedAnswer, type Route, type RouteRequest, StreamedAnswer } from './route.ts';
 
 /** Mounts the routes with their checks, and the OpenAPI document that is made of the same schemas. */
 export async function mountRoutes(app: FastifyInstance, routes: readonly Route[], stopping: AbortSignal): Promise<void> {
@@ -103,6 +103,7 @@ function checked({ params, query, body, headers, id }: FastifyRequest, reply: Fa
 }
 
 function send(reply: FastifyReply, answer: unknown): FastifyReply {
+  if (answer instanceof HeadedAnswer) return reply.headers(answer.headers).send(answer.body);
   if (!(answer instanceof StreamedAnswer)) return reply.send(answer);
   return reply.type(answer.contentType).header('connection', 'close').send(answer.stream);
 }

@@ -40,6 +40,17 @@ export class StreamedAnswer {
   }
 }
 
+/** An answer with headers of its own. */
+export class HeadedAnswer<Body> {
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: Body;
+
+  constructor(headers: Readonly<Record<string, string>>, body: Body) {
+    this.headers = headers;
+    this.body = body;
+  }
+}
+
 type Checked<S> = S extends TSchema ? Static<S> : S extends 'bytes' ? Uint8Array : undefined;
 
 interface RouteDefinition<P, Q, B, A extends TSchema> {
@@ -52,7 +63,7 @@ interface RouteDefinition<P, Q, B, A extends TSchema> {
   readonly body?: B;
   readonly bodyBytesMax?: number;
   readonly answer: A;
-  handle(request: CheckedRequest<P, Q, B>): Promise<Static<A> | StreamedAnswer>;
+  handle(request: CheckedRequest<P, Q, B>): Promise<Static<A> | HeadedAnswer<Static<A>> | StreamedAnswer>;
 }
 
 interface CheckedRequest<P, Q, B> {

@@ -12,7 +12,7 @@ export function nextDue({ when, timezone }: Calendar, afterMs: number): number |
 }
 
 /** The last due time at or before `untilMs`. */
-function lastDue({ when, timezone }: Calendar, untilMs: number): number | undefined {
+export function lastDue({ when, timezone }: Calendar, untilMs: number): number | undefined {
   if ('everyMs' in when) return Math.floor(untilMs / when.everyMs) * when.everyMs;
   if ('atMs' in when) return when.atMs <= untilMs ? when.atMs : undefined;
   // The calendar looks strictly before its reference, and knows whole seconds only.

@@ -8,6 +8,20 @@ const unit = '$schedules';
 const source: Source = { unit, name: 'scheduler' };
 const pageKeys = 1_000;
 
+/** What is remembered of each schedule, by `scheduleKey`; reading it needs no claim. */
+export async function readScheduleRecords(state: Pick<StateStore, 'list'>): Promise<ReadonlyMap<string, ScheduleRecord>> {
+  const records = new Map<string, ScheduleRecord>();
+  for (let after: string | undefined; ; ) {
+    const page = await state.list(unit, { limit: pageKeys, ...(after === undefined ? {} : { after }) });
+    for (const { key, value } of page) {
+      const record = readRecord(value);
+      if (record !== undefined) records.set(key, record);
+    }
+    if (page.length < pageKeys) return records;
+    after = page.at(-1)?.key;
+  }
+}
+
 /**
  * The memory of the schedules: state of a unit of their own, written through the commit protocol, so that a scheduler which was replaced and does
  * not know it yet can change nothing.
@@ -30,16 +44,7 @@ export class ScheduleStore {
   }
 
   async all(): Promise<ReadonlyMap<string, ScheduleRecord>> {
-    const records = new Map<string, ScheduleRecord>();
-    for (let after: string | undefined; ; ) {
-      const page = await this.#state.list(unit, { limit: pageKeys, ...(after === undefined ? {} : { after }) });
-      for (const { key, value } of page) {
-        const record = readRecord(value);
-        if (record !== undefined) records.set(key, record);
-      }
-      if (page.length < pageKeys) return records;
-      after = page.at(-1)?.key;
-    }
+    return readScheduleRecords(this.#state);
   }
 
   /** undefined removes. False: somebody else is the scheduler, or the store has gone back; claim again. */

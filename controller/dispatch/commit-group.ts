@@ -1,5 +1,6 @@
 import type { CommitRequest } from '../ports/state.ts';
 import { OffsetRanges } from './offset-ranges.ts';
+import { parkingOf } from './parking.ts';
 import type { PendingEvent, Result } from './pending-event.ts';
 import { drop, purge } from './results.ts';
 import type { CommitInFlight, Effect, Session } from './session-state.ts';
@@ -12,12 +13,10 @@ const idleCommitMs = 1_000;
  * a second, unless it fills half of the window.
  */
 export function commitNext(session: Session, nowMs: number, effects: Effect[]): void {
-  if (session.commit !== undefined || session.verifying !== undefined || session.ended !== undefined) return;
+  if (session.ended !== undefined) return;
+  verifyNext(session, effects);
+  if (session.commit !== undefined) return;
   purge(session, nowMs);
-  if (session.verifyWanted && session.durableOrdinal < session.ordinal) {
-    verify(session, effects);
-    return;
-  }
   const group = takeGroup(session, nowMs);
   if (group.length === 0 && !isIdleCommitDue(session, nowMs)) return;
   session.idleCommitAtMs = undefined;
@@ -25,14 +24,16 @@ export function commitNext(session: Session, nowMs: number, effects: Effect[]): 
   effects.push({ kind: 'commit', request: session.commit.request, resend: 0 });
 }
 
-function verify(session: Session, effects: Effect[]): void {
+/** Besides the commits, which do not wait for the store's disk: what is verified is among what was acknowledged before. */
+function verifyNext(session: Session, effects: Effect[]): void {
+  if (!session.verifyWanted || session.verifying !== undefined) return;
   session.verifyWanted = false;
   session.verifying = { ordinal: session.ordinal, highSeqOffset: session.highSeqOffset };
   effects.push({ kind: 'verify', ordinal: session.ordinal });
 }
 
 function isIdleCommitDue(session: Session, nowMs: number): boolean {
-  const hasProgress = !session.autoDone.isEmpty || highSeqOffsetOf(session) > session.highSeqOffset;
+  const hasProgress = !session.autoDone.isEmpty || session.known.length > 0 || highSeqOffsetOf(session) > session.highSeqOffset;
   if (!hasProgress) return false;
   const isPressing =
     session.position - session.frontier > session.limits.windowOffsetsMax / 2 && !session.autoDone.isEmpty && session.running === 0;
@@ -90,10 +91,11 @@ function buildCommit(session: Session, group: readonly Result[], nowMs: number):
   session.known = [];
   const done = new OffsetRanges();
   done.addAll(autoDone);
-  for (const offset of offsetsOf(group)) done.add(offset, offset + 1);
+  for (const offset of offsetsOf(group.filter(({ event }) => event.parkedKey === undefined))) done.add(offset, offset + 1);
   const finished = [...group.map(({ event }) => event), ...known];
   const { writes, writers } = foldWrites(group);
   const highSeqOffset = highSeqOffsetOf(session);
+  const parking = parkingOf(group, known);
   const request: CommitRequest = {
     ownerToken: session.ownerToken,
     ordinal: session.ordinal + 1,
@@ -109,6 +111,7 @@ function buildCommit(session: Session, group: readonly Result[], nowMs: number):
     reads: checkedReads(group),
     writes,
     emits: group.flatMap(({ emits }) => emits),
+    ...(parking && { parking }),
   };
   return { request, group, autoDone, known, writes: writers, sent: 1 };
 }
@@ -118,18 +121,29 @@ function offsetsOf(group: readonly Result[]): Float64Array {
   return Float64Array.from(group, ({ event }) => event.offset).sort();
 }
 
+/** What is held was not handled: its id is remembered with the commit that takes it out. */
 function idOf(result: Result, expiresAtMs: number): { id: string; expiresAtMs: number; answer?: Uint8Array }[] {
   const { dedupeId } = result.event;
-  if (dedupeId === undefined) return [];
+  if (dedupeId === undefined || result.kind === 'held' || result.kind === 'stuck') return [];
   return [result.answer === undefined ? { id: dedupeId, expiresAtMs } : { id: dedupeId, expiresAtMs, answer: result.answer }];
 }
 
 /** The last write of each key in the group; the ones before it nobody can see. */
 function foldWrites(group: readonly Result[]): { writes: CommitRequest['writes']; writers: CommitInFlight['writes'] } {
-  const last = new Map<string, { by: Result; value: Uint8Array | null }>();
-  for (const result of group) for (const { key, value } of result.writes) last.set(key, { by: result, value });
-  const writes = [...last].map(([key, { value }]) => ({ key, value }));
-  const writers = new Map([...last].map(([key, { by }], index) => [key, { index, by }]));
+  const writes: { key: string; value: Uint8Array | null }[] = [];
+  const writers = new Map<string, { readonly index: number; by: number }>();
+  for (const { event, writes: own } of group) {
+    for (const { key, value } of own) {
+      const last = writers.get(key);
+      if (last === undefined) {
+        writers.set(key, { index: writes.length, by: event.offset });
+        writes.push({ key, value });
+      } else {
+        last.by = event.offset;
+        writes[last.index] = { key, value };
+      }
+    }
+  }
   return { writes, writers };
 }
 
@@ -152,12 +166,13 @@ export function versionOf(read: Result['reads'][number]): string | null | undefi
   if (from.committed === undefined) return undefined;
   const write = from.committed.writes.get(read.key);
   // Overwritten within its own commit: no version is like this one, and so the read is found to be stale.
-  return write?.by === from ? `${from.committed.commitId}:${write.index}` : `${from.committed.commitId}:overwritten`;
+  return write?.by === from.event.offset ? `${from.committed.commitId}:${write.index}` : `${from.committed.commitId}:overwritten`;
 }
 
 /** The event and everything about it may be forgotten. */
 export function close(session: Session, event: PendingEvent): void {
   event.isClosed = true;
+  if (session.blocked.size > 0) session.blocked.delete(event);
   if (session.loner === event) session.loner = undefined;
   session.openEvents -= 1;
   while (session.arrivals.peek()?.isClosed === true) session.arrivals.shift();

@@ -1,8 +1,10 @@
 import { assertNever } from '../../runtime/sdk/assert-never.ts';
 import type { CommitResult } from '../ports/state.ts';
 import { close, versionOf } from './commit-group.ts';
+import { noteHolds, notePops } from './parking.ts';
 import type { PendingEvent, Result } from './pending-event.ts';
-import { drop, leaveLane, markKnown, requeue } from './results.ts';
+import { queue } from './read-records.ts';
+import { drop, leaveLane, markKnown, noReads, requeue } from './results.ts';
 import type { CommitInFlight, Effect, EndReason, Session } from './session-state.ts';
 
 /** A lost reply: how often the same arguments are sent in all before the session gives up. */
@@ -75,14 +77,18 @@ function applied(
     session.durableOffset = session.highSeqOffset;
     session.durableOrdinal = session.ordinal;
   }
+  noteHolds(session, commit);
   const committed = { commitId: commit.request.id, writes: commit.writes };
   for (const result of commit.group) {
     result.status = 'committed';
     result.committed = committed;
     leaveLane(session, result, nowMs);
-    finish(session, result.event, nowMs);
+    result.reads = noReads;
+    if (result.kind === 'held') held(session, result.event, nowMs);
+    else finish(session, result.event, nowMs);
   }
   for (const event of commit.known) finish(session, event, nowMs);
+  notePops(session, commit, nowMs);
   effects.push({ kind: 'applied', commit, firstCounter: answer.firstSeq.counter });
 }
 
@@ -90,6 +96,12 @@ function applied(
 function finish(session: Session, event: PendingEvent, nowMs: number): void {
   close(session, event);
   for (const repeat of event.repeats ?? []) markKnown(session, repeat, nowMs);
+}
+
+/** Its repetitions are held behind it: nothing remembers the id of what was not handled. */
+function held(session: Session, event: PendingEvent, nowMs: number): void {
+  close(session, event);
+  for (const repeat of event.repeats ?? []) queue(session, repeat, nowMs);
 }
 
 function duplicate(session: Session, commit: CommitInFlight, ids: ReadonlySet<string>, nowMs: number, effects: Effect[]): void {
@@ -102,7 +114,6 @@ function duplicate(session: Session, commit: CommitInFlight, ids: ReadonlySet<st
   takeBack(session, commit, result => !isDuplicate(result));
   for (const result of repeated) {
     result.status = 'dropped';
-    result.event.result = undefined;
     leaveLane(session, result, nowMs);
     markKnown(session, result.event, nowMs);
   }

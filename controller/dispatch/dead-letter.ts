@@ -105,10 +105,14 @@ export function parseDeadLetter(record: Pick<NewRecord, 'key' | 'value' | 'heade
 }
 
 /**
- * A dead letter on its way back, as a record for the inbox of its function. `token` is new for each replay: the id of the event is remembered
+ * A dead letter, or a past event, on its way back, as a record for the inbox of its function. `token` is new for each replay: the id of the event is remembered
  * as handled, and so it is the id together with the token that is de-duplicated. The handler sees the event as it was the first time.
  */
-export function replayRecord(letter: DeadLetter, token: string, inboxPartitions: number): NewRecord {
+export function replayRecord(
+  letter: Pick<DeadLetter, 'key' | 'value' | 'headers' | 'origin'>,
+  token: string,
+  inboxPartitions: number,
+): NewRecord {
   const { origin } = letter;
   // A letter that fails again keeps the first origin; the position in the inbox means nothing to anybody.
   const dropped: readonly string[] = [replayHeader, ...Object.values(originHeaders)];

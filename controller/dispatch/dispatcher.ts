@@ -1,5 +1,6 @@
 import type { WireError } from '../../runtime/protocol/messages.ts';
 import type { Clock } from '../clock.ts';
+import type { Conditions } from '../conditions/conditions.ts';
 import type { FaultPoints } from '../fault-points.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
@@ -11,6 +12,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { BatchTokens } from '../wire/batch-tokens.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory } from '../wire/pod-directory.ts';
+import type { Failing } from './breaker.ts';
 
 /** The data plane's door: owns the consumer groups of the live functions, and everything from a record to its commit. */
 export interface Dispatcher {
@@ -28,6 +30,7 @@ export interface DispatcherOptions {
   readonly streams: Streams;
   readonly state: StateStore;
   readonly history: History;
+  readonly conditions: Conditions;
   readonly pods: PodDirectory;
   readonly client: PodClient;
   readonly tokens: BatchTokens;
@@ -59,9 +62,19 @@ export interface UnitReport {
   readonly deadLettersTotal: number;
   readonly emitsTotal: number;
   readonly busyMsTotal: number;
+  /** Every ready pod holds as much as it takes, and more could run beside it. */
+  readonly isFull: boolean;
+  /** How many pods the events that were read could keep busy. */
+  readonly usablePods: number;
   /** Pod id → events in flight on it. */
   readonly inFlightByPod: ReadonlyMap<string, number>;
   readonly partitions: readonly PartitionReport[];
+  /** Nearly everything fails and the function is paused; undefined: it is not. */
+  readonly failing: FailingReport | undefined;
+}
+
+export interface FailingReport extends Failing {
+  readonly revision: string;
 }
 
 export interface PartitionReport {
@@ -71,6 +84,9 @@ export interface PartitionReport {
   /** undefined: not known at the moment. */
   readonly endOffset: number | undefined;
   readonly inFlight: number;
+  /** What was read of the log: up to here, and so many events of that are not done. */
+  readonly nextOffset: number;
+  readonly openEvents: number;
   /** When the oldest unfinished event was appended; undefined: nothing waits. */
   readonly oldestAppendedAtMs: number | undefined;
 }

@@ -2,7 +2,9 @@ import type { EventResult } from '../../runtime/protocol/messages.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { TopicPartition } from '../ports/streams.ts';
 import { BatchCeiling, batchBytesMax } from './batching.ts';
+import { Breaker } from './breaker.ts';
 import type { DispatcherOptions, SettledResult, UnitReport } from './dispatcher.ts';
+import { tellFailing } from './failing-condition.ts';
 import { Membership } from './membership.ts';
 import type { PartitionLoop, Prepared } from './partition-loop.ts';
 import type { Result } from './pending-event.ts';
@@ -13,12 +15,13 @@ import { ResultWaiters } from './result-waiters.ts';
 import { sendBatch } from './send-batch.ts';
 import type { Draft, DraftEnd, Effect, Session } from './session-state.ts';
 import { hasLoner, hasSuspect, lonerAtMs, offerable, takeLoner, takeShared, takeSuspect, windowEndMs } from './take-batch.ts';
-import { TopicSizes } from './topic-sizes.ts';
+import { loadTargets, TopicSizes } from './topic-sizes.ts';
 import { UnitFigures } from './unit-figures.ts';
 
 const offsetEveryMs = 2_000;
 const wantAgainMs = 1_000;
 const stopPollMs = 10;
+const knownPollMs = { min: 25, max: 400 };
 /** Before so many events nobody knows whether a function uses state. */
 const newFunctionEvents = 200;
 
@@ -36,6 +39,7 @@ export class FunctionLoop {
   readonly #membership: Membership;
   readonly #pods: PodLoads;
   readonly #ceiling = new BatchCeiling();
+  readonly #breaker = new Breaker();
   #live: LiveFunction;
   #running: Promise<void> | undefined;
   #stopped = false;
@@ -53,7 +57,7 @@ export class FunctionLoop {
   constructor(options: DispatcherOptions, live: LiveFunction) {
     this.#options = options;
     this.#live = live;
-    this.#sizes = new TopicSizes(options.streams);
+    this.#sizes = new TopicSizes(options.streams, options.clock);
     this.#figures = new UnitFigures(options, live.unit);
     this.#waiters = new ResultWaiters(options.clock);
     const events = {
@@ -61,7 +65,8 @@ export class FunctionLoop {
       onEffect: (loop: PartitionLoop, effect: Effect) => this.#onEffect(loop, effect),
       partitions: () => this.#membership.size,
     };
-    this.#membership = new Membership(options, this.#sizes, events, live);
+    if (options.conditions.holds(live.unit, 'Failing')) this.#breaker.restore(options.clock.now());
+    this.#membership = new Membership(options, this.#sizes, events, this.#breaker, live);
     this.#pods = new PodLoads(options, live.unit, () => {
       this.#wanted = undefined;
       this.#pump();
@@ -73,36 +78,53 @@ export class FunctionLoop {
   }
 
   update(live: LiveFunction): void {
+    const isRevised = this.#live.revision !== live.revision;
     this.#live = live;
     this.#loadSizes();
     this.#membership.update(live);
+    if (isRevised) this.#breaker.revised(this.#options.clock.now());
     this.#pump();
   }
 
   resultOf(eventId: string, timeoutMs: number): Promise<SettledResult> {
     const waiting = this.#waiters.wait(eventId, timeoutMs);
-    void this.#settleKnown(eventId);
+    void this.#watchKnown(eventId);
     return waiting;
   }
 
   report(): UnitReport {
-    return this.#figures.report(this.#membership.loops, this.#pods.all);
+    const { revision, spec } = this.#live;
+    const { failing } = this.#breaker;
+    return this.#figures.report(this.#membership.loops, this.#pods.all, spec.limits.concurrency, failing && { ...failing, revision });
   }
 
-  /** Finishes what is in flight within `graceMs`, tells the broker, and leaves the group. */
+  /**
+   * Tells the broker how far everything is, finishes what is in flight and leaves the group, within `graceMs`. Events go on while the store's disk is waited
+   * for: a partition that stood still meanwhile could be another server's already. What is handled in that time is told by its next owner.
+   */
   async stop(graceMs: number): Promise<void> {
     const deadlineMs = this.#options.clock.now() + graceMs;
+    await this.#tellOffsets(this.#membership.loops, deadlineMs - graceMs / 2);
     const { loops } = this.#membership;
     for (const loop of loops) loop.finish();
     await this.#until(() => loops.every(loop => loop.isQuiet()), deadlineMs);
-    for (const loop of loops) if (loop.owesOffset) loop.commitOffset();
-    await this.#until(() => !loops.some(loop => loop.owesOffset), deadlineMs);
+    await this.#tellOffsets(
+      loops.filter(loop => !loop.waitsForDisk),
+      deadlineMs,
+    );
     this.#stopped = true;
     this.#membership.stop();
     this.#pods.close();
     this.#cancelPump?.();
     this.#cancelOffsets?.();
     await this.#running;
+  }
+
+  /** Resolves when the broker knows what is done now. */
+  async #tellOffsets(loops: readonly PartitionLoop[], deadlineMs: number): Promise<void> {
+    const owed = loops.filter(isOwing).map(loop => ({ loop, offset: loop.doneOffset }));
+    for (const { loop } of owed) loop.commitOffset();
+    await this.#until(() => !owed.some(({ loop, offset }) => loop.owesOffset && loop.brokerOffset < offset), deadlineMs);
   }
 
   async #until(isReached: () => boolean, deadlineMs: number): Promise<void> {
@@ -130,6 +152,13 @@ export class FunctionLoop {
     this.#armOffsets();
     const loads = this.#pods.all;
     for (const load of loads) load.reserved = false;
+    tellFailing(this.#options.conditions, this.#live, this.#breaker.failing);
+    if (this.#breaker.isOpen) {
+      this.#placeProbe(open, loads, nowMs);
+      this.#askForPods(open, loads, false, nowMs);
+      this.#pumpLater(open, loads, nowMs);
+      return;
+    }
     let isFull = this.#sharedFirst && this.#placeShared(open, loads, nowMs);
     for (const partition of open) this.#placeSpecial(partition, loads, nowMs);
     this.#sharedFirst = false;
@@ -177,9 +206,33 @@ export class FunctionLoop {
     if (chosen !== undefined && loner !== undefined) void this.#send({ loop, session }, loner, chosen.load);
   }
 
+  /** One event at a time, of the live revision, each time of another lane and partition where there are several. */
+  #placeProbe(open: readonly OpenPartition[], loads: readonly PodLoad[], nowMs: number): void {
+    const atMs = this.#breaker.probeAtMs;
+    if (atMs === undefined) return;
+    if (atMs > nowMs) {
+      this.#pumpAt(atMs, nowMs);
+      return;
+    }
+    const current = loads.filter(load => load.view.revision === this.#live.revision);
+    const chosen = choosePod(current, this.#live.revision, 1, this.#figures.eventMs, nowMs);
+    for (let tries = 0; chosen !== undefined && tries < open.length; tries += 1) {
+      this.#turn = (this.#turn + 1) % open.length;
+      const next = open[this.#turn];
+      if (next === undefined) continue;
+      const how = this.#howFor(chosen.load);
+      const draft = takeShared(next.session, { events: 1, bytes: batchBytesMax, ...how }, nowMs) ?? takeSuspect(next.session, how, nowMs);
+      const [event] = draft?.events ?? [];
+      if (draft === undefined || event === undefined) continue;
+      this.#breaker.probing(event);
+      void this.#send(next, draft, chosen.load).finally(() => this.#breaker.probeEnded(event, this.#options.clock.now()));
+      return;
+    }
+  }
+
   /** State is read ahead for a function that uses it, and for one that is too new to tell. */
-  #howFor({ view: { handler } }: PodLoad) {
-    return { prefetch: this.#usesState || this.#figures.handled < newFunctionEvents, handler };
+  #howFor({ view: { handler, revision } }: PodLoad) {
+    return { prefetch: this.#usesState || this.#figures.handled < newFunctionEvents, handler, revision };
   }
 
   #askForPods(open: readonly OpenPartition[], loads: readonly PodLoad[], isFull: boolean, nowMs: number): void {
@@ -305,21 +358,37 @@ export class FunctionLoop {
   }
 
   #loadSizes(): void {
-    const { log } = this.#options;
-    void this.#sizes.load(this.#live).catch(error => log.warn('looking up topics failed', { unit: this.#live.unit, error: String(error) }));
+    const { log, streams } = this.#options;
+    const failed = (error: unknown) => log.warn('looking up topics failed', { unit: this.#live.unit, error: String(error) });
+    void loadTargets(this.#sizes, streams, this.#live).catch(failed);
   }
 
   #answerWaiters(
     at: TopicPartition,
     { group, known }: { readonly group: readonly Result[]; readonly known: readonly Result['event'][] },
   ): void {
-    for (const { event, doom, answer } of group) {
+    for (const { event, kind, doom, answer } of group) {
+      if (kind === 'held' || kind === 'stuck') continue;
       const id = eventIdOf(at, event);
       if (this.#waiters.has(id)) this.#waiters.settle(id, doom === undefined ? { kind: 'ok', answer } : { kind: 'dead-letter', ...doom });
     }
     for (const event of known) {
       const id = eventIdOf(at, event);
       if (this.#waiters.has(id)) void this.#settleKnown(id);
+    }
+  }
+
+  /** Another server may have the partition, and commit there what is waited for here. */
+  async #watchKnown(id: string): Promise<void> {
+    const { streams, clock } = this.#options;
+    await this.#settleKnown(id);
+    for (
+      let pauseMs = knownPollMs.min;
+      streams.capabilities.shared && this.#waiters.has(id);
+      pauseMs = Math.min(knownPollMs.max, pauseMs * 2)
+    ) {
+      await clock.sleep(pauseMs);
+      await this.#settleKnown(id);
     }
   }
 
@@ -335,11 +404,15 @@ export class FunctionLoop {
 
   /** One timer for all partitions, and none while the broker knows all. */
   #armOffsets(): void {
-    if (this.#cancelOffsets !== undefined || !this.#membership.loops.some(loop => loop.owesOffset)) return;
+    if (this.#cancelOffsets !== undefined || !this.#membership.loops.some(isOwing)) return;
     this.#cancelOffsets = this.#options.clock.after(offsetEveryMs, () => {
       this.#cancelOffsets = undefined;
-      for (const loop of this.#membership.loops) if (loop.owesOffset) loop.commitOffset();
+      for (const loop of this.#membership.loops) if (isOwing(loop)) loop.commitOffset();
       this.#pump();
     });
   }
+}
+
+function isOwing(loop: PartitionLoop): boolean {
+  return loop.owesOffset || loop.owesVerification;
 }

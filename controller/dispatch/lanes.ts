@@ -27,13 +27,15 @@ export class Lanes {
   readonly #free = new Fifo<PendingEvent>();
   readonly #delayed = new DueQueue<PendingEvent>();
   #queued = 0;
+  /** Lanes in which events wait. */
+  #waiting = 0;
   #turn = false;
 
   lane(name: string): Lane {
     let lane = this.#lanes.get(name);
     if (lane === undefined) {
       if (this.#lanes.size >= this.#sweepAt) this.#sweep();
-      lane = { name, queue: [], running: [], barring: 0, uncommitted: 0, listed: false };
+      lane = { name, queue: [], running: [], barring: 0, uncommitted: 0, listed: false, parked: false, holds: 0 };
       this.#lanes.set(name, lane);
     }
     return lane;
@@ -42,6 +44,11 @@ export class Lanes {
   /** Lanes and single events that could run side by side now. */
   get parallel(): number {
     return this.#ready.length + this.#free.length;
+  }
+
+  /** Lanes and single events in which something waits, the barred ones included. */
+  get waiting(): number {
+    return this.#waiting + this.#free.length;
   }
 
   /** Events that wait, the barred ones included. */
@@ -61,6 +68,7 @@ export class Lanes {
       this.#list(event, nowMs);
       return;
     }
+    if (lane.queue.length === 0) this.#waiting += 1;
     lane.queue.push(event);
     this.refresh(lane, nowMs);
   }
@@ -73,6 +81,7 @@ export class Lanes {
       this.#list(event, nowMs);
       return;
     }
+    if (lane.queue.length === 0) this.#waiting += 1;
     const at = lane.queue.findIndex(other => other.offset > event.offset);
     lane.queue.splice(at < 0 ? lane.queue.length : at, 0, event);
     if (lane.queue[0] === event) lane.listed = false;
@@ -95,8 +104,8 @@ export class Lanes {
 
   /** Forgets lanes that are empty. An event that was known all along may still hold one of them, and gets another of its name when it comes back. */
   #sweep(): void {
-    for (const [name, { queue, running, uncommitted }] of this.#lanes) {
-      if (queue.length === 0 && running.length === 0 && uncommitted === 0) this.#lanes.delete(name);
+    for (const [name, { queue, running, uncommitted, parked }] of this.#lanes) {
+      if (queue.length === 0 && running.length === 0 && uncommitted === 0 && !parked) this.#lanes.delete(name);
     }
     this.#sweepAt = Math.max(lanesMin, this.#lanes.size * 2);
   }
@@ -138,6 +147,7 @@ export class Lanes {
         return false;
       }
       lane.queue.shift();
+      if (lane.queue.length === 0) this.#waiting -= 1;
       lane.running.push(event);
     }
     this.#queued -= 1;
@@ -193,8 +203,10 @@ export class Lanes {
       lane.running.push(event);
       run += 1;
     }
-    if (run > 0) lane.queue.splice(0, run);
-    else this.#list(head, nowMs);
+    if (run > 0) {
+      lane.queue.splice(0, run);
+      if (lane.queue.length === 0) this.#waiting -= 1;
+    } else this.#list(head, nowMs);
     return run > 0 || head.awaitsRecord || isSpecial(head) || head.notBeforeMs > nowMs;
   }
 
@@ -207,13 +219,18 @@ export class Lanes {
   }
 }
 
+/** Its events do not run, but are held behind the parked ones. */
+export function isHeldBack(lane: Lane | undefined): boolean {
+  return lane !== undefined && (lane.parked || lane.holds > 0);
+}
+
 function isFree(lane: Lane): boolean {
   return lane.running.length === 0 && lane.barring === 0;
 }
 
 /** Is not put into a batch with others before somebody has decided so. */
 function isSpecial(event: PendingEvent): boolean {
-  return event.suspect || event.doom !== undefined || event.stales >= stalesMax;
+  return event.suspect || event.doom !== undefined || event.stales >= stalesMax || isHeldBack(event.lane);
 }
 
 function fits(event: PendingEvent | undefined, count: number, room: { events: number; bytes: number }, nowMs: number): boolean {

@@ -1,9 +1,11 @@
 import type { LiveFunction, Subscription } from '../functions/live-function.ts';
 import type { GroupMember, TopicPartition } from '../ports/streams.ts';
+import type { Breaker } from './breaker.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
 import { type PartitionEvents, PartitionLoop } from './partition-loop.ts';
 import { StateCache } from './state-cache.ts';
-import type { TopicSizes } from './topic-sizes.ts';
+import { loadTargets, type TopicSizes } from './topic-sizes.ts';
+import { Troubles } from './troubles.ts';
 
 const rejoinMs = 1_000;
 
@@ -12,19 +14,23 @@ export class Membership {
   readonly #options: DispatcherOptions;
   readonly #sizes: TopicSizes;
   readonly #events: PartitionEvents;
+  readonly #breaker: Breaker;
   readonly #partitions = new Map<string, { readonly loop: PartitionLoop; readonly ended: Promise<void> }>();
   /** Of all partitions: state belongs to the function. */
   readonly #cache = new StateCache();
+  readonly #troubles: Troubles;
   readonly #stop = new AbortController();
   #live: LiveFunction;
   /** Ends the current membership. */
   #over: (() => void) | undefined;
 
-  constructor(options: DispatcherOptions, sizes: TopicSizes, events: PartitionEvents, live: LiveFunction) {
+  constructor(options: DispatcherOptions, sizes: TopicSizes, events: PartitionEvents, breaker: Breaker, live: LiveFunction) {
     this.#options = options;
     this.#sizes = sizes;
     this.#events = events;
+    this.#breaker = breaker;
     this.#live = live;
+    this.#troubles = new Troubles(options.conditions, live.unit);
   }
 
   get size(): number {
@@ -48,13 +54,14 @@ export class Membership {
 
   /** Resolves after `stop`, when the group is left. */
   async run(): Promise<void> {
-    const { clock, log } = this.#options;
+    const { clock, log, streams } = this.#options;
     while (!this.#stop.signal.aborted) {
       try {
-        await this.#sizes.load(this.#live);
+        await loadTargets(this.#sizes, streams, this.#live);
         await this.#belong();
       } catch (error) {
         log.warn('joining the group failed', { unit: this.#live.unit, error: String(error) });
+        this.#troubles.met('group', error);
         await clock.sleep(rejoinMs, this.#stop.signal);
       }
     }
@@ -86,9 +93,11 @@ export class Membership {
       onLost: error => {
         isLost = true;
         log.warn('group membership lost', { unit: this.#live.unit, error: String(error) });
+        this.#troubles.met('group', error);
         this.#over?.();
       },
     });
+    this.#troubles.over('group');
     this.#assigned(member, early);
     await over;
     await this.#leave(member);
@@ -100,6 +109,7 @@ export class Membership {
     for (const { loop } of left) loop.abort();
     await Promise.all(left.map(({ ended }) => ended));
     this.#partitions.clear();
+    this.#troubles.overAll('');
     await member
       .leave()
       .catch(error => this.#options.log.warn('leaving the group failed', { unit: this.#live.unit, error: String(error) }));
@@ -114,7 +124,16 @@ export class Membership {
       before?.loop.abort();
       const { partitionsOf } = this.#sizes;
       const loop = new PartitionLoop(
-        { dispatcher: this.#options, member, at, partitionsOf, events: this.#events, cache: this.#cache },
+        {
+          dispatcher: this.#options,
+          member,
+          at,
+          partitionsOf,
+          events: this.#events,
+          cache: this.#cache,
+          breaker: this.#breaker,
+          troubles: this.#troubles,
+        },
         this.#live,
         subscription,
       );

@@ -3,14 +3,21 @@ import { FaasError } from '../errors.ts';
 import type { LiveFunction, Subscription } from '../functions/live-function.ts';
 import type { Source } from '../ports/state.ts';
 import type { GroupMember, TopicPartition } from '../ports/streams.ts';
+import type { Breaker } from './breaker.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
+import { durableOthers } from './durable-others.ts';
+import { beginAnew, firstOffset } from './first-offset.ts';
 import { generationOf, isDurable, offsetMetadata } from './offset-metadata.ts';
+import { ParkedWatch } from './parked-watch.ts';
 import { PublishLoop } from './publish-loop.ts';
 import { fetchLimit } from './read-records.ts';
 import { isQuiet, stepSession, wakeAtMs } from './session.ts';
 import { type Draft, type Effect, type EndReason, type Input, newSession, type Session } from './session-state.ts';
 import type { PartitionsOf } from './settle.ts';
 import type { StateCache } from './state-cache.ts';
+import { withStoreTries } from './store-tries.ts';
+import { ToldOffset } from './told-offset.ts';
+import type { Troubles } from './troubles.ts';
 
 /** What a partition tells the function that it belongs to. */
 export interface PartitionEvents {
@@ -27,8 +34,10 @@ export interface PartitionOptions {
   readonly member: GroupMember;
   readonly at: TopicPartition;
   readonly partitionsOf: PartitionsOf;
+  readonly breaker: Breaker;
   readonly events: PartitionEvents;
   readonly cache: StateCache;
+  readonly troubles: Troubles;
 }
 
 export interface Prepared {
@@ -45,7 +54,6 @@ const fetchWaitMs = 30_000;
 const enoughEvents = { ofFunction: 4_000, ofPartition: 200 };
 const reclaimMs = { min: 100, max: 5_000 };
 const resendMs = 100;
-const storeTriesMax = 4;
 const emptyFetchMs = { min: 1, max: 200 };
 
 /** One partition of one function while the group assigns it to us: sessions one after another, each from its claim to its end. */
@@ -62,11 +70,11 @@ export class PartitionLoop {
   #publisher: PublishLoop | undefined;
   #sessionEnd: (() => void) | undefined;
   #sessionStop = new AbortController();
+  readonly #parkedWatch: ParkedWatch;
   #onRoom: (() => void) | undefined;
   #cancelWake: (() => void) | undefined;
   #armedAtMs: number | undefined;
-  #brokerOffset = -1;
-  #committingOffset = false;
+  readonly #toldOffset = new ToldOffset();
   /** What `run` effects leave for the one who prepares a draft. */
   #prepared: Prepared | undefined;
 
@@ -76,13 +84,16 @@ export class PartitionLoop {
     this.#subscription = subscription;
     this.at = options.at;
     this.source = { unit: live.unit, name: `${options.at.topic}.${options.at.partition}` };
+    this.#parkedWatch = new ParkedWatch(options.dispatcher, this.source, (session, input) => this.stepOf(session, input));
   }
 
   /** A deploy changed the function in the middle of everything. */
   update(live: LiveFunction, subscription: Subscription): void {
+    const isRevised = this.#live.revision !== live.revision;
     this.#live = live;
     this.#subscription = subscription;
     if (this.session !== undefined) Object.assign(this.session, { live, subscription });
+    if (isRevised) this.#step({ kind: 'revised', forgive: this.#options.breaker.isOpen, nowMs: this.#now() });
   }
 
   /** Resolves when the partition is given up. */
@@ -92,6 +103,7 @@ export class PartitionLoop {
       const startedAtMs = clock.now();
       const reason = await this.#runSession().catch(error => {
         log.warn('session failed', { ...this.#facts(), error: String(error) });
+        this.#options.troubles.met(this.source.name, error);
         return 'store-failed' as const;
       });
       if (reason === 'stopped') return;
@@ -113,6 +125,7 @@ export class PartitionLoop {
   /** The end, whatever is in flight. */
   abort(): void {
     this.#stop.abort();
+    this.#options.troubles.overAll(this.source.name);
     this.#endSession();
   }
 
@@ -123,14 +136,31 @@ export class PartitionLoop {
 
   /** The broker does not know yet how far we are. */
   get owesOffset(): boolean {
-    const { session } = this;
-    return (
-      session !== undefined && session.ended === undefined && Math.max(session.highSeqOffset, session.durableOffset) > this.#brokerOffset
-    );
+    return this.session?.ended === undefined && this.doneOffset > this.#toldOffset.value;
+  }
+
+  /** Every offset below is done, as the store knows; −1 without a session. */
+  get doneOffset(): number {
+    return this.session === undefined ? -1 : Math.max(this.session.highSeqOffset, this.session.durableOffset);
+  }
+
+  /** What the broker was told. */
+  get brokerOffset(): number {
+    return this.#toldOffset.value;
+  }
+
+  /** What is done may be told only when the store's disk has it, which takes seconds. */
+  get waitsForDisk(): boolean {
+    return this.session?.limits.mayRollBack === true && this.session.durableOrdinal < this.session.ordinal;
+  }
+
+  /** The store may go back, and then what was trimmed since it was last asked stands there again. */
+  get owesVerification(): boolean {
+    return this.session?.limits.mayRollBack === true && this.session.ended === undefined && this.#publisher?.owesVerification === true;
   }
 
   commitOffset(): void {
-    this.#step({ kind: 'offset-due', nowMs: this.#now() });
+    this.#step({ kind: 'offset-due', verify: this.owesVerification, nowMs: this.#now() });
   }
 
   /** Reads what the draft needs; undefined when there is nothing to send: all of it was known, or the session is over. */
@@ -139,7 +169,7 @@ export class PartitionLoop {
     const { state } = this.#options.dispatcher;
     if (session === undefined) return undefined;
     const { unit } = this.source;
-    const { cached, missing } = this.#lookUp(draft.keys);
+    const { cached, missing } = this.#options.cache.lookUp(draft.keys);
     let read: readonly BatchState[] = [];
     let known: Awaited<ReturnType<typeof state.known>> = [];
     if (missing.length > 0 || draft.ids.length > 0) {
@@ -153,17 +183,6 @@ export class PartitionLoop {
     this.#prepared = undefined;
     this.#step({ kind: 'prepared', draft, state: [...cached, ...read], known, nowMs: this.#now() });
     return this.#prepared;
-  }
-
-  #lookUp(keys: readonly string[]): { cached: BatchState[]; missing: string[] } {
-    const cached: BatchState[] = [];
-    const missing: string[] = [];
-    for (const key of keys) {
-      const found = this.#options.cache.find(key);
-      if (found === undefined) missing.push(key);
-      else cached.push(found);
-    }
-    return { cached, missing };
   }
 
   /** An input of a draft; ignored when the session that it belongs to is over. */
@@ -187,30 +206,36 @@ export class PartitionLoop {
     const session = await this.#claim();
     if (this.#stop.signal.aborted) return 'stopped';
     this.session = session;
+    // A deploy while it was claimed had nobody to tell.
+    Object.assign(session, { live: this.#live, subscription: this.#subscription });
+    this.#options.troubles.over(this.source.name);
     const over = new Promise<void>(resolve => {
       this.#sessionEnd = resolve;
     });
     const reading = this.#read(session, this.#sessionStop.signal);
-    this.#options.events.onChange();
+    // What an earlier owner left to publish, or parked, does not wait for the next record.
+    this.#step({ kind: 'woken', nowMs: this.#now() });
     await over;
     await reading;
     return session.ended ?? 'stopped';
   }
 
   async #claim(): Promise<Session> {
-    const { dispatcher, member, at, partitionsOf } = this.#options;
+    const { dispatcher, member, at, partitionsOf, breaker } = this.#options;
     const { state, random, limits, faults } = dispatcher;
     const committed = await member.committed(at);
-    const committedOffset = committed?.offset ?? (await this.#firstOffset());
+    const committedOffset = committed?.offset ?? (await firstOffset(dispatcher.streams, this.#subscription, at.partition));
     const ownerToken = random.token();
     faults('claim.before');
     const brokerGeneration = generationOf(committed?.metadata);
     const wasDurable = isDurable(committed?.metadata);
     const durable = wasDurable ? { durableOffset: committedOffset } : {};
-    const claimed = await state.claim(this.source, { ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset, ...durable });
+    const others = state.capabilities.mayRollBack ? await durableOthers(dispatcher.streams, this.#live, this.source.name) : [];
+    const claim = { ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset, ...durable, others };
+    const claimed = await state.claim(this.source, claim);
     faults('claim.after');
-    if (committed === undefined && (await this.#isMadeAgain(claimed.frontier))) return this.#claim();
-    this.#brokerOffset = committed?.offset ?? -1;
+    if (committed === undefined && (await beginAnew(dispatcher, this.source, at, claimed.frontier))) return this.#claim();
+    this.#toldOffset.begin(committed?.offset ?? -1);
     const { mayRollBack, emits } = state.capabilities;
     const session = newSession({
       live: this.#live,
@@ -224,27 +249,16 @@ export class PartitionLoop {
         commitEventsMax: limits.commitEventsMax,
         commitBytesMax: limits.commitBytesMax,
         dedupeWindowMs: limits.dedupeWindowMs,
+        recordBytesMax: dispatcher.streams.capabilities.recordBytesMax ?? Number.POSITIVE_INFINITY,
         mayRollBack,
       },
       partitionsOf,
+      breaker,
       claimed,
     });
     if (emits === 'outbox') await this.#openPublisher(session, { committedOffset, wasDurable }, claimed.outbox);
     else this.#publisher = undefined;
     return session;
-  }
-
-  /**
-   * A topic that was deleted and made again took the group's offsets with it, and is shorter than what was handled of the old one: the new one is handled
-   * from its first record on. A shorter log whose offsets are still there lost records, which is for an operator to see.
-   */
-  async #isMadeAgain(frontier: number): Promise<boolean> {
-    const { streams, state, log } = this.#options.dispatcher;
-    const bounds = (await streams.bounds(this.at.topic)).find(one => one.partition === this.at.partition);
-    if (bounds === undefined || frontier <= bounds.endOffset) return false;
-    log.warn('topic was made again', { ...this.#facts(), frontier, endOffset: bounds.endOffset });
-    await state.resetProgress(this.source, bounds.startOffset);
-    return true;
   }
 
   /** The broker knows the new generation before anything is sent under it: kept in the store alone it would roll back with it. */
@@ -259,6 +273,7 @@ export class PartitionLoop {
       {
         ...dispatcher,
         source: this.source,
+        troubles: this.#options.troubles,
         ownerToken: session.ownerToken,
         signal: this.#sessionStop.signal,
         onRoom: () => this.#options.events.onChange(),
@@ -272,18 +287,6 @@ export class PartitionLoop {
     if (answer === 'fenced') throw new Error('the group gave the partition to another member');
     publisher.open();
     if (isStrict && outbox.length > 0) session.verifyWanted = true;
-  }
-
-  /** Where a group without a committed offset begins. */
-  async #firstOffset(): Promise<number> {
-    const { streams } = this.#options.dispatcher;
-    const { from } = this.#subscription;
-    const { topic, partition } = this.at;
-    if (typeof from === 'object') {
-      return (await streams.offsetsAt(topic, from.timeMs)).find(one => one.partition === partition)?.offset ?? 0;
-    }
-    const bounds = (await streams.bounds(topic)).find(one => one.partition === partition);
-    return (from === 'earliest' ? bounds?.startOffset : bounds?.endOffset) ?? 0;
   }
 
   async #read(session: Session, signal: AbortSignal): Promise<void> {
@@ -301,9 +304,11 @@ export class PartitionLoop {
       const result = await member.fetch(at, session.position, options).catch(error => {
         if (error instanceof FaasError && error.code === 'FAAS_STREAM_OFFSET_BEYOND_END') this.fail(session, error);
         else dispatcher.log.warn('fetch failed', { ...this.#facts(), error: String(error) });
+        this.#options.troubles.met(`${this.source.name} fetch`, error);
         return undefined;
       });
       if (signal.aborted) return;
+      if (result !== undefined) this.#options.troubles.over(`${this.source.name} fetch`);
       if (result !== undefined && result.nextOffset > session.position) {
         pauseMs = emptyFetchMs.min;
         this.endOffset = undefined;
@@ -340,6 +345,7 @@ export class PartitionLoop {
     try {
       for (const effect of stepSession(session, input)) this.#do(session, effect);
       this.#arm(session);
+      this.#parkedWatch.look(session);
       this.#onRoom?.();
     } catch (error) {
       this.fail(session, error);
@@ -355,12 +361,16 @@ export class PartitionLoop {
       case 'record-attempts':
         void this.#recordAttempts(session, effect);
         break;
+      case 'load-parked':
+        void this.#parkedWatch.load(session, effect.key);
+        break;
       case 'verify':
+        this.#publisher?.verifying();
         void this.#verify(session, effect.ordinal);
         break;
       case 'durable':
         if (session.limits.mayRollBack) this.#publisher?.durable(effect.ordinal);
-        void this.#commitOffset(session, effect.offset);
+        void this.#toldOffset.tell(effect.offset, offset => this.#commitOffset(session, offset));
         break;
       case 'run':
         this.#prepared = { events: effect.events, state: effect.state };
@@ -384,6 +394,7 @@ export class PartitionLoop {
     this.#cancelWake = undefined;
     this.#armedAtMs = undefined;
     this.#sessionStop.abort();
+    this.#parkedWatch.end();
     this.#sessionEnd?.();
   }
 
@@ -408,12 +419,14 @@ export class PartitionLoop {
       faults('commit.before');
       const result = await state.commit(this.source, request);
       faults('commit.after');
+      this.#options.troubles.over(this.source.name);
       this.#options.cache.committed(request, result);
       metrics.observe('faas_commit_seconds', { unit: this.source.unit }, (clock.now() - sentAtMs) / 1_000);
       metrics.count('faas_commit_results_total', { unit: this.source.unit, result: result.kind });
       this.stepOf(session, { kind: 'committed', result, nowMs: this.#now() });
     } catch (error) {
       log.warn('no answer to a commit', { ...this.#facts(), error: String(error) });
+      this.#options.troubles.met(this.source.name, error);
       this.stepOf(session, { kind: 'commit-unknown', nowMs: this.#now() });
     }
   }
@@ -437,34 +450,25 @@ export class PartitionLoop {
     else this.stepOf(session, { kind: 'verified', result, nowMs: this.#now() });
   }
 
-  async #commitOffset(session: Session, offset: number): Promise<void> {
+  async #commitOffset(session: Session, offset: number): Promise<boolean> {
     const { dispatcher, member } = this.#options;
-    if (offset <= this.#brokerOffset || this.#committingOffset) return;
-    this.#committingOffset = true;
+    if (session !== this.session) return false;
     try {
       dispatcher.faults('offset-commit.before');
       const answer = await member.commit(this.at, offset, offsetMetadata(session.generation, true));
       dispatcher.faults('offset-commit.after');
-      if (answer === 'ok') this.#brokerOffset = Math.max(this.#brokerOffset, offset);
-      else this.stepOf(session, { kind: 'fenced' });
+      if (answer !== 'ok') this.stepOf(session, { kind: 'fenced' });
+      return answer === 'ok';
     } catch (error) {
       dispatcher.log.warn('committing an offset failed', { ...this.#facts(), error: String(error) });
+      return false;
     }
-    this.#committingOffset = false;
   }
 
-  /** For calls that may be made again: up to four times, then the session is over. */
-  async #withTries<T>(session: Session, call: () => Promise<T>): Promise<T | 'store-failed'> {
+  #withTries<T>(session: Session, call: () => Promise<T>): Promise<T | 'store-failed'> {
     const { clock, log } = this.#options.dispatcher;
-    for (let tries = 1; tries <= storeTriesMax && session.ended === undefined; tries += 1) {
-      try {
-        return await call();
-      } catch (error) {
-        log.warn('the state store failed', { ...this.#facts(), error: String(error) });
-        await clock.sleep(resendMs * tries, this.#sessionStop.signal);
-      }
-    }
-    return 'store-failed';
+    const { signal } = this.#sessionStop;
+    return withStoreTries(call, { clock, log, facts: this.#facts(), signal, isOver: () => session.ended !== undefined });
   }
 
   #arm(session: Session): void {

@@ -17,6 +17,8 @@ export interface PendingEvent {
   lane: Lane | undefined;
   /** Attempts that ended in a failure of the handler. */
   failures: number;
+  /** The breaker's epoch in which it last counted as failed; 0: none. */
+  failedInEpoch: number;
   /** Was running when a pod ended: runs alone from now on. */
   suspect: boolean;
   /** How often a pod ended that ran this event alone. */
@@ -30,9 +32,10 @@ export interface PendingEvent {
   stales: number;
   /** The largest batch that it may be in: halves of a batch that failed as a whole. */
   batchMax: number;
+  /** It was parked under this key and runs again: its offset is done already, and its result takes it out of the list. */
+  parkedKey: string | undefined;
   /** To be dead-lettered without running. */
   doom: Doom | undefined;
-  result: Result | undefined;
   /** Later events with the same id: handled with this one's commit. */
   repeats: PendingEvent[] | undefined;
   /** Committed: whoever still holds it may forget it. */
@@ -57,18 +60,26 @@ export interface Lane {
   uncommitted: number;
   /** Its head waits in a list to be taken. */
   listed: boolean;
+  /** The store holds events of this key back, and so does what comes. */
+  parked: boolean;
+  /** Results that do so and are not committed. */
+  holds: number;
 }
 
 /** What an event's handling comes to, waiting for its commit. */
 export interface Result {
   readonly event: PendingEvent;
-  readonly kind: 'ok' | 'filtered' | 'dead-letter';
-  readonly reads: readonly ReadCheck[];
+  /** `held`: kept for later, behind what its key has parked. `stuck`: was parked, ran again, and stays at the head of its list. */
+  readonly kind: 'ok' | 'filtered' | 'dead-letter' | 'held' | 'stuck';
+  /** Nothing any more once it is committed: what it read from is to be forgotten. */
+  reads: readonly ReadCheck[];
   readonly writes: readonly { readonly key: string; readonly value: Uint8Array | null }[];
   readonly emits: readonly Emit[];
   bytes: number;
   readonly answer: Uint8Array | undefined;
-  /** Why it is a dead letter. */
+  /** What is held. */
+  readonly entry?: Uint8Array;
+  /** Why it is a dead letter, or out of attempts. */
   readonly doom: Doom | undefined;
   status: 'ready' | 'committed' | 'dropped';
   /** Of the commit that it was part of: key → the last write of the group, by index. */
@@ -77,8 +88,14 @@ export interface Result {
 
 export interface CommittedWrites {
   readonly commitId: string;
-  readonly writes: ReadonlyMap<string, { readonly index: number; readonly by: Result }>;
+  readonly writes: LastWrites;
 }
+
+/**
+ * Of each key that a group of results writes, the last write: its index in the commit and the offset of the event. An offset, not the result: results
+ * that were read from lead to their commit, and from there to all of its other results, so that nothing of a session would ever be forgotten.
+ */
+export type LastWrites = ReadonlyMap<string, { readonly index: number; readonly by: number }>;
 
 /** `from`: the value was not stored yet, it came from this result. */
 export interface ReadCheck {

@@ -3,7 +3,9 @@ import type { FaultPoints } from '../fault-points.ts';
 import type { OutboxEntry, Seq, Source, StateStore } from '../ports/state.ts';
 import type { Streams } from '../ports/streams.ts';
 import type { Log } from '../telemetry/log.ts';
+import { isAbove } from './duplicate-filter.ts';
 import { Outbox, outboxRecord, type PublishRequest } from './outbox.ts';
+import type { Troubles } from './troubles.ts';
 
 export interface PublishOptions {
   readonly streams: Streams;
@@ -12,6 +14,7 @@ export interface PublishOptions {
   readonly faults: FaultPoints;
   readonly log: Log;
   readonly source: Source;
+  readonly troubles: Troubles;
   readonly ownerToken: string;
   /** Aborts with the session: an old owner stops sending. */
   readonly signal: AbortSignal;
@@ -30,8 +33,11 @@ export class PublishLoop {
   /** Emits of an earlier owner or of this one may be sent: the broker knows our generation. */
   #open = false;
   #trimming = false;
-  /** Since the store last said that all is durable. */
+  /** For the first time, since the last verification began: a store that goes back may undo it. */
   #trimmed: Seq | undefined;
+  /** The same of the verification that is under way. */
+  #verifying: Seq | undefined;
+  #trimmedMax: Seq | undefined;
 
   /** `ordinalMax`: the last commit whose emits may go; Infinity for all but strict functions on a store that may roll back. */
   constructor(options: PublishOptions, ordinalMax: number) {
@@ -57,11 +63,22 @@ export class PublishLoop {
     this.#pump();
   }
 
-  /** All up to this commit cannot be lost any more; a trim before it could, and is made again. */
+  /** Something was trimmed that no verification has followed. */
+  get owesVerification(): boolean {
+    return this.#trimmed !== undefined;
+  }
+
+  /** The store is asked now what cannot be lost. */
+  verifying(): void {
+    this.#verifying = this.#trimmed ?? this.#verifying;
+    this.#trimmed = undefined;
+  }
+
+  /** All up to this commit cannot be lost any more; a trim before that could, and is made again. */
   durable(ordinal: number): void {
     this.#ordinalMax = Math.max(this.#ordinalMax, ordinal);
-    if (this.#trimmed !== undefined) this.#outbox.trimAgain(this.#trimmed);
-    this.#trimmed = undefined;
+    if (this.#verifying !== undefined) this.#outbox.trimAgain(this.#verifying);
+    this.#verifying = undefined;
     if (!this.#trimming && !this.#outbox.isTrimmed) void this.#trim();
     this.#pump();
   }
@@ -72,16 +89,19 @@ export class PublishLoop {
   }
 
   async #publish(request: PublishRequest): Promise<void> {
-    const { streams, clock, faults, log, signal } = this.#options;
+    const { streams, clock, faults, log, signal, source, troubles } = this.#options;
+    const place = `${source.name} to ${request.topic}.${request.partition}`;
     for (let delayMs = retryMs.min; !signal.aborted; delayMs = Math.min(retryMs.max, delayMs * 2)) {
       try {
         faults('publish.before');
         await streams.append(request.topic, request.entries.map(outboxRecord));
         faults('publish.after');
+        troubles.over(place);
         if (!signal.aborted) this.#acked(request);
         return;
       } catch (error) {
         log.warn('publishing failed, tried again', { topic: request.topic, partition: request.partition, error: String(error) });
+        troubles.met(place, error);
       }
       await clock.sleep(delayMs, signal);
     }
@@ -106,7 +126,10 @@ export class PublishLoop {
         faults('trim.before');
         const answer = await state.trim(source, ownerToken, upTo);
         if (answer === 'fenced') this.#options.onFenced();
-        this.#trimmed = upTo;
+        if (this.#trimmedMax === undefined || isAbove(upTo, this.#trimmedMax)) {
+          this.#trimmedMax = upTo;
+          this.#trimmed = upTo;
+        }
       } catch (error) {
         log.warn('trimming the outbox failed, tried again', { source: source.name, error: String(error) });
         await clock.sleep(retryMs.min, signal);

@@ -27,14 +27,17 @@ export function readRecords(session: Session, result: ReadResult, nowMs: number)
 export function fetchLimit(session: Session, enoughEvents: number): { records: number; bytes: number } | undefined {
   const records = session.frontier + session.limits.windowOffsetsMax - session.position;
   const bytes = session.limits.bytesMax - session.heldBytes;
-  const { parallel, queued } = session.lanes;
-  const isEnough = parallel >= enoughEvents || (queued >= enoughEvents && parallel >= enoughLanes);
+  const { parallel, queued, waiting } = session.lanes;
+  const isEnough = parallel >= enoughEvents || (queued >= enoughEvents && waiting >= enoughLanes);
   if (session.stopping || session.ended !== undefined || records <= 0 || bytes <= 0 || isEnough) return undefined;
   return { records: Math.min(records, fetchRecordsMax), bytes: Math.min(bytes, fetchBytesMax) };
 }
 
-/** So many lanes keep pods busy, if each has a few events. */
-const enoughLanes = 32;
+/**
+ * So many lanes keep pods busy, if each has a few events. Those count that are barred for the moment as well: with state most of them are, and reading on
+ * for free ones would fill the window, seconds of work that wait in memory.
+ */
+const enoughLanes = 64;
 const fetchRecordsMax = 1_000;
 const fetchBytesMax = 2 ** 20;
 
@@ -55,13 +58,15 @@ function readRecord(session: Session, record: StreamRecord, nowMs: number): void
     passOver(session, offset, offset + 1);
     return;
   }
-  queue(session, pendingEvent(session, record, packed, attributes), nowMs);
-}
-
-function queue(session: Session, event: PendingEvent, nowMs: number): void {
+  const event = pendingEvent(session, record, packed, attributes);
   session.heldBytes += event.bytes;
   session.openEvents += 1;
   session.arrivals.push(event);
+  queue(session, event, nowMs);
+}
+
+/** Into its lane, or behind the event with the same id that is being handled. */
+export function queue(session: Session, event: PendingEvent, nowMs: number): void {
   const first = event.dedupeId === undefined ? undefined : session.openIds.get(event.dedupeId);
   if (first !== undefined) {
     first.repeats ??= [];
@@ -84,7 +89,8 @@ function passOver(session: Session, from: number, to: number): void {
   session.autoDone.add(start, to);
 }
 
-function pendingEvent(session: Session, record: StreamRecord, packed: PackedRecord, attributes: EventAttributes): PendingEvent {
+/** A new one, with the attempts that an earlier owner wrote down. */
+export function pendingEvent(session: Session, record: StreamRecord, packed: PackedRecord, attributes: EventAttributes): PendingEvent {
   const before = session.attemptsBefore.get(record.offset);
   return {
     record,
@@ -95,6 +101,7 @@ function pendingEvent(session: Session, record: StreamRecord, packed: PackedReco
     dedupeId: dedupeIdOf(session, attributes),
     lane: laneOf(session, packed),
     failures: before?.failures ?? 0,
+    failedInEpoch: 0,
     suspect: before?.suspect ?? false,
     exclusiveCrashes: before?.exclusiveCrashes ?? 0,
     hasAttempts: before !== undefined,
@@ -102,8 +109,8 @@ function pendingEvent(session: Session, record: StreamRecord, packed: PackedReco
     notBeforeMs: 0,
     stales: 0,
     batchMax: Number.POSITIVE_INFINITY,
+    parkedKey: undefined,
     doom: attributes.hop > hopMax ? loopDoom(attributes.hop) : undefined,
-    result: undefined,
     repeats: undefined,
     isClosed: false,
   };

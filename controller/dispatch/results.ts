@@ -1,10 +1,12 @@
 import { packedSizeOf } from '../../runtime/protocol/record.ts';
 import { deadLetterEmit } from './dead-letter.ts';
-import type { Doom, PendingEvent, Result } from './pending-event.ts';
+import type { Doom, PendingEvent, ReadCheck, Result } from './pending-event.ts';
 import type { Session } from './session-state.ts';
 
 /** What a result costs in a commit besides its bytes, about. */
 const resultOverheadBytes = 64;
+
+export const noReads: readonly ReadCheck[] = [];
 
 /** The result with its size. */
 export function sized(result: Result): Result {
@@ -47,10 +49,10 @@ export function deadLetterResult(session: Session, event: PendingEvent, doom: Do
 /** A result waits for its commit. Its lane goes on at once unless it read or wrote state. */
 export function addReady(session: Session, result: Result, nowMs: number): void {
   const { event } = result;
-  event.result = result;
   session.ready.push(result);
   if (event.lane === undefined) return;
   event.lane.uncommitted += 1;
+  if (result.kind === 'held') event.lane.holds += 1;
   if (bars(result)) event.lane.barring += 1;
   else session.lanes.refresh(event.lane, nowMs);
 }
@@ -60,13 +62,13 @@ export function leaveLane(session: Session, result: Result, nowMs: number): void
   const { lane } = result.event;
   if (lane === undefined) return;
   lane.uncommitted -= 1;
+  if (result.kind === 'held') lane.holds -= 1;
   if (bars(result)) lane.barring -= 1;
   session.lanes.refresh(lane, nowMs);
 }
 
 /** The event runs again; results of later events of its lane do not stand any more. */
 export function requeue(session: Session, event: PendingEvent, nowMs: number): void {
-  event.result = undefined;
   if (session.loner === event) session.loner = undefined;
   session.lanes.requeue(event, nowMs);
   if (event.lane !== undefined && event.lane.uncommitted > 0) session.dirty = true;
@@ -76,8 +78,14 @@ export function requeue(session: Session, event: PendingEvent, nowMs: number): v
 export function drop(session: Session, result: Result, nowMs: number): void {
   result.status = 'dropped';
   session.dirty = true;
+  uncount(result);
   requeue(session, result.event, nowMs);
   leaveLane(session, result, nowMs);
+}
+
+/** The failure that was its last one came of state that does not stand: it runs again as the same attempt, not as one more than it has. */
+function uncount({ event, doom }: Result): void {
+  if (doom !== undefined && event.doom === undefined && event.failures > 0) event.failures -= 1;
 }
 
 /**
@@ -97,7 +105,7 @@ export function purge(session: Session, nowMs: number): void {
 
 /** The id of the event was found committed: done without running, if the commit finds the id as well. */
 export function markKnown(session: Session, event: PendingEvent, nowMs: number): void {
-  session.autoDone.add(event.offset, event.offset + 1);
+  if (event.parkedKey === undefined) session.autoDone.add(event.offset, event.offset + 1);
   session.known.push(event);
   if (session.loner === event) session.loner = undefined;
   if (event.lane !== undefined) session.lanes.refresh(event.lane, nowMs);

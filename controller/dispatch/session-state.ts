@@ -1,12 +1,13 @@
 import type { Batch, BatchState, EventResult } from '../../runtime/protocol/messages.ts';
 import type { LiveFunction, Subscription } from '../functions/live-function.ts';
-import type { AttemptRecord, Claimed, CommitRequest, CommitResult, KnownId, Source } from '../ports/state.ts';
+import type { AttemptRecord, Claimed, CommitRequest, CommitResult, KnownId, ParkedEvent, Source } from '../ports/state.ts';
 import type { ReadResult } from '../ports/streams.ts';
+import type { Breaker } from './breaker.ts';
 import { DuplicateFilter } from './duplicate-filter.ts';
 import { Fifo } from './fifo.ts';
 import { Lanes } from './lanes.ts';
 import { OffsetRanges } from './offset-ranges.ts';
-import type { Doom, PendingEvent, Result } from './pending-event.ts';
+import type { Doom, LastWrites, PendingEvent, Result } from './pending-event.ts';
 import type { PartitionsOf } from './settle.ts';
 
 /** One ownership of one partition of one function, from its claim to its end. All of it is forgotten when it ends; the store knows the rest. */
@@ -18,6 +19,8 @@ export interface Session {
   readonly generation: number;
   readonly limits: SessionLimits;
   readonly partitionsOf: PartitionsOf;
+  /** Of the whole function. */
+  readonly breaker: Breaker;
   /** Changes with a deploy, in the middle of a session. */
   live: LiveFunction;
   subscription: Subscription;
@@ -41,6 +44,13 @@ export interface Session {
   known: PendingEvent[];
   /** Id → the event that is being handled under it. */
   readonly openIds: Map<string, PendingEvent>;
+  /** Keys that the store holds back, and what of them runs again. */
+  readonly parked: Map<string, ParkedLane>;
+  parkedEvents: number;
+  /** Those whose events are to run again. */
+  readonly replaying: Set<string>;
+  /** Events that are out of attempts and are tried again all the same. */
+  readonly blocked: Set<PendingEvent>;
   readonly ready: Fifo<Result>;
   draftsMade: number;
   /** The one commit in flight. */
@@ -81,8 +91,21 @@ export interface SessionLimits {
   readonly commitEventsMax: number;
   readonly commitBytesMax: number;
   readonly dedupeWindowMs: number;
+  /** Of one record that is emitted. */
+  readonly recordBytesMax: number;
   /** The store may lose its last second: nothing counts as durable before `verify`. */
   readonly mayRollBack: boolean;
+}
+
+/** A key that is held back. */
+export interface ParkedLane {
+  /** In the store. */
+  readonly events: number;
+  /** The next ones to run again, read from the store. */
+  readonly loaded: readonly ParkedEvent[];
+  /** Runs again now. */
+  readonly current: PendingEvent | undefined;
+  readonly loading: boolean;
 }
 
 /** Events on their way to a pod and back. */
@@ -90,6 +113,8 @@ export interface Draft {
   readonly id: number;
   /** In the order of the batch; those whose ids are known are left out before it is sent. */
   events: readonly PendingEvent[];
+  /** Of the pod's function. */
+  readonly revision: string;
   /** On a pod that runs nothing else of ours. */
   readonly alone: boolean;
   /** State to be read before it is sent. */
@@ -111,7 +136,7 @@ export interface CommitInFlight {
   readonly group: readonly Result[];
   readonly autoDone: OffsetRanges;
   readonly known: readonly PendingEvent[];
-  readonly writes: ReadonlyMap<string, { readonly index: number; readonly by: Result }>;
+  readonly writes: LastWrites;
   sent: number;
 }
 
@@ -147,8 +172,12 @@ export type Input =
   | { readonly kind: 'committed'; readonly result: CommitResult; readonly nowMs: number }
   | { readonly kind: 'commit-unknown'; readonly nowMs: number }
   | { readonly kind: 'verified'; readonly result: 'ok' | 'fenced' | 'rollback'; readonly nowMs: number }
-  | { readonly kind: 'offset-due'; readonly nowMs: number }
+  | { readonly kind: 'offset-due'; readonly verify: boolean; readonly nowMs: number }
+  | { readonly kind: 'replay-asked'; readonly keys: readonly string[]; readonly nowMs: number }
+  | { readonly kind: 'parked-loaded'; readonly key: string; readonly events: readonly ParkedEvent[]; readonly nowMs: number }
   | { readonly kind: 'woken'; readonly nowMs: number }
+  /** Another revision is live. `forgive`: the one before failed nearly everything, and what it counted against events is void. */
+  | { readonly kind: 'revised'; readonly forgive: boolean; readonly nowMs: number }
   | { readonly kind: 'stop'; readonly nowMs: number }
   | { readonly kind: 'fenced' }
   | { readonly kind: 'store-failed' };
@@ -164,6 +193,8 @@ export type Effect =
   /** Is durable in the store now. `firstCounter`: of its emits. */
   | { readonly kind: 'applied'; readonly commit: CommitInFlight; readonly firstCounter: number }
   | { readonly kind: 'run'; readonly draft: Draft; readonly events: Batch['events']; readonly state: readonly BatchState[] }
+  /** Read the first parked events of this key (`parked-loaded`). */
+  | { readonly kind: 'load-parked'; readonly key: string }
   /** An attempt failed; `final`: it was the last one. */
   | { readonly kind: 'failed'; readonly event: PendingEvent; readonly doom: Doom; readonly final: boolean }
   | { readonly kind: 'suspected'; readonly events: readonly PendingEvent[] }
@@ -182,6 +213,7 @@ export function newSession(options: {
   ownerToken: string;
   limits: SessionLimits;
   partitionsOf: PartitionsOf;
+  breaker: Breaker;
   claimed: Claimed;
 }): Session {
   const { claimed, subscription, ...rest } = options;
@@ -198,10 +230,14 @@ export function newSession(options: {
     doneBefore: new OffsetRanges(claimed.done),
     attemptsBefore: new Map(claimed.attempts.map(attempt => [attempt.offset, attempt])),
     filter: new DuplicateFilter(claimed.highSeqs),
-    lanes: new Lanes(),
+    lanes: lanesOf(claimed),
     autoDone: new OffsetRanges(),
     known: [],
     openIds: new Map(),
+    parked: new Map(claimed.parked.map(({ key, events }) => [key, { events, loaded: [], current: undefined, loading: false }])),
+    parkedEvents: claimed.parked.reduce((sum, { events }) => sum + events, 0),
+    replaying: new Set(claimed.parked.filter(({ replay }) => replay).map(({ key }) => key)),
+    blocked: new Set(),
     ready: new Fifo(),
     draftsMade: 0,
     commit: undefined,
@@ -223,4 +259,10 @@ export function newSession(options: {
     stopping: false,
     ended: undefined,
   };
+}
+
+function lanesOf({ parked }: Claimed): Lanes {
+  const lanes = new Lanes();
+  for (const { key } of parked) lanes.lane(key).parked = true;
+  return lanes;
 }

@@ -1,6 +1,7 @@
 import { assertNever } from '../../runtime/sdk/assert-never.ts';
 import { commitNext } from './commit-group.ts';
 import { end, takeCommitResult, takeCommitUnknown } from './commit-replies.ts';
+import { askReplay, replayNext, takeLoaded } from './parking.ts';
 import { readRecords } from './read-records.ts';
 import type { Effect, Input, Session } from './session-state.ts';
 import { sendDraft, settleDoomed } from './take-batch.ts';
@@ -15,6 +16,7 @@ export function stepSession(session: Session, input: Input): readonly Effect[] {
   if (session.ended !== undefined) return effects;
   take(session, input, effects);
   if (!('nowMs' in input) || session.ended !== undefined) return effects;
+  if (session.replaying.size > 0) replayNext(session, input.nowMs, effects);
   settleDoomed(session, input.nowMs, effects);
   commitNext(session, input.nowMs, effects);
   return effects;
@@ -29,10 +31,10 @@ export function wakeAtMs(session: Session): number | undefined {
   return known.length === 0 ? undefined : Math.min(...known);
 }
 
-/** Nothing of it is on its way and nothing is left to commit. */
+/** Nothing of it is on its way and nothing is left to commit; what the store's disk is asked for does not count, because nobody has to wait for it. */
 export function isQuiet(session: Session): boolean {
   if (session.ended !== undefined) return true;
-  const isBusy = session.running > 0 || session.ready.length > 0 || session.commit !== undefined || session.verifying !== undefined;
+  const isBusy = session.running > 0 || session.ready.length > 0 || session.commit !== undefined;
   return !isBusy && session.autoDone.isEmpty && Math.min(session.frontier, session.position) <= session.highSeqOffset;
 }
 
@@ -63,10 +65,19 @@ function take(session: Session, input: Input, effects: Effect[]): void {
       takeVerified(session, input.result, effects);
       return;
     case 'offset-due':
-      takeOffsetDue(session, effects);
+      takeOffsetDue(session, input.verify, effects);
+      return;
+    case 'replay-asked':
+      askReplay(session, input.keys);
+      return;
+    case 'parked-loaded':
+      takeLoaded(session, input.key, input.events, input.nowMs);
       return;
     case 'woken':
       session.lanes.wake(input.nowMs);
+      return;
+    case 'revised':
+      if (input.forgive) for (const event of session.arrivals) Object.assign(event, { failures: 0, exclusiveCrashes: 0 });
       return;
     case 'stop':
       session.stopping = true;
@@ -95,7 +106,8 @@ function takeVerified(session: Session, result: 'ok' | 'fenced' | 'rollback', ef
 }
 
 /** The broker is told what cannot be lost any more; a store that may lose its last second is asked first. */
-function takeOffsetDue(session: Session, effects: Effect[]): void {
-  if (session.limits.mayRollBack && session.durableOrdinal < session.ordinal) session.verifyWanted = true;
-  else effects.push({ kind: 'durable', offset: session.durableOffset, ordinal: session.durableOrdinal });
+function takeOffsetDue(session: Session, isVerifyOwed: boolean, effects: Effect[]): void {
+  if (session.limits.mayRollBack && (isVerifyOwed || session.durableOrdinal < session.ordinal)) session.verifyWanted = true;
+  else if (session.verifying === undefined)
+    effects.push({ kind: 'durable', offset: session.durableOffset, ordinal: session.durableOrdinal });
 }

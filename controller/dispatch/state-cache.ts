@@ -30,6 +30,17 @@ export class StateCache {
     return this.#entries.get(key);
   }
 
+  lookUp(keys: readonly string[]): { readonly cached: readonly BatchState[]; readonly missing: readonly string[] } {
+    const cached: BatchState[] = [];
+    const missing: string[] = [];
+    for (const key of keys) {
+      const found = this.find(key);
+      if (found === undefined) missing.push(key);
+      else cached.push(found);
+    }
+    return { cached, missing };
+  }
+
   put({ key, version, value }: BatchState): void {
     if (this.#contested.has(key) || (value?.length ?? 0) > valueBytesMax) {
       this.#forget(key);

@@ -1,9 +1,10 @@
 import type { BatchEvent } from '../../runtime/protocol/messages.ts';
 import type { PackedRecord } from '../../runtime/protocol/record.ts';
-import { stalesMax, type TakeLimit } from './lanes.ts';
+import { isHeldBack, stalesMax, type TakeLimit } from './lanes.ts';
+import { giveUp, hold, isFull } from './parking.ts';
 import type { PendingEvent } from './pending-event.ts';
 import { positionOf } from './read-records.ts';
-import { addReady, deadLetterResult, markKnown } from './results.ts';
+import { markKnown } from './results.ts';
 import { isCrashedOut } from './retry.ts';
 import type { Draft, Effect, Input, Session } from './session-state.ts';
 
@@ -12,6 +13,8 @@ export interface Offer extends TakeLimit {
   /** Read the state of the events' keys before they are sent. */
   readonly prefetch: boolean;
   readonly handler: 'event' | 'batch';
+  /** That the pod has loaded. */
+  readonly revision: string;
 }
 
 /** How many events could be taken for a shared batch, at least one when any. 0 also while the batch window is open. */
@@ -42,25 +45,31 @@ export function takeShared(session: Session, offer: Offer, nowMs: number): Draft
 /** Heads of lanes that need no pod: events that are dead letters before they run. */
 export function settleDoomed(session: Session, nowMs: number, effects: Effect[]): void {
   for (const event of session.lanes.special) {
+    if (isHeldBack(event.lane)) {
+      if (isFull(session) || !session.lanes.takeSpecial(event, nowMs)) continue;
+      session.lanes.ended(event);
+      hold(session, event, undefined, nowMs);
+      continue;
+    }
     const doom = event.doom ?? crashDoom(session, event);
-    if (doom === undefined || !session.lanes.takeSpecial(event, nowMs)) continue;
+    if (doom === undefined || (session.breaker.isOpen && doom !== event.doom) || !session.lanes.takeSpecial(event, nowMs)) continue;
     session.lanes.ended(event);
     effects.push({ kind: 'failed', event, doom, final: true });
-    addReady(session, deadLetterResult(session, event, doom, nowMs), nowMs);
+    giveUp(session, event, doom, nowMs);
   }
 }
 
 /** Whether a suspect waits for a pod of its own. */
 export function hasSuspect(session: Session): boolean {
   if (session.stopping || session.ended !== undefined) return false;
-  for (const event of session.lanes.special) if (event.suspect) return true;
+  for (const event of session.lanes.special) if (isSuspect(event)) return true;
   return false;
 }
 
 /** A suspect, for a pod that runs nothing else. */
 export function takeSuspect(session: Session, offer: Omit<Offer, keyof TakeLimit>, nowMs: number): Draft | undefined {
   for (const event of session.lanes.special) {
-    if (event.suspect && session.lanes.takeSpecial(event, nowMs)) return draft(session, [event], { ...offer, alone: true });
+    if (isSuspect(event) && session.lanes.takeSpecial(event, nowMs)) return draft(session, [event], { ...offer, alone: true });
   }
   return undefined;
 }
@@ -131,6 +140,7 @@ function draft(session: Session, events: readonly PendingEvent[], how: Omit<Offe
   const made: Draft = {
     id: session.draftsMade,
     events,
+    revision: how.revision,
     alone: how.alone,
     keys: how.prefetch ? keysOf(events) : [],
     ids: events.flatMap(event => (event.dedupeId === undefined ? [] : [event.dedupeId])),
@@ -211,15 +221,20 @@ function isKeyedByPlace({ subscription }: Session, { attributes }: PendingEvent)
   return attributes.replay !== undefined && attributes.replay.origin.stream !== '';
 }
 
+function isSuspect(event: PendingEvent): boolean {
+  return event.suspect && !isHeldBack(event.lane);
+}
+
 function isLoner(event: PendingEvent): boolean {
-  return event.stales >= stalesMax && !event.suspect;
+  return event.stales >= stalesMax && !event.suspect && !isHeldBack(event.lane);
 }
 
 function crashDoom(session: Session, event: PendingEvent) {
-  return isCrashedOut(event.exclusiveCrashes, session.live.spec.retry) ? crashOf(event) : undefined;
+  return isCrashedOut(event.exclusiveCrashes, session.live.spec.retry) ? crashOf(event.exclusiveCrashes) : undefined;
 }
 
-function crashOf(event: PendingEvent) {
-  const message = `its pod ended ${event.exclusiveCrashes} times while it ran this event alone`;
+/** Why an event is given up that ended its pod so often. */
+export function crashOf(crashes: number) {
+  const message = `its pod ended ${crashes} times while it ran this event alone`;
   return { reason: 'crash', error: { code: 'FAAS_POD_CRASH', name: 'FaasError', message, stack: undefined } } as const;
 }

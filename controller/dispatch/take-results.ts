@@ -1,11 +1,14 @@
 import type { EventResult, FailureReason, OkOutcome, Outcome } from '../../runtime/protocol/messages.ts';
+import { packedSizeOf } from '../../runtime/protocol/record.ts';
+import type { Emit } from '../ports/state.ts';
+import { giveUp } from './parking.ts';
 import type { Doom, PendingEvent, ReadCheck } from './pending-event.ts';
 import { eventIdOf } from './read-records.ts';
-import { addReady, deadLetterResult, requeue, sized } from './results.ts';
+import { addReady, noReads, requeue, sized } from './results.ts';
 import { backoffMs, decideRetry, isCrash, isCrashedOut } from './retry.ts';
 import type { Draft, DraftEnd, Effect, Input, Session } from './session-state.ts';
 import { type Cause, noEmits, settleOutcome } from './settle.ts';
-import { answered, idempotencyKeyOf } from './take-batch.ts';
+import { answered, crashOf, idempotencyKeyOf } from './take-batch.ts';
 
 interface Turn {
   readonly session: Session;
@@ -47,12 +50,26 @@ export function endDraft(session: Session, draft: Draft, end: DraftEnd, fraction
 }
 
 function takeResult(turn: Turn, { index, outcome }: EventResult): void {
-  const { session, draft, nowMs } = turn;
+  const { session, draft } = turn;
   const event = draft.events[index];
   if (event === undefined || !answered(session, draft, index)) return;
   session.lanes.ended(event);
-  if (session.lanes.isOvertaking(event)) requeue(session, event, nowMs);
+  if (session.lanes.isOvertaking(event)) overtook(turn, event, outcome);
   else takeOutcome(turn, event, index, outcome);
+}
+
+/** What came of it does not count, since an earlier event of its lane runs again; but what ended a worker is alone with the next one. */
+function overtook(turn: Turn, event: PendingEvent, outcome: Outcome): void {
+  if (!endedWorker(outcome)) {
+    requeue(turn.session, event, turn.nowMs);
+    return;
+  }
+  event.suspect = true;
+  record(turn, event);
+}
+
+function endedWorker(outcome: Outcome): boolean {
+  return outcome.kind === 'failed' ? isCrash(outcome) : outcome.kind === 'returned' && outcome.why === 'worker-ended';
 }
 
 function takeOutcome(turn: Turn, event: PendingEvent, index: number, outcome: Outcome): void {
@@ -82,6 +99,11 @@ function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutco
     takeFailure(turn, event, { reason: 'error', error: settled.error }, true);
     return;
   }
+  const large = settled.emits.find(emit => sizeOf(emit) > session.limits.recordBytesMax);
+  if (large !== undefined) {
+    takeFailure(turn, event, { reason: 'too-large', error: tooLarge(large, session.limits.recordBytesMax) }, false);
+    return;
+  }
   const { writes, answer } = outcome;
   const kind = outcome.filtered ? 'filtered' : 'ok';
   const result = sized({
@@ -101,10 +123,19 @@ function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutco
     session.usesState = true;
     effects.push({ kind: 'state-used' });
   }
+  session.breaker.wentWell(event, nowMs);
   addReady(session, result, nowMs);
 }
 
-const noReads: readonly ReadCheck[] = [];
+function sizeOf(emit: Emit): number {
+  return emit.packed?.packedBytes ?? packedSizeOf(emit);
+}
+
+/** Committed, it would wait for the broker for ever, and all behind it. */
+function tooLarge(emit: Emit, bytesMax: number): Doom['error'] {
+  const message = `an emit to ${emit.topic} has ${sizeOf(emit)} bytes with its headers; the broker takes ${bytesMax}`;
+  return { code: 'FAAS_EMIT_TOO_LARGE', name: 'FaasError', message, stack: undefined };
+}
 
 /** undefined: it read what another event of the batch wrote, and that result does not stand. */
 function readChecks(draft: Draft, outcome: OkOutcome): ReadCheck[] | undefined {
@@ -137,26 +168,51 @@ function takeFailure(turn: Turn, event: PendingEvent, failure: Failure, retryabl
     crashed(turn, event, failure);
     return;
   }
+  if (isVoid(turn, event, failure)) return;
   event.failures += 1;
   const decision = decideRetry({ reason: failure.reason, retryable, failures: event.failures }, session.live.spec.retry, fraction);
   effects.push({ kind: 'failed', event, doom: failure, final: decision.kind === 'dead-letter' });
-  if (decision.kind === 'dead-letter') deadLetter(turn, event, failure);
-  else retry(turn, event, decision.delayMs);
+  if (decision.kind === 'dead-letter') {
+    outOfAttempts(turn, event, failure);
+    return;
+  }
+  if (event.failures >= session.live.spec.retry.attempts) session.blocked.add(event);
+  retry(turn, event, decision.delayMs);
+}
+
+/**
+ * A failure that says nothing of the event: of a revision that is not live any more, or one of nearly all. It is tried again and does not count as
+ * an attempt.
+ */
+function isVoid(turn: Turn, event: PendingEvent, failure: Doom): boolean {
+  const { session, draft, nowMs, effects } = turn;
+  const isOld = draft.revision !== session.live.revision;
+  if (!isOld) session.breaker.failed(event, failure, nowMs);
+  if (!isOld && !session.breaker.isOpen) return false;
+  effects.push({ kind: 'failed', event, doom: failure, final: false });
+  retry(turn, event, backoffMs(1, session.live.spec.retry.backoffMs, turn.fraction));
+  return true;
 }
 
 /** It ended its worker, and the pod knows that it was this one: as bad as the end of a pod that ran it alone. */
 function crashed(turn: Turn, event: PendingEvent, failure: Failure): void {
   const { retry: spec } = turn.session.live.spec;
   event.suspect = true;
+  if (isVoid(turn, event, failure)) return;
   event.exclusiveCrashes += 1;
   const isOver = isCrashedOut(event.exclusiveCrashes, spec);
   turn.effects.push({ kind: 'failed', event, doom: failure, final: isOver });
-  if (isOver) deadLetter(turn, event, failure);
+  if (isOver) outOfAttempts(turn, event, failure);
   else retry(turn, event, backoffMs(event.exclusiveCrashes, spec.backoffMs, turn.fraction));
 }
 
-function deadLetter(turn: Turn, event: PendingEvent, doom: Doom): void {
-  addReady(turn.session, deadLetterResult(turn.session, event, doom, turn.nowMs), turn.nowMs);
+/** Where nothing more can be held, it is tried again, as with `block`. */
+function outOfAttempts(turn: Turn, event: PendingEvent, doom: Doom): void {
+  const { session, nowMs, fraction } = turn;
+  if (giveUp(session, event, doom, nowMs)) return;
+  session.blocked.add(event);
+  const { backoffMs: bounds, attempts } = session.live.spec.retry;
+  retry(turn, event, backoffMs(attempts, bounds, fraction));
 }
 
 function retry(turn: Turn, event: PendingEvent, delayMs: number): void {
@@ -170,12 +226,19 @@ function retry(turn: Turn, event: PendingEvent, delayMs: number): void {
  */
 function suspect(turn: Turn, event: PendingEvent): void {
   event.suspect = true;
-  if (turn.alone) event.exclusiveCrashes += 1;
+  if (turn.alone && !isCrashVoid(turn, event)) event.exclusiveCrashes += 1;
   if (turn.draft.alone) {
     const crashes = Math.max(1, event.exclusiveCrashes);
     event.notBeforeMs = turn.nowMs + backoffMs(crashes, turn.session.live.spec.retry.backoffMs, turn.fraction);
   }
   record(turn, event);
+}
+
+/** As `isVoid`, for the end of a whole pod. */
+function isCrashVoid({ session, draft, nowMs }: Turn, event: PendingEvent): boolean {
+  if (draft.revision !== session.live.revision) return true;
+  session.breaker.failed(event, crashOf(event.exclusiveCrashes + 1), nowMs);
+  return session.breaker.isOpen;
 }
 
 function record(turn: Turn, event: PendingEvent): void {

@@ -1,28 +1,65 @@
+import type { Clock } from '../clock.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import { inboxTopicOf } from '../functions/live-function.ts';
 import type { Streams } from '../ports/streams.ts';
 
-/** Partitions of the topics that one function sends to. Bounded by its manifest. */
+interface Known {
+  readonly partitions: number;
+  readonly readAtMs: number;
+}
+
+/** What is older is looked up again: others may have added partitions, and their producers use them. */
+const freshMs = 5_000;
+
+/** Partitions of the topics that are sent to. Bounded by manifests. */
 export class TopicSizes {
-  readonly #streams: Streams;
-  readonly #sizes = new Map<string, number>();
+  readonly #streams: Pick<Streams, 'describeTopic'>;
+  readonly #clock: Pick<Clock, 'now'>;
+  readonly #sizes = new Map<string, Known>();
 
-  constructor(streams: Streams) {
+  constructor(streams: Pick<Streams, 'describeTopic'>, clock: Pick<Clock, 'now'>) {
     this.#streams = streams;
+    this.#clock = clock;
   }
 
-  readonly partitionsOf = (topic: string): number | undefined => this.#sizes.get(topic);
+  /** As far as it was looked up; what is old is answered as well, and looked up for the next time. */
+  readonly partitionsOf = (topic: string): number | undefined => {
+    const known = this.#sizes.get(topic);
+    if (known === undefined) return undefined;
+    if (this.#clock.now() - known.readAtMs >= freshMs) this.#refresh(topic, known);
+    return known.partitions;
+  };
 
-  /** Looks up those that are not known yet. The dead-letter topic is created where it is missing: what failed must have a place. */
-  async load(live: LiveFunction): Promise<void> {
-    const targets = new Set([...live.emitTopics.values(), ...live.spec.calls.map(inboxTopicOf)]);
-    for (const topic of targets) {
-      if (this.#sizes.has(topic)) continue;
-      const info = await this.#streams.describeTopic(topic);
-      if (info !== undefined) this.#sizes.set(topic, info.partitions);
-    }
-    if (this.#sizes.has(live.deadLetterTopic)) return;
-    const info = await this.#streams.ensureTopic(live.deadLetterTopic, { partitions: 1 });
-    this.#sizes.set(live.deadLetterTopic, info.partitions);
+  haveAll(topics: readonly string[]): boolean {
+    return topics.every(topic => this.#sizes.has(topic));
   }
+
+  /** Looks up those that are not known yet. */
+  async load(topics: readonly string[]): Promise<void> {
+    for (const topic of new Set(topics)) if (!this.#sizes.has(topic)) await this.#read(topic);
+  }
+
+  /** After a deployment: topics may have been made, or made again. */
+  forget(): void {
+    this.#sizes.clear();
+  }
+
+  #refresh(topic: string, known: Known): void {
+    this.#sizes.set(topic, { ...known, readAtMs: this.#clock.now() });
+    // What was known stays good until the log can be asked again.
+    this.#read(topic).catch(() => undefined);
+  }
+
+  async #read(topic: string): Promise<void> {
+    const info = await this.#streams.describeTopic(topic);
+    if (info !== undefined) this.#sizes.set(topic, { partitions: info.partitions, readAtMs: this.#clock.now() });
+  }
+}
+
+/** Looks up what a function sends to. The dead-letter topic is created where it is missing: what failed must have a place. */
+export async function loadTargets(sizes: TopicSizes, streams: Streams, live: LiveFunction): Promise<void> {
+  await sizes.load([...live.emitTopics.values(), ...live.spec.calls.map(inboxTopicOf)]);
+  if (sizes.haveAll([live.deadLetterTopic])) return;
+  await streams.ensureTopic(live.deadLetterTopic, { partitions: 1 });
+  await sizes.load([live.deadLetterTopic]);
 }

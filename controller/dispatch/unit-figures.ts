@@ -3,7 +3,7 @@ import type { TopicPartition } from '../ports/streams.ts';
 import type { DispatcherOptions, PartitionReport, UnitReport } from './dispatcher.ts';
 import type { PartitionLoop } from './partition-loop.ts';
 import type { Doom, PendingEvent } from './pending-event.ts';
-import type { PodLoad } from './placement.ts';
+import { type PodLoad, podsWanted } from './placement.ts';
 import { eventIdOf } from './read-records.ts';
 import type { CommitInFlight, Draft, Session } from './session-state.ts';
 
@@ -53,7 +53,7 @@ export class UnitFigures {
   applied(commit: CommitInFlight, session: Session | undefined): void {
     const { metrics } = this.#options;
     const unit = this.#unit;
-    const counts = { ok: 0, filtered: 0, 'dead-letter': 0 };
+    const counts = { ok: 0, filtered: 0, 'dead-letter': 0, held: 0, stuck: 0 };
     let emits = 0;
     for (const result of commit.group) {
       counts[result.kind] += 1;
@@ -69,6 +69,7 @@ export class UnitFigures {
       ['filtered', counts.filtered + (skipped?.filtered ?? 0)],
       ['duplicate', commit.known.length + (skipped?.duplicate ?? 0)],
       ['dead_letter', counts['dead-letter']],
+      ['held', counts.held],
     ] as const;
     for (const [outcome, count] of outcomes) if (count > 0) metrics.count('faas_events_total', { unit, outcome }, count);
     if (emits > 0) metrics.count('faas_emits_total', { unit }, emits);
@@ -106,14 +107,18 @@ export class UnitFigures {
     });
   }
 
-  report(loops: readonly PartitionLoop[], loads: readonly PodLoad[]): UnitReport {
+  report(loops: readonly PartitionLoop[], loads: readonly PodLoad[], concurrency: number, failing: UnitReport['failing']): UnitReport {
     const partitions = loops.flatMap(loop => partitionReport(loop));
     let waiting = 0;
     let inFlight = 0;
+    let parallel = 0;
     for (const { session } of loops) {
-      waiting += session?.openEvents ?? 0;
-      inFlight += session?.running ?? 0;
+      if (session === undefined) continue;
+      waiting += session.openEvents;
+      inFlight += session.running;
+      parallel += session.lanes.parallel + session.lanes.special.size;
     }
+    const ready = loads.filter(load => load.view.state === 'ready');
     return {
       unit: this.#unit,
       waiting,
@@ -123,8 +128,11 @@ export class UnitFigures {
       deadLettersTotal: this.#deadLetters,
       emitsTotal: this.#emits,
       busyMsTotal: this.#busyMs,
+      isFull: parallel > 0 && ready.length > 0 && ready.every(isFull),
+      usablePods: podsWanted(loads, parallel, concurrency),
       inFlightByPod: new Map(loads.map(load => [load.view.pod.id, load.events])),
       partitions,
+      failing,
     };
   }
 
@@ -150,8 +158,22 @@ export class UnitFigures {
   }
 }
 
+function isFull({ view, events, batches }: PodLoad): boolean {
+  return (view.handler === 'batch' ? batches : events) >= view.concurrency;
+}
+
 function partitionReport({ session, at, endOffset }: PartitionLoop): PartitionReport[] {
   if (session === undefined) return [];
   const oldest = session.arrivals.peek()?.record.appendedAtMs;
-  return [{ ...at, frontier: session.frontier, endOffset, inFlight: session.running, oldestAppendedAtMs: oldest }];
+  return [
+    {
+      ...at,
+      frontier: session.frontier,
+      endOffset,
+      inFlight: session.running,
+      nextOffset: session.position,
+      openEvents: session.openEvents,
+      oldestAppendedAtMs: oldest,
+    },
+  ];
 }

@@ -38,6 +38,10 @@ interface Member {
   phase: FleetPod['phase'] | 'trial';
   live: LiveFunction | undefined;
   handler: 'event' | 'batch';
+  /** A generic one is greeted again then. */
+  greetAtMs: number;
+  /** From the wish for a process to its answer. */
+  readonly bootMs: number;
 }
 
 interface Wish {
@@ -55,6 +59,8 @@ const crashWindowMs = 60_000;
 
 /** Between the last load and the refilling of the pool. */
 const refillDelayMs = 250;
+/** Well within the time after which an idle connection to a pod is closed. */
+const greetEveryMs = 45_000;
 const bundleKeptBytesMax = 256 * 2 ** 10;
 
 /** The pods of all functions: starts generic ones, makes them functions, drains them, replaces those that ended. */
@@ -140,6 +146,18 @@ export class Fleet implements PodDirectory {
     this.#plan();
   }
 
+  /** Pods of each unit; those that are wished for and not there yet are starting. */
+  counts(): ReadonlyMap<string, { readonly ready: number; readonly starting: number; readonly draining: number }> {
+    const counts = new Map([...this.#wishes].map(([unit, { replicas }]) => [unit, { ready: 0, starting: 0, draining: 0, replicas }]));
+    for (const { live, phase } of this.#members.values()) {
+      const count = counts.get(live?.unit ?? '');
+      if (count === undefined) continue;
+      if (phase === 'ready' || phase === 'draining') count[phase] += 1;
+    }
+    for (const count of counts.values()) count.starting = Math.max(0, count.replicas - count.ready);
+    return counts;
+  }
+
   /** All pods, for telemetry and the API. */
   list(): readonly (FleetPod & { readonly address: string; readonly pid: number | undefined })[] {
     return [...this.#members.values()].map(member => ({ ...this.#asFleetPod(member), address: member.info.address, pid: member.info.pid }));
@@ -195,7 +213,17 @@ export class Fleet implements PodDirectory {
     const refillNotBeforeMs = this.#refillNotBeforeMs;
     for (const action of planFleet(pods, wishes, { ...limits, refillNotBeforeMs }, nowMs)) this.#do(action, nowMs);
     const waits = [...this.#wishes.values()].filter(wish => wish.replicas > 0).map(wish => wish.notBeforeMs);
+    this.#greet(nowMs);
     this.#wakeAt(Math.min(...[...waits, this.#startNotBeforeMs, refillNotBeforeMs].filter(atMs => atMs > nowMs)), nowMs);
+  }
+
+  /** Generic pods are asked how they are: the connection is there, and both its ends have run once, when a function waits for one. */
+  #greet(nowMs: number): void {
+    for (const member of this.#members.values()) {
+      if (member.phase !== 'generic' || nowMs < member.greetAtMs) continue;
+      member.greetAtMs = nowMs + greetEveryMs;
+      this.#track(this.#options.client.status(member.info).then(() => undefined));
+    }
   }
 
   #do(action: FleetAction, nowMs: number): void {
@@ -226,8 +254,9 @@ export class Fleet implements PodDirectory {
     const beginMs = performance.now();
     try {
       const info = await pods.start({ memoryBytes: this.#options.podMemoryBytes, callbackUrl: this.#options.callbackUrl() });
-      metrics.observe('faas_cold_start_seconds', { unit: '', phase: 'boot' }, (performance.now() - beginMs) / 1000);
-      const member: Member = { info, phase, live: undefined, handler: 'event' };
+      const bootMs = performance.now() - beginMs;
+      metrics.observe('faas_cold_start_seconds', { unit: '', phase: 'boot' }, bootMs / 1000);
+      const member: Member = { info, phase, live: undefined, handler: 'event', greetAtMs: 0, bootMs };
       this.#members.set(info.id, member);
       this.#startFailures = 0;
       return member;
@@ -273,6 +302,7 @@ export class Fleet implements PodDirectory {
     }
     metrics.observe('faas_cold_start_seconds', { unit: live.unit, phase: 'load' }, result.phases.loadMs / 1000);
     metrics.observe('faas_cold_start_seconds', { unit: live.unit, phase: 'init' }, result.phases.initMs / 1000);
+    this.#recordStart(member, live, result.phases);
     const wish = this.#wishes.get(live.unit);
     if (wish !== undefined && wish.live.revision === live.revision) wish.loadFailures = 0;
     member.handler = result.handler;
@@ -302,6 +332,15 @@ export class Fleet implements PodDirectory {
       member.phase = 'draining';
       this.#track(this.#options.pods.stop(member.info.id, 0).then(() => undefined));
     }
+  }
+
+  #recordStart({ info, bootMs }: Member, live: LiveFunction, phases: { readonly loadMs: number; readonly initMs: number }): void {
+    this.#options.history.write({
+      kind: 'decision',
+      atMs: this.#options.clock.now(),
+      unit: live.unit,
+      data: { what: 'pod-start', pod: info.id, revision: live.revision, bootMs, ...phases },
+    });
   }
 
   #drain(member: Member, why: Extract<FleetAction, { kind: 'drain' }>['why']): void {

@@ -24,14 +24,6 @@ function notThereYet(unit: string, spec: FunctionSpec, state: Pick<StateCapabili
       hint: 'Use Redis 7.2 or newer, or a single one with appendfsync always; or leave `durability` out.',
     });
   }
-  if (spec.retry.onExhausted === 'park') {
-    problems.push({
-      unit,
-      code: 'FAAS_NOT_SUPPORTED',
-      message: 'retry.onExhausted: park is not supported yet',
-      hint: 'Use `dlq` (replay it later with `faas dlq replay`) or `block`.',
-    });
-  }
   return problems;
 }
 

@@ -1,5 +1,6 @@
 import type { LoadResult } from '../../runtime/protocol/messages.ts';
 import type { Clock } from '../clock.ts';
+import type { ErrorCode } from '../error-codes.ts';
 import { FaasError } from '../errors.ts';
 import type { FaultPoints } from '../fault-points.ts';
 import type { ContextSpec, FunctionSpec } from '../manifest/spec.ts';
@@ -24,6 +25,8 @@ export interface DeploymentsOptions {
   /** Starts a revision on a pod of its own (fleet). */
   readonly trial: (live: LiveFunction) => Promise<LoadResult>;
   readonly abandon: (revisions: readonly LiveFunction[]) => void;
+  /** Does the work while no other server changes what is live. */
+  readonly exclusively: <Result>(work: () => Promise<Result>) => Promise<Result>;
   /** Tells everyone what is live now; resolves when they know. */
   readonly refresh: () => Promise<void>;
   readonly topicDefaults: Required<Pick<TopicOptions, 'partitions'>> & { readonly retention: NonNullable<TopicOptions['retention']> };
@@ -33,14 +36,16 @@ export interface DeploymentsOptions {
 export function createDeployments(options: DeploymentsOptions): Deployments {
   let last: Promise<unknown> = Promise.resolve();
   const inTurn = <Result>(work: () => Promise<Result>): Promise<Result> => {
-    const turn = last.then(work, work);
+    const alone = () => options.exclusively(work);
+    const turn = last.then(alone, alone);
     last = turn.catch(() => undefined);
     return turn;
   };
   return {
+    exclusively: inTurn,
     deploy: (spec, bundleHashes) => inTurn(() => deploy(options, spec, bundleHashes)),
     remove: (context, functionName, { state }) => inTurn(() => remove(options, context, functionName, state)),
-    rollBack: (unit, revision) => inTurn(() => rollBack(options, unit, revision)),
+    rollBack: (unit, revision, from) => inTurn(() => rollBack(options, unit, revision, from)),
   };
 }
 
@@ -196,15 +201,22 @@ function changesOf(before: ReadonlyMap<string, string>, revisions: readonly Revi
   return [...present, ...removed];
 }
 
-async function rollBack(options: DeploymentsOptions, unit: string, revision: string | undefined): Promise<DeployResult> {
+async function rollBack(
+  options: DeploymentsOptions,
+  unit: string,
+  revision: string | undefined,
+  from: string | undefined,
+): Promise<DeployResult> {
   const { registry } = options;
-  const refuse = (message: string, hint: string): DeployResult => ({
+  const refuse = (message: string, hint: string, code: ErrorCode = 'FAAS_REVISION_UNKNOWN'): DeployResult => ({
     kind: 'refused',
-    problems: [{ unit, code: 'FAAS_REVISION_UNKNOWN', message, hint }],
+    problems: [{ unit, code, message, hint }],
   });
   const functions = await registry.functions();
   const current = functions.find(record => record.unit === unit);
   if (current === undefined) return refuse(`there is no function ${unit}`, 'List the functions with `faas list`.');
+  if (from !== undefined && current.live.id !== from)
+    return refuse(`${unit} runs ${current.live.id} by now, not ${from}`, 'Look at `faas revisions`.', 'FAAS_DEPLOY_REFUSED');
   const wanted = revision ?? current.previousLive;
   if (wanted === undefined) return refuse(`${unit} has had no other revision`, 'There is nothing to roll back to.');
   const target = (await registry.revisions(unit)).find(record => record.id === wanted);

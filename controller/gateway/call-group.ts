@@ -82,6 +82,11 @@ export function commitOf(group: readonly ReadyCall[], facts: CommitFacts): Commi
   };
 }
 
+/** Changes nothing, and is refused as `unknown` where one of the ids is not there. */
+export function confirmationOf(ids: readonly string[], facts: CommitFacts): CommitRequest {
+  return { ...commitOf([], facts), knownIds: ids };
+}
+
 /** Nothing to keep: the answer can go at once. */
 export function needsCommit(call: PendingCall, outcome: OkOutcome): boolean {
   return outcome.writes.length > 0 || outcome.emits.length > 0 || call.request.idempotencyKey !== undefined;

@@ -6,7 +6,7 @@ import type { CommitResult, OutboxEntry, Source, StateStore } from '../ports/sta
 import type { Streams } from '../ports/streams.ts';
 import type { Random } from '../random.ts';
 import type { Log } from '../telemetry/log.ts';
-import { commitOf, groupCalls, type ReadyCall } from './call-group.ts';
+import { type CommitFacts, commitOf, confirmationOf, groupCalls, type ReadyCall } from './call-group.ts';
 
 export interface CallSessionOptions {
   readonly source: Source;
@@ -17,6 +17,8 @@ export interface CallSessionOptions {
   readonly faults: FaultPoints;
   readonly log: Log;
   readonly dedupeWindowMs: number;
+  /** Nothing is answered or published that the store could still lose (`durability: strict`). */
+  readonly isStrict: () => boolean;
 }
 
 export interface CallSessionListener {
@@ -38,6 +40,12 @@ interface Session {
   commits: number;
 }
 
+/** An id that was found in the store, and somebody who wants to know whether it is there to stay. */
+interface Doubt {
+  readonly id: string;
+  resolve(isKept: boolean): void;
+}
+
 const resendsMax = 3;
 const sessionsMax = 3;
 const resendAfterMs = 50;
@@ -53,8 +61,10 @@ const reclaimAfterMs = 1_000;
 export class CallSession {
   readonly #options: CallSessionOptions;
   readonly #on: CallSessionListener;
+  #source: Source;
   #session: Session | undefined;
   #ready: ReadyCall[] = [];
+  #doubts: Doubt[] = [];
   #running: Promise<void> | undefined;
   readonly #outbox: OutboxEntry[] = [];
   #publishing: Promise<void> | undefined;
@@ -63,7 +73,17 @@ export class CallSession {
 
   constructor(options: CallSessionOptions, on: CallSessionListener) {
     this.#options = options;
+    this.#source = options.source;
     this.#on = on;
+  }
+
+  get isClaimed(): boolean {
+    return this.#session !== undefined;
+  }
+
+  /** Nothing waits to be committed or sent. */
+  get isQuiet(): boolean {
+    return this.#running === undefined && this.#publishing === undefined && this.#outbox.length === 0;
   }
 
   submit(call: ReadyCall): void {
@@ -71,9 +91,24 @@ export class CallSession {
     this.#run();
   }
 
+  /** Whether the commit that brought this id cannot be lost any more; false as well when nobody knows. */
+  isKept(id: string): Promise<boolean> {
+    return new Promise(resolve => {
+      this.#doubts.push({ id, resolve });
+      this.#run();
+    });
+  }
+
   /** Claims at once, so that an outbox which an earlier owner left is published even if nobody calls. */
   adopt(): void {
     this.#run();
+  }
+
+  /** Somebody else owns the place: what is committed and sent from now on goes through this one. */
+  moveTo(source: Source): void {
+    this.#source = source;
+    this.#leaveOutbox();
+    this.adopt();
   }
 
   /** Nothing is claimed or published from now on. */
@@ -86,7 +121,7 @@ export class CallSession {
     if (this.#running !== undefined) return;
     this.#running = this.#commitAll().finally(() => {
       this.#running = undefined;
-      if (this.#ready.length > 0) this.#run();
+      if (this.#ready.length + this.#doubts.length > 0) this.#run();
     });
   }
 
@@ -96,6 +131,8 @@ export class CallSession {
       const session = await this.#claimed();
       if (session === undefined) this.#reclaimLater();
       if (session === undefined || broken >= sessionsMax) return this.#failAll();
+      if (this.#doubts.length > 0) await this.#settleDoubts(session);
+      if (this.#session !== session) continue;
       const { group, outdated, rest } = groupCalls(this.#ready);
       this.#ready = [...rest];
       for (const call of outdated) this.#on.stale(call, []);
@@ -103,13 +140,24 @@ export class CallSession {
       const result = await this.#send(session, group);
       if (result === 'lost') broken += 1;
       else broken = 0;
-    } while (this.#ready.length > 0);
+    } while (this.#ready.length + this.#doubts.length > 0);
   }
 
   #failAll(): void {
     const calls = this.#ready;
     this.#ready = [];
     for (const call of calls) this.#on.failed(call);
+    for (const { resolve } of this.#doubts.splice(0)) resolve(false);
+  }
+
+  async #settleDoubts(session: Session): Promise<void> {
+    const doubts = this.#doubts.splice(0);
+    const isKept = await this.#confirm(
+      session,
+      doubts.map(({ id }) => id),
+    );
+    if (!isKept) this.#session = undefined;
+    for (const { resolve } of doubts) resolve(isKept);
   }
 
   /** What a commit without an answer left in the outbox, or an earlier owner, is not to wait for the next call. */
@@ -122,12 +170,17 @@ export class CallSession {
 
   async #claimed(): Promise<Session | undefined> {
     if (this.#session !== undefined) return this.#session;
-    const { source, state, random, clock, log } = this.#options;
+    const { state, random, clock, log } = this.#options;
+    const source = this.#source;
     const ownerToken = random.token();
     try {
       const claimed = await state.claim(source, { ownerToken, brokerGeneration: 0, nowMs: clock.now(), committedOffset: 0 });
       const stream = `${source.unit}|${source.name}.${ownerToken}`;
-      this.#session = { ownerToken, generation: claimed.generation, stream, ordinal: 0, commits: 0 };
+      const session = { ownerToken, generation: claimed.generation, stream, ordinal: 0, commits: 0 };
+      if (source !== this.#source) return this.#claimed();
+      if (claimed.outbox.length > 0 && !(await this.#isDurable(session))) return undefined;
+      if (source !== this.#source) return this.#claimed();
+      this.#session = session;
       this.#outbox.splice(0, this.#outbox.length, ...claimed.outbox);
       this.#publish();
     } catch (error) {
@@ -137,16 +190,9 @@ export class CallSession {
   }
 
   async #send(session: Session, group: readonly ReadyCall[]): Promise<'settled' | 'lost'> {
-    const { source, state, clock, faults, log } = this.#options;
-    session.commits += 1;
-    const commit = commitOf(group, {
-      ownerToken: session.ownerToken,
-      ordinal: session.ordinal + 1,
-      id: `${session.ownerToken}-${session.commits}`,
-      stream: session.stream,
-      nowMs: clock.now(),
-      dedupeWindowMs: this.#options.dedupeWindowMs,
-    });
+    const { state, clock, faults, log } = this.#options;
+    const source = this.#source;
+    const commit = commitOf(group, this.#nextCommit(session));
     for (let sent = 0; sent < resendsMax; sent += 1) {
       try {
         faults('call.before-commit');
@@ -161,17 +207,24 @@ export class CallSession {
     return this.#lose(group);
   }
 
+  #nextCommit(session: Session): CommitFacts {
+    const { clock, dedupeWindowMs } = this.#options;
+    const { ownerToken, stream, ordinal } = session;
+    session.commits += 1;
+    return { ownerToken, ordinal: ordinal + 1, id: `${ownerToken}-${session.commits}`, stream, nowMs: clock.now(), dedupeWindowMs };
+  }
+
   async #react(session: Session, group: readonly ReadyCall[], result: CommitResult): Promise<'settled' | 'lost'> {
     switch (result.kind) {
       case 'ok':
       case 'already':
         session.ordinal += 1;
+        if (!(await this.#isDurable(session))) return this.#lose(group);
         this.#enqueueEmits(session, group, result.firstSeq.counter);
         for (const call of group) this.#on.committed(call);
         return 'settled';
       case 'duplicate':
-        await this.#answerRepeated(group, new Set(result.ids));
-        return 'settled';
+        return this.#answerRepeated(session, group, new Set(result.ids));
       case 'stale': {
         const keys = new Set(result.keys);
         const stale = new Set(group.filter(({ outcome }) => outcome.reads.some(({ key }) => keys.has(key))));
@@ -183,7 +236,7 @@ export class CallSession {
       case 'rollback':
       case 'conflict':
       case 'unknown':
-        this.#options.log.warn('session of direct calls is over', { unit: this.#options.source.unit, reason: result.kind });
+        this.#options.log.warn('session of direct calls is over', { unit: this.#source.unit, reason: result.kind });
         return this.#lose(group);
       default:
         return assertNever(result);
@@ -197,15 +250,51 @@ export class CallSession {
     return 'lost';
   }
 
-  async #answerRepeated(group: readonly ReadyCall[], ids: ReadonlySet<string>): Promise<void> {
-    const known = await this.#options.state.known(this.#options.source.unit, [...ids]);
+  async #answerRepeated(session: Session, group: readonly ReadyCall[], ids: ReadonlySet<string>): Promise<'settled' | 'lost'> {
+    const known = await this.#options.state.known(this.#source.unit, [...ids]);
+    if (!(await this.#confirm(session, [...ids]))) return this.#lose(group);
     const answers = new Map(known.map(({ id, answer }) => [id, answer]));
     this.#ready = [...group.filter(({ call }) => !ids.has(call.id)), ...this.#ready];
     for (const call of group) if (ids.has(call.call.id)) this.#on.repeated(call, answers.get(call.call.id));
+    return 'settled';
   }
 
-  #enqueueEmits({ generation, stream }: Session, group: readonly ReadyCall[], firstCounter: number): void {
-    if (this.#options.state.capabilities.emits === 'inline') return;
+  /**
+   * Ids that were found came from any owner, and a store that lost them since may not show it: a commit that names them comes after theirs in the store,
+   * and where it is durable they are.
+   */
+  async #confirm(session: Session, ids: readonly string[]): Promise<boolean> {
+    const { state, log, isStrict } = this.#options;
+    const source = this.#source;
+    if (!isStrict()) return true;
+    try {
+      const { kind } = await state.commit(source, confirmationOf(ids, this.#nextCommit(session)));
+      if (kind !== 'ok') return false;
+      session.ordinal += 1;
+      return await this.#isDurable(session);
+    } catch (error) {
+      log.warn('confirming the ids of direct calls has no answer', { unit: source.unit, error });
+      return false;
+    }
+  }
+
+  /** Whether all that this session has committed is there to stay. Without an answer nobody knows, and the next session looks again. */
+  async #isDurable({ ownerToken, ordinal }: Session): Promise<boolean> {
+    const { state, log, isStrict } = this.#options;
+    const source = this.#source;
+    if (!isStrict()) return true;
+    try {
+      return (await state.verify(source, ownerToken, ordinal)) === 'ok';
+    } catch (error) {
+      log.warn('nobody says whether direct calls are durable', { unit: source.unit, error });
+      return false;
+    }
+  }
+
+  #enqueueEmits(session: Session, group: readonly ReadyCall[], firstCounter: number): void {
+    // Whoever owns the place of an ended session found them in the store.
+    if (this.#options.state.capabilities.emits === 'inline' || this.#session !== session) return;
+    const { generation, stream } = session;
     let counter = firstCounter;
     for (const emit of group.flatMap(({ emits }) => emits)) {
       this.#outbox.push({ seq: { generation, counter }, stream, emit });
@@ -214,8 +303,9 @@ export class CallSession {
     this.#publish();
   }
 
+  /** Without a session the next one publishes: it has the whole outbox. */
   #publish(): void {
-    if (this.#publishing !== undefined || this.#outbox.length === 0) return;
+    if (this.#publishing !== undefined || this.#session === undefined || this.#outbox.length === 0) return;
     this.#publishing = this.#publishAll().finally(() => {
       this.#publishing = undefined;
       if (!this.#stopped) this.#publish();
@@ -224,9 +314,10 @@ export class CallSession {
 
   /** In order, one at a time; trimmed only when the log has it, and only by the owner. */
   async #publishAll(): Promise<void> {
-    const { streams, state, source, clock, log } = this.#options;
+    const { streams, state, clock, log } = this.#options;
     while (this.#outbox.length > 0 && !this.#stopped) {
       const session = this.#session;
+      const source = this.#source;
       const entry = this.#outbox[0];
       if (session === undefined || entry === undefined) return;
       try {

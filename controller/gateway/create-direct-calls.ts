@@ -1,9 +1,10 @@
 import { hopMax } from '../../runtime/protocol/headers.ts';
 import type { Clock } from '../clock.ts';
+import { TopicSizes } from '../dispatch/topic-sizes.ts';
 import type { FaultPoints } from '../fault-points.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
-import type { StateStore } from '../ports/state.ts';
+import type { Source, StateStore } from '../ports/state.ts';
 import type { Streams } from '../ports/streams.ts';
 import type { Random } from '../random.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -12,10 +13,9 @@ import { childTraceparent } from '../telemetry/trace.ts';
 import type { BatchTokens } from '../wire/batch-tokens.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory } from '../wire/pod-directory.ts';
-import { CallSession } from './call-session.ts';
+import { CallSession, type CallSessionListener, type CallSessionOptions } from './call-session.ts';
 import type { DirectAnswer, DirectCall, DirectCalls } from './direct-calls.ts';
 import type { PendingCall } from './pending-call.ts';
-import { TopicPartitions } from './topic-partitions.ts';
 import { UnitCalls } from './unit-calls.ts';
 
 export interface DirectCallsOptions {
@@ -44,6 +44,10 @@ export interface DirectCallsRole extends DirectCalls {
   update(functions: readonly LiveFunction[]): void;
   /** Work that no stream shows: calls under way, and all that were ever taken. */
   figures(unit: string): CallFigures;
+  /** Another process has the slot: go on in this one. */
+  moveTo(slot: string): void;
+  /** Sends what is left in slots whose gateways are gone; resolves when it is sent. */
+  adopt(slots: readonly string[]): Promise<void>;
 }
 
 export interface CallFigures {
@@ -54,6 +58,7 @@ export interface CallFigures {
 const noCalls: CallFigures = { open: 0, takenTotal: 0 };
 
 const stopPollMs = 10;
+const adoptMs = 10_000;
 const unavailable: DirectAnswer = { kind: 'unavailable', retryAfterMs: 1_000 };
 
 export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole {
@@ -61,13 +66,14 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
   const units = new Map<string, UnitCalls>();
   /** Of units that are gone as well: one may still have something to publish. */
   const sessions = new Map<string, CallSession>();
-  const partitions = new TopicPartitions(options.streams);
+  const sizes = new TopicSizes(options.streams, clock);
   /** Calls with an Idempotency-Key that are under way: a second one waits for the first. */
   const underWay = new Map<string, Promise<DirectAnswer>>();
   const ids = callIds(options.random);
   const figures = new Map<string, { open: number; takenTotal: number }>();
   let open = 0;
   let stopped = false;
+  let { slot } = options;
 
   const unwatch = [pods.onChange(unit => units.get(unit)?.flushSoon()), pods.onExit(({ id, unit }) => units.get(unit ?? '')?.podGone(id))];
 
@@ -96,9 +102,11 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
     if (first !== undefined) return first.then(answer => (answer.kind === 'ok' ? { ...answer, repeated: true } : answer));
     const answer = state
       .known(request.unit, [idempotencyKey])
-      .then(([known]): DirectAnswer | Promise<DirectAnswer> =>
-        known === undefined ? enqueue(calls, request, startedAtMs) : { kind: 'ok', answer: known.answer, repeated: true },
-      )
+      .then(async ([known]): Promise<DirectAnswer> => {
+        if (known === undefined) return enqueue(calls, request, startedAtMs);
+        const isKept = !isStrict(calls.live) || (await sessions.get(request.unit)?.isKept(idempotencyKey));
+        return isKept === true ? { kind: 'ok', answer: known.answer, repeated: true } : unavailable;
+      })
       .catch(error => {
         options.log.warn('looking up an idempotency key failed', { unit: request.unit, error });
         return unavailable;
@@ -141,9 +149,13 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
     });
   }
 
+  function isStrict({ spec }: LiveFunction): boolean {
+    return spec.durability === 'strict' && state.capabilities.mayRollBack;
+  }
+
   function unitCalls(live: LiveFunction): UnitCalls {
     const session = new CallSession(
-      { ...options, source: { unit: live.unit, name: `direct.${options.slot}` } },
+      { ...options, source: sourceOf(live.unit, slot), isStrict: () => isStrict(created.live) },
       {
         committed: ready => {
           ready.call.settle({ kind: 'ok', answer: ready.outcome.answer, repeated: false });
@@ -160,7 +172,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
         },
       },
     );
-    const created: UnitCalls = new UnitCalls(live, session, { ...options, partitions, soon: options.soon ?? setImmediate });
+    const created: UnitCalls = new UnitCalls(live, session, { ...options, sizes, soon: options.soon ?? setImmediate });
     sessions.set(live.unit, session);
     if (state.capabilities.emits === 'outbox') session.adopt();
     return created;
@@ -170,7 +182,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
     call,
     figures: unit => figures.get(unit) ?? noCalls,
     update(functions) {
-      partitions.forget();
+      sizes.forget();
       const live = new Set(functions.map(({ unit }) => unit));
       for (const [unit, calls] of units) {
         if (live.has(unit)) continue;
@@ -184,14 +196,44 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
         else known.update(one);
       }
     },
+    moveTo(next) {
+      slot = next;
+      for (const [unit, session] of sessions) session.moveTo(sourceOf(unit, slot));
+    },
+    async adopt(slots) {
+      for (const [unit, calls] of units) {
+        const sources = new Set((await state.progress(unit)).map(({ source }) => source));
+        const left = slots.map(one => sourceOf(unit, one)).filter(({ name }) => sources.has(name));
+        await Promise.all(left.map(source => emptyOutbox({ ...options, source, isStrict: () => isStrict(calls.live) })));
+      }
+    },
     async stop(graceMs) {
       stopped = true;
       const untilMs = clock.now() + graceMs;
       while (open > 0 && clock.now() < untilMs) await clock.sleep(stopPollMs);
+      const left = [...sessions.values()];
+      while (!left.every(session => session.isQuiet) && clock.now() < untilMs) await clock.sleep(stopPollMs);
       for (const off of unwatch) off();
-      for (const session of sessions.values()) session.stop();
+      for (const session of left) session.stop();
     },
   };
+}
+
+function sourceOf(unit: string, slot: string): Source {
+  return { unit, name: `direct.${slot}` };
+}
+
+const nobody: CallSessionListener = { committed() {}, repeated() {}, stale() {}, failed() {} };
+
+/** Claims the place of a gateway that is gone, and sends what it left. Throws when that cannot be done at the moment. */
+async function emptyOutbox(options: CallSessionOptions): Promise<void> {
+  const session = new CallSession(options, nobody);
+  session.adopt();
+  const untilMs = options.clock.now() + adoptMs;
+  while (!session.isQuiet && options.clock.now() < untilMs) await options.clock.sleep(stopPollMs);
+  const isSent = session.isClaimed && session.isQuiet;
+  session.stop();
+  if (!isSent) throw new Error(`the outbox of ${options.source.name} of ${options.source.unit} could not be sent`);
 }
 
 /** Unique within the unit for all times, at the price of a counter. */

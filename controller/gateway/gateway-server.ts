@@ -74,6 +74,8 @@ export async function createGatewayServer(options: GatewayServerOptions): Promis
     logger: false,
     bodyLimit: settings['gateway.bodyMax'],
     forceCloseConnections: 'idle',
+    // What arrives on a connection that is still open is served: the client has done nothing wrong.
+    return503OnClosing: false,
     genReqId: requestId,
     routerOptions: { maxParamLength: pathCharsMax },
     // The framework sets no time limits of a server that is made for it.

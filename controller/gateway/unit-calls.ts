@@ -3,6 +3,7 @@ import { wireLimits } from '../../runtime/protocol/messages.ts';
 import { assertNever } from '../../runtime/sdk/assert-never.ts';
 import type { Clock } from '../clock.ts';
 import { settleOutcome } from '../dispatch/settle.ts';
+import type { TopicSizes } from '../dispatch/topic-sizes.ts';
 import { inboxTopicOf, type LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
 import type { StateStore } from '../ports/state.ts';
@@ -15,7 +16,6 @@ import { needsCommit, type ReadyCall, staleRunsMax } from './call-group.ts';
 import type { CallSession } from './call-session.ts';
 import { eventOfCall, type PendingCall, sharedHeaders } from './pending-call.ts';
 import { gatherMs, type PodLoad, pickPod } from './pick-pod.ts';
-import type { TopicPartitions } from './topic-partitions.ts';
 import { isNested, WaitingCalls } from './waiting-calls.ts';
 
 export interface UnitCallsOptions {
@@ -27,7 +27,7 @@ export interface UnitCallsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-  readonly partitions: TopicPartitions;
+  readonly sizes: TopicSizes;
   /** Calls back when the event loop has taken in what had already arrived: calls of one turn travel as one batch, and none of them waits for it. */
   readonly soon: (callback: () => void) => void;
 }
@@ -177,7 +177,7 @@ export class UnitCalls {
   }
 
   async #run(view: PodView, calls: readonly PendingCall[]): Promise<void> {
-    const { tokens, random, client, clock } = this.#options;
+    const { tokens, random, client, clock, pods } = this.#options;
     const load = this.#loadOf(view.pod.id);
     const open: (PendingCall | undefined)[] = [...calls];
     const batchToken = random.token();
@@ -202,7 +202,13 @@ export class UnitCalls {
         },
       );
       if (end.kind === 'busy' || end.kind === 'draining') this.#avoid(load, end.kind);
-      for (const call of open.reverse()) if (call !== undefined) this.#unanswered(call, end.kind);
+      const isDraining = pods.podsOf(this.#live.unit).some(({ pod, state }) => pod.id === view.pod.id && state === 'draining');
+      for (const call of open.reverse()) {
+        if (call === undefined) continue;
+        // It was told to end, and closed the connection on which the batch was on its way: nobody is to blame.
+        if (end.kind === 'lost' && isDraining) this.#takeBack(call, 'draining');
+        else this.#unanswered(call, end.kind);
+      }
     } finally {
       tokens.revoke(batchToken);
       for (const call of open) if (call !== undefined) load.inFlight -= 1;
@@ -247,11 +253,11 @@ export class UnitCalls {
     const topics = outcome.emits.flatMap(({ kind, target }) =>
       kind === 'start' ? inboxTopicOf(target) : (this.#live.emitTopics.get(target) ?? []),
     );
-    const { partitions, clock } = this.#options;
-    if (partitions.haveAll(topics)) {
+    const { sizes, clock } = this.#options;
+    if (sizes.haveAll(topics)) {
       this.#submit(call, outcome, clock.now());
     } else {
-      partitions.load(topics).then(
+      sizes.load(topics).then(
         () => this.#submit(call, outcome, clock.now()),
         () => this.#fail(call, 'error', crashError('the topics of its emits could not be looked up')),
       );
@@ -267,7 +273,7 @@ export class UnitCalls {
       traceparent: call.traceparent,
       hop: call.request.depth,
     };
-    const settled = settleOutcome(outcome, cause, topic => this.#options.partitions.of(topic), nowMs);
+    const settled = settleOutcome(outcome, cause, this.#options.sizes.partitionsOf, nowMs);
     if (settled.kind === 'refused') this.#fail(call, 'undeclared', settled.error);
     else this.#session.submit({ call, outcome, emits: settled.emits });
   }

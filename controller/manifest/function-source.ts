@@ -1,9 +1,21 @@
 import { Type } from '@sinclair/typebox';
-import { duration, oneOf, reference, size, strict, whole } from './source-parts.ts';
+import { duration, oneOf, reference, size, strict, text, whole } from './source-parts.ts';
 import { triggerSource } from './trigger-source.ts';
 import { cpuPattern, durationPattern, durationRangePattern } from './units.ts';
 
 const triggersMax = 32;
+
+const scheduledBounds = Type.Object(
+  {
+    cron: text(200, { title: 'a cron pattern such as "0 8 * * 1-5"', description: 'From when these bounds hold.' }),
+    timezone: Type.Optional(
+      text(64, { title: 'a time zone such as Europe/Kyiv', default: 'UTC', description: 'Zone of the cron pattern.' }),
+    ),
+    min: whole(0, 10_000, { description: 'Pods at least.' }),
+    max: whole(1, 10_000, { description: 'Pods at most.' }),
+  },
+  { ...strict, title: 'a mapping with cron, min and max' },
+);
 
 /** An entry of `functions`. */
 export const functionSource = Type.Object(
@@ -90,11 +102,26 @@ export const functionSource = Type.Object(
           maxAge: Type.Optional(
             duration({ default: '30s', description: 'How old an event may get before it is handled. At least 100ms.' }),
           ),
+          prefer: Type.Optional(
+            oneOf(['cost', 'balanced', 'latency'], {
+              default: 'balanced',
+              description: 'How full pods may be, and how much of `maxAge` may be used before more of them come.',
+            }),
+          ),
+          schedule: Type.Optional(
+            Type.Array(scheduledBounds, {
+              maxItems: 32,
+              default: [],
+              title: 'a list of cron, min and max',
+              description:
+                'Bounds in place of `min` and `max`, each from its due time until that of another; before the first one `min` and `max` hold.',
+            }),
+          ),
           lagThreshold: Type.Optional(whole(1, Number.MAX_SAFE_INTEGER, { description: 'Expert override: waiting events per pod.' })),
         },
         {
           ...strict,
-          title: 'a mapping with min, max, maxAge and lagThreshold',
+          title: 'a mapping with min, max, maxAge, prefer, schedule and lagThreshold',
           description: 'The service level, and the bounds within which it is kept.',
         },
       ),

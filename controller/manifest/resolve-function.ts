@@ -1,9 +1,10 @@
 import type { Cursor } from './cursor.ts';
 import { resolveInside } from './resolve-file.ts';
 import { resolveCallees, resolveStreamRefs } from './resolve-references.ts';
+import { resolveScale } from './resolve-scale.ts';
 import { resolveTriggers } from './resolve-triggers.ts';
 import type { Neighbours, Resolving } from './resolving.ts';
-import type { FunctionSpec, LimitsSpec, RetrySpec, ScaleSpec, TriggerSpec } from './spec.ts';
+import type { FunctionSpec, LimitsSpec, RetrySpec, TriggerSpec } from './spec.ts';
 import { parseCpu, parseDuration, parseDurationRange, parseSize } from './units.ts';
 
 export function resolveFunction(name: string, at: Cursor, neighbours: Neighbours, resolving: Resolving): FunctionSpec {
@@ -97,13 +98,6 @@ function resolveLimits(at: Cursor): LimitsSpec {
     cpuMillis: cpuMillis ?? 500,
     concurrency: at.at('concurrency').whole() ?? 16,
   };
-}
-
-function resolveScale(at: Cursor): ScaleSpec {
-  const min = at.at('min').whole() ?? 0;
-  const max = at.at('max').whole() ?? Math.max(10, min);
-  if (min > max) at.at('min').problem('FAAS_MANIFEST_OUT_OF_BOUNDS', `min ${min} is above max ${max}`, 'Raise max, or lower min.');
-  return { min, max, maxAgeMs: at.at('maxAge').amount(parseDuration, 30_000, '100ms', '30d'), lagThreshold: at.at('lagThreshold').whole() };
 }
 
 function resolveWarm(at: Cursor): FunctionSpec['warm'] {

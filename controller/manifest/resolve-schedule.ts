@@ -54,7 +54,7 @@ function resolveWhen(at: Cursor, timezone: string): ScheduleTrigger['when'] {
   return { atMs: atMs ?? 0 };
 }
 
-function resolveCron(at: Cursor, timezone: string): string {
+export function resolveCron(at: Cursor, timezone: string): string {
   const cron = (at.text() ?? '').trim().replaceAll(/\s+/g, ' ');
   const fault = cronFault(cron, timezone);
   if (fault !== undefined)
@@ -82,7 +82,7 @@ function cronFault(cron: string, timezone: string): string | undefined {
 /** Whether a pattern ever comes due does not depend on when it is asked. */
 const someDay = '2000-01-01T00:00:00';
 
-function resolveTimezone(at: Cursor): string {
+export function resolveTimezone(at: Cursor): string {
   const zone = at.text() ?? 'UTC';
   try {
     new Intl.DateTimeFormat('en', { timeZone: zone });

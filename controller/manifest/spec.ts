@@ -152,4 +152,15 @@ export interface ScaleSpec {
   readonly max: number;
   readonly maxAgeMs: number;
   readonly lagThreshold: number | undefined;
+  /** How full pods may be against how long events may wait. */
+  readonly prefer?: 'cost' | 'balanced' | 'latency' | undefined;
+  /** In place of `min` and `max`: each from its due time until that of any other. */
+  readonly schedule?: readonly ScheduledBounds[] | undefined;
+}
+
+export interface ScheduledBounds {
+  readonly cron: string;
+  readonly timezone: string;
+  readonly min: number;
+  readonly max: number;
 }

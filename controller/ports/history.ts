@@ -10,7 +10,7 @@ export interface History {
   write(entry: NewHistoryEntry): void;
   /** Newest last. `afterId` reads on; without it, the last `limit` entries that match. */
   read(query: HistoryQuery): Promise<readonly HistoryEntry[]>;
-  /** Calls back for each entry written from now on that matches. */
+  /** Calls back for each entry that matches and is written from now on, by any process that shares this history: when it can be read, at the latest. */
   follow(query: Pick<HistoryQuery, 'kind' | 'unit'>, onEntry: (entry: HistoryEntry) => void): () => void;
   /** Resolves when all that was written so far can be read. */
   flush(): Promise<void>;

@@ -10,6 +10,7 @@ import type { ContextSpec, FunctionSpec } from '../manifest/spec.ts';
  * R4 a bundle is stored under the sha256 of its bytes, and bytes that do not match are refused.
  * R5 `watch` calls back after every change, at least once, with no more than a hint: read again.
  * R6 at most one holder leads a name at a time; its fencing number grows with each change of holder.
+ * R7 a held function is live, and nobody handles its streams until the hold is released or its time is over; it outlives whoever asked for it.
  */
 export interface Registry {
   contexts(): Promise<readonly ContextRecord[]>;
@@ -24,6 +25,8 @@ export interface Registry {
   /** Sets or clears a condition of a live function (`Failing`, `StateLost`, …). */
   setCondition(unit: string, condition: Condition): Promise<void>;
   conditions(unit: string): Promise<readonly Condition[]>;
+  /** Keeps a live function from handling its streams until then (R7); undefined releases it. */
+  hold(unit: string, untilMs: number | undefined): Promise<void>;
   /** Removes the context or one of its functions; topics and state are the caller's business. */
   remove(context: string, functionName?: string): Promise<void>;
   putBundle(hash: string, bundle: Bundle): Promise<void>;
@@ -50,6 +53,8 @@ export interface FunctionRecord {
   readonly live: RevisionRecord;
   readonly previousLive: string | undefined;
   readonly activatedAtMs: number;
+  /** R7. It may be over. */
+  readonly heldUntilMs?: number;
 }
 
 export interface NewRevision {

@@ -17,7 +17,9 @@ import type { RecordHeader } from './streams.ts';
  * S9 the generation of a claim is above every earlier one of that source, and above the broker's and `nowMs - 1`.
  * S10 versions are unique per write, never a counter: a value written, rolled back and written again has another version.
  * S11 a store that may roll back and is behind what it had made durable before (`durableOffset`) is not claimed: FAAS_STATE_LOST when it knows nothing of the source,
- *     FAAS_STATE_ROLLED_BACK when it knows less; nothing changes then. `acceptRollback` is how an operator goes on with what is there.
+ *     FAAS_STATE_ROLLED_BACK when it knows less; nothing changes then. Nor is it claimed for a source of which it lost nothing when it is behind in one of `others`. `acceptRollback` is how an operator goes on with what is there.
+ * S12 parked events of a key are a list by offset, changed by commits alone: a commit adds its holds (one that is there already changes nothing), and
+ *     takes away its pops, each of which must be the first of its list before; a key without parked events is not parked. The wish to replay a key ends with its list, or with `unflag`.
  */
 export interface StateStore {
   readonly capabilities: StateCapabilities;
@@ -27,7 +29,10 @@ export interface StateStore {
   recordAttempts(source: Source, ownerToken: string, attempts: readonly AttemptRecord[]): Promise<'ok' | 'fenced'>;
   /** Removes the outbox entries up to and including `upTo`. */
   trim(source: Source, ownerToken: string, upTo: Seq): Promise<'ok' | 'fenced'>;
-  /** Waits until all that was committed is durable, then tells whether `ownerToken` still owns the source and `ordinal` is still its last commit. After `ok` no failover can lose it. */
+  /**
+   * Waits until all that was committed before the call is durable, then tells whether `ownerToken` still owns the source and `ordinal` is still among its
+   * commits; later ones may follow meanwhile. After `ok` no failover can lose it.
+   */
   verify(source: Source, ownerToken: string, ordinal: number): Promise<'ok' | 'fenced' | 'rollback'>;
   /** One answer per key, in order; a key without state has no value and the version null. */
   read(unit: string, keys: readonly string[]): Promise<readonly StateRead[]>;
@@ -41,6 +46,12 @@ export interface StateStore {
   progress(unit: string): Promise<readonly SourceProgress[]>;
   /** Sets the frontier of a source that nobody works on (`faas offsets set`); done offsets, attempts and filter of it are forgotten. */
   resetProgress(source: Source, offset: number): Promise<void>;
+  /** Keys that are held back, of all sources; by source, then by the bytes of the key. */
+  parked(unit: string): Promise<readonly ParkedKeyAt[]>;
+  /** The first parked events of a key, in order. */
+  parkedEvents(source: Source, key: string, limit: number): Promise<readonly ParkedEvent[]>;
+  /** Asks the owner of the source to run the parked events of a key again. Unfenced, and the same however often it is asked. */
+  replayParked(source: Source, key: string): Promise<'ok' | 'unknown'>;
   /** The unit goes on with what is there, although it is older than what was durable once (S11). */
   acceptRollback(unit: string, nowMs: number): Promise<void>;
   /** Removes everything of the unit: state, progress, ids, outbox. */
@@ -84,6 +95,15 @@ export interface ClaimRequest {
   readonly committedOffset: number;
   /** The broker's offset, when the store had made the progress up to it durable before the broker was told. */
   readonly durableOffset?: number;
+  /** The same of the unit's other sources. */
+  readonly others?: readonly DurableSource[];
+}
+
+/** What the broker knows to be durable of a source. */
+export interface DurableSource {
+  readonly name: string;
+  readonly brokerGeneration: number;
+  readonly durableOffset: number;
 }
 
 export interface Claimed {
@@ -97,6 +117,33 @@ export interface Claimed {
   readonly done: readonly number[];
   readonly attempts: readonly AttemptRecord[];
   readonly outbox: readonly OutboxEntry[];
+  readonly parked: readonly ParkedKey[];
+}
+
+export interface ParkedKey {
+  readonly key: string;
+  readonly events: number;
+  /** They are to run again. */
+  readonly replay: boolean;
+}
+
+export interface ParkedKeyAt extends ParkedKey {
+  /** Name of the source. */
+  readonly source: string;
+}
+
+export interface ParkedEvent {
+  readonly offset: number;
+  /** What the dispatcher made of the event: opaque to the store. */
+  readonly entry: Uint8Array;
+}
+
+/** What a commit changes of parked keys (S12). */
+export interface ParkingChange {
+  readonly holds: readonly (ParkedEvent & { readonly key: string })[];
+  readonly pops: readonly { readonly key: string; readonly offset: number }[];
+  /** Keys whose replay ends before their list does. */
+  readonly unflags: readonly string[];
 }
 
 export interface AttemptRecord {
@@ -151,6 +198,8 @@ export interface CommitRequest {
   /** In order; a value of null deletes. The i-th write has the version `<commit id>:<i>`. A key may be written more than once: the last one stays. */
   readonly writes: readonly { readonly key: string; readonly value: Uint8Array | null }[];
   readonly emits: readonly Emit[];
+  /** Absent: no key is parked or taken out. */
+  readonly parking?: ParkingChange;
 }
 
 /**

@@ -23,6 +23,8 @@ export interface Streams {
   /** Resolves when all records are durable; the answer has the offset of each, in order. A topic that is not there: FAAS_STREAM_UNKNOWN_TOPIC. */
   append(topic: string, records: readonly NewRecord[]): Promise<readonly number[]>;
   bounds(topic: string): Promise<readonly PartitionBounds[]>;
+  /** The end offset of each partition, in order, of many topics at the price of few questions; topics that are not there are left out. */
+  ends(topics: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>>;
   /** The first offset of each partition whose append time is at or after `timeMs`; its end offset where there is none. */
   offsetsAt(topic: string, timeMs: number): Promise<readonly { partition: number; offset: number }[]>;
   /** Reads without a group. Answers at once, with no records where there are none. An offset below the log start reads from the start. */
@@ -44,6 +46,8 @@ export interface StreamsCapabilities {
   readonly shared: boolean;
   /** `expire`: retention is applied when it is asked for. `broker`: by the log itself, in whole segments and in its own time. */
   readonly retention: 'expire' | 'broker';
+  /** A record with its headers may be so large; absent: as large as the runtime makes any. */
+  readonly recordBytesMax?: number;
 }
 
 export interface TopicOptions {

@@ -1,102 +1,245 @@
 import type { Clock } from '../clock.ts';
+import type { Conditions } from '../conditions/conditions.ts';
 import type { UnitReport } from '../dispatch/dispatcher.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
+import type { StateStore } from '../ports/state.ts';
+import type { Streams } from '../ports/streams.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { decideReplicas, type ScaleDecision, type ScalePolicy } from './decide-replicas.ts';
+import type { ScaleConditionType, ScaleDecision, ScaleInputs } from './decision.ts';
+import { LogEnds } from './log-ends.ts';
+import type { PartitionFigures } from './observe.ts';
+import type { Overrides } from './overrides.ts';
+import type { ScalePolicy } from './policy.ts';
+import { readPartitions } from './read-sample.ts';
+import { policyOf } from './resolve-policy.ts';
+import type { ScaleView } from './scale-view.ts';
+import { UnitScaling } from './unit-scaling.ts';
+
+export interface PodCounts {
+  readonly ready: number;
+  readonly starting: number;
+  readonly draining: number;
+}
 
 export interface ScaleLoopOptions {
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
-  readonly history: History;
+  readonly history: Pick<History, 'write'>;
+  readonly streams: Pick<Streams, 'ends' | 'bounds' | 'committed'>;
+  readonly state: Pick<StateStore, 'progress'>;
+  readonly conditions: Pick<Conditions, 'raise' | 'clear'>;
   readonly idleLimitMs: number;
   readonly live: () => readonly LiveFunction[];
   readonly report: () => readonly UnitReport[];
   /** Direct calls: work that no stream shows. `takenTotal` only grows. */
   readonly calls: (unit: string) => { readonly open: number; readonly takenTotal: number };
+  readonly pods: () => ReadonlyMap<string, PodCounts>;
   readonly replicas: (unit: string) => number;
   readonly scale: (unit: string, replicas: number) => void;
+  readonly overrides: Pick<Overrides, 'of' | 'load'>;
 }
 
 const tickMs = 1_000;
+/** A tick goes on with what it has when the log does not answer sooner. */
+const readWaitMs = 500;
+/** A function without pods and without work is looked at in one tick of so many. */
+const idleEvery = 10;
+const observationEveryMs = 10_000;
+const quietEveryMs = 60_000;
+const stuckAfterMs = 60_000;
+const noPods: PodCounts = { ready: 0, starting: 0, draining: 0 };
+
+interface Unit {
+  readonly scaling: UnitScaling;
+  /** In which of `idleEvery` ticks it is looked at while it is idle. */
+  readonly turn: number;
+  conditions: ReadonlySet<ScaleConditionType>;
+  observedAtMs: number;
+  askedPods: number;
+}
 
 /** Observes, decides, acts, records: once a second, and at once when the data plane asks for pods. */
-export class ScaleLoop {
+export class ScaleLoop implements ScaleView {
   readonly #options: ScaleLoopOptions;
-  readonly #wanted = new Map<string, number>();
-  readonly #busy = new Map<string, { readonly atMs: number; readonly callsTaken: number }>();
+  readonly #logs: LogEnds;
+  readonly #units = new Map<string, Unit>();
+  #ticks = 0;
 
   constructor(options: ScaleLoopOptions) {
     this.#options = options;
+    this.#logs = new LogEnds(options);
+  }
+
+  inputs(unit: string): ScaleInputs | undefined {
+    return this.#units.get(unit)?.scaling.latest;
+  }
+
+  partitions(unit: string): readonly PartitionFigures[] {
+    return this.#units.get(unit)?.scaling.partitions(this.#options.clock.steady()) ?? [];
   }
 
   /** The data plane asks; answered at once, because waiting for the next tick would be the whole of a warm start. */
-  want(unit: string, pods: number): void {
-    this.#wanted.set(unit, Math.max(pods, this.#wanted.get(unit) ?? 0));
-    const live = this.#options.live().find(one => one.unit === unit);
+  want(name: string, pods: number, reason: 'first-event' | 'waiting-events' | 'direct-call'): void {
+    const { clock, calls, replicas } = this.#options;
+    const wished = replicas(name);
+    // Events that wait for busy pods are in the figures of the next tick.
+    if (reason === 'waiting-events' && wished > 0) return;
+    const live = this.#options.live().find(one => one.unit === name);
     if (live === undefined) return;
-    this.#decide(
-      live,
-      this.#options.report().find(one => one.unit === unit),
-    );
+    const unit = this.#unitOf(name);
+    unit.askedPods = Math.max(pods, unit.askedPods);
+    const asked = {
+      atMs: clock.now(),
+      steadyMs: clock.steady(),
+      openCalls: calls(name).open,
+      askedPods: unit.askedPods,
+      replicas: wished,
+      pods: unit.scaling.latest?.observation.pods ?? noPods,
+    };
+    this.#act(name, unit, unit.scaling.ask(asked, this.#policyOf(live)));
   }
 
   async run(signal: AbortSignal): Promise<void> {
+    const { clock, log } = this.#options;
     while (!signal.aborted) {
-      this.tick();
-      await this.#options.clock.sleep(tickMs, signal);
+      await this.tick().catch(error => log.error('scaling failed', { error }));
+      await clock.sleep(tickMs, signal);
     }
   }
 
-  tick(): void {
-    const reports = new Map(this.#options.report().map(report => [report.unit, report]));
-    const live = this.#options.live();
-    for (const one of live) this.#decide(one, reports.get(one.unit));
-    const units = new Set(live.map(one => one.unit));
-    for (const unit of this.#busy.keys()) if (!units.has(unit)) this.#busy.delete(unit);
+  async tick(): Promise<void> {
+    const { clock, report, live, pods, overrides } = this.#options;
+    const reports = new Map(report().map(one => [one.unit, one]));
+    const functions = live();
+    this.#forget(functions);
+    const due = functions.filter(one => this.#isDue(one.unit, reports.get(one.unit)));
+    const topics = new Set(due.flatMap(one => one.subscriptions.map(({ topic }) => topic)));
+    if (this.#ticks % idleEvery === 0) void overrides.load().catch(error => this.#options.log.warn('overrides cannot be read', { error }));
+    this.#ticks += 1;
+    await Promise.race([this.#logs.read([...topics]), clock.sleep(readWaitMs)]);
+    const counts = pods();
+    for (const one of due) this.#decide(one, reports.get(one.unit), counts.get(one.unit) ?? noPods);
   }
 
-  #decide(live: LiveFunction, report: UnitReport | undefined): void {
-    const { unit } = live;
-    const nowMs = this.#options.clock.now();
-    const { open, takenTotal } = this.#options.calls(unit);
-    const waitingEvents = report === undefined ? undefined : report.waiting + open;
-    const wantedPods = this.#wanted.get(unit) ?? 0;
-    this.#wanted.delete(unit);
-    const last = this.#busy.get(unit);
-    const busy = waitingEvents !== 0 || wantedPods > 0 || last?.callsTaken !== takenTotal;
-    if (busy) this.#busy.set(unit, { atMs: nowMs, callsTaken: takenTotal });
-    const idleMs = busy || last === undefined ? undefined : nowMs - last.atMs;
-    const decision = decideReplicas(
-      { replicas: this.#options.replicas(unit), waitingEvents, wantedPods, idleMs },
-      policyOf(live, this.#options.idleLimitMs),
-    );
-    if (decision.replicas !== decision.from) this.#act(unit, decision);
+  #decide(live: LiveFunction, report: UnitReport | undefined, pods: PodCounts): void {
+    const { clock, calls, replicas } = this.#options;
+    const name = live.unit;
+    const unit = this.#unitOf(name);
+    const steadyMs = clock.steady();
+    const { open, takenTotal } = calls(name);
+    const sample = {
+      atMs: clock.now(),
+      steadyMs,
+      partitions: readPartitions(live, report, this.#logs, steadyMs),
+      busyMsTotal: report?.busyMsTotal ?? 0,
+      inFlight: report?.inFlight ?? 0,
+      isFull: report?.isFull ?? false,
+      usefulPods: report !== undefined && report.waiting > report.inFlight ? Math.max(1, report.usablePods) : undefined,
+      openCalls: open,
+      callsTotal: takenTotal,
+      askedPods: unit.askedPods,
+      pods,
+      replicas: replicas(name),
+      paused: report?.failing !== undefined,
+    };
+    unit.askedPods = 0;
+    const stuckMs = Math.max(stuckAfterMs, 2 * live.spec.limits.timeoutMs);
+    const decision = unit.scaling.tick(sample, this.#policyOf(live), stuckMs);
+    this.#act(name, unit, decision);
+    this.#observed(name, unit, decision);
   }
 
-  #act(unit: string, decision: ScaleDecision): void {
-    const { replicas, from, reason, arithmetic } = decision;
-    this.#options.scale(unit, replicas);
-    this.#options.metrics.count('faas_scale_decisions_total', { unit, reason });
+  #policyOf({ unit, spec }: LiveFunction): ScalePolicy {
+    const { clock, idleLimitMs, overrides } = this.#options;
+    return policyOf(spec, { nowMs: clock.now(), idleLimitMs, override: overrides.of(unit) });
+  }
+
+  #act(name: string, unit: Unit, decision: ScaleDecision): void {
+    const { replicas, from, reason } = decision;
+    const { scale, metrics, log } = this.#options;
+    const isChange = replicas !== from;
+    if (isChange) {
+      scale(name, replicas);
+      metrics.count('faas_scale_decisions_total', { unit: name, reason });
+      log.info('scaled', { unit: name, from, replicas, reason });
+    }
+    if (this.#conditionsChanged(name, unit, decision) || isChange) this.#record('decision', name, unit, decision);
+  }
+
+  #conditionsChanged(name: string, unit: Unit, { conditions }: ScaleDecision): boolean {
+    const types = new Set(conditions.map(one => one.type));
+    const old = unit.conditions;
+    if (types.size === old.size && [...types].every(type => old.has(type))) return false;
+    unit.conditions = types;
+    this.#tell(name, conditions, old);
+    return true;
+  }
+
+  /** In the words of when it was found: figures change each second. That a function fails is told by who paused it. */
+  #tell(unit: string, now: ScaleDecision['conditions'], before: ReadonlySet<ScaleConditionType>): void {
+    const place = 'scaling';
+    for (const { type, message, advice } of now) {
+      if (type === 'Failing' || before.has(type)) continue;
+      this.#options.conditions.raise({ unit, type, place, reason: type, message: `${message}. ${advice}` });
+    }
+    for (const type of before) {
+      if (type !== 'Failing' && !now.some(one => one.type === type)) this.#options.conditions.clear({ unit, type, place });
+    }
+  }
+
+  #observed(name: string, unit: Unit, decision: ScaleDecision): void {
+    const nowMs = this.#options.clock.steady();
+    const { observation } = unit.scaling.latest ?? {};
+    const isQuiet =
+      decision.replicas === 0 && decision.from === 0 && observation?.idleMs !== undefined && observation.idleMs > quietEveryMs;
+    if (nowMs - unit.observedAtMs < (isQuiet ? quietEveryMs : observationEveryMs) - tickMs / 2) return;
+    unit.observedAtMs = nowMs;
+    this.#record('observation', name, unit, decision);
+  }
+
+  /** Its inputs, and the number that they gave: all else is computed from them again. */
+  #record(kind: 'decision' | 'observation', name: string, unit: Unit, { replicas, from, reason }: ScaleDecision): void {
+    const inputs = unit.scaling.latest;
+    if (inputs === undefined) return;
     this.#options.history.write({
-      kind: 'decision',
+      kind,
       atMs: this.#options.clock.now(),
-      unit,
-      data: { what: 'scale', replicas, from, reason, arithmetic },
+      unit: name,
+      data: { what: 'scale', replicas, from, reason, inputs },
     });
-    this.#options.log.info('scaled', { unit, from, replicas, reason });
   }
-}
 
-function policyOf({ spec }: LiveFunction, idleLimitMs: number): ScalePolicy {
-  const { min, max } = spec.scale;
-  return {
-    min,
-    max,
-    concurrency: spec.limits.concurrency,
-    warmMin: spec.warm.min,
-    idleLimitMs: spec.warm.keepMs === 'auto' ? idleLimitMs : spec.warm.keepMs,
-  };
+  /** Idle functions take turns, so that a thousand of them cost little. */
+  #isDue(name: string, report: UnitReport | undefined): boolean {
+    const unit = this.#unitOf(name);
+    const { latest } = unit.scaling;
+    if (latest === undefined || this.#ticks % idleEvery === unit.turn) return true;
+    const { backlogEvents, openCalls, idleMs } = latest.observation;
+    const isIdle = backlogEvents.state === 'known' && backlogEvents.value === 0 && openCalls === 0 && idleMs !== undefined;
+    return !isIdle || this.#options.replicas(name) > 0 || (report?.waiting ?? 0) > 0 || unit.askedPods > 0;
+  }
+
+  #unitOf(name: string): Unit {
+    const found = this.#units.get(name);
+    if (found !== undefined) return found;
+    const unit: Unit = {
+      scaling: new UnitScaling(),
+      turn: this.#units.size % idleEvery,
+      conditions: new Set(),
+      observedAtMs: Number.NEGATIVE_INFINITY,
+      askedPods: 0,
+    };
+    this.#units.set(name, unit);
+    return unit;
+  }
+
+  #forget(functions: readonly LiveFunction[]): void {
+    if (this.#units.size <= functions.length) return;
+    const names = new Set(functions.map(one => one.unit));
+    for (const name of this.#units.keys()) if (!names.has(name)) this.#units.delete(name);
+    this.#logs.keepOnly(new Set(functions.flatMap(one => one.subscriptions.map(({ topic }) => topic))), names);
+  }
 }

@@ -6,7 +6,7 @@ export const metricTable = {
   faas_events_total: {
     kind: 'counter',
     labels: ['unit', 'outcome'],
-    help: 'Events whose handling was committed, by outcome: ok, filtered, duplicate, dead_letter.',
+    help: 'Events whose handling was committed, by outcome: ok, filtered, duplicate, dead_letter, held (kept back with its key).',
   },
   faas_attempts_failed_total: { kind: 'counter', labels: ['unit', 'reason'], help: 'Attempts that ended in a failure of the handler.' },
   faas_emits_total: { kind: 'counter', labels: ['unit'], help: 'Events emitted by committed results, dead letters not counted.' },

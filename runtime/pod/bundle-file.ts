@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { mkdtempSync, rmdir, rmdirSync, unlink, unlinkSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { pathToFileURL } from 'node:url';
@@ -14,6 +14,8 @@ export interface BundleFile {
   readonly url: string;
   /** The file is needed until it is imported: a pod that is killed later leaves nothing behind. */
   remove(): void;
+  /** The same, without holding up the first event while the file system does it. */
+  removeLater(then: () => void): void;
 }
 
 /**
@@ -23,15 +25,27 @@ export interface BundleFile {
 export function writeBundle({ code, sourceMap }: LoadRequest): BundleFile {
   const folder = mkdtempSync(join(tmpdir(), 'faas-pod-'));
   const file = join(folder, 'bundle.mjs');
-  const remove = (): void => rmSync(folder, { recursive: true, force: true });
   try {
-    writeFileSync(file, code);
-    if (sourceMap !== undefined) writeFileSync(file, sourceMapComment(sourceMap), { flag: 'a' });
+    writeFileSync(file, sourceMap === undefined ? code : Buffer.concat([code, Buffer.from(sourceMapComment(sourceMap))]));
   } catch (error) {
-    remove();
+    remove(folder, file);
     throw error;
   }
-  return { url: pathToFileURL(file).href, remove };
+  return {
+    url: pathToFileURL(file).href,
+    remove: () => remove(folder, file),
+    removeLater: then => unlink(file, () => rmdir(folder, () => then())),
+  };
+}
+
+/** What is not there needs no removing, and what cannot be removed is left to whoever cleans the temporary folder. */
+function remove(folder: string, file: string): void {
+  try {
+    unlinkSync(file);
+  } catch {}
+  try {
+    rmdirSync(folder);
+  } catch {}
 }
 
 function sourceMapComment(sourceMap: Uint8Array): string {

@@ -1,4 +1,4 @@
-import { fileURLToPath } from 'node:url';
+import { dirname, join } from 'node:path';
 import { crypto } from './late-modules.ts';
 import { createPod, type PodCredentials } from './pod.ts';
 
@@ -12,7 +12,7 @@ const defaultGraceMs = 25_000;
 const pod = createPod({
   bootId,
   memoryBytes,
-  workerFile: fileURLToPath(new URL('./pod-worker.js', import.meta.url)),
+  workerFile: join(dirname(process.argv[1] ?? ''), 'pod-worker.cjs'),
   rssBytes: () => process.memoryUsage.rss(),
   output: (stream, text) => void process[stream].write(text),
   exit: (reason, threadsLeft) => {
@@ -40,10 +40,14 @@ process.on('disconnect', endAtOnce);
 // The parent may have been killed before anybody listened.
 if (!process.connected) endAtOnce();
 
-const [port] = await Promise.all([pod.listen('127.0.0.1'), admitted]);
-process.send?.({ kind: 'listening', port });
-// While the parent hears of it, and not when its first request waits for it.
-crypto();
+void listen();
+
+async function listen(): Promise<void> {
+  const [port] = await Promise.all([pod.listen('127.0.0.1'), admitted]);
+  process.send?.({ kind: 'listening', port });
+  // While the parent hears of it, and not when its first request waits for it.
+  crypto();
+}
 
 function endAtOnce(): void {
   pod.destroy();

@@ -178,9 +178,9 @@ class RunningPod implements Pod {
         return;
       }
       case 'loaded': {
-        this.#removeBundle(workerId);
         const phases = { loadMs: message.loadMs, initMs: message.initMs };
         this.#step({ kind: 'loaded', nowMs, workerId, result: { kind: 'ready', handler: message.handler, phases } });
+        this.#bundles.get(workerId)?.removeLater(() => this.#bundles.delete(workerId));
         break;
       }
       case 'load-failed':

@@ -1,4 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks';
+import { dirname, join } from 'node:path';
+import { pathToFileURL } from 'node:url';
 import { type MessagePort, parentPort } from 'node:worker_threads';
 import { decodeBatch } from '../protocol/batch.ts';
 import { NativePromise } from '../protocol/intrinsics.ts';
@@ -10,6 +12,7 @@ import { describeError } from './describe-error.ts';
 import type { EventRun } from './event-run.ts';
 import type { FunctionHost } from './function-host.ts';
 import { loadBundle } from './load-bundle.ts';
+import { rehearse } from './rehearse.ts';
 import { ReplyBuffer } from './reply-buffer.ts';
 import type { RunningCall } from './running-call.ts';
 import type { FromWorker, ToWorker } from './thread-messages.ts';
@@ -33,13 +36,12 @@ const random = Math.random;
 const heartbeatMs = 10;
 /** A thread that has not got its function by then is a generic pod's, and nobody waits for it. */
 const prepareAfterMs = 20;
-const emptyModule: string = 'data:text/javascript,';
 
 const current = new AsyncLocalStorage<Current>();
 
 parentPort?.once('message', (port: MessagePort) => {
   parentPort?.unref();
-  const idle = setTimeout(prepare, prepareAfterMs);
+  const idle = setTimeout(() => void prepare(), prepareAfterMs);
   port.on('message', (message: ToWorker) => {
     if (message.kind !== 'load') return;
     clearTimeout(idle);
@@ -47,10 +49,16 @@ parentPort?.once('message', (port: MessagePort) => {
   });
 });
 
-/** What Node makes at the first use, and a load would wait for: the streams of the thread, the loader of modules. */
-function prepare(): void {
+/**
+ * What Node makes at the first use, and a load would wait for: the streams of the thread, the loader of modules, and everything that has not
+ * run before and is compiled when it does.
+ */
+async function prepare(): Promise<void> {
   for (const stream of ['stdout', 'stderr']) Reflect.get(process, stream);
-  import(emptyModule).catch(() => undefined);
+  try {
+    await import(pathToFileURL(join(dirname(process.argv[1] ?? ''), 'pod-empty.js')).href);
+    await rehearse({ now, monotonic, randomHex });
+  } catch {}
 }
 
 async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Promise<void> {

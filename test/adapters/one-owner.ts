@@ -2,8 +2,8 @@ import type { Claimed, CommitRequest, Source, StateStore } from '../../controlle
 
 export const firstSource: Source = { unit: 'shop.totals', name: 'orders.0' };
 
-export function claimedBy(state: StateStore, ownerToken: string): Promise<Claimed> {
-  return state.claim(firstSource, { ownerToken, nowMs: Date.now(), committedOffset: 0, brokerGeneration: 0 });
+export function claimedBy(state: StateStore, ownerToken: string, source = firstSource): Promise<Claimed> {
+  return state.claim(source, { ownerToken, nowMs: Date.now(), committedOffset: 0, brokerGeneration: 0 });
 }
 
 /** A commit that handles the offset `done`. */

@@ -249,6 +249,31 @@ describeWith(redisService, 'state on a Redis that comes back', () => {
     }
   });
 
+  test('LOADING: a server that reads its data again ends what was owned, and is waited for', async () => {
+    const slow = { 'enable-debug-command': 'local', 'loading-process-events-interval-bytes': '1024' };
+    const redis = await startRedis({ appendfsync: 'always', ...slow });
+    const { adapters, close } = await openOn(redis.url, systemClock);
+    const { state } = adapters;
+    try {
+      await claim(state);
+      await state.commit(source, commit(1, { writes: [write('k', '1')] }));
+      for (let i = 0; i < 300; i += 1) await redis.admin.set(`other-${i}`, 'x'.repeat(1_000));
+      await redis.admin.config('SET', 'key-load-delay', '5000');
+      const loaded = redis.admin.call('DEBUG', 'RELOAD').catch(error => error);
+      const refusal = async () => valueAt(state, 'k').catch(error => String(error.message));
+      await eventually('loading', async () => /LOADING/.test((await refusal()) ?? ''));
+      expect(await state.commit(source, commit(2, { done: [[1, 2]] }))).toEqual({ kind: 'fenced' });
+      await loaded;
+      await eventually('back', async () => (await refusal()) === '1');
+      expect(await state.commit(source, commit(2, { done: [[1, 2]] }))).toEqual({ kind: 'fenced' });
+      expect(await claim(state, 'two')).toMatchObject({ frontier: 1 });
+      expect(await state.commit(source, commit(1, { ownerToken: 'two', done: [[1, 2]] }))).toMatchObject({ kind: 'ok', frontier: 2 });
+    } finally {
+      await close();
+      await redis.stop();
+    }
+  });
+
   test('READONLY: a primary that became a replica ends what was owned, and is not written to', async () => {
     const { primary, replica, stop } = await startReplicatedRedis();
     const { adapters, close } = await openOn(primary.url, systemClock);

@@ -1,7 +1,10 @@
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { MemoryStreams } from '../../controller/adapters/memory/memory-streams.ts';
 import { systemClock } from '../../controller/clock.ts';
-import { openOn } from '../contract/redis-on-server.ts';
+import { historyContract } from '../contract/history.ts';
+import { historyOf, openOn, registryOf } from '../contract/redis-on-server.ts';
+import { registryContract } from '../contract/registry.ts';
+import { settableClock } from '../contract/settable-clock.ts';
 import { type StateUnderTest, stateContract } from '../contract/state.ts';
 import { describeWith } from '../services/needed-service.ts';
 import { eventually, type RedisCluster, redisService, startRedisCluster, startSentinelRedis } from '../services/redis.ts';
@@ -29,6 +32,16 @@ describeWith(redisService, 'on a cluster', () => {
       close: () => server.close(),
     };
     return subject;
+  });
+
+  registryContract('redis cluster', async () => {
+    for (const { admin } of nodes()) await admin.flushall();
+    return registryOf(await openOn(address(), settableClock()));
+  });
+
+  historyContract('redis cluster', async () => {
+    for (const { admin } of nodes()) await admin.flushall();
+    return historyOf(await openOn(address(), settableClock()));
   });
 
   test('MOVED: a slot that moved fences its owner, and is claimed at its new node with all that it had', async () => {

@@ -82,6 +82,7 @@ describe('a full disk', () => {
           id: 'a',
           stream: 's',
           expectedFrontier: undefined,
+          parking: undefined,
           highSeqOffset: 0,
           highSeqs: [],
         },

@@ -80,13 +80,18 @@ const report = (times: readonly (number | undefined)[]): UnitReport => ({
   deadLettersTotal: 0,
   emitsTotal: 0,
   busyMsTotal: 0,
+  isFull: false,
+  usablePods: 0,
   inFlightByPod: new Map(),
+  failing: undefined,
   partitions: times.map((oldestAppendedAtMs, partition) => ({
     topic: 't',
     partition,
     frontier: 0,
     endOffset: undefined,
     inFlight: 0,
+    nextOffset: 0,
+    openEvents: 0,
     oldestAppendedAtMs,
   })),
 });

@@ -1,12 +1,11 @@
 import { Ajv } from 'ajv';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { type PathName, paths, pathTo } from '../../controller/api/paths.ts';
-import { allRoutes } from '../../controller/api/routes.ts';
 import { deadLetterEmit } from '../../controller/dispatch/dead-letter.ts';
 import { partitionOf } from '../../controller/ports/partition-of.ts';
 import type { StreamRecord } from '../../controller/ports/streams.ts';
 import { headerNames } from '../../runtime/protocol/headers.ts';
-import { idlePorts, openApiDocument } from '../../scripts/openapi.ts';
+import { idleRoutes, openApiDocument } from '../../scripts/openapi.ts';
 import { bundle, bundleHash, shopManifest, startAdmin } from './start-admin.ts';
 
 const utf8 = new TextEncoder();
@@ -32,7 +31,7 @@ async function ask(method: string, path: string, body?: unknown): Promise<unknow
   return answer;
 }
 
-const routes = allRoutes(idlePorts());
+const routes = idleRoutes();
 const matches = (pattern: string, path: string) => new RegExp(`^${pattern.replace(/:[a-z]+/g, '[^/]+')}$`).test(path);
 
 async function recordsOf(topic: string): Promise<readonly StreamRecord[]> {
@@ -237,8 +236,22 @@ describe('backlog', () => {
       deadLettersTotal: 0,
       emitsTotal: 0,
       busyMsTotal: 0,
+      isFull: false,
+      usablePods: 1,
       inFlightByPod: new Map(),
-      partitions: [{ topic: 'orders', partition, frontier: 0, endOffset: 1, inFlight: 0, oldestAppendedAtMs: Date.now() - 5_000 }],
+      failing: undefined,
+      partitions: [
+        {
+          topic: 'orders',
+          partition,
+          frontier: 0,
+          endOffset: 1,
+          inFlight: 0,
+          nextOffset: 1,
+          openEvents: 1,
+          oldestAppendedAtMs: Date.now() - 5_000,
+        },
+      ],
     });
     const lag = Object(await ask('GET', '/v1/lag')).functions[0];
     expect(lag).toMatchObject({ unit: 'shop.customer-totals', backlogEvents: 1, waiting: 1, inFlight: 0 });
@@ -446,6 +459,22 @@ describe('dead letters', () => {
       replayed: others.map(one => one.id),
       known: [first?.id],
       missing: [],
+    });
+  });
+
+  test('what a filter names is listed and dropped; a dropped one is never replayed, and a broken filter is refused with its column', async () => {
+    await fail('drop-me', 'dropped', utf8.encode('{}'));
+    const where = 'key=dropped, state=open';
+    const found: { id: string }[] = Object(await ask('GET', `${list}?where=${encodeURIComponent(where)}`)).deadLetters;
+    expect(found).toMatchObject([{ eventId: 'drop-me', replayed: false, dropped: false }]);
+    const ids = found.map(one => one.id);
+    expect(await ask('POST', `${list}/drop`, { where })).toStrictEqual({ dropped: ids, known: [], missing: [] });
+    expect(await ask('POST', `${list}/drop`, { ids: [...ids, '0-999'] })).toStrictEqual({ dropped: [], known: ids, missing: ['0-999'] });
+    expect(await ask('GET', `${list}/${ids[0]}`)).toMatchObject({ replayed: false, dropped: true });
+    expect(await ask('POST', `${list}/replay`, { ids })).toStrictEqual({ replayed: [], known: ids, missing: [] });
+    expect(await admin.json('GET', `${list}?where=reasn%3Dx`)).toMatchObject({
+      status: 400,
+      answer: { code: 'FAAS_LETTER_FILTER', detail: 'column 1: there is no field "reasn"' },
     });
   });
 

@@ -91,14 +91,21 @@ describe('the door', () => {
     expect((await get('/v1/version', [host(), 'host: evil.example', bearer()])).status).toBe(421);
   });
 
-  test.each(['/v1/functions', '/v1/settings', '/v1/logs', '/v1/openapi.json', '/metrics', '/', '/nowhere', '/healthz/..%2fv1/version'])(
-    'without a token %s tells nothing, not even whether it exists',
-    async path => {
-      const answer = await get(path, [host()]);
-      expect([answer.status, codeOf(answer)]).toStrictEqual([401, 'FAAS_API_UNAUTHORIZED']);
-      expect(answer.headers).toContain('www-authenticate: bearer realm="faas"');
-    },
-  );
+  test.each([
+    '/v1/functions',
+    '/v1/settings',
+    '/v1/logs',
+    '/v1/openapi.json',
+    '/metrics',
+    '/v1/live',
+    '/v1/graph',
+    '/nowhere',
+    '/healthz/..%2fv1/version',
+  ])('without a token %s tells nothing, not even whether it exists', async path => {
+    const answer = await get(path, [host()]);
+    expect([answer.status, codeOf(answer)]).toStrictEqual([401, 'FAAS_API_UNAUTHORIZED']);
+    expect(answer.headers).toContain('www-authenticate: bearer realm="faas"');
+  });
 
   test.each(['/healthz', '/readyz'])('%s needs no token, but the right host', async path => {
     expect((await get(path, [host()])).status).toBe(200);

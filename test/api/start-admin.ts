@@ -6,7 +6,9 @@ import { createMemoryAdapters } from '../../controller/adapters/memory/memory-ad
 import { type AdminServerOptions, createAdminServer } from '../../controller/api/admin-server.ts';
 import { loadToken } from '../../controller/api/token-file.ts';
 import { systemClock } from '../../controller/clock.ts';
+import { ConditionBoard } from '../../controller/conditions/condition-board.ts';
 import type { UnitReport } from '../../controller/dispatch/dispatcher.ts';
+import { dashboardFolder } from '../../controller/entries.ts';
 import { noFaults } from '../../controller/fault-points.ts';
 import { createDeployments } from '../../controller/functions/create-deployments.ts';
 import type { DirectAnswer, DirectCall, DirectCalls } from '../../controller/gateway/direct-calls.ts';
@@ -15,6 +17,9 @@ import { createSecrets } from '../../controller/gateway/secrets.ts';
 import { parseManifest } from '../../controller/manifest/parse-manifest.ts';
 import type { ContextSpec } from '../../controller/manifest/spec.ts';
 import { systemRandom } from '../../controller/random.ts';
+import type { ScaleInputs } from '../../controller/scale/decision.ts';
+import type { PartitionFigures } from '../../controller/scale/observe.ts';
+import { createOverrides } from '../../controller/scale/overrides.ts';
 import { loadSettings } from '../../controller/settings-source.ts';
 import type { Log, LogFields } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
@@ -71,10 +76,12 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
   const log = collectingLog(lines);
   const world = {
     folder,
-    token: await loadToken(folder, random),
+    token: change.token ?? (await loadToken(folder, random)),
     ...adapters,
     lines,
     reports: [] as UnitReport[],
+    scales: new Map<string, ScaleInputs>(),
+    partitions: new Map<string, readonly PartitionFigures[]>(),
     pods: [] as PodView[],
     calls: [] as DirectCall[],
     answer: { kind: 'ok', answer: undefined, repeated: false } as DirectAnswer,
@@ -82,6 +89,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     secretsEnv: {} as Record<string, string>,
   };
   const deployments = createDeployments({
+    exclusively: work => work(),
     ...adapters,
     clock,
     faults: noFaults,
@@ -103,13 +111,17 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     version: '1.2.3',
     startedAtMs: clock.now(),
     token: world.token,
+    dashboardFolder: dashboardFolder(),
     settings,
     origins,
     ...adapters,
     deployments,
     calls,
     dispatcher: { report: () => world.reports },
+    conditions: new ConditionBoard({ ...adapters, clock, log }),
     pods: { podsOf: unit => world.pods.filter(pod => pod.unit === unit) },
+    scale: { inputs: unit => world.scales.get(unit), partitions: unit => world.partitions.get(unit) ?? [] },
+    overrides: createOverrides(adapters.state, clock, random),
     secrets: createSecrets({ env: world.secretsEnv, folder: '', clock }),
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', expose: async () => 'faas_up 1\n' },
     podCallbacks: createPodCallbacks({ state: adapters.state, calls, tokens: world.tokens, metrics: noMetrics }),
@@ -140,7 +152,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     await request('PUT', `/v1/bundles/${bundleHash}`, bundle);
     return json('POST', '/v1/deployments', { spec, bundles: Object.fromEntries(spec.functions.map(one => [one.name, bundleHash])) });
   };
-  return { ...world, world, url, port, request, json, deploy, server, close: () => server.close() };
+  return { ...world, world, settings, url, port, request, json, deploy, server, close: () => server.close() };
 }
 
 function collectingLog(lines: LoggedLine[], base: LogFields = {}): Log {

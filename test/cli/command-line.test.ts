@@ -108,7 +108,7 @@ describe('a command line that makes no sense: exit code 2, the reason and a way 
     [['invoke', 'a.b', '{broken'], 'the argument is not JSON', 'A string needs its quotes'],
     [['emit', 'a.b', '1', '--file', 'x'], 'either one event as an argument, or --file', ''],
     [['emit', 'a.b', '1', '--header', 'x'], '--header: "x" is not name=value', ''],
-    [['dlq', 'replay', 'a.b'], 'name dead letters, or take --all', 'faas dlq list'],
+    [['dlq', 'replay', 'a.b'], 'name dead letters, or take --where <filter> or --all', 'faas dlq list'],
   ])('faas %j', async (words, message, hint) => {
     const { code, stdout, stderr } = await runCli(words, { cwd: folder });
     expect({ code, stdout }).toEqual({ code: 2, stdout: '' });

@@ -93,6 +93,7 @@ export function historyContract(adapter: string, open: () => Promise<HistoryUnde
       history.write(log(2));
       history.write({ ...log(3), unit: 'shop.other' });
       history.write({ ...log(4), kind: 'decision' });
+      await history.flush();
       stop();
       history.write(log(5));
       await history.flush();

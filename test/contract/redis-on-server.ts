@@ -3,6 +3,8 @@ import { openRedisAdapters, type RedisAdapters } from '../../controller/adapters
 import type { Clock } from '../../controller/clock.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
 import { type RedisServer, startRedis } from '../services/redis.ts';
+import type { HistoryUnderTest } from './history.ts';
+import type { RegistryUnderTest } from './registry.ts';
 
 /** A Redis for the tests of one `describe`, its log kept when one of them fails. Ask for it within a test. */
 export function redisForTests(start: () => Promise<RedisServer> = startRedis): () => RedisServer {
@@ -48,4 +50,30 @@ export async function openOn(address: string, clock: Clock, replicas = 0): Promi
     },
     close: () => adapters.close(),
   };
+}
+
+/** What the contract of a registry is tried on. */
+export function registryOf(server: OnServer): RegistryUnderTest {
+  const subject: RegistryUnderTest = {
+    registry: server.adapters.registry,
+    async reopen() {
+      await server.reopen();
+      subject.registry = server.adapters.registry;
+    },
+    close: () => server.close(),
+  };
+  return subject;
+}
+
+/** What the contract of a history is tried on. */
+export function historyOf(server: OnServer): HistoryUnderTest {
+  const subject: HistoryUnderTest = {
+    history: server.adapters.history,
+    async reopen() {
+      await server.reopen();
+      subject.history = server.adapters.history;
+    },
+    close: () => server.close(),
+  };
+  return subject;
 }

@@ -10,7 +10,7 @@ export interface RegistryUnderTest {
   close(): Promise<void>;
 }
 
-/** The laws R1 to R6 of controller/ports/registry.ts, for one adapter. */
+/** The laws R1 to R7 of controller/ports/registry.ts, for one adapter. */
 export function registryContract(adapter: string, open: () => Promise<RegistryUnderTest>): void {
   describe(`registry on ${adapter}`, () => {
     let subject: RegistryUnderTest;
@@ -97,6 +97,22 @@ export function registryContract(adapter: string, open: () => Promise<RegistryUn
       expect(await registry.functions('shop')).toEqual([
         { unit: 'shop.totals', context: 'shop', name: 'totals', live: put, previousLive: undefined, activatedAtMs: 10 },
       ]);
+    });
+
+    test('R7 a hold is shown with the function, and gone when it is released', async () => {
+      await registry.putRevisions('shop', [revision('totals', 'a')]);
+      await registry.activate(context('shop', 'totals'), new Map([['totals', 'r1-aaaaaaaa']]), 10);
+      const heldUntil = async () => (await registry.functions()).map(({ heldUntilMs }) => heldUntilMs);
+      let hints = 0;
+      const stop = registry.watch(() => {
+        hints += 1;
+      });
+      await registry.hold('shop.totals', 5_000);
+      expect(hints).toBeGreaterThan(0);
+      expect(await heldUntil()).toEqual([5_000]);
+      await registry.hold('shop.totals', undefined);
+      expect(await heldUntil()).toEqual([undefined]);
+      stop();
     });
 
     test('R3 counters go on after a removal', async () => {

@@ -9,6 +9,7 @@ export function settableClock(nowMs = 1_700_000_000_000): SettableClock {
   const clock: SettableClock = {
     nowMs,
     now: () => clock.nowMs,
+    steady: systemClock.steady,
     after: systemClock.after,
     sleep: systemClock.sleep,
   };

@@ -218,6 +218,7 @@ export function streamsContract(
         expect(await streams.expire(clock.nowMs + 500)).toBe(0);
         expect(await streams.expire(clock.nowMs + 501)).toBe(2);
         expect(await streams.bounds(topic)).toEqual([{ partition: 0, startOffset: 2, endOffset: 3 }]);
+        expect(await streams.ends([topic, 'none'])).toEqual(new Map([[topic, [3]]]));
         const { records, nextOffset } = await streams.read(topic, 0, 0, all);
         expect(records.map(record => [record.offset, text(record)])).toEqual([[2, 'young']]);
         expect(nextOffset).toBe(3);

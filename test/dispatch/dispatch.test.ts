@@ -1,6 +1,8 @@
 import { expect, test } from 'vitest';
 import { parseDeadLetter, replayRecord } from '../../controller/dispatch/dead-letter.ts';
+import { pinOffsets } from '../../controller/functions/pin-offsets.ts';
 import { inboxRecord } from '../../controller/inbox/inbox-record.ts';
+import { partitionOf } from '../../controller/ports/partition-of.ts';
 import type { RecordHeader } from '../../controller/ports/streams.ts';
 import { DispatchWorld, liveFunction } from '../support/dispatch-world.ts';
 import { Failure, type MemoryContext, type MemoryFunction, PodCrash } from '../support/memory-pod-client.ts';
@@ -543,10 +545,69 @@ test('a new revision goes on with the same sessions; a function that is not live
   expect(await world.adapters.streams.committed(live.group, 'orders')).toMatchObject([{ offset: 3 }]);
 });
 
+test('a store that lost everything: a partition that had told the broker nothing stands still as well, until an operator goes on', async () => {
+  const world = new DispatchWorld({ emits: 'outbox' });
+  const live = liveFunction('totals');
+  const keyIn = (partition: number) => ['a', 'b', 'c', 'd', 'e'].find(key => partitionOf(Buffer.from(key), '', 2) === partition) ?? '';
+  await world.adapters.streams.ensureTopic('orders', { partitions: 2 });
+  await pinOffsets(world.adapters.streams, live);
+  await world.deploy(
+    live,
+    one(async (_, ctx) => void (await countKey(ctx))),
+    2,
+  );
+  await world.append('orders', [{ key: keyIn(0), value: '' }]);
+  await world.settle();
+  await world.clock.advance(10_000);
+  await world.adapters.state.deleteUnit(live.unit);
+  await world.append('orders', [{ key: keyIn(1), value: '' }]);
+  await world.clock.advance(60_000);
+  expect(await world.state(live.unit)).toEqual({});
+  await world.adapters.state.acceptRollback(live.unit, world.clock.now());
+  await world.clock.advance(60_000);
+  expect(await world.state(live.unit)).toEqual({ [keyIn(1)]: '1' });
+  await world.stop();
+});
+
+test('a function that stops handles events while the disk of the store is waited for, and then leaves at once', async () => {
+  const world = new DispatchWorld({ emits: 'outbox' });
+  const { state } = world.adapters;
+  const verify = state.verify.bind(state);
+  state.verify = async (...given) => {
+    await world.clock.sleep(3_000);
+    return verify(...given);
+  };
+  const live = liveFunction('totals');
+  const handledAtMs: number[] = [];
+  await world.deploy(
+    live,
+    one(() => void handledAtMs.push(world.clock.now())),
+  );
+  const append = async (times: number) => {
+    for (let i = 0; i < times; i += 1) {
+      await world.append('orders', [{ key: 'a', value: '' }]);
+      await world.clock.advance(100);
+    }
+  };
+  await append(10);
+  const stoppedAtMs = world.clock.now();
+  let leftAtMs: number | undefined;
+  const stopping = world.dispatcher.stop(20_000).then(() => {
+    leftAtMs = world.clock.now();
+  });
+  await append(100);
+  await stopping;
+  const silentMs = (leftAtMs ?? Number.POSITIVE_INFINITY) - (handledAtMs.at(-1) ?? 0);
+  expect(handledAtMs.filter(atMs => atMs > stoppedAtMs).length).toBeGreaterThan(20);
+  expect(silentMs).toBeLessThan(200);
+  expect((await world.adapters.streams.committed(live.group, 'orders'))[0]?.offset).toBeGreaterThanOrEqual(9);
+});
+
 test.each([
   ['earliest', 'earliest' as const, ['old', 'new']],
-  ['latest', 'latest' as const, ['new']],
-])('a group without an offset begins at %s', async (_, from, expected) => {
+  ['latest', 'latest' as const, ['old', 'new']],
+  ['a time', { timeMs: 1_000_000_000_000_000 }, ['new']],
+])('a partition that no deploy has pinned came later: a function that wants %s misses nothing of it', async (_, from, expected) => {
   const world = new DispatchWorld();
   await world.adapters.streams.ensureTopic('orders', { partitions: 1 });
   await world.append('orders', [{ key: 'a', value: 'old' }]);

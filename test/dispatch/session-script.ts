@@ -1,3 +1,4 @@
+import { Breaker } from '../../controller/dispatch/breaker.ts';
 import { stepSession, wakeAtMs } from '../../controller/dispatch/session.ts';
 import { type Draft, type Effect, type Input, newSession, type Session } from '../../controller/dispatch/session-state.ts';
 import { hasLoner, offerable, takeLoner, takeShared, takeSuspect } from '../../controller/dispatch/take-batch.ts';
@@ -35,14 +36,18 @@ export class SessionScript {
         if (offerable(session, this.#nowMs) === 0) return ['nothing'];
         return this.#took(
           session,
-          takeShared(session, { ...sizes(words), prefetch: false, handler: words.includes('whole') ? 'batch' : 'event' }, this.#nowMs),
+          takeShared(
+            session,
+            { ...sizes(words), prefetch: false, handler: words.includes('whole') ? 'batch' : 'event', revision: 'r1-00000000' },
+            this.#nowMs,
+          ),
         );
       case 'suspect':
-        return this.#took(session, takeSuspect(session, { prefetch: false, handler: 'event' }, this.#nowMs));
+        return this.#took(session, takeSuspect(session, { prefetch: false, handler: 'event', revision: 'r1-00000000' }, this.#nowMs));
       case 'loner':
         return [
           hasLoner(session) ? 'a loner waits' : 'no loner',
-          ...this.#took(session, takeLoner(session, { prefetch: false, handler: 'event' }, this.#nowMs)),
+          ...this.#took(session, takeLoner(session, { prefetch: false, handler: 'event', revision: 'r1-00000000' }, this.#nowMs)),
         ];
       case 'recorded':
         return this.#recording
@@ -64,6 +69,7 @@ export class SessionScript {
       case 'read':
         return { kind: 'fetched', result: records(session, words), nowMs };
       case 'offset-due':
+        return { kind: command, verify: false, nowMs };
       case 'stop':
         return { kind: command, nowMs };
       case 'verified':
@@ -123,8 +129,10 @@ export class SessionScript {
         ...defaultLimits,
         bytesMax: 1e9,
         windowOffsetsMax: Number(option(words, 'window') ?? 100),
+        recordBytesMax: 10_000,
         mayRollBack: words.includes('rollback'),
       },
+      breaker: new Breaker(),
       partitionsOf: topic => (topic === 'missing' ? undefined : 1),
       claimed: {
         generation: 7,
@@ -134,6 +142,7 @@ export class SessionScript {
         done: (option(words, 'done')?.split(',') ?? []).map(Number),
         attempts: (option(words, 'attempts')?.split(',') ?? []).map(attemptOf),
         outbox: [],
+        parked: [],
       },
     });
     return [`reads from ${this.#session.position}`];

@@ -4,17 +4,13 @@ import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type KafkaCluster, startKafka } from '../services/kafka/kafka-cluster.ts';
 import { kafkaService } from '../services/kafka/kafka-home.ts';
 import { plainClient } from '../services/kafka/open-kafka.ts';
-import { describeWith, type NeededService } from '../services/needed-service.ts';
-import { type RedisServer, redisService, startRedis } from '../services/redis.ts';
+import { kafkaAndRedis } from '../services/kafka-and-redis.ts';
+import { describeWith } from '../services/needed-service.ts';
+import { type RedisServer, startRedis } from '../services/redis.ts';
 import { ServerProcess } from './server-process.ts';
 import { check, deploy, eventually, nothing, send } from './shop-run.ts';
 
 const limit = { timeout: 240_000 };
-const kafkaAndRedis: NeededService = {
-  name: `${kafkaService.name} and ${redisService.name}`,
-  commands: [...kafkaService.commands, ...redisService.commands],
-  howToGet: `${kafkaService.howToGet}; ${redisService.howToGet}`,
-};
 
 describeWith(kafkaService, 'a server on Kafka, its state in SQLite', () => exactOver());
 describeWith(kafkaAndRedis, 'a server on Kafka, its state in Redis', () => {

@@ -18,16 +18,19 @@ export interface Address {
 /** A data folder of its own, and the real server on it: started, killed and started again as often as a test likes. Ports are free ones. */
 export class ServerProcess {
   readonly folder: string;
+  /** Of what is deployed on it: several servers may share their brokers. */
+  readonly context: string;
   #child: ChildProcess | undefined;
   #ended: Promise<string> | undefined;
   #output = '';
 
-  private constructor(folder: string) {
+  private constructor(folder: string, context: string) {
     this.folder = folder;
+    this.context = context;
   }
 
-  static async create(): Promise<ServerProcess> {
-    return new ServerProcess(await mkdtemp(join(tmpdir(), 'faas-e2e-')));
+  static async create(context = 'e2e'): Promise<ServerProcess> {
+    return new ServerProcess(await mkdtemp(join(tmpdir(), 'faas-e2e-')), context);
   }
 
   /** Resolves when it listens, or when it has ended before it could. */
@@ -36,7 +39,7 @@ export class ServerProcess {
     this.#child = child;
     for (const stream of [child.stdout, child.stderr]) {
       stream.on('data', (text: Buffer) => {
-        this.#output = `${this.#output}${text.toString()}`.slice(-8_000);
+        this.#output = `${this.#output}${text.toString()}`.slice(-60_000);
       });
     }
     this.#ended = new Promise(resolve => child.once('close', (code, signal) => resolve(signal ?? `exit code ${code}`)));
@@ -60,6 +63,13 @@ export class ServerProcess {
     const how = await Promise.race([this.#ended ?? Promise.resolve('not started'), late]);
     waiting.abort();
     return how ?? undefined;
+  }
+
+  /** SIGTERM; throws when it does not end in good order. */
+  async terminate(): Promise<void> {
+    this.#child?.kill('SIGTERM');
+    const how = await this.ended(patienceMs);
+    if (how !== 'exit code 0') throw new Error(`ended with ${how}: ${this.#output}`);
   }
 
   async kill(): Promise<void> {

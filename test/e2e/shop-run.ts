@@ -18,7 +18,7 @@ export const nothing: Sent = { webhooks: 0, calls: 0 };
 export async function deploy(server: ServerProcess, round = 0): Promise<void> {
   let last = '';
   await eventually(async () => {
-    const { code, output } = await server.cli(['deploy', '-f', manifest], { ROUND: String(round) });
+    const { code, output } = await server.cli(['deploy', '-f', manifest], { ROUND: String(round), CONTEXT: server.context });
     last = output;
     return code === 0;
   }).catch(() => {
@@ -75,8 +75,13 @@ async function post(server: ServerProcess, kind: 'webhook' | 'call', index: numb
     const signal = AbortSignal.timeout(10_000);
     const answer =
       kind === 'webhook'
-        ? await fetch(`${address.gatewayUrl}/hooks/e2e/in`, { method: 'POST', body, headers: { ...headers, 'ce-id': id }, signal })
-        : await fetch(`${address.gatewayUrl}/call/e2e/intake`, {
+        ? await fetch(`${address.gatewayUrl}/hooks/${server.context}/in`, {
+            method: 'POST',
+            body,
+            headers: { ...headers, 'ce-id': id },
+            signal,
+          })
+        : await fetch(`${address.gatewayUrl}/call/${server.context}/intake`, {
             method: 'POST',
             body,
             headers: { ...headers, 'x-faas-key': key, 'idempotency-key': id },
@@ -111,7 +116,7 @@ async function disagreements(server: ServerProcess, { webhooks, calls }: Sent): 
   if (counted !== undefined) wrong.push(`tally: ${counted}`);
   wrong.push(...wrongTicks(intake.get('beat') ?? []));
   for (const name of ['intake', 'tally']) {
-    const { total } = await get<{ total: number }>(server, `/functions/e2e/${name}/dead-letters?limit=1`);
+    const { total } = await get<{ total: number }>(server, `/functions/${server.context}/${name}/dead-letters?limit=1`);
     if (total > 0) wrong.push(`${name} has ${total} dead letters`);
   }
   return wrong;
@@ -128,7 +133,7 @@ function wrongTicks(ids: readonly string[]): readonly string[] {
 async function logsOf(server: ServerProcess, name: string): Promise<ReadonlyMap<string, readonly string[]>> {
   const { entries } = await get<{ entries: { key: string; value: { log: string[] } }[] }>(
     server,
-    `/functions/e2e/${name}/state?limit=1000`,
+    `/functions/${server.context}/${name}/state?limit=1000`,
   );
   return new Map(entries.map(({ key, value }) => [key, value.log]));
 }

@@ -21,6 +21,7 @@ const clock = systemClock;
 let pods: Pods;
 let client: PodClient;
 let fleet: Fleet;
+let greeted: string[];
 
 function revision(id: string, code: string, unit = 'shop.totals'): LiveFunction {
   const spec = {
@@ -44,7 +45,17 @@ beforeEach(async () => {
   const { registry, history } = createMemoryAdapters({ clock, random: systemRandom });
   for (const code of [good, bad]) await registry.putBundle(hashOf(code), { code: new TextEncoder().encode(code), sourceMap: undefined });
   pods = createMemoryPods({ clock, random: systemRandom });
-  client = createHttpPodClient({ clock, log: silentLog });
+  const http = createHttpPodClient({ clock, log: silentLog });
+  greeted = [];
+  client = {
+    status(pod) {
+      greeted.push(pod.id);
+      return http.status(pod);
+    },
+    load: (...request) => http.load(...request),
+    run: (...request) => http.run(...request),
+    close: () => http.close(),
+  };
   fleet = new Fleet({
     pods,
     client,
@@ -86,6 +97,15 @@ test('the pool is filled without any function, and a wish is met from it and the
   await until(() => expect(serving()).toEqual(['r1 ready']));
   expect(fleet.podsOf('shop.totals')[0]?.pod.id).toBe(generic?.id);
   await until(() => expect(phases()).toEqual(['generic', 'ready']));
+});
+
+test('a generic pod is greeted when it is there, and not again at the next look', async () => {
+  fleet.update([]);
+  await until(() => expect(greeted).toHaveLength(1));
+  expect(greeted).toEqual(fleet.list().map(pod => pod.id));
+  fleet.observe(new Map());
+  await Promise.resolve();
+  expect(greeted).toHaveLength(1);
 });
 
 test('no more pods than the machine may have', async () => {

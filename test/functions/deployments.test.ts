@@ -57,6 +57,7 @@ function world() {
     return { kind: 'failed', error: { code: 'FAAS_LOAD_IMPORT', name: 'TypeError', message: 'x is not a function', stack: undefined } };
   };
   const deployments = createDeployments({
+    exclusively: work => work(),
     ...adapters,
     clock,
     faults: noFaults,
@@ -132,7 +133,6 @@ describe('deploy', () => {
   });
 
   test.each<[string, Partial<FunctionSpec>]>([
-    ['park', { retry: { attempts: 5, backoffMs: { min: 200, max: 30_000 }, maxCrashes: 3, onExhausted: 'park' } }],
     ['a lag trigger', { on: [{ kind: 'lag', group: 'g', topics: ['t'], above: { events: 10 }, below: { events: 5 }, everyMs: 10_000 }] }],
     [
       'a resource trigger',
@@ -203,6 +203,13 @@ describe('roll back', () => {
     await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v1' });
     expect(problemCodes(await w.deployments.rollBack(unit, revision))).toEqual([`${unit} FAAS_REVISION_UNKNOWN`]);
   });
+});
+
+test('a roll-back that was decided on one revision leaves another one alone', async () => {
+  for (const bundle of ['v1', 'v2', 'v3']) await w.deploy(contextSpec([functionSpec('totals')]), { totals: bundle });
+  const [newest] = await live();
+  const [decidedOn] = (await w.deployments.rollBack('shop.totals', undefined, 'r2-00000000')).kind === 'refused' ? await live() : [];
+  expect(decidedOn).toEqual(newest);
 });
 
 describe('remove', () => {

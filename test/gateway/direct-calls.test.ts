@@ -22,6 +22,7 @@ interface RigOptions {
   readonly pods?: number;
   readonly concurrency?: number;
   readonly emits?: 'inline' | 'outbox';
+  readonly durability?: 'default' | 'strict';
   readonly faults?: MemoryPodFaults;
   readonly wrap?: (state: StateStore) => StateStore;
 }
@@ -34,9 +35,11 @@ class Rig {
   readonly state: StateStore;
   readonly function: MemoryFunction;
   readonly batches: number[] = [];
+  readonly live;
   calls: DirectCallsRole;
 
   constructor(options: RigOptions = {}) {
+    this.live = { ...live, spec: { ...live.spec, durability: options.durability ?? 'default' } };
     const { clock, random } = this;
     this.adapters = createMemoryAdapters({ clock, random, ...(options.emits === undefined ? {} : { emits: options.emits }) });
     this.state = options.wrap?.(this.adapters.state) ?? this.adapters.state;
@@ -73,7 +76,7 @@ class Rig {
       slot: '0',
       soon: queueMicrotask,
     });
-    role.update([live]);
+    role.update([this.live]);
     return role;
   }
 
@@ -336,6 +339,45 @@ describe.each(['inline', 'outbox'] as const)('commits, emits %s', emits => {
   });
 });
 
+test('durability: strict: neither answered, nor published, nor answered again before it cannot be lost', async () => {
+  let durable = false;
+  const wrap = (state: StateStore) => changed(state, { verify: async (...given) => (durable ? state.verify(...given) : 'rollback') });
+  const rig = new Rig({ emits: 'outbox', durability: 'strict', wrap, run: (_, ctx) => ctx.emit('sold', 'k', ctx.value) });
+  await rig.adapters.streams.ensureTopic('shop.int.sold', { partitions: 1 });
+  const once = { idempotencyKey: 'one', timeoutMs: 2_000 };
+  expect((await rig.answers(rig.call('1', once))).map(({ kind }) => kind)).toEqual(['unavailable']);
+  expect((await rig.answers(rig.call('1', once))).map(({ kind }) => kind)).toEqual(['unavailable']);
+  expect(await rig.topic('shop.int.sold')).toEqual([]);
+  durable = true;
+  await rig.clock.advance(2_000);
+  expect(await rig.topic('shop.int.sold')).toEqual(['1']);
+  expect(await rig.answers(rig.call('1', once))).toMatchObject([{ kind: 'ok', repeated: true }]);
+});
+
+test('a session that ends while the log is away: its outbox waits, and nothing spins', async () => {
+  let away = false;
+  const wrap = (state: StateStore) =>
+    changed(state, {
+      commit: async (...given) => (away ? { kind: 'fenced' } : state.commit(...given)),
+      claim: async (...given) => {
+        if (away) throw new Error('store away');
+        return state.claim(...given);
+      },
+    });
+  const rig = new Rig({ emits: 'outbox', wrap, run: (_, ctx) => ctx.emit('sold', 'k', ctx.value) });
+  await rig.adapters.streams.ensureTopic('shop.int.sold', { partitions: 1 });
+  const append = rig.adapters.streams.append.bind(rig.adapters.streams);
+  rig.adapters.streams.append = () => Promise.reject(new Error('broker away'));
+  await rig.answers(rig.call('1'));
+  away = true;
+  expect(await rig.answers(rig.call('2'))).toMatchObject([{ kind: 'unavailable' }]);
+  rig.adapters.streams.append = append;
+  await rig.clock.advance(5_000);
+  away = false;
+  await rig.clock.advance(5_000);
+  expect(new Set(await rig.topic('shop.int.sold'))).toEqual(new Set(['1']));
+});
+
 test('an outbox that an earlier owner left is published by the next one, though nobody calls', async () => {
   const rig = new Rig({ emits: 'outbox', run: (_, ctx) => ctx.emit('sold', 'k', ctx.value) });
   await rig.adapters.streams.ensureTopic('shop.int.sold', { partitions: 1 });
@@ -441,3 +483,44 @@ test('whatever the store does to replies, an answered call counts once, and one 
     { numRuns: 150 },
   );
 });
+
+test('a broker and then the store are away while an outbox waits: nothing is sent without a session, and all is when both are back', async () => {
+  let away = false;
+  const wrap = (state: StateStore): StateStore =>
+    new Proxy(state, {
+      get(target, name) {
+        const member: unknown = Reflect.get(target, name);
+        if (typeof member !== 'function') return member;
+        return async (...args: unknown[]) => {
+          if (away) throw new Error('store away');
+          return Reflect.apply(member, target, args);
+        };
+      },
+    });
+  const rig = new Rig({ emits: 'outbox', wrap, run: (_, ctx) => ctx.emit('sold', 'k', ctx.value) });
+  await rig.adapters.streams.ensureTopic('shop.int.sold', { partitions: 1 });
+  const append = rig.adapters.streams.append.bind(rig.adapters.streams);
+  rig.adapters.streams.append = async () => {
+    throw new Error('broker away');
+  };
+  expect(await rig.answers(rig.call('1'))).toMatchObject([{ kind: 'ok' }]);
+  const second = rig.call('2');
+  away = true;
+  expect(await rig.answers(second)).toMatchObject([{ kind: 'unavailable' }]);
+  await rig.clock.advance(10_000);
+  rig.adapters.streams.append = append;
+  away = false;
+  await rig.clock.advance(5_000);
+  expect(new Set(await rig.topic('shop.int.sold'))).toEqual(new Set(['1']));
+  expect((await rig.adapters.state.figures(unit)).outboxEntries).toBe(0);
+});
+
+/** A store in which some methods mean something else. */
+function changed(state: StateStore, changes: Partial<StateStore>): StateStore {
+  return new Proxy(state, {
+    get(target, name) {
+      const member: unknown = Reflect.get(changes, name) ?? Reflect.get(target, name);
+      return typeof member === 'function' ? member.bind(target) : member;
+    },
+  });
+}

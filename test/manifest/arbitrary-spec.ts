@@ -162,6 +162,15 @@ const trigger = (own: readonly StreamRef[], index: number): fc.Arbitrary<Trigger
       .map(({ bounds: both, ...lag }) => ({ ...lag, ...both })),
   );
 
+const scheduledBounds = fc
+  .record({
+    cron: fc.constantFrom('0 8 * * 1-5', '30 20 * * *'),
+    timezone: fc.constantFrom('UTC', 'Europe/Kyiv'),
+    min: fc.nat(20),
+    more: fc.integer({ min: 1, max: 20 }),
+  })
+  .map(({ more, ...rest }) => ({ ...rest, max: rest.min + more }));
+
 const fn = (context: string, name: string, streams: readonly string[], functions: readonly string[]): fc.Arbitrary<FunctionSpec> => {
   const own = streams.map(stream => ({ name: stream, context, stream }));
   const foreign = [{ name: 'other.things', context: 'other', stream: 'things' }];
@@ -188,6 +197,8 @@ const fn = (context: string, name: string, streams: readonly string[], functions
           b: fc.integer({ min: 1, max: 10_000 }),
           maxAgeMs: ms(100, 30 * day),
           lagThreshold: maybe(fc.integer({ min: 1 })),
+          prefer: maybe(fc.constantFrom('cost' as const, 'balanced' as const, 'latency' as const)),
+          schedule: maybe(fc.array(scheduledBounds, { minLength: 1, maxLength: 3 })),
         })
         .map(({ a, b, ...rest }) => ({ min: Math.min(a, b), max: Math.max(a, b), ...rest })),
       warm: fc.record({ keepMs: fc.oneof(fc.constant('auto' as const), ms(0, 30 * day)), min: fc.nat(1000) }),

@@ -29,7 +29,7 @@ functions:
       - lag: { group: faas.sales.x, topics: [leads], above: { age: 5m } }
     retry: { attempts: 7, backoff: 1s, maxCrashes: 2, onExhausted: block }
     limits: { timeout: 5s, lifespan: 1h, memory: 1Gi, cpu: 2, concurrency: 4 }
-    scale: { min: 1, max: 50, maxAge: 10s, lagThreshold: 100 }
+    scale: { min: 1, max: 50, maxAge: 10s, prefer: latency, schedule: [{ cron: "0 8 * * 1-5", timezone: Europe/Kyiv, min: 5, max: 50 }], lagThreshold: 100 }
     warm: { keep: 5m, min: 2 }
     emits: [vips, sales.leads]
     calls: [tax, billing.pay]

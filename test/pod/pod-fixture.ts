@@ -1,9 +1,13 @@
 import { createHash } from 'node:crypto';
+import { mkdtempSync, rmSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll } from 'vitest';
 import { createProcessPods } from '../../controller/adapters/process/process-pods.ts';
 import { systemClock } from '../../controller/clock.ts';
 import type { PodInfo, Pods } from '../../controller/ports/pods.ts';
 import { systemRandom } from '../../controller/random.ts';
-import { silentLog } from '../../controller/telemetry/log.ts';
+import { type Log, silentLog } from '../../controller/telemetry/log.ts';
 import { createHttpPodClient } from '../../controller/wire/http-pod-client.ts';
 import type { PodClient } from '../../controller/wire/pod-client.ts';
 import type {
@@ -114,6 +118,9 @@ export async function runOn(client: PodClient, pod: PodInfo, batch: Batch): Prom
   return { end, results, logs, outcomes: new Map(results.map(({ index, outcome }) => [index, outcome])) };
 }
 
-export function processPods(): Pods {
-  return createProcessPods({ clock: systemClock, random: systemRandom, log: silentLog });
+const folder = mkdtempSync(join(tmpdir(), 'faas-pods-'));
+afterAll(() => rmSync(folder, { recursive: true, force: true }));
+
+export function processPods(log: Log = silentLog): Pods {
+  return createProcessPods({ clock: systemClock, random: systemRandom, log, folder });
 }

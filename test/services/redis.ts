@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { Redis } from 'ioredis';
 import type { NeededService } from './needed-service.ts';
 import { freePort, type ServiceProcess, startService } from './service-process.ts';
@@ -8,6 +9,19 @@ export const redisService: NeededService = {
   howToGet: 'apt-get install redis-server, brew install redis, 7.0 or newer',
 };
 
+/** A server that has WAITAOF (Redis 7.2, Valkey): FAAS_TEST_REDIS, or what is on the PATH. Otherwise what was found instead. */
+export function findWaitAofServer(): { readonly command: string; readonly version: string } | { readonly found: string } {
+  const found: string[] = [];
+  for (const command of [process.env.FAAS_TEST_REDIS ?? '', 'redis-server', 'valkey-server']) {
+    if (command === '') continue;
+    const printed = spawnSync(command, ['--version'], { encoding: 'utf8' }).stdout ?? '';
+    const [, version = '', major = 0, minor = 0] = /v=((\d+)\.(\d+)[\d.]*)/.exec(printed) ?? [];
+    if (Number(major) > 7 || (Number(major) === 7 && Number(minor) >= 2)) return { command, version };
+    if (version !== '') found.push(`${command} is ${version}`);
+  }
+  return { found: found.join(', ') || 'there is no server' };
+}
+
 export interface RedisServer extends ServiceProcess {
   readonly port: number;
   /** `redis://127.0.0.1:<port>` */
@@ -17,13 +31,13 @@ export interface RedisServer extends ServiceProcess {
 }
 
 /** One redis-server with an append-only file, synced every second, on a free loopback port. `settings` come last: `{ appendfsync: 'always' }`. */
-export async function startRedis(settings: Readonly<Record<string, string>> = {}): Promise<RedisServer> {
+export async function startRedis(settings: Readonly<Record<string, string>> = {}, command = 'redis-server'): Promise<RedisServer> {
   const port = await freePort();
   const own = { port: `${port}`, bind: '127.0.0.1', appendonly: 'yes', appendfsync: 'everysec', save: '', 'repl-diskless-sync-delay': '0' };
   const admin = connectTo(port, settings.requirepass);
   const service = await startService({
     name: 'redis',
-    command: 'redis-server',
+    command,
     args: folder => Object.entries({ ...own, dir: folder, ...settings }).flatMap(([name, value]) => [`--${name}`, value]),
     ready: () => answers(admin),
   }).catch(error => {

@@ -1,5 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
-import { closeSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
+import { closeSync, existsSync, mkdtempSync, openSync, readFileSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -60,7 +60,8 @@ export async function startService(what: ServiceCommand): Promise<ServiceProcess
     shell = child;
     ended = new Promise(resolve => child.once('exit', () => resolve()));
     try {
-      await untilReady(what, child);
+      // The server may answer before its shell has written the number of its process.
+      await untilReady({ ...what, ready: async () => existsSync(join(folder, 'pid')) && (await what.ready()) }, child);
     } catch (error) {
       await end();
       throw new Error(`${String(error)}\n${log()}`);

@@ -63,6 +63,9 @@ function faultyState(link: ProcessLink, real: StateStore, observer: PortObserver
     figures: unit => sent('figures', () => real.figures(unit)),
     progress: unit => sent('progress', () => real.progress(unit)),
     resetProgress: (source, offset) => sent('resetProgress', () => real.resetProgress(source, offset)),
+    parked: unit => sent('parked', () => real.parked(unit)),
+    parkedEvents: (...given) => sent('parkedEvents', () => real.parkedEvents(...given)),
+    replayParked: (...given) => sent('replayParked', () => real.replayParked(...given)),
     acceptRollback: (...given) => sent('acceptRollback', () => real.acceptRollback(...given)),
     deleteUnit: unit => sent('deleteUnit', () => real.deleteUnit(unit)),
     expire: (nowMs, bytesMax) => sent('expire', () => real.expire(nowMs, bytesMax)),
@@ -86,6 +89,7 @@ function faultyStreams(
     deleteTopic: topic => sent('deleteTopic', () => real.deleteTopic(topic)),
     append: (topic, records) => sent('append', () => real.append(topic, records)),
     bounds: topic => sent('bounds', () => real.bounds(topic)),
+    ends: topics => sent('ends', () => real.ends(topics)),
     offsetsAt: (topic, timeMs) => sent('offsetsAt', () => real.offsetsAt(topic, timeMs)),
     read: (topic, partition, fromOffset, limit) => sent('read', () => real.read(topic, partition, fromOffset, limit)),
     join: async options => {

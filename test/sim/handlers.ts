@@ -4,6 +4,7 @@ import { openingBalance, type SimEvent, units } from './workload.ts';
 export interface SimContext {
   readonly unit: string;
   readonly attempt: number;
+  readonly healed: boolean;
   get(key: string): Promise<unknown>;
   set(key: string, value: unknown): void;
   emit(stream: string, key: string | null, data: unknown): void;
@@ -54,10 +55,12 @@ export async function handle(event: SimEvent, ctx: SimContext): Promise<void> {
   if (act.kind === 'never') await ctx.pause(Number.MAX_SAFE_INTEGER);
   if (act.kind === 'hang' && ctx.attempt <= act.until) await ctx.pause(Number.MAX_SAFE_INTEGER);
   if (act.kind === 'poison') await ctx.crash();
+  if (act.kind === 'ails' && act.crash && !ctx.healed) await ctx.crash();
   if (act.kind === 'refuse') throw new HandlerError('refused for good', false);
   if (ctx.unit === units.bank) await transfer(event, ctx);
   else await count(event, ctx);
   // After the effects: what a failed attempt wrote must not be seen.
+  if (act.kind === 'ails' && !ctx.healed) throw new HandlerError('not yet', true);
   if (act.kind === 'throw' && ctx.attempt <= act.until) throw new HandlerError('not this time', true);
 }
 

@@ -13,6 +13,7 @@ export type Blow =
   | 'rollback'
   | 'redeploy'
   | 'undeploy'
+  | 'grow'
   | 'crash-pod'
   | 'drain-pod';
 
@@ -45,7 +46,7 @@ export interface Mode {
   readonly pods: PodFaults;
   readonly blows: Readonly<Partial<Record<Blow, number>>>;
   readonly workload: Workload;
-  readonly onExhausted: 'dlq' | 'block';
+  readonly onExhausted: 'dlq' | 'block' | 'park';
   readonly durability: 'default' | 'strict';
   readonly timeoutMs: number;
   readonly concurrency: readonly number[];
@@ -88,6 +89,8 @@ const base: Mode = {
   concurrency: [1, 2, 5],
   skewMs: 0,
 };
+
+const ailing: Workload = { ...plain, unkeyed: 0, calls: 0, inbox: 20, inboxRepeats: 0.3, acts: { slow: 0.05, ails: 0.08 } };
 
 export const modes = {
   calm: base,
@@ -138,6 +141,15 @@ export const modes = {
     blows: { rollback: 3 },
     workload: { ...plain, events: 15, inbox: 30, inboxRepeats: 0.6, starts: 0.4 },
   },
+  // New partitions of what comes in and of what is sent, in the middle of everything, and deploys that pin where they begin.
+  growth: {
+    ...base,
+    processes: 3,
+    link: roughLink,
+    blows: { grow: 5, redeploy: 2, kill: 2, restart: 1 },
+    workload: { ...plain, inbox: 15, inboxRepeats: 0.5, starts: 0.3, totals: 0.2, upstreamRepeats: 0.3, holes: 0.05 },
+    skewMs: 3_000,
+  },
   upstream: { ...base, link: roughLink, blows: { kill: 2 }, workload: { ...plain, upstreamRepeats: 0.4, holes: 0.1, acts: { slow: 0.2 } } },
   'upstream-rollback': {
     ...base,
@@ -159,6 +171,18 @@ export const modes = {
     workload: { ...plain, events: 15, inbox: 5, transfers: 5, calls: 30, totals: 0.2 },
   },
   block: { ...base, onExhausted: 'block', workload: { ...plain, acts: { throw: 0.1, slow: 0.05 } } },
+  park: { ...base, orders: ['key'], onExhausted: 'park', workload: ailing },
+  'park-kills': {
+    ...base,
+    orders: ['key'],
+    onExhausted: 'park',
+    processes: 2,
+    link: roughLink,
+    blows: { kill: 2, 'fault-point': 3, restart: 1, redeploy: 1 },
+    workload: ailing,
+    skewMs: 3_000,
+  },
+  'park-rollback': { ...base, emits: ['outbox'], orders: ['key'], onExhausted: 'park', blows: { rollback: 3 }, workload: ailing },
   'never-ending': {
     ...base,
     orders: ['key', 'none'],

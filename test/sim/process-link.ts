@@ -46,6 +46,7 @@ export class ProcessLink {
     this.faults = faults;
     this.clock = {
       now: () => virtual.now() + Math.round(skewMs),
+      steady: () => virtual.steady(),
       after: (delayMs, callback) => {
         let cancelled = false;
         const cancel = virtual.after(delayMs, () => this.deliver(() => cancelled || callback()));

@@ -7,7 +7,7 @@ import { headerNames } from '../../runtime/protocol/headers.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 import type { Workload } from './modes.ts';
-import { type Act, partitions, type SimEvent, topics, units } from './workload.ts';
+import { type Act, type SimEvent, topics, units } from './workload.ts';
 
 const utf8 = new TextEncoder();
 const accounts = ['ann', 'bob', 'cid', 'dot'];
@@ -22,6 +22,8 @@ export function produce(
 ): ReadonlyMap<string, SimEvent> {
   const events = new Map<string, SimEvent>();
   const upstream = new Upstream(random);
+  const inbox = inboxTopicOf(units.count);
+  const sizeOf = (topic: string) => streams.partitionsOf(topic);
   // Spread evenly, or in a few bursts: only what comes together is batched, runs side by side and is committed in groups.
   const bursts = Array.from({ length: random.pick([0, 1, 4]) }, () => random.fraction() * forMs);
   const at = (what: () => void) => clock.after(bursts.length > 0 ? random.pick(bursts) : random.fraction() * forMs, what);
@@ -36,7 +38,7 @@ export function produce(
   for (let i = 0; i < workload.events; i += 1) {
     const event = keep(plainEvent(`e${i}`, random, workload));
     at(() => {
-      const record = recordOf(event);
+      const record = recordOf(event, sizeOf(topics.input));
       const sent = workload.upstreamRepeats === undefined ? [record] : upstream.send(record, workload.upstreamRepeats);
       streams.appendNow(topics.input, sent);
       if (random.chance(workload.holes)) streams.skipOffsets({ topic: topics.input, partition: record.partition }, 1 + random.whole(3));
@@ -49,12 +51,12 @@ export function produce(
       key: random.pick(accounts),
       transfer,
     });
-    at(() => void streams.appendNow(topics.transfers, [recordOf(event)]));
+    at(() => void streams.appendNow(topics.transfers, [recordOf(event, sizeOf(topics.transfers))]));
   }
   for (let i = 0; i < workload.inbox; i += 1) {
     const event = keep(plainEvent(`w${i}`, random, workload));
     const repeats = random.chance(workload.inboxRepeats) ? 1 + random.whole(2) : 0;
-    for (let copy = 0; copy <= repeats; copy += 1) at(() => void streams.appendNow(inboxTopicOf(units.count), [inboxRecordOf(event)]));
+    for (let copy = 0; copy <= repeats; copy += 1) at(() => void streams.appendNow(inbox, [inboxRecordOf(event, sizeOf(inbox))]));
   }
   return events;
 }
@@ -72,14 +74,18 @@ export function plainEvent(id: string, random: SeededRandom, workload: Workload)
   };
 }
 
+/** It recovers within its attempts, or long after them: an end of its pod by chance makes the next attempt a later one as well. */
+const lastFailures = [1, 2, 6, 6];
+
 function actOf(random: SeededRandom, { acts }: Workload): Act {
-  const [roll, until] = [random.fraction(), 1 + random.whole(4)];
+  const [roll, until] = [random.fraction(), random.pick(lastFailures)];
   let sum = 0;
   for (const [kind, probability] of Object.entries(acts)) {
     sum += probability ?? 0;
     if (roll >= sum) continue;
     if (kind === 'slow') return { kind, forMs: random.between(50, 700) };
     if (kind === 'throw' || kind === 'hang') return { kind, until };
+    if (kind === 'ails') return { kind, crash: until === 1 };
     if (kind === 'poison' || kind === 'refuse' || kind === 'never') return { kind };
   }
   return { kind: 'ok' };
@@ -90,13 +96,13 @@ export function payloadOf(event: SimEvent): Uint8Array {
   return utf8.encode(JSON.stringify(payload));
 }
 
-function recordOf(event: SimEvent): NewRecord {
+function recordOf(event: SimEvent, partitions: number): NewRecord {
   const key = event.key === null ? null : utf8.encode(event.key);
   const headers: RecordHeader[] = [[headerNames.id, utf8.encode(event.id)]];
   return { partition: partitionOf(key, event.id, partitions), key, value: payloadOf(event), headers };
 }
 
-function inboxRecordOf(event: SimEvent): NewRecord {
+function inboxRecordOf(event: SimEvent, partitions: number): NewRecord {
   return inboxRecord(
     {
       id: event.id,

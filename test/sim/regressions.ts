@@ -9,4 +9,9 @@ export const regressions: readonly { readonly mode: ModeName; readonly seed: num
   { mode: 'rollback', seed: 139, was: 'the broker was told an offset that the store lost' },
   { mode: 'never-ending', seed: 159, was: 'an event that others kept overtaking waited for one that never ends' },
   { mode: 'inbox', seed: 447, was: 'a repeated event forgot the lane of its name while results of it waited' },
+  { mode: 'strict-rollback', seed: 3897, was: 'what an earlier owner of a strict function left unpublished waited for the next event' },
+  { mode: 'poison-kills', seed: 13163, was: 'what ended a worker was no suspect while an earlier event of its lane ran again' },
+  { mode: 'everything', seed: 9455, was: 'a last failure that did not stand was followed by one attempt too many' },
+  { mode: 'everything', seed: 1823, was: 'a session that was claimed during a deploy kept the revision of before' },
+  { mode: 'park-kills', seed: 1788, was: 'a parked event that had ended its pods as often as it may was given up again without running' },
 ];

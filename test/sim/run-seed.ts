@@ -2,6 +2,7 @@ import { createMemoryAdapters, type MemoryAdapters } from '../../controller/adap
 import type { DispatchLimits } from '../../controller/dispatch/dispatcher.ts';
 import { type FaultPoint, faultPointNames } from '../../controller/fault-points.ts';
 import { deadLetterTopicOf, inboxTopicOf } from '../../controller/functions/live-function.ts';
+import type { StateStore } from '../../controller/ports/state.ts';
 import { type SeededRandom, seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 import { startCallers } from './callers.ts';
@@ -36,7 +37,7 @@ export async function runSeed(seed: number, modeName: ModeName, traced: boolean)
   const random = seededRandom(`${modeName}/${seed}`);
   const trace = traced ? keptTrace(() => clock.now()) : noTrace;
   const observer = new Observer(trace);
-  const executions: Executions = { started: new Map(), crashes: new Map(), loneCrashes: new Map(), failures: new Map() };
+  const executions: Executions = { started: new Map(), crashes: new Map(), loneCrashes: new Map(), failures: new Map(), healed: false };
   const emits = random.pick(mode.emits);
   const adapters = createMemoryAdapters({ clock, random: random.fork('adapters'), emits });
   const plan = planOf(random.fork('plan'), mode);
@@ -63,13 +64,12 @@ export async function runSeed(seed: number, modeName: ModeName, traced: boolean)
       executions,
     });
     const events = produce(adapters.streams, clock, random.fork('producer'), mode.workload, produceMs);
-    world.startAll();
-    // A store that rolls back may lose what a caller was told; and a gateway whose last reply was lost leaves its outbox to its next call.
-    const mayLose = mode.blows.rollback !== undefined || (emits === 'outbox' && mode.link.replyLost > 0);
-    const calls = mayLose ? 0 : mode.workload.calls;
-    const callers = startCallers(world, clock, random.fork('callers'), { ...mode, workload: { ...mode.workload, calls } }, produceMs);
-    strike(world, mode, clock, random.fork('blows'), store, observer);
+    await world.startAll();
+    const callers = startCallers(world, clock, random.fork('callers'), mode, produceMs);
+    strike(world, mode, clock, random.fork('blows'), store, observer, adapters);
+    askForReplays(store.asSeen, clock, random.fork('replays'), executions);
     await clock.advance(chaosMs);
+    executions.healed = true;
     world.calm();
     store.settle();
     // The last kill or freeze may end up to this much later.
@@ -87,6 +87,20 @@ export async function runSeed(seed: number, modeName: ModeName, traced: boolean)
   } finally {
     process.off('unhandledRejection', onUnhandled);
   }
+}
+
+/** As somebody does who looks at what is parked now and then; once all is well, everything is to run again. */
+function askForReplays(state: StateStore, clock: VirtualClock, random: SeededRandom, executions: Executions): void {
+  clock.after(random.between(300, 1_500), () => {
+    void (async () => {
+      for (const unit of Object.values(units)) {
+        for (const { source, key } of await state.parked(unit)) {
+          if (executions.healed || random.chance(0.3)) await state.replayParked({ unit, name: source }, key);
+        }
+      }
+    })();
+    askForReplays(state, clock, random, executions);
+  });
 }
 
 async function settle(clock: VirtualClock, drained: () => Promise<string | undefined>): Promise<string | undefined> {
@@ -138,7 +152,15 @@ const dispatchFaultPoints: readonly FaultPoint[] = faultPointNames.filter(name =
 );
 
 /** Spreads the blows of the mode over the time of chaos. */
-function strike(world: World, mode: Mode, clock: VirtualClock, random: SeededRandom, store: RollingStore, observer: Observer): void {
+function strike(
+  world: World,
+  mode: Mode,
+  clock: VirtualClock,
+  random: SeededRandom,
+  store: RollingStore,
+  observer: Observer,
+  adapters: MemoryAdapters,
+): void {
   const somewhere = () => random.whole(mode.processes);
   const blows: Readonly<Record<Blow, () => void>> = {
     kill: () => world.kill(somewhere()),
@@ -150,8 +172,9 @@ function strike(world: World, mode: Mode, clock: VirtualClock, random: SeededRan
       store.rollBack();
       observer.rolledBack();
     },
-    redeploy: () => world.redeploy(),
+    redeploy: () => void world.redeploy(),
     undeploy: () => world.undeploy(random.between(10, 1_500)),
+    grow: () => grow(adapters, random),
     'crash-pod': () => world.crashPod(somewhere()),
     'drain-pod': () => world.drainPod(somewhere()),
   };
@@ -163,9 +186,27 @@ function strike(world: World, mode: Mode, clock: VirtualClock, random: SeededRan
   for (let atMs = 0; atMs < chaosMs; atMs += random.between(20, 2_500)) clock.after(atMs, () => store.sync());
 }
 
+/** Groups hear of it within seconds, and records are there before them. */
+function grow({ streams }: MemoryAdapters, random: SeededRandom): void {
+  const growing = [...Object.values(topics), ...Object.values(units).map(inboxTopicOf)];
+  streams.addPartitions(random.pick(growing), 1 + random.whole(2), random.between(0, 3_000));
+}
+
 function isBlow(name: string): name is Blow {
   return (
     name in
-    { kill: 0, 'fault-point': 0, restart: 0, freeze: 0, zombie: 0, rollback: 0, redeploy: 0, undeploy: 0, 'crash-pod': 0, 'drain-pod': 0 }
+    {
+      kill: 0,
+      'fault-point': 0,
+      restart: 0,
+      freeze: 0,
+      zombie: 0,
+      rollback: 0,
+      redeploy: 0,
+      undeploy: 0,
+      grow: 0,
+      'crash-pod': 0,
+      'drain-pod': 0,
+    }
   );
 }

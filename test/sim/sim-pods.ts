@@ -30,6 +30,8 @@ export interface Executions {
   readonly loneCrashes: Map<string, number>;
   /** Times that the handler threw or ran out of time. */
   readonly failures: Map<string, number>;
+  /** What ails until then goes well from now on. */
+  healed: boolean;
 }
 
 const decoder = new TextDecoder();
@@ -401,6 +403,7 @@ export class SimPods implements PodDirectory, PodClient {
     return {
       unit: run.batch.unit,
       attempt: event.attempt,
+      healed: this.#executions.healed,
       get: read,
       set: (key, value) => void effects.writes.set(key, encoder.encode(JSON.stringify(value))),
       emit: (target, key, data) => effects.emits.push(wireEmit('emit', target, key, data, undefined)),

@@ -27,6 +27,8 @@ export type Act =
   | { readonly kind: 'refuse' }
   | { readonly kind: 'hang'; readonly until: number }
   | { readonly kind: 'poison' }
+  /** Fails, or ends its pod, until the world is healed. */
+  | { readonly kind: 'ails'; readonly crash: boolean }
   | { readonly kind: 'never' };
 
 export interface SimEvent {
@@ -58,7 +60,7 @@ export interface DeployPlan {
   readonly timeoutMs: number;
   readonly attempts: number;
   readonly maxCrashes: number;
-  readonly onExhausted: 'dlq' | 'block';
+  readonly onExhausted: 'dlq' | 'block' | 'park';
   readonly durability: 'default' | 'strict';
 }
 
@@ -77,7 +79,8 @@ function stream(topic: string, name: string, order: Order, plan: DeployPlan): Su
     order,
     batch: { size: plan.batchSize, windowMs: plan.windowMs },
     filter: undefined,
-    from: 'earliest',
+    // The topics are empty at the first deploy: from then on nothing may be missed.
+    from: 'latest',
     inbox: false,
   };
 }

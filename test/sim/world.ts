@@ -1,8 +1,10 @@
 import type { MemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
+import { noConditions } from '../../controller/conditions/conditions.ts';
 import { createDispatcher } from '../../controller/dispatch/create-dispatcher.ts';
 import type { Dispatcher, DispatchLimits } from '../../controller/dispatch/dispatcher.ts';
 import type { FaultPoint } from '../../controller/fault-points.ts';
 import type { LiveFunction } from '../../controller/functions/live-function.ts';
+import { pinOffsets } from '../../controller/functions/pin-offsets.ts';
 import { createDirectCalls, type DirectCallsRole } from '../../controller/gateway/create-direct-calls.ts';
 import type { DirectAnswer, DirectCall } from '../../controller/gateway/direct-calls.ts';
 import type { StateStore } from '../../controller/ports/state.ts';
@@ -62,7 +64,9 @@ export class World {
     this.#live = deployment(options.plan, this.#revision);
   }
 
-  startAll(): void {
+  /** The first deploy: pins where each group begins, then lets everybody start. */
+  async startAll(): Promise<void> {
+    await this.#pinOffsets();
     for (const place of this.#processes.keys()) this.start(place);
   }
 
@@ -96,7 +100,7 @@ export class World {
       log: traceLog(trace, name),
       metrics: noMetrics,
     };
-    const dispatcher = createDispatcher({ ...roles, random: random.fork('dispatcher'), limits });
+    const dispatcher = createDispatcher({ ...roles, conditions: noConditions, random: random.fork('dispatcher'), limits });
     const soon = (callback: () => void) => void link.clock.after(0, callback);
     const { dedupeWindowMs } = limits;
     const calls = createDirectCalls({ ...roles, random: random.fork('gateway'), dedupeWindowMs, slot: `place-${place}`, soon });
@@ -155,9 +159,10 @@ export class World {
     });
   }
 
-  redeploy(): void {
+  async redeploy(): Promise<void> {
     this.#revision += 1;
     this.#options.trace.add('deploy', `revision ${this.#revision}`);
+    await this.#pinOffsets();
     this.#deploy(deployment(this.#options.plan, this.#revision));
   }
 
@@ -165,7 +170,7 @@ export class World {
     this.#options.trace.add('deploy', 'nothing is live');
     this.#options.observer.disturbed();
     this.#deploy([]);
-    this.#options.clock.after(forMs, () => this.redeploy());
+    this.#options.clock.after(forMs, () => void this.redeploy());
   }
 
   /** A direct call from outside. Without a process there, and when its answer is lost, there is none. */
@@ -203,6 +208,10 @@ export class World {
       process.pods.faults = { ...process.pods.faults, busy: 0, cut: 0 };
       process.armed = undefined;
     }
+  }
+
+  async #pinOffsets(): Promise<void> {
+    for (const live of deployment(this.#options.plan, this.#revision)) await pinOffsets(this.#options.adapters.streams, live);
   }
 
   #deploy(live: readonly LiveFunction[]): void {

@@ -1,4 +1,5 @@
 import { createMemoryAdapters, type MemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
+import { type Conditions, noConditions } from '../../controller/conditions/conditions.ts';
 import { createDispatcher } from '../../controller/dispatch/create-dispatcher.ts';
 import type { Dispatcher, DispatchLimits } from '../../controller/dispatch/dispatcher.ts';
 import { noFaults } from '../../controller/fault-points.ts';
@@ -92,6 +93,7 @@ export class DispatchWorld {
       limits?: Partial<DispatchLimits>;
       faults?: MemoryPodFaults;
       log?: Log;
+      conditions?: Conditions;
       seed?: number;
       beside?: DispatchWorld;
     } = {},
@@ -106,6 +108,7 @@ export class DispatchWorld {
     });
     this.dispatcher = createDispatcher({
       ...this.adapters,
+      conditions: options.conditions ?? noConditions,
       pods: this.pods,
       client: this.pods.client,
       tokens: this.tokens,

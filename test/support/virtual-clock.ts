@@ -32,6 +32,10 @@ export class VirtualClock implements Clock {
     return Math.floor(this.#nowMs);
   }
 
+  steady(): number {
+    return this.#nowMs;
+  }
+
   after(delayMs: number, callback: () => void): () => void {
     const timer: Timer = { atMs: this.#nowMs + Math.max(0, delayMs), order: this.#orders, callback };
     this.#orders += 1;

@@ -35,6 +35,8 @@ const requestMs = 2_000;
 /** What a coordinator may take over the time that it is told to wait. */
 const answerMs = 5_000;
 const pauseMs = { min: 50, max: 1_000 };
+/** One round is often followed by another: what a member let go of in the first is given to its next owner in the second, and waits as long as others do not ask. */
+const settling = { forMs: 1_500, heartbeatMs: 100 };
 
 /**
  * One member of a consumer group. Signs of life do not depend on reading: a slow function keeps its partitions. While the group shares anew, everybody
@@ -176,16 +178,20 @@ export class KafkaGroupMember implements GroupMember {
   async #run(first: readonly TopicPartition[]): Promise<void> {
     const { clock, sessionMs, heartbeatMs, join, log } = this.#options;
     let aliveAtMs = clock.now();
+    let sharedAtMs = aliveAtMs;
     let pause = pauseMs.min;
     if (this.#stop.signal.aborted) return;
     this.#assign(first);
     while (!this.#stop.signal.aborted) {
       try {
-        if (this.#rejoin) this.#assign(await this.#enter());
-        else await this.#beat();
+        if (this.#rejoin) {
+          this.#assign(await this.#enter());
+          sharedAtMs = clock.now();
+        } else await this.#beat();
         aliveAtMs = clock.now();
         pause = pauseMs.min;
-        if (!this.#rejoin) await this.#sleep(heartbeatMs);
+        const isSettling = aliveAtMs - sharedAtMs < settling.forMs;
+        if (!this.#rejoin) await this.#sleep(isSettling ? Math.min(settling.heartbeatMs, heartbeatMs) : heartbeatMs);
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         if (typeOf(error) === 'UNKNOWN_MEMBER_ID') this.#expelled();

@@ -66,11 +66,11 @@ const meanings: Readonly<Record<string, Meaning>> = {
   GROUP_AUTHORIZATION_FAILED: forbidden,
   CLUSTER_AUTHORIZATION_FAILED: forbidden,
   NOT_ENOUGH_REPLICAS: {
-    code: 'FAAS_KAFKA_UNAVAILABLE',
+    code: 'FAAS_KAFKA_TOO_FEW_REPLICAS',
     hint: 'Fewer replicas are in sync than min.insync.replicas of the topic asks for.',
   },
   NOT_ENOUGH_REPLICAS_AFTER_APPEND: {
-    code: 'FAAS_KAFKA_UNAVAILABLE',
+    code: 'FAAS_KAFKA_TOO_FEW_REPLICAS',
     hint: 'Fewer replicas are in sync than min.insync.replicas of the topic asks for.',
   },
   MESSAGE_TOO_LARGE: {

@@ -45,6 +45,9 @@ const readBytes = 2 ** 20;
 const earliest = -2;
 const latest = -1;
 
+/** Of 1 048 588 that a broker takes in one batch unless it is told otherwise (message.max.bytes), without what the batch itself costs. */
+const recordBytesMax = 1_048_000;
+
 /** Kafka behind the port of streams, over the connections of kafkajs. Throws FAAS_KAFKA_* when no broker can be used. */
 export async function openKafkaStreams(options: KafkaStreamsOptions): Promise<KafkaStreams> {
   const streams = new KafkaStreams(options);
@@ -58,7 +61,7 @@ export async function openKafkaStreams(options: KafkaStreamsOptions): Promise<Ka
 }
 
 export class KafkaStreams implements Streams {
-  readonly capabilities: StreamsCapabilities = { adapter: 'kafka', shared: true, retention: 'broker' };
+  readonly capabilities: StreamsCapabilities = { adapter: 'kafka', shared: true, retention: 'broker', recordBytesMax };
   readonly #options: KafkaStreamsOptions;
   readonly #addresses: NodeAddresses = new Map();
   readonly #brokers: Brokers;
@@ -142,6 +145,14 @@ export class KafkaStreams implements Streams {
     return all.map(partition => {
       const startOffset = starts.get(partition) ?? 0;
       return { partition, startOffset, endOffset: Math.max(startOffset, ends.get(partition) ?? 0) };
+    });
+  }
+
+  async ends(topics: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>> {
+    return this.#tried('look up the ends of topics', async () => {
+      const there = (await this.#topology.findAll(topics)).filter(({ leaders }) => leaders.length > 0);
+      const found = await this.#latestOf(there);
+      return new Map(there.map(({ topic, leaders }) => [topic, leaders.map((_, partition) => found.get(`${topic}/${partition}`) ?? 0)]));
     });
   }
 
@@ -313,6 +324,34 @@ export class KafkaStreams implements Streams {
   async #boundsOf({ topic, partition }: TopicPartition): Promise<{ startOffset: number; endOffset: number }> {
     const [starts, ends] = await Promise.all([this.#offsets(topic, [partition], earliest), this.#offsets(topic, [partition], latest)]);
     return { startOffset: starts.get(partition) ?? 0, endOffset: ends.get(partition) ?? 0 };
+  }
+
+  /** One question per node, whatever the number of topics. Keys are `<topic>/<partition>`. */
+  async #latestOf(topics: readonly KafkaTopic[]): Promise<ReadonlyMap<string, number>> {
+    const perNode = new Map<number, Map<string, { partition: number; timestamp: number }[]>>();
+    for (const { topic, leaders } of topics) {
+      for (const partition of leaders.keys()) {
+        const leader = this.#leaderOf(topic, partition);
+        const wanted = perNode.get(leader) ?? new Map<string, { partition: number; timestamp: number }[]>();
+        perNode.set(leader, wanted);
+        wanted.set(topic, [...(wanted.get(topic) ?? []), { partition, timestamp: latest }]);
+      }
+    }
+    const answers = await Promise.all(
+      [...perNode].map(([node, wanted]) =>
+        this.#brokers.ask(node, requestMs, broker =>
+          broker.listOffsets({
+            replicaId: -1,
+            isolationLevel: 0,
+            topics: [...wanted].map(([topic, partitions]) => ({ topic, partitions })),
+          }),
+        ),
+      ),
+    );
+    const ends = answers.flatMap(({ responses }) =>
+      responses.flatMap(one => one.partitions.map(({ partition, offset }) => [`${one.topic}/${partition}`, Number(offset)] as const)),
+    );
+    return new Map(ends);
   }
 
   /** `timestamp`: earliest, latest, or the first record at or after it (−1 where there is none). */

@@ -45,6 +45,14 @@ export class Topology {
     return this.refresh(topic);
   }
 
+  /** Those of the topics that are there, looked up in one request where any is not known well enough. */
+  async findAll(topics: readonly string[]): Promise<readonly KafkaTopic[]> {
+    const freshFromMs = this.#clock.now() - freshMs;
+    const stale = topics.filter(topic => (this.#known.get(topic)?.readAtMs ?? 0) <= freshFromMs);
+    await this.load(stale);
+    return topics.map(topic => this.#known.get(topic)?.topic).filter(topic => topic !== undefined);
+  }
+
   async require(topic: string): Promise<KafkaTopic> {
     const found = await this.find(topic);
     if (found !== undefined) return found;

@@ -9,6 +9,7 @@ interface Unit {
   revisions: RevisionRecord[];
   live: { readonly id: string; readonly previousLive: string | undefined; readonly activatedAtMs: number } | undefined;
   readonly conditions: Map<string, Condition>;
+  heldUntilMs: number | undefined;
 }
 
 /** The executable spec of the registry. */
@@ -64,6 +65,11 @@ export class MemoryRegistry implements Registry {
 
   async conditions(unit: string): Promise<readonly Condition[]> {
     return [...(this.#units.get(unit)?.conditions.values() ?? [])].sort((a, b) => (a.type < b.type ? -1 : 1));
+  }
+
+  async hold(unit: string, untilMs: number | undefined): Promise<void> {
+    this.#unit(unit).heldUntilMs = untilMs;
+    this.#changed();
   }
 
   async remove(context: string, functionName?: string): Promise<void> {
@@ -161,7 +167,7 @@ export class MemoryRegistry implements Registry {
   }
 
   #unit(name: string): Unit {
-    const unit = this.#units.get(name) ?? { lastCounter: 0, revisions: [], live: undefined, conditions: new Map() };
+    const unit = this.#units.get(name) ?? { lastCounter: 0, revisions: [], live: undefined, conditions: new Map(), heldUntilMs: undefined };
     this.#units.set(name, unit);
     return unit;
   }
@@ -171,11 +177,13 @@ export class MemoryRegistry implements Registry {
   }
 }
 
-function functionRecord(unit: string, { live, revisions }: Unit): FunctionRecord | undefined {
+function functionRecord(unit: string, { live, revisions, heldUntilMs }: Unit): FunctionRecord | undefined {
   const revision = revisions.find(({ id }) => id === live?.id);
   if (live === undefined || revision === undefined) return undefined;
   const context = unit.slice(0, unit.indexOf('.'));
-  return { unit, context, name: revision.functionName, live: revision, previousLive: live.previousLive, activatedAtMs: live.activatedAtMs };
+  const held = heldUntilMs === undefined ? {} : { heldUntilMs };
+  const { previousLive, activatedAtMs } = live;
+  return { unit, context, name: revision.functionName, live: revision, previousLive, activatedAtMs, ...held };
 }
 
 function withoutFunction(spec: ContextSpec, functionName: string): ContextSpec {

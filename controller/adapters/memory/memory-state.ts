@@ -8,6 +8,9 @@ import type {
   CommitResult,
   KnownId,
   OutboxEntry,
+  ParkedEvent,
+  ParkedKeyAt,
+  ParkingChange,
   Seq,
   Source,
   SourceProgress,
@@ -42,6 +45,7 @@ interface Progress {
   readonly highSeqs: Map<string, Seq>;
   readonly attempts: Map<number, AttemptRecord>;
   outbox: OutboxEntry[];
+  readonly parked: Map<string, { readonly replay: boolean; readonly events: readonly ParkedEvent[] }>;
   /** The durable offset ahead of this store that an operator accepted; -1: none. */
   acceptedOffset: number;
 }
@@ -75,7 +79,10 @@ export class MemoryStateStore implements StateStore {
     const { sources, acceptedAtMs } = this.#unit(source.unit);
     const stored = sources.get(source.name);
     const progress = stored ?? newProgress(claim.committedOffset);
-    if (this.capabilities.mayRollBack) requireDurable(source, stored, claim, acceptedAtMs);
+    if (this.capabilities.mayRollBack) {
+      for (const other of claim.others ?? []) requireDurable({ ...source, name: other.name }, sources.get(other.name), other, acceptedAtMs);
+      requireDurable(source, stored, claim, acceptedAtMs);
+    }
     if (claim.durableOffset !== undefined && isBehind(stored, claim.durableOffset)) progress.acceptedOffset = claim.durableOffset;
     sources.set(source.name, progress);
     progress.generation = Math.max(progress.generation, claim.brokerGeneration, claim.nowMs - 1) + 1;
@@ -91,6 +98,7 @@ export class MemoryStateStore implements StateStore {
       done: [...progress.done].sort((a, b) => a - b),
       attempts: [...progress.attempts.values()].sort((a, b) => a.offset - b.offset),
       outbox: [...progress.outbox],
+      parked: parkedKeys(progress),
     };
   }
 
@@ -114,6 +122,7 @@ export class MemoryStateStore implements StateStore {
       else progress.outbox.push({ seq: firstSeq(progress.counter), stream: commit.stream, emit });
     }
     advance(progress, commit);
+    if (commit.parking !== undefined) park(progress, commit.parking);
     progress.ordinal = commit.ordinal;
     progress.lastCommitId = commit.id;
     return { kind: 'ok', firstSeq: firstSeq(progress.lastFirstCounter), frontier: progress.frontier };
@@ -136,7 +145,7 @@ export class MemoryStateStore implements StateStore {
   async verify(source: Source, ownerToken: string, ordinal: number): Promise<'ok' | 'fenced' | 'rollback'> {
     const progress = this.#owned(source, ownerToken);
     if (progress === undefined) return 'fenced';
-    return progress.ordinal === ordinal ? 'ok' : 'rollback';
+    return progress.ordinal >= ordinal ? 'ok' : 'rollback';
   }
 
   async read(unit: string, keys: readonly string[]): Promise<readonly StateRead[]> {
@@ -182,7 +191,26 @@ export class MemoryStateStore implements StateStore {
     const { sources } = this.#unit(source.unit);
     const old = sources.get(source.name);
     // Generation and outbox stay: what was committed is still to be sent, and emits of the next owner come after it.
-    sources.set(source.name, { ...newProgress(offset), generation: old?.generation ?? 0, outbox: old?.outbox ?? [] });
+    const kept = { generation: old?.generation ?? 0, outbox: old?.outbox ?? [], parked: old?.parked ?? new Map() };
+    sources.set(source.name, { ...newProgress(offset), ...kept });
+  }
+
+  async parked(unit: string): Promise<readonly ParkedKeyAt[]> {
+    return [...this.#unit(unit).sources]
+      .sort(([a], [b]) => compareUtf8(a, b))
+      .flatMap(([source, progress]) => parkedKeys(progress).map(key => ({ source, ...key })));
+  }
+
+  async parkedEvents({ unit, name }: Source, key: string, limit: number): Promise<readonly ParkedEvent[]> {
+    return this.#unit(unit).sources.get(name)?.parked.get(key)?.events.slice(0, limit) ?? [];
+  }
+
+  async replayParked({ unit, name }: Source, key: string): Promise<'ok' | 'unknown'> {
+    const parked = this.#unit(unit).sources.get(name)?.parked;
+    const found = parked?.get(key);
+    if (parked === undefined || found === undefined) return 'unknown';
+    parked.set(key, { ...found, replay: true });
+    return 'ok';
   }
 
   async acceptRollback(unit: string, nowMs: number): Promise<void> {
@@ -241,6 +269,8 @@ function refusalOf(unit: Unit, progress: Progress, commit: CommitRequest, nowMs:
   if (commit.expectedFrontier !== undefined && commit.expectedFrontier !== progress.frontier) {
     return { kind: 'conflict', detail: `the frontier is ${progress.frontier}, not ${commit.expectedFrontier}` };
   }
+  const pop = commit.parking?.pops.find(({ key, offset }) => progress.parked.get(key)?.events[0]?.offset !== offset);
+  if (pop !== undefined) return { kind: 'conflict', detail: `offset ${pop.offset} is not the first parked event of its key` };
   const duplicates = commit.ids.map(({ id }) => id).filter(id => isKnown(unit.ids, id, nowMs));
   if (duplicates.length > 0) return { kind: 'duplicate', ids: duplicates };
   const unknown = commit.knownIds.filter(id => !isKnown(unit.ids, id, nowMs));
@@ -271,6 +301,28 @@ function advance(progress: Progress, commit: CommitRequest): void {
   }
 }
 
+function park({ parked }: Progress, { holds, pops, unflags }: ParkingChange): void {
+  for (const { key, offset, entry } of holds) {
+    const before = parked.get(key) ?? { replay: false, events: [] };
+    if (before.events.some(event => event.offset === offset)) continue;
+    parked.set(key, { ...before, events: [...before.events, { offset, entry }].sort((a, b) => a.offset - b.offset) });
+  }
+  for (const { key } of pops) {
+    const before = parked.get(key);
+    const events = before?.events.slice(1) ?? [];
+    if (events.length === 0) parked.delete(key);
+    else parked.set(key, { replay: before?.replay ?? false, events });
+  }
+  for (const key of unflags) {
+    const before = parked.get(key);
+    if (before !== undefined) parked.set(key, { ...before, replay: false });
+  }
+}
+
+function parkedKeys({ parked }: Progress): { key: string; events: number; replay: boolean }[] {
+  return [...parked].map(([key, { events, replay }]) => ({ key, events: events.length, replay })).sort((a, b) => compareUtf8(a.key, b.key));
+}
+
 /** The lowest of the offsets within [from, to); looks at the smaller of the two. */
 function firstIn(offsets: ReadonlySet<number>, from: number, to: number): number | undefined {
   if (to - from > offsets.size) return [...offsets].filter(offset => offset >= from && offset < to).sort((a, b) => a - b)[0];
@@ -292,13 +344,19 @@ function newProgress(offset: number): Progress {
     highSeqs: new Map(),
     attempts: new Map(),
     outbox: [],
+    parked: new Map(),
     acceptedOffset: -1,
   };
 }
 
 /** S11. */
-function requireDurable(source: Source, stored: Progress | undefined, claim: ClaimRequest, acceptedAtMs: number): void {
-  if (claim.durableOffset === undefined || !isBehind(stored, claim.durableOffset) || acceptedAtMs >= claim.brokerGeneration) return;
+function requireDurable(
+  source: Source,
+  stored: Progress | undefined,
+  { brokerGeneration, durableOffset }: Pick<ClaimRequest, 'brokerGeneration' | 'durableOffset'>,
+  acceptedAtMs: number,
+): void {
+  if (durableOffset === undefined || !isBehind(stored, durableOffset) || acceptedAtMs >= brokerGeneration) return;
   const message = `the store of ${source.unit} is older than what was durable of ${source.name}`;
   throw new FaasError(stored === undefined ? 'FAAS_STATE_LOST' : 'FAAS_STATE_ROLLED_BACK', message);
 }
@@ -339,5 +397,6 @@ function copyProgress(progress: Progress): Progress {
     highSeqs: new Map(progress.highSeqs),
     attempts: new Map(progress.attempts),
     outbox: [...progress.outbox],
+    parked: new Map(progress.parked),
   };
 }

@@ -60,6 +60,11 @@ export class MemoryStreams implements Streams {
     return info;
   }
 
+  /** 0: there is no such topic. */
+  partitionsOf(name: string): number {
+    return this.#topics.get(name)?.info.partitions ?? 0;
+  }
+
   async describeTopic(name: string): Promise<TopicInfo | undefined> {
     return this.#topics.get(name)?.info;
   }
@@ -106,6 +111,11 @@ export class MemoryStreams implements Streams {
 
   async bounds(topic: string): Promise<readonly PartitionBounds[]> {
     return this.#topic(topic).partitions.map(({ startOffset, endOffset }, partition) => ({ partition, startOffset, endOffset }));
+  }
+
+  async ends(topics: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>> {
+    const there = topics.filter(topic => this.#topics.has(topic));
+    return new Map(there.map(topic => [topic, this.#topic(topic).partitions.map(one => one.endOffset)]));
   }
 
   async offsetsAt(topic: string, timeMs: number): Promise<readonly { partition: number; offset: number }[]> {
@@ -181,6 +191,14 @@ export class MemoryStreams implements Streams {
   skipOffsets(at: TopicPartition, count: number): void {
     this.partition(at.topic, at.partition).endOffset += count;
     this.#groups.appended(at);
+  }
+
+  /** For tests: others add partitions to the topic, as they can in Kafka; groups hear of it later. */
+  addPartitions(name: string, count: number, heardAfterMs: number): void {
+    const { info, options, partitions } = this.#topic(name);
+    const added = Array.from({ length: count }, () => ({ records: [], startOffset: 0, endOffset: 0 }));
+    this.#topics.set(name, { info: { ...info, partitions: info.partitions + count }, options, partitions: [...partitions, ...added] });
+    this.#clock.after(heardAfterMs, () => this.#groups.rebalanceSoon());
   }
 
   #topic(name: string): Topic {

@@ -5,17 +5,20 @@ import { FaasError } from '../../errors.ts';
 import type { PodExit, PodInfo, PodSpec, Pods } from '../../ports/pods.ts';
 import type { Random } from '../../random.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { nodeTrust, type Trust, trustExtra } from './extra-certificates.ts';
 
 export interface ProcessPodsOptions {
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
+  /** Where certificates that pods trust besides Node's own are written. */
+  readonly folder: string;
   /** The pod's entry file; by default the bundled one. */
   readonly entry?: string;
 }
 
 /** All of the server's environment that a pod sees (law P6). */
-const environmentAllowed = ['PATH', 'TZ', 'LANG', 'LC_ALL', 'TMPDIR', 'NODE_EXTRA_CA_CERTS'];
+const environmentAllowed = ['PATH', 'TZ', 'LANG', 'LC_ALL', 'TMPDIR'];
 const startMsMax = 10_000;
 
 interface RunningPod {
@@ -36,6 +39,7 @@ class ProcessPods implements Pods {
   readonly #exitListeners = new Set<(exit: PodExit) => void>();
   readonly #outputListeners = new Set<(output: { id: string; stream: 'stdout' | 'stderr'; text: string }) => void>();
   readonly #starting = new Set<ChildProcess>();
+  #trust: Trust | undefined;
   #count = 0;
   #closed = false;
 
@@ -125,9 +129,10 @@ class ProcessPods implements Pods {
 
   #spawn(id: string, bootId: string, spec: PodSpec): ChildProcess {
     const entry = this.#options.entry ?? entryPath('pod');
-    const child = spawn(process.execPath, [entry, String(spec.memoryBytes), bootId], {
+    this.#trust ??= this.#readTrust();
+    const child = spawn(process.execPath, [...this.#trust.flags, entry, String(spec.memoryBytes), bootId], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
-      env: allowedEnvironment(),
+      env: { ...allowedEnvironment(), ...this.#trust.env },
       serialization: 'json',
     });
     for (const stream of ['stdout', 'stderr'] as const) {
@@ -136,6 +141,18 @@ class ProcessPods implements Pods {
       });
     }
     return child;
+  }
+
+  /** As Node does with a file that it cannot read: it says so, and goes on without. */
+  #readTrust(): Trust {
+    const file = process.env.NODE_EXTRA_CA_CERTS;
+    if (file === undefined || file === '') return nodeTrust;
+    try {
+      return trustExtra(file, this.#options.folder);
+    } catch (error) {
+      this.#options.log.warn('extra certificates cannot be read', { file, error: String(error) });
+      return nodeTrust;
+    }
   }
 
   /** The port at which the pod answers. Rejects, with nothing left running, when it ends or takes too long. */

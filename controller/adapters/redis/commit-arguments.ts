@@ -1,4 +1,4 @@
-import type { CommitRequest, CommitResult } from '../../ports/state.ts';
+import type { CommitRequest, CommitResult, ParkingChange } from '../../ports/state.ts';
 import { packEmits } from './outbox-codec.ts';
 import { seqText } from './progress-fields.ts';
 import { asList, asNumber, asText } from './replies.ts';
@@ -6,6 +6,7 @@ import { asList, asNumber, asText } from './replies.ts';
 /** ARGV of the commit script (commit-script.ts says the order). */
 export function commitArguments(commit: CommitRequest, nowMs: number): (string | number | Uint8Array)[] {
   const { sets, deletes } = lastWrites(commit);
+  const parking = commit.parking ?? noParking;
   const answers = commit.ids.flatMap(({ id, answer }) => (answer === undefined ? [] : [id, answer]));
   return [
     commit.ownerToken,
@@ -24,6 +25,9 @@ export function commitArguments(commit: CommitRequest, nowMs: number): (string |
     sets.length,
     deletes.length,
     commit.emits.length,
+    parking.holds.length,
+    parking.pops.length,
+    parking.unflags.length,
     ...commit.done.flat(),
     ...commit.clearAttempts,
     ...commit.highSeqs.flatMap(({ stream, seq }) => [stream, seqText(seq)]),
@@ -38,7 +42,17 @@ export function commitArguments(commit: CommitRequest, nowMs: number): (string |
     ...sets.map(({ index }) => index),
     ...deletes,
     ...packEmits(commit),
+    ...parking.holds.flatMap(({ key, offset, entry }) => [key, parkedOffset(offset), entry]),
+    ...parking.pops.flatMap(({ key, offset }) => [key, parkedOffset(offset)]),
+    ...parking.unflags,
   ];
+}
+
+const noParking: ParkingChange = { holds: [], pops: [], unflags: [] };
+
+/** Of one length, so that the order of bytes is that of offsets. */
+function parkedOffset(offset: number): string {
+  return String(offset).padStart(16, '0');
 }
 
 /** Of several writes of a key the last one stays, under its own index. */

@@ -3,17 +3,18 @@ import { prelude, script } from './script.ts';
 /**
  * COMMIT of docs/protocol.md: all or nothing, fenced by owner token and ordinal.
  *
- * KEYS  progress, done, outbox, state, versions, index, ids, answers, figures (state-keys.ts)
+ * KEYS  progress, done, outbox, state, versions, index, ids, answers, figures, parked keys, parked order, parked entries (state-keys.ts)
  * ARGV  1 owner token · 2 ordinal · 3 commit id · 4 expected frontier or '' · 5 new offset of the duplicate filter · 6 now in ms
- *       7 to 15 how many: done ranges, cleared attempts, high seqs, ids, answers, known ids, reads, sets, deletes · 16 how many emits; then in this order
+ *       7 to 15 how many: done ranges, cleared attempts, high seqs, ids, answers, known ids, reads, sets, deletes · 16 how many emits
+ *       17 to 19 how many: holds, pops, ends of a replay; then in this order
  *       from, to … · offset … · stream, "generation.counter" … · id … , window end … · id, answer … · id … · key … , version or '' …
- *       · key … , value … , index of the write … · key … · emit payload …
+ *       · key … , value … , index of the write … · key … · emit payload … · key, offset (16 digits), entry … · key, offset … · key …
  * Answers {ok | already, generation, first counter, frontier}, {fenced}, {rollback}, {conflict, detail}, {duplicate, id …}, {unknown, id …}, {stale, key …}.
- * Laws  S1 to S6 and S10. Nothing is written before the last check, and nothing can fail after the first write: Redis undoes nothing.
+ * Laws  S1 to S6, S10 and S12. Nothing is written before the last check, and nothing can fail after the first write: Redis undoes nothing.
  *       The checks stand in the order of the protocol.
  */
 export const commitScript = script(`${prelude}
-local progress, done, outbox, state, versions, index, ids, answers, figures = unpack(KEYS)
+local progress, done, outbox, state, versions, index, ids, answers, figures, parkedKeys, parkedOrder, parkedEntries = unpack(KEYS)
 local p = redis.call('HMGET', progress, 'o', 'k', 'l', 'lq', 'q', 'n', 'b', 'm', 'g')
 local ordinal, id, now = tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[6])
 if p[1] ~= ARGV[1] then return {'fenced'} end
@@ -21,8 +22,8 @@ if ordinal == tonumber(p[2]) and p[3] == id then return {'already', p[9], p[4], 
 if ordinal ~= tonumber(p[2]) + 1 then return {'rollback'} end
 
 local count = {}
-for i = 7, 16 do count[i] = tonumber(ARGV[i]) end
-local doneAt = 17
+for i = 7, 19 do count[i] = tonumber(ARGV[i]) end
+local doneAt = 20
 local clearAt = doneAt + 2 * count[7]
 local highAt = clearAt + count[8]
 local idsAt = highAt + 2 * count[9]
@@ -36,6 +37,9 @@ local valuesAt = setsAt + count[14]
 local indexesAt = valuesAt + count[14]
 local deletesAt = indexesAt + count[14]
 local emitsAt = deletesAt + count[15]
+local holdsAt = emitsAt + count[16]
+local popsAt = holdsAt + 3 * count[17]
+local unflagsAt = popsAt + 2 * count[18]
 
 -- Offsets: the frontier moves over ranges that begin at it and over what is done already; the rest becomes bits.
 local frontier, base = tonumber(p[6]), tonumber(p[7])
@@ -62,6 +66,14 @@ for i = doneAt, clearAt - 2, 2 do
   end
 end
 if ARGV[4] ~= '' and ARGV[4] ~= p[6] then return {'conflict', 'the frontier is ' .. p[6] .. ', not ' .. ARGV[4]} end
+
+for i = popsAt, unflagsAt - 2, 2 do
+  local from, to = parkedRange(ARGV[i])
+  local first = redis.call('ZRANGE', parkedOrder, from, to, 'BYLEX', 'LIMIT', 0, 1)[1]
+  if not first or string.sub(first, 42) ~= ARGV[i + 1] then
+    return {'conflict', 'offset ' .. whole(tonumber(ARGV[i + 1])) .. ' is not the first parked event of its key'}
+  end
+end
 
 local ends = {}
 if count[10] > 0 then
@@ -153,6 +165,23 @@ if count[16] > 0 then
   local entries = {}
   for i = 1, count[16] do entries[i] = p[9] .. '.' .. whole(first + i - 1) .. '\\0' .. ARGV[emitsAt + i - 1] end
   spread('RPUSH', outbox, entries)
+end
+
+for i = holdsAt, popsAt - 3, 3 do
+  local member = redis.sha1hex(ARGV[i]) .. ':' .. ARGV[i + 1]
+  redis.call('ZADD', parkedOrder, '0', member)
+  redis.call('HSET', parkedEntries, member, ARGV[i + 2])
+  redis.call('HSETNX', parkedKeys, ARGV[i], 'p')
+end
+for i = popsAt, unflagsAt - 2, 2 do
+  local member = redis.sha1hex(ARGV[i]) .. ':' .. ARGV[i + 1]
+  redis.call('ZREM', parkedOrder, member)
+  redis.call('HDEL', parkedEntries, member)
+  local from, to = parkedRange(ARGV[i])
+  if redis.call('ZLEXCOUNT', parkedOrder, from, to) == 0 then redis.call('HDEL', parkedKeys, ARGV[i]) end
+end
+for i = unflagsAt, unflagsAt + count[19] - 1 do
+  if redis.call('HEXISTS', parkedKeys, ARGV[i]) == 1 then redis.call('HSET', parkedKeys, ARGV[i], 'p') end
 end
 
 if count[8] > 0 then

@@ -1,7 +1,7 @@
 import type { AttemptRecord, Claimed, Seq } from '../../ports/state.ts';
 
 /** What a claim answers besides the outbox, from the stored progress (claim-script.ts). `flat`: field, value, … */
-export function claimedFrom(flat: readonly Buffer[], bits: Buffer | null): Omit<Claimed, 'generation' | 'outbox'> {
+export function claimedFrom(flat: readonly Buffer[], bits: Buffer | null): Omit<Claimed, 'generation' | 'outbox' | 'parked'> {
   const highSeqs = new Map<string, Seq>();
   const attempts: AttemptRecord[] = [];
   const plain = new Map<string, number>();

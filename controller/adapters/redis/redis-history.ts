@@ -8,12 +8,14 @@ import {
   type NewHistoryEntry,
 } from '../../ports/history.ts';
 import { expireHistoryScript, writeHistoryScript } from './history-scripts.ts';
+import { HistoryTail } from './history-tail.ts';
 import type { RedisLinks } from './redis-links.ts';
 import { asBuffers, asList, asNumber, asText } from './replies.ts';
 
 const tag = 'history';
 const streamKey = (kind: HistoryKind) => `faas:{history}:${kind}`;
 const bytesKey = (kind: HistoryKind) => `faas:{history}:${kind}:bytes`;
+const channel = 'faas:{history}';
 const kinds: readonly HistoryKind[] = ['decision', 'log', 'webhook', 'observation'];
 
 /** As the port says: the JSON of `data` when written. */
@@ -33,11 +35,13 @@ interface Waiting extends NewHistoryEntry {
   readonly json: string;
 }
 
-/** History in one stream per kind, written about every 200 ms. What others write is read here; followers hear what is written in this process. */
+/** History in one stream per kind, written about every 200 ms. Followers hear what any process writes, when it is written and in the order of the stream. */
 export class RedisHistory implements History {
   readonly #links: RedisLinks;
   readonly #clock: Clock;
-  readonly #followers = new Set<(entry: HistoryEntry) => void>();
+  readonly #tails: ReadonlyMap<HistoryKind, HistoryTail>;
+  #followers = 0;
+  #stopListening: (() => void) | undefined;
   #lastId = 0;
   #buffer: Waiting[] = [];
   /** Of what waits and what is being written. */
@@ -50,6 +54,12 @@ export class RedisHistory implements History {
   constructor(options: { links: RedisLinks; clock: Clock }) {
     this.#links = options.links;
     this.#clock = options.clock;
+    const tail = (kind: HistoryKind) =>
+      new HistoryTail({
+        lastId: async () => (await this.#page(kind, ['XREVRANGE', '+', '-'], 1))[0]?.id ?? 0,
+        after: id => this.#page(kind, ['XRANGE', `(${id}`, '+']),
+      });
+    this.#tails = new Map(kinds.map(kind => [kind, tail(kind)]));
   }
 
   write(entry: NewHistoryEntry): void {
@@ -60,11 +70,9 @@ export class RedisHistory implements History {
       return;
     }
     this.#lastId = Math.max(this.#lastId + 1, this.#clock.now() * idsPerMs);
-    const written = { ...entry, id: this.#lastId };
-    this.#buffer.push({ ...written, json });
+    this.#buffer.push({ ...entry, id: this.#lastId, json });
     this.#bufferBytes += size;
     this.#cancelFlush ??= this.#clock.after(flushMs, () => void this.flush());
-    for (const onEntry of this.#followers) onEntry(written);
   }
 
   async read(query: HistoryQuery): Promise<readonly HistoryEntry[]> {
@@ -85,11 +93,23 @@ export class RedisHistory implements History {
   }
 
   follow(query: Pick<HistoryQuery, 'kind' | 'unit'>, onEntry: (entry: HistoryEntry) => void): () => void {
-    const follower = (entry: HistoryEntry) => {
-      if (entry.kind === query.kind && (query.unit === undefined || entry.unit === query.unit)) onEntry(entry);
+    const tail = this.#tails.get(query.kind);
+    if (tail === undefined) return () => {};
+    const isWanted = (entry: HistoryEntry) => query.unit === undefined || entry.unit === query.unit;
+    const leave = tail.follow(this.#lastId, entry => {
+      if (isWanted(entry)) onEntry(entry);
+    });
+    this.#followers += 1;
+    this.#stopListening ??= this.#links.listen(channel, () => {
+      for (const one of this.#tails.values()) void one.pull();
+    });
+    return () => {
+      if (!leave()) return;
+      this.#followers -= 1;
+      if (this.#followers > 0) return;
+      this.#stopListening?.();
+      this.#stopListening = undefined;
     };
-    this.#followers.add(follower);
-    return () => this.#followers.delete(follower);
   }
 
   /** What cannot be written is dropped and counted: history never holds up anything. */
@@ -128,8 +148,9 @@ export class RedisHistory implements History {
 
   /** Writes what is buffered. */
   async close(): Promise<void> {
-    this.#followers.clear();
     await this.flush();
+    this.#stopListening?.();
+    this.#stopListening = undefined;
   }
 
   async #store(entries: readonly Waiting[]): Promise<void> {
@@ -139,8 +160,9 @@ export class RedisHistory implements History {
         const part = ofKind.slice(at, at + writeEntriesMax);
         try {
           const link = await this.#links.of(tag);
-          const args = part.flatMap(({ id, atMs, unit, json }) => [id, atMs, unit, json]);
+          const args = [channel, ...part.flatMap(({ id, atMs, unit, json }) => [id, atMs, unit, json])];
           await link.run(writeHistoryScript, [streamKey(kind), bytesKey(kind)], args);
+          await this.#tails.get(kind)?.pull();
         } catch {
           this.#dropped += part.length;
         }
@@ -151,9 +173,10 @@ export class RedisHistory implements History {
   async #page(
     kind: HistoryKind,
     [command, from, to]: readonly [command: string, from: string, to: string],
+    count = readEntriesMax,
   ): Promise<readonly HistoryEntry[]> {
     const link = await this.#links.of(tag);
-    const entries = asList(await link.command(command, streamKey(kind), from, to, 'COUNT', readEntriesMax));
+    const entries = asList(await link.command(command, streamKey(kind), from, to, 'COUNT', count));
     return entries.map(entry => {
       const [id, fields] = asList(entry);
       const [, atMs, , unit, , data] = asBuffers(fields).map(String);

@@ -13,6 +13,7 @@ import {
   type StoredRegistry,
   type StoredUnit,
   withCondition,
+  withHold,
   withoutFunctions,
   withRevisions,
 } from './registry-units.ts';
@@ -73,6 +74,10 @@ export class RedisRegistry implements Registry {
 
   async setCondition(unit: string, condition: Condition): Promise<void> {
     await this.#change(stored => withCondition(stored, unit, condition));
+  }
+
+  async hold(unit: string, untilMs: number | undefined): Promise<void> {
+    await this.#change(stored => withHold(stored, unit, untilMs));
   }
 
   async conditions(unit: string): Promise<readonly Condition[]> {

@@ -7,6 +7,8 @@ import type {
   CommitRequest,
   CommitResult,
   KnownId,
+  ParkedEvent,
+  ParkedKeyAt,
   Seq,
   Source,
   SourceProgress,
@@ -20,6 +22,7 @@ import { claimScript } from './claim-script.ts';
 import { commitArguments, commitResult } from './commit-arguments.ts';
 import { commitScript } from './commit-script.ts';
 import { unpackOutboxEntry } from './outbox-codec.ts';
+import { parkedEventsScript, parkedKeysFrom, parkedScript, replayParkedScript } from './parked-scripts.ts';
 import { attemptText, claimedFrom } from './progress-fields.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { RedisLinks } from './redis-links.ts';
@@ -56,23 +59,32 @@ export class RedisState implements StateStore {
 
   async claim(source: Source, claim: ClaimRequest): Promise<Claimed> {
     const { figures, sources } = unitKeys(source.unit);
-    const { progress, done, outbox } = sourceKeys(source.unit, source.name);
+    const { progress, done, outbox, parkedKeys, parkedOrder } = sourceKeys(source.unit, source.name);
     const directory = await this.#links.of(unitsKey);
     await directory.command('SADD', unitsKey, source.unit);
     const link = await this.#links.of(source.unit);
     const { epoch } = link;
-    const { ownerToken, brokerGeneration, nowMs, committedOffset, durableOffset } = claim;
+    const { ownerToken, brokerGeneration, nowMs, committedOffset, durableOffset, others = [] } = claim;
+    const keys = [progress, done, outbox, sources, figures, parkedKeys, parkedOrder];
     const args = [ownerToken, brokerGeneration, nowMs, committedOffset, source.name, durableOffset ?? ''];
-    const [first, ...rest] = asList(await link.run(claimScript, [progress, done, outbox, sources, figures], args));
+    for (const other of others) {
+      keys.push(sourceKeys(source.unit, other.name).progress);
+      args.push(other.brokerGeneration, other.durableOffset);
+    }
+    const [first, ...rest] = asList(await link.run(claimScript, keys, args));
     const answer = asText(first);
-    if (answer === 'lost' || answer === 'rolled-back') throw halted(source, claim, answer, asNumber(rest[0] ?? 0));
+    if (answer === 'lost' || answer === 'rolled-back') {
+      const behind = others[asNumber(rest[1] ?? 0) - 1] ?? { ...source, durableOffset };
+      throw halted({ unit: source.unit, name: behind.name }, behind.durableOffset, answer, Number(asText(rest[0])));
+    }
     if (epoch !== link.epoch) throw new FaasError('FAAS_STORE_UNREACHABLE', `the connection to Redis at ${link.place} was lost`);
     this.#owners.set(ownerKey(source), { token: ownerToken, link, epoch });
-    const [fields, bits, entries] = rest;
+    const [fields, bits, entries, parked] = rest;
     return {
       generation: Number(answer),
       ...claimedFrom(asBuffers(fields), asBytes(bits ?? null)),
       outbox: asBuffers(entries).map(unpackOutboxEntry),
+      parked: parkedKeysFrom(parked),
     };
   }
 
@@ -80,8 +92,9 @@ export class RedisState implements StateStore {
     const link = await this.#owned(source, commit.ownerToken);
     if (link === undefined) return { kind: 'fenced' };
     const { state, versions, index, ids, answers, figures } = unitKeys(source.unit);
-    const { progress, done, outbox } = sourceKeys(source.unit, source.name);
-    const keys = [progress, done, outbox, state, versions, index, ids, answers, figures];
+    const { progress, done, outbox, parkedKeys, parkedOrder, parkedEntries } = sourceKeys(source.unit, source.name);
+    const parked = [parkedKeys, parkedOrder, parkedEntries];
+    const keys = [progress, done, outbox, state, versions, index, ids, answers, figures, ...parked];
     return commitResult(await link.run(commitScript, keys, commitArguments(commit, this.#clock.now())));
   }
 
@@ -107,7 +120,7 @@ export class RedisState implements StateStore {
     const { progress } = sourceKeys(source.unit, source.name);
     const [token, last] = asList(await link.command('HMGET', progress, 'o', 'k')).map(part => asBytes(part)?.toString());
     if (token !== ownerToken) return 'fenced';
-    return Number(last) === ordinal ? 'ok' : 'rollback';
+    return Number(last) >= ordinal ? 'ok' : 'rollback';
   }
 
   /** Versions are read before values: a commit in between makes a pair that is refused as stale, never a new version with an old value. */
@@ -181,6 +194,31 @@ export class RedisState implements StateStore {
     });
   }
 
+  async parked(unit: string): Promise<readonly ParkedKeyAt[]> {
+    const link = await this.#links.of(unit);
+    const found: ParkedKeyAt[] = [];
+    for (const source of await this.#sources(link, unit)) {
+      const { parkedKeys, parkedOrder } = sourceKeys(unit, source);
+      for (const key of parkedKeysFrom(await link.run(parkedScript, [parkedKeys, parkedOrder], []))) found.push({ source, ...key });
+    }
+    return found;
+  }
+
+  async parkedEvents({ unit, name }: Source, key: string, limit: number): Promise<readonly ParkedEvent[]> {
+    const link = await this.#links.of(unit);
+    const { parkedOrder, parkedEntries } = sourceKeys(unit, name);
+    const found = asList(await link.run(parkedEventsScript, [parkedOrder, parkedEntries], [key, limit]));
+    return Array.from({ length: found.length / 2 }, (_, index) => ({
+      offset: Number(asText(found[2 * index])),
+      entry: new Uint8Array(asBytes(found[2 * index + 1] ?? null) ?? []),
+    }));
+  }
+
+  async replayParked({ unit, name }: Source, key: string): Promise<'ok' | 'unknown'> {
+    const link = await this.#links.of(unit);
+    return asText(await link.run(replayParkedScript, [sourceKeys(unit, name).parkedKeys], [key])) === 'ok' ? 'ok' : 'unknown';
+  }
+
   async resetProgress(source: Source, offset: number): Promise<void> {
     const directory = await this.#links.of(unitsKey);
     await directory.command('SADD', unitsKey, source.unit);
@@ -247,7 +285,7 @@ export class RedisState implements StateStore {
   }
 }
 
-function halted(source: Source, { durableOffset }: ClaimRequest, answer: 'lost' | 'rolled-back', offset: number): FaasError {
+function halted(source: Source, durableOffset: number | undefined, answer: 'lost' | 'rolled-back', offset: number): FaasError {
   const where = `${source.unit}, ${source.name}`;
   const hint = `Put the newer data back, or go on with what is there: faas state accept-rollback ${source.unit}.`;
   if (answer === 'lost')

@@ -8,6 +8,7 @@ export interface StoredUnit {
   readonly revisions: readonly RevisionRecord[];
   readonly live: { readonly id: string; readonly previousLive: string | null; readonly activatedAtMs: number } | null;
   readonly conditions: Readonly<Record<string, Condition>>;
+  readonly heldUntilMs?: number | undefined;
 }
 
 /** All that is stored but bundles and leases. */
@@ -63,6 +64,10 @@ export function withCondition(stored: StoredRegistry, name: string, condition: C
   return { units: new Map([[name, { ...unit, conditions: { ...unit.conditions, [condition.type]: condition } }]]) };
 }
 
+export function withHold(stored: StoredRegistry, name: string, heldUntilMs: number | undefined): RegistryChange {
+  return { units: new Map([[name, { ...(stored.units.get(name) ?? newUnit), heldUntilMs }]]) };
+}
+
 export function withoutFunctions(stored: StoredRegistry, context: string, functionName: string | undefined): RegistryChange {
   const gone = unitsOf(stored, context).filter(([name]) => functionName === undefined || nameOf(name) === functionName);
   const record = stored.contexts.get(context);
@@ -86,12 +91,13 @@ export function pruned(stored: StoredRegistry, keep: number): RegistryChange {
 
 export function functionRecords({ units }: StoredRegistry, context: string | undefined): readonly FunctionRecord[] {
   return [...units]
-    .flatMap(([unit, { live, revisions }]): FunctionRecord[] => {
+    .flatMap(([unit, { live, revisions, heldUntilMs }]): FunctionRecord[] => {
       const revision = revisions.find(({ id }) => id === live?.id);
       if (live === null || revision === undefined || (context !== undefined && contextOf(unit) !== context)) return [];
       const { previousLive, activatedAtMs } = live;
       const name = revision.functionName;
-      return [{ unit, context: contextOf(unit), name, live: revision, previousLive: previousLive ?? undefined, activatedAtMs }];
+      const held = heldUntilMs === undefined ? {} : { heldUntilMs };
+      return [{ unit, context: contextOf(unit), name, live: revision, previousLive: previousLive ?? undefined, activatedAtMs, ...held }];
     })
     .sort((a, b) => (a.unit < b.unit ? -1 : 1));
 }

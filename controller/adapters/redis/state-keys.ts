@@ -27,6 +27,12 @@ export interface SourceKeys {
   readonly done: string;
   /** LIST of `<generation>.<counter>\0<payload>` in the order of commits. */
   readonly outbox: string;
+  /** HASH: parked key → p (waits) or r (to run again). */
+  readonly parkedKeys: string;
+  /** ZSET, score 0, of `<sha1 of the key>:<offset, 16 digits>`: the parked events of a key in their order. */
+  readonly parkedOrder: string;
+  /** HASH: member of parkedOrder → entry. */
+  readonly parkedEntries: string;
 }
 
 export function unitKeys(unit: string): UnitKeys {
@@ -44,7 +50,14 @@ export function unitKeys(unit: string): UnitKeys {
 
 export function sourceKeys(unit: string, source: string): SourceKeys {
   const key = (kind: string) => `faas:${kind}:{${unit}}:${source}`;
-  return { progress: key('pr'), done: key('dn'), outbox: key('ob') };
+  return {
+    progress: key('pr'),
+    done: key('dn'),
+    outbox: key('ob'),
+    parkedKeys: key('pk'),
+    parkedOrder: key('po'),
+    parkedEntries: key('pe'),
+  };
 }
 
 /** SET of the names of all units that have anything. */

@@ -1,7 +1,7 @@
 import { recordEnd } from '../../../runtime/protocol/record.ts';
 import type { Database } from './database.ts';
 import { bytes, integer, type SqlRow } from './driver.ts';
-import type { LogSlice, SlotRange } from './operations.ts';
+import type { LogChunk, LogSlice, SlotRange } from './operations.ts';
 import type { Chunk } from './record-codec.ts';
 
 interface Tail {
@@ -21,6 +21,8 @@ interface OpenChunk {
 
 /** Small appends of one transaction are joined up to this size, so that many writers cost one row. */
 const chunkBytesMax = 64 * 1024;
+/** What is larger is bulk, and is read from the table. */
+const tailChunkBytesMax = 16 * 1024;
 /** Rows removed per step of retention: a step holds up the other writers of its group. */
 const expireRowsMax = 64;
 /** Kept in memory at most; forgotten ones are read again. */
@@ -34,6 +36,7 @@ export class LogTable {
   readonly #database: Database;
   readonly #tails = new Map<number, Tail>();
   readonly #open = new Map<number, OpenChunk>();
+  #written: LogChunk[] = [];
 
   constructor(database: Database) {
     this.#database = database;
@@ -49,16 +52,21 @@ export class LogTable {
     return this.#tail(slot).end;
   }
 
-  flush(): void {
+  /** Answers the small ones of the chunks that the transaction has written; their buffers can change hands. */
+  flush(): readonly LogChunk[] {
     for (const [slot, chunk] of this.#open) this.#insert(slot, chunk);
     this.#open.clear();
     if (this.#tails.size > tailsMax) this.#tails.clear();
+    const written = this.#written;
+    this.#written = [];
+    return written;
   }
 
   /** The running transaction is undone. */
   forget(): void {
     this.#open.clear();
     this.#tails.clear();
+    this.#written = [];
   }
 
   read({ slot, fromOffset, ...limit }: { slot: number; fromOffset: number; records: number; bytes: number }): LogSlice {
@@ -149,10 +157,12 @@ export class LogTable {
   }
 
   #insert(slot: number, chunk: OpenChunk): void {
-    const data = chunk.parts.length === 1 ? (chunk.parts[0] ?? new Uint8Array()) : Buffer.concat(chunk.parts, chunk.byteLength);
+    const { firstOffset, records, atMs, byteLength } = chunk;
+    const data = joined(chunk.parts, byteLength);
+    if (byteLength <= tailChunkBytesMax) this.#written.push({ slot, firstOffset, records, atMs, data: data.buffer });
     this.#database
       .sql('INSERT INTO log (id, records, at_ms, total, data) VALUES (?1 << 40 | ?2, ?3, ?4, ?5, ?6)')
-      .run(slot, chunk.firstOffset, chunk.records, chunk.atMs, chunk.total, data);
+      .run(slot, firstOffset, records, atMs, chunk.total, data);
   }
 
   #tail(slot: number): Tail {
@@ -202,6 +212,16 @@ export class LogTable {
       .sql('INSERT INTO log_ends (slot, end, total) VALUES (?1, ?2, ?3) ON CONFLICT DO UPDATE SET end = ?2, total = ?3')
       .run(slot, tail.end, tail.total);
   }
+}
+
+function joined(parts: readonly Uint8Array[], byteLength: number): Uint8Array<ArrayBuffer> {
+  const bytes = new Uint8Array(byteLength);
+  let at = 0;
+  for (const part of parts) {
+    bytes.set(part, at);
+    at += part.length;
+  }
+  return bytes;
 }
 
 /**

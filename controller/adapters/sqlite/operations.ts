@@ -1,7 +1,7 @@
 import type { ContextSpec } from '../../manifest/spec.ts';
 import type { HistoryQuery } from '../../ports/history.ts';
 import type { Bundle, Condition, ContextRecord, FunctionRecord, NewRevision, RevisionRecord } from '../../ports/registry.ts';
-import type { CommitRequest, CommitResult, KnownId, SourceProgress, StateFigures } from '../../ports/state.ts';
+import type { CommitRequest, CommitResult, KnownId, ParkedEvent, SourceProgress, StateFigures } from '../../ports/state.ts';
 import type { CommittedOffset, TopicOptions } from '../../ports/streams.ts';
 import type { Chunk } from './record-codec.ts';
 
@@ -20,6 +20,8 @@ export interface ReadOperations {
   listState(at: { unit: string; prefix: Uint8Array; after: Uint8Array | undefined; limit: number }): readonly StoredValue[];
   figures(unit: string): StateFigures;
   progress(unit: string): readonly SourceProgress[];
+  parked(unit: string): readonly StoredParkedKey[];
+  parkedEvents(at: { unit: string; source: string; key: Uint8Array; limit: number }): readonly ParkedEvent[];
   verify(at: { unit: string; source: string; ownerToken: string; ordinal: number }): 'ok' | 'fenced' | 'rollback';
   contexts(): readonly ContextRecord[];
   functions(context: string | undefined): readonly FunctionRecord[];
@@ -51,12 +53,14 @@ export interface WriteOperations {
   recordAttempts(at: { unit: string; source: string; ownerToken: string; attempts: readonly StoredAttempt[] }): 'ok' | 'fenced';
   trim(at: { unit: string; source: string; ownerToken: string; generation: number; counter: number }): 'ok' | 'fenced';
   resetProgress(at: { unit: string; source: string; offset: number }): void;
+  replayParked(at: { unit: string; source: string; key: Uint8Array }): 'ok' | 'unknown';
   deleteUnit(unit: string): void;
   /** One step; `more`: the next one may find something. */
   expireIds(at: { nowMs: number; bytesMax: number }): { removed: number; boundHit: boolean; more: boolean };
   putRevisions(at: { context: string; revisions: readonly NewRevision[] }): readonly RevisionRecord[];
   activate(at: { spec: ContextSpec; revisionIds: ReadonlyMap<string, string>; atMs: number }): void;
   setCondition(at: { unit: string; condition: Condition }): void;
+  hold(at: { unit: string; untilMs: number | undefined }): void;
   removeFunctions(at: { context: string; functionName: string | undefined }): void;
   putBundle(at: { hash: string; bundle: Bundle }): void;
   prune(keep: number): number;
@@ -78,11 +82,11 @@ export interface Request {
   readonly argument: unknown;
 }
 
-/** `answers` are in the order in which they were carried out. */
+/** `answers` are in the order in which they were carried out; `appended` is what their writes added to the log, without what is large. */
 export type FromWorker =
   | { readonly kind: 'open' }
   | { readonly kind: 'refused'; readonly error: StoredError }
-  | { readonly kind: 'answers'; readonly answers: readonly Answer[] }
+  | { readonly kind: 'answers'; readonly answers: readonly Answer[]; readonly appended: readonly LogChunk[] }
   | { readonly kind: 'closed' };
 
 export type Answer = { readonly id: number; readonly value: unknown } | { readonly id: number; readonly error: StoredError };
@@ -108,6 +112,15 @@ export interface LogSlice {
   readonly buffers: readonly ArrayBuffer[];
   readonly nextOffset: number;
   readonly endOffset: number;
+}
+
+/** A row of the log as it was written. Its records fill the buffer, which holds nothing else. */
+export interface LogChunk {
+  readonly slot: number;
+  readonly firstOffset: number;
+  readonly records: number;
+  readonly atMs: number;
+  readonly data: ArrayBuffer;
 }
 
 /** Byte strings one after the other; a length of -1 is null. */
@@ -144,6 +157,21 @@ export interface StoredClaim {
   readonly done: readonly number[];
   readonly attempts: readonly StoredAttempt[];
   readonly outbox: readonly StoredOutboxEntry[];
+  readonly parked: readonly StoredParkedKey[];
+}
+
+export interface StoredParkedKey {
+  readonly source: string;
+  readonly key: Uint8Array;
+  readonly events: number;
+  readonly replay: boolean;
+}
+
+/** Keys are bytes. */
+export interface StoredParking {
+  readonly holds: readonly { readonly key: Uint8Array; readonly offset: number; readonly entry: Uint8Array }[];
+  readonly pops: readonly { readonly key: Uint8Array; readonly offset: number }[];
+  readonly unflags: readonly Uint8Array[];
 }
 
 export type StoredSeq = readonly [stream: string, generation: number, counter: number];
@@ -172,6 +200,7 @@ export interface PackedCommit
   readonly bytes: PackedBytes;
   readonly writes: number;
   readonly emits: PackedEmits;
+  readonly parking: StoredParking | undefined;
 }
 
 /** For the log: chunks of its slots. For the outbox: one chunk per emit, in order, each with its target. */

@@ -25,7 +25,8 @@ export class RegistryTable {
   functions(context: string | undefined): FunctionRecord[] {
     return this.#database
       .sql(
-        `SELECT ${revisionColumns}, f.context, f.previous_live, f.activated_at_ms FROM functions f JOIN revisions r ON r.unit = f.unit AND r.id = f.live
+        `SELECT ${revisionColumns}, f.context, f.previous_live, f.activated_at_ms, h.until_ms FROM functions f
+         JOIN revisions r ON r.unit = f.unit AND r.id = f.live LEFT JOIN leases h ON h.name = 'hold/' || f.unit
          WHERE ?1 IS NULL OR f.context = ?1 ORDER BY f.unit`,
       )
       .all(context ?? null)
@@ -36,6 +37,7 @@ export class RegistryTable {
         live: toRevision(row),
         previousLive: row.previous_live === null ? undefined : text(row, 'previous_live'),
         activatedAtMs: integer(row, 'activated_at_ms'),
+        ...(row.until_ms === null ? {} : { heldUntilMs: integer(row, 'until_ms') }),
       }));
   }
 
@@ -97,6 +99,13 @@ export class RegistryTable {
         message: text(row, 'message'),
         sinceMs: integer(row, 'since_ms'),
       }));
+  }
+
+  /** A hold is a lease without a holder: it ends in its own time. */
+  hold(unit: string, untilMs: number | undefined): void {
+    const name = `hold/${unit}`;
+    if (untilMs === undefined) this.#database.sql('DELETE FROM leases WHERE name = ?1').run(name);
+    else this.#database.sql(`INSERT OR REPLACE INTO leases (name, holder, until_ms, fencing) VALUES (?1, '', ?2, 0)`).run(name, untilMs);
   }
 
   remove(context: string, functionName: string | undefined): void {

@@ -3,7 +3,20 @@
  * how records are packed (runtime/protocol/record.ts), is a new version with a migration.
  */
 export const applicationId = 0x66616173;
-export const schemaVersion = 1;
+export const schemaVersion = 2;
+
+const parkedTables = `
+-- One row per parked event of a key, by the offset that it had; entry is the dispatcher's (dispatch/parked-entry.ts).
+CREATE TABLE parked (
+  rowid INTEGER PRIMARY KEY, source INTEGER NOT NULL, key BLOB NOT NULL, offset INTEGER NOT NULL, entry BLOB NOT NULL, UNIQUE (source, key, offset)
+) STRICT;
+CREATE TABLE parked_keys (
+  source INTEGER NOT NULL, key BLOB NOT NULL, replay INTEGER NOT NULL, PRIMARY KEY (source, key)
+) STRICT, WITHOUT ROWID;
+`;
+
+/** What leads from the version before to this one. */
+export const migrations: ReadonlyMap<number, string> = new Map([[2, parkedTables]]);
 
 export const schema = `
 -- A topic has the slots [first_slot, first_slot + partitions) of the log; slots are never used twice.
@@ -69,4 +82,4 @@ CREATE TABLE history (
   id INTEGER PRIMARY KEY, kind TEXT NOT NULL, unit TEXT NOT NULL, at_ms INTEGER NOT NULL, total INTEGER NOT NULL, data TEXT NOT NULL
 ) STRICT;
 CREATE INDEX history_by_kind ON history (kind, unit, id);
-`;
+${parkedTables}`;

@@ -2,7 +2,7 @@ import { Worker } from 'node:worker_threads';
 import { entryPath } from '../../entries.ts';
 import { FaasError } from '../../errors.ts';
 import type { Log } from '../../telemetry/log.ts';
-import type { AnswerOf, ArgumentOf, FromWorker, OperationName, Request, StoredError } from './operations.ts';
+import type { AnswerOf, ArgumentOf, FromWorker, LogChunk, OperationName, Request, StoredError } from './operations.ts';
 import type { WorkerData } from './sqlite-worker.ts';
 
 interface Waiting {
@@ -27,6 +27,7 @@ export class SqliteClient {
   readonly #closed: Promise<void>;
   readonly #failure: Promise<FaasError>;
   #reportFailure: (error: FaasError) => void = () => {};
+  #onAppended: (chunks: readonly LogChunk[]) => void = () => {};
   #ended: FaasError | undefined;
 
   constructor(data: WorkerData, log: Log) {
@@ -44,8 +45,10 @@ export class SqliteClient {
     this.#closed = new Promise(resolve => this.#worker.once('exit', () => resolve()));
     this.#opened = new Promise((resolve, reject) => {
       this.#worker.on('message', (message: FromWorker) => {
-        if (message.kind === 'answers') this.#settle(message.answers);
-        else if (message.kind === 'open') resolve();
+        if (message.kind === 'answers') {
+          if (message.appended.length > 0) this.#onAppended(message.appended);
+          this.#settle(message.answers);
+        } else if (message.kind === 'open') resolve();
         else if (message.kind === 'refused') {
           this.#ended = errorOf(message.error);
           reject(this.#ended);
@@ -71,6 +74,11 @@ export class SqliteClient {
   /** Resolves when the worker ended by itself: nothing can be read or written any more. */
   get failure(): Promise<FaasError> {
     return this.#failure;
+  }
+
+  /** What is durable in the log now, in its order, before whoever wrote it gets an answer. */
+  onAppended(listener: (chunks: readonly LogChunk[]) => void): void {
+    this.#onAppended = listener;
   }
 
   request<N extends OperationName>(name: N, argument: ArgumentOf<N>, transfer: readonly ArrayBuffer[] = []): Promise<AnswerOf<N>> {

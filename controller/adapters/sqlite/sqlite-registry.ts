@@ -4,17 +4,27 @@ import type { ContextSpec } from '../../manifest/spec.ts';
 import type { Bundle, Condition, ContextRecord, FunctionRecord, NewRevision, Registry, RevisionRecord } from '../../ports/registry.ts';
 import type { SqliteClient } from './sqlite-client.ts';
 
-/** The registry of one data folder. Only this process changes it, so that watchers are told here. */
+/**
+ * The registry of one data folder. Only this process changes it, so that watchers are told here, and the contexts, which every appended event is
+ * checked against, are read once between two changes.
+ */
 export class SqliteRegistry implements Registry {
   readonly #client: SqliteClient;
   readonly #watchers = new Set<() => void>();
+  #contexts: Promise<readonly ContextRecord[]> | undefined;
 
   constructor(client: SqliteClient) {
     this.#client = client;
   }
 
   contexts(): Promise<readonly ContextRecord[]> {
-    return this.#client.request('contexts', undefined);
+    if (this.#contexts !== undefined) return this.#contexts;
+    const asked = this.#client.request('contexts', undefined);
+    this.#contexts = asked;
+    asked.catch(() => {
+      if (this.#contexts === asked) this.#contexts = undefined;
+    });
+    return asked;
   }
 
   async context(name: string): Promise<ContextRecord | undefined> {
@@ -40,6 +50,10 @@ export class SqliteRegistry implements Registry {
 
   async setCondition(unit: string, condition: Condition): Promise<void> {
     await this.#changing(this.#client.request('setCondition', { unit, condition }));
+  }
+
+  async hold(unit: string, untilMs: number | undefined): Promise<void> {
+    await this.#changing(this.#client.request('hold', { unit, untilMs }));
   }
 
   conditions(unit: string): Promise<readonly Condition[]> {
@@ -86,10 +100,13 @@ export class SqliteRegistry implements Registry {
 
   async close(): Promise<void> {
     this.#watchers.clear();
+    this.#contexts = undefined;
   }
 
   async #changing<T>(change: Promise<T>): Promise<T> {
-    const answer = await change;
+    const answer = await change.finally(() => {
+      this.#contexts = undefined;
+    });
     for (const onChange of this.#watchers) onChange();
     return answer;
   }

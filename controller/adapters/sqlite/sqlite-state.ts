@@ -8,6 +8,9 @@ import type {
   Emit,
   KnownId,
   OutboxEntry,
+  ParkedEvent,
+  ParkedKeyAt,
+  ParkingChange,
   Seq,
   Source,
   SourceProgress,
@@ -17,7 +20,7 @@ import type {
   StateRead,
   StateStore,
 } from '../../ports/state.ts';
-import type { PackedBytes, PackedCommit, PackedEmits, StoredOutboxEntry } from './operations.ts';
+import type { PackedBytes, PackedCommit, PackedEmits, StoredOutboxEntry, StoredParkedKey, StoredParking } from './operations.ts';
 import { BytePacker } from './packed-bytes.ts';
 import { packEach, packRecords, unpackRecords } from './record-codec.ts';
 import type { SqliteClient } from './sqlite-client.ts';
@@ -46,6 +49,7 @@ export class SqliteState implements StateStore {
       ...claimed,
       highSeqs: new Map(claimed.highSeqs.map(([stream, generation, counter]) => [stream, { generation, counter }])),
       outbox: claimed.outbox.map(toOutboxEntry),
+      parked: claimed.parked.map(toParkedKey).map(({ key, events, replay }) => ({ key, events, replay })),
     };
   }
 
@@ -109,6 +113,18 @@ export class SqliteState implements StateStore {
     await this.#client.request('resetProgress', { ...placeOf(source), offset });
   }
 
+  async parked(unit: string): Promise<readonly ParkedKeyAt[]> {
+    return (await this.#client.request('parked', unit)).map(toParkedKey);
+  }
+
+  parkedEvents(source: Source, key: string, limit: number): Promise<readonly ParkedEvent[]> {
+    return this.#client.request('parkedEvents', { ...placeOf(source), key: toBytes(key), limit });
+  }
+
+  replayParked(source: Source, key: string): Promise<'ok' | 'unknown'> {
+    return this.#client.request('replayParked', { ...placeOf(source), key: toBytes(key) });
+  }
+
   /** It never says that it is older: it does not lose what it acknowledged. */
   async acceptRollback(): Promise<void> {}
 
@@ -142,6 +158,7 @@ export class SqliteState implements StateStore {
       writes: writes.length,
       bytes: packParts(commit),
       emits: this.capabilities.emits === 'inline' ? this.#packForLog(commit.emits) : packForOutbox(commit.emits),
+      parking: commit.parking === undefined ? undefined : toStoredParking(commit.parking),
     };
   }
 
@@ -180,6 +197,18 @@ function toOutboxEntry({ generation, counter, stream, topic, partition, payload 
   const [record] = unpackRecords(payload, 0, 0);
   const { key, value, headers } = record ?? { key: null, value: null, headers: [] };
   return { seq: { generation, counter }, stream, emit: { topic, partition, key, value, headers } };
+}
+
+function toParkedKey({ source, key, events, replay }: StoredParkedKey): ParkedKeyAt {
+  return { source, key: Buffer.from(key).toString('utf8'), events, replay };
+}
+
+function toStoredParking({ holds, pops, unflags }: ParkingChange): StoredParking {
+  return {
+    holds: holds.map(({ key, offset, entry }) => ({ key: toBytes(key), offset, entry })),
+    pops: pops.map(({ key, offset }) => ({ key: toBytes(key), offset })),
+    unflags: unflags.map(toBytes),
+  };
 }
 
 function placeOf({ unit, name }: Source): { unit: string; source: string } {

@@ -14,6 +14,7 @@ import type {
   TopicOptions,
 } from '../../ports/streams.ts';
 import { LocalGroups } from '../local-groups.ts';
+import { LogTail } from './log-tail.ts';
 import type { LogSlice } from './operations.ts';
 import { packRecords, unpackRecords } from './record-codec.ts';
 import type { SqliteClient } from './sqlite-client.ts';
@@ -29,6 +30,7 @@ export class SqliteStreams implements Streams {
   readonly #clock: Clock;
   readonly #topics: TopicDirectory;
   readonly #groups: LocalGroups;
+  readonly #tail = new LogTail();
 
   constructor(options: { client: SqliteClient; clock: Clock; topics: TopicDirectory }) {
     this.#client = options.client;
@@ -45,6 +47,7 @@ export class SqliteStreams implements Streams {
       commitOffset: (group, { topic, partition }, offset, metadata) =>
         this.#client.request('setCommitted', { group, topic, offsets: [{ partition, offset, metadata }], mode: 'replace' }),
     });
+    options.client.onAppended(chunks => this.#tail.add(chunks));
     void options.client.failure.then(error => this.#groups.lose(error));
   }
 
@@ -73,6 +76,8 @@ export class SqliteStreams implements Streams {
     this.#topics.remove(topic);
     this.#groups.rebalanceSoon();
     await this.#client.request('deleteTopic', topic);
+    // Its slots may be another topic's next.
+    this.#tail.forget();
   }
 
   async append(topic: string, records: readonly NewRecord[]): Promise<readonly number[]> {
@@ -96,6 +101,12 @@ export class SqliteStreams implements Streams {
     return bounds.map((bound, partition) => ({ partition, ...bound }));
   }
 
+  async ends(topics: readonly string[]): Promise<ReadonlyMap<string, readonly number[]>> {
+    const there = topics.filter(topic => this.#topics.find(topic) !== undefined);
+    const ends = await Promise.all(there.map(async topic => (await this.bounds(topic)).map(one => one.endOffset)));
+    return new Map(there.map((topic, index) => [topic, ends[index] ?? []]));
+  }
+
   async offsetsAt(topic: string, timeMs: number): Promise<readonly { partition: number; offset: number }[]> {
     const { firstSlot, partitions } = this.#topics.require(topic);
     const offsets = await this.#client.request('offsetsAt', { firstSlot, partitions, timeMs });
@@ -104,6 +115,8 @@ export class SqliteStreams implements Streams {
 
   async read(topic: string, partition: number, fromOffset: number, limit: ReadLimit): Promise<ReadResult> {
     const slot = this.#topics.slotOf({ topic, partition });
+    const recent = this.#tail.read(slot, fromOffset, limit);
+    if (recent !== undefined) return recent;
     const slice = await this.#client.request('readLog', { slot, fromOffset, records: limit.records, bytes: limit.bytes });
     this.#topics.learnEnd(topic, slot, slice.endOffset);
     return { records: recordsOf(slice), nextOffset: slice.nextOffset };
@@ -133,6 +146,7 @@ export class SqliteStreams implements Streams {
     while (fromSlot !== undefined) {
       const step: { removed: number; nextSlot: number | undefined } = await this.#client.request('expireLog', { nowMs, fromSlot });
       removed += step.removed;
+      if (step.removed > 0) this.#tail.forget();
       fromSlot = step.nextSlot;
     }
     return removed;

@@ -32,7 +32,7 @@ try {
       requests.push(next);
       next = requests.length === groupRequestsMax ? undefined : (receiveMessageOnPort(port)?.message as Request | 'close' | undefined);
     }
-    engine.carryOut(requests, (answers, transfer) => tell({ kind: 'answers', answers }, transfer));
+    engine.carryOut(requests, (answers, appended, transfer) => tell({ kind: 'answers', answers, appended }, transfer));
     cancelIdle();
     if (next === 'close') {
       data.close();

@@ -5,6 +5,7 @@ import { bytes, bytesOrNone, integer, type SqlRow, text } from './driver.ts';
 import type { LogTable } from './log-table.ts';
 import type { AnswerOf, ArgumentOf, CommitAnswer, PackedCommit, StoredAttempt, StoredOutboxEntry, StoredValue } from './operations.ts';
 import { PackedReader } from './packed-bytes.ts';
+import { ParkedTable } from './parked-table.ts';
 import type { SourceTable, StoredSource } from './source-table.ts';
 
 /** What a remembered id counts towards its bound besides its own bytes and its answer's. */
@@ -30,6 +31,7 @@ export class StateTable {
   readonly #database: Database;
   readonly #sources: SourceTable;
   readonly #log: LogTable;
+  readonly #parked: ParkedTable;
   readonly #emits: 'inline' | 'outbox';
   /** Of all ids, an upper bound: an id whose window is over may be counted twice. undefined: to be summed up. */
   #idBytes: number | undefined;
@@ -40,6 +42,7 @@ export class StateTable {
     this.#database = options.database;
     this.#sources = options.sources;
     this.#log = options.log;
+    this.#parked = new ParkedTable(options.database);
     this.#emits = options.emits;
   }
 
@@ -65,6 +68,7 @@ export class StateTable {
       done: source.done.above(),
       attempts: this.#attempts(source),
       outbox: this.#outbox(source),
+      parked: this.#parked.keys(this.#sources.ensureUnit(claim.unit), source.id),
     };
   }
 
@@ -81,6 +85,7 @@ export class StateTable {
     source.lastFirstCounter = source.counter + 1;
     const ends = this.#emit(source, commit);
     this.#advance(source, commit);
+    if (commit.parking !== undefined) this.#parked.change(source.id, commit.parking);
     source.ordinal = commit.ordinal;
     source.lastCommitId = commit.id;
     this.#sources.write(source);
@@ -109,7 +114,7 @@ export class StateTable {
   verify({ unit, source: name, ownerToken, ordinal }: ArgumentOf<'verify'>): 'ok' | 'fenced' | 'rollback' {
     const source = this.#owned(unit, name, ownerToken);
     if (source === undefined) return 'fenced';
-    return source.ordinal === ordinal ? 'ok' : 'rollback';
+    return source.ordinal >= ordinal ? 'ok' : 'rollback';
   }
 
   read({ unit: name, keys }: ArgumentOf<'readState'>): AnswerOf<'readState'> {
@@ -170,6 +175,21 @@ export class StateTable {
     return { keys: integer(row ?? {}, 'keys'), valueBytes: integer(row ?? {}, 'bytes'), outboxEntries: integer(row ?? {}, 'entries') };
   }
 
+  parkedKeys(name: string): AnswerOf<'parked'> {
+    const unit = this.#sources.findUnit(name);
+    return unit === undefined ? [] : this.#parked.keys(unit, undefined);
+  }
+
+  parkedEvents(at: ArgumentOf<'parkedEvents'>): AnswerOf<'parkedEvents'> {
+    const source = this.#sources.find(at.unit, at.source);
+    return source === undefined ? [] : this.#parked.events(source.id, at);
+  }
+
+  replayParked(at: ArgumentOf<'replayParked'>): 'ok' | 'unknown' {
+    const source = this.#sources.find(at.unit, at.source);
+    return source === undefined ? 'unknown' : this.#parked.replay(source.id, at.key);
+  }
+
   resetProgress({ unit, source: name, offset }: ArgumentOf<'resetProgress'>): void {
     const source = this.#sources.ensure(unit, name, offset);
     // Generation and outbox stay: what was committed is still to be sent, and emits of the next owner come after it.
@@ -189,7 +209,7 @@ export class StateTable {
   deleteUnit(name: string): void {
     const unit = this.#sources.findUnit(name);
     if (unit === undefined) return;
-    for (const table of ['attempts', 'outbox'] as const) {
+    for (const table of ['attempts', 'outbox', 'parked', 'parked_keys'] as const) {
       this.#database.sql(`DELETE FROM ${table} WHERE source IN (SELECT id FROM sources WHERE unit = ?1)`).run(unit);
     }
     this.#idBytes = undefined;
@@ -227,6 +247,8 @@ export class StateTable {
     if (commit.expectedFrontier !== undefined && commit.expectedFrontier !== source.done.frontier) {
       return { kind: 'conflict', detail: `the frontier is ${source.done.frontier}, not ${commit.expectedFrontier}` };
     }
+    const pop = commit.parking === undefined ? undefined : this.#parked.wrongPop(source.id, commit.parking);
+    if (pop !== undefined) return { kind: 'conflict', detail: `offset ${pop} is not the first parked event of its key` };
     const duplicates = unpacked.ids.filter(({ id }) => this.#id(unit, id, commit.nowMs) !== undefined).map(({ id }) => id);
     if (duplicates.length > 0) return { kind: 'duplicate', ids: duplicates.map(toText) };
     const unknown = unpacked.knownIds.filter(id => this.#id(unit, id, commit.nowMs) === undefined);

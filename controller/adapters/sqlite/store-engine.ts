@@ -2,13 +2,13 @@ import { FaasError } from '../../errors.ts';
 import { type Database, storeError } from './database.ts';
 import { HistoryTable } from './history-table.ts';
 import { LogTable } from './log-table.ts';
-import type { Answer, Operations, Request, StoredError } from './operations.ts';
+import type { Answer, LogChunk, Operations, Request, StoredError } from './operations.ts';
 import { RegistryTable } from './registry-table.ts';
 import { SourceTable } from './source-table.ts';
 import { StateTable } from './state-table.ts';
 import { TopicTable } from './topic-table.ts';
 
-type Send = (answers: readonly Answer[], transfer: ArrayBuffer[]) => void;
+type Send = (answers: readonly Answer[], appended: readonly LogChunk[], transfer: ArrayBuffer[]) => void;
 type Operation = (argument: unknown) => unknown;
 
 const readNames: ReadonlySet<string> = new Set([
@@ -18,6 +18,8 @@ const readNames: ReadonlySet<string> = new Set([
   'offsetsAt',
   'committed',
   'readState',
+  'parked',
+  'parkedEvents',
   'known',
   'listState',
   'figures',
@@ -34,7 +36,7 @@ const readNames: ReadonlySet<string> = new Set([
 
 /**
  * Carries out groups of requests (worker thread). Reads come first and are answered at once; all writes of the group share one transaction
- * and are answered after its COMMIT, so that one fsync pays for all of them. An error undoes the transaction; then each write of the
+ * and are answered when it is durable, so that one sync pays for all of them. An error undoes the transaction; then each write of the
  * group runs in one of its own, so that only the guilty one fails.
  */
 export class StoreEngine {
@@ -42,6 +44,8 @@ export class StoreEngine {
   readonly #operations: Readonly<Record<string, Operation>>;
   readonly #log: LogTable;
   readonly #forget: () => void;
+  /** What the transactions of a group appended. */
+  #appended: LogChunk[] = [];
 
   constructor(database: Database, emits: 'inline' | 'outbox') {
     this.#database = database;
@@ -66,6 +70,8 @@ export class StoreEngine {
       listState: at => state.list(at),
       figures: unit => state.figures(unit),
       progress: unit => sources.all(unit).map(({ name, frontier, doneAbove }) => ({ source: name, frontier, doneAbove })),
+      parked: unit => state.parkedKeys(unit),
+      parkedEvents: at => state.parkedEvents(at),
       verify: at => state.verify(at),
       contexts: () => registry.contexts(),
       functions: context => registry.functions(context),
@@ -85,11 +91,13 @@ export class StoreEngine {
       recordAttempts: at => state.recordAttempts(at),
       trim: at => state.trim(at),
       resetProgress: at => state.resetProgress(at),
+      replayParked: at => state.replayParked(at),
       deleteUnit: unit => state.deleteUnit(unit),
       expireIds: at => state.expireIds(at),
       putRevisions: at => registry.putRevisions(at.context, at.revisions),
       activate: at => registry.activate(at),
       setCondition: at => registry.setCondition(at.unit, at.condition),
+      hold: at => registry.hold(at.unit, at.untilMs),
       removeFunctions: at => registry.remove(at.context, at.functionName),
       putBundle: at => registry.putBundle(at.hash, at.bundle),
       prune: keep => registry.prune(keep),
@@ -102,21 +110,28 @@ export class StoreEngine {
     this.#operations = operations as unknown as Readonly<Record<string, Operation>>;
   }
 
+  /** Throws FAAS_STORE_IO when it is unknown whether the writes are durable: nothing can be carried out from then on. */
   carryOut(requests: readonly Request[], send: Send): void {
     const reads = requests.filter(({ name }) => readNames.has(name));
     const writes = requests.filter(({ name }) => !readNames.has(name));
     if (reads.length > 0)
       reply(
         reads.map(request => this.#attempt(request)),
+        [],
         send,
       );
-    if (writes.length > 0) reply(this.#writeAll(writes), send);
+    if (writes.length === 0) return;
+    const answers = this.#writeAll(writes);
+    this.#database.sync();
+    const appended = this.#appended;
+    this.#appended = [];
+    reply(answers, appended, send);
   }
 
   /** Copies the write-ahead log into the database and cuts it; a failure is retried at the next idle time and loses nothing. */
   checkpoint(): void {
     try {
-      this.#database.exec('PRAGMA wal_checkpoint(TRUNCATE)');
+      this.#database.foldLog();
     } catch (error) {
       if (storeError(error, this.#database.path) === undefined) throw error;
     }
@@ -135,8 +150,9 @@ export class StoreEngine {
     try {
       this.#database.exec('BEGIN IMMEDIATE');
       const answers = requests.map(request => ({ id: request.id, value: this.#run(request) }));
-      this.#log.flush();
+      const appended = this.#log.flush();
       this.#database.exec('COMMIT');
+      this.#appended.push(...appended);
       return answers;
     } catch (error) {
       this.#forget();
@@ -168,9 +184,9 @@ export function refusedBy(error: unknown, path: string): StoredError {
   return { code: 'FAAS_STORE_FAILED', message, hint: 'This is a defect of the server: please report it with this message.' };
 }
 
-function reply(answers: readonly Answer[], send: Send): void {
+function reply(answers: readonly Answer[], appended: readonly LogChunk[], send: Send): void {
   const buffers = answers.flatMap(answer => ('value' in answer ? buffersOf(answer.value) : []));
-  send(answers, [...new Set(buffers)]);
+  send(answers, appended, [...new Set(buffers), ...appended.map(({ data }) => data)]);
 }
 
 function buffersOf(value: unknown): ArrayBuffer[] {

@@ -1,0 +1,22 @@
+import type { OffsetsAnswer } from '../../controller/api/contract.ts';
+import { pathTo } from '../../controller/api/paths.ts';
+import type { Invocation } from '../command.ts';
+import { connect } from '../connect.ts';
+import { table } from '../output.ts';
+import { qualifiedName } from '../unit-name.ts';
+
+export async function run(invocation: Invocation): Promise<number> {
+  const { args, out } = invocation;
+  const target = await qualifiedName(args.required('function'), invocation);
+  const client = await connect(invocation);
+  const answer = await client.get<OffsetsAnswer>(pathTo('offsets', { context: target.context, function: target.name }));
+  await out.result(answer, () =>
+    answer.partitions.length === 0
+      ? `${target.full} reads no streams`
+      : table(
+          ['TOPIC', 'PARTITION', 'START', 'NEXT', 'END'],
+          answer.partitions.map(one => [one.topic, ...[one.partition, one.startOffset, one.current, one.endOffset].map(String)]),
+        ),
+  );
+  return 0;
+}

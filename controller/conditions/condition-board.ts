@@ -1,0 +1,174 @@
+import type { Clock } from '../clock.ts';
+import type { History } from '../ports/history.ts';
+import type { Condition, Registry } from '../ports/registry.ts';
+import type { Log } from '../telemetry/log.ts';
+import { type ConditionType, conditionRows } from './condition-table.ts';
+import type { Conditions, Finding } from './conditions.ts';
+
+export interface ConditionBoardOptions {
+  readonly registry: Pick<Registry, 'conditions' | 'setCondition' | 'functions'>;
+  readonly history: Pick<History, 'write'>;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
+/** What the registry could not take is offered again after this time. */
+const retryMs = 5_000;
+
+interface Entry {
+  readonly unit: string;
+  readonly type: ConditionType;
+  readonly places: Map<string, Pick<Finding, 'reason' | 'message'>>;
+  condition: Condition;
+  /** The registry has it like this. */
+  stored: boolean;
+}
+
+/**
+ * Joins what is found at single places into one condition per function and type, keeps it in the registry, and writes each change into the history.
+ * While the registry is away the picture in memory is the one that is shown.
+ */
+export class ConditionBoard implements Conditions {
+  readonly #options: ConditionBoardOptions;
+  /** By unit, then by type. */
+  readonly #entries = new Map<string, Map<string, Entry>>();
+  #writing = false;
+  #cancelRetry: (() => void) | undefined;
+  #closed = false;
+
+  constructor(options: ConditionBoardOptions) {
+    this.#options = options;
+  }
+
+  /** Takes over what an earlier process left: decisions stay, findings are over until they are found again. */
+  async load(): Promise<void> {
+    const { registry, clock } = this.#options;
+    for (const { unit } of await registry.functions()) {
+      for (const stored of await registry.conditions(unit)) {
+        const row = conditionRows.get(stored.type);
+        if (row === undefined || !isKnownType(stored.type) || !stored.status) continue;
+        const entry = this.#entry(unit, stored.type);
+        entry.condition = row.lasts ? stored : { ...stored, status: false, sinceMs: clock.now() };
+        entry.stored = row.lasts;
+        if (row.lasts) entry.places.set('', { reason: stored.reason, message: stored.message });
+      }
+    }
+    this.#write();
+  }
+
+  raise({ unit, type, place, reason, message }: Finding): void {
+    const entry = this.#entry(unit, type);
+    entry.places.set(place, { reason, message });
+    this.#refresh(entry);
+  }
+
+  clear({ unit, type, place }: Pick<Finding, 'unit' | 'type' | 'place'>): void {
+    const entry = this.#entries.get(unit)?.get(type);
+    if (entry?.places.delete(place) === true) this.#refresh(entry);
+  }
+
+  /** Those that hold or have held, by type. */
+  async of(unit: string): Promise<readonly Condition[]> {
+    const merged = new Map((await this.#options.registry.conditions(unit)).map(one => [one.type, one]));
+    for (const [type, { condition }] of this.#entries.get(unit) ?? []) merged.set(type, condition);
+    return [...merged.values()].sort((a, b) => (a.type < b.type ? -1 : 1));
+  }
+
+  holds(unit: string, type: ConditionType): boolean {
+    return this.holding(unit, type) !== undefined;
+  }
+
+  /** The condition as it is now, if it holds. */
+  holding(unit: string, type: ConditionType): Condition | undefined {
+    const condition = this.#entries.get(unit)?.get(type)?.condition;
+    return condition?.status === true ? condition : undefined;
+  }
+
+  /** The function is not live any more: the registry has forgotten its conditions. */
+  keep(units: ReadonlySet<string>): void {
+    for (const unit of this.#entries.keys()) if (!units.has(unit)) this.#entries.delete(unit);
+  }
+
+  close(): void {
+    this.#closed = true;
+    this.#cancelRetry?.();
+  }
+
+  #entry(unit: string, type: ConditionType): Entry {
+    const ofUnit = this.#entries.get(unit) ?? new Map<string, Entry>();
+    this.#entries.set(unit, ofUnit);
+    const before = ofUnit.get(type);
+    if (before !== undefined) return before;
+    const condition = { type, status: false, reason: '', message: '', sinceMs: this.#options.clock.now() };
+    const entry: Entry = { unit, type, places: new Map(), condition, stored: true };
+    ofUnit.set(type, entry);
+    return entry;
+  }
+
+  #refresh(entry: Entry): void {
+    const next = joined(entry, this.#options.clock.now());
+    const { condition } = entry;
+    if (next.status === condition.status && next.reason === condition.reason && next.message === condition.message) return;
+    entry.condition = next;
+    entry.stored = false;
+    if (next.status !== condition.status) this.#record(entry);
+    this.#write();
+  }
+
+  #record({ unit, condition }: Entry): void {
+    const { history, log } = this.#options;
+    const { type, status, reason, message, sinceMs } = condition;
+    history.write({ kind: 'decision', atMs: sinceMs, unit, data: { kind: 'condition', type, status, reason, message } });
+    if (status) log.warn('condition raised', { unit, type, reason });
+    else log.info('condition cleared', { unit, type });
+  }
+
+  /** One writer at a time; it takes whatever has changed by then. */
+  #write(): void {
+    if (this.#writing || this.#closed) return;
+    this.#writing = true;
+    void this.#writeAll().finally(() => {
+      this.#writing = false;
+    });
+  }
+
+  async #writeAll(): Promise<void> {
+    const { registry, clock, log } = this.#options;
+    for (let entry = this.#unstored(); entry !== undefined && !this.#closed; entry = this.#unstored()) {
+      const { condition, unit } = entry;
+      try {
+        await registry.setCondition(unit, condition);
+        entry.stored = entry.condition === condition;
+      } catch (error) {
+        log.warn('a condition could not be stored', { unit, type: condition.type, error: String(error) });
+        this.#cancelRetry?.();
+        this.#cancelRetry = clock.after(retryMs, () => this.#write());
+        return;
+      }
+    }
+  }
+
+  #unstored(): Entry | undefined {
+    for (const entries of this.#entries.values()) for (const entry of entries.values()) if (!entry.stored) return entry;
+    return undefined;
+  }
+}
+
+function isKnownType(type: string): type is ConditionType {
+  return conditionRows.has(type);
+}
+
+/** The first place speaks for all; a condition that changes its words keeps its time. */
+function joined({ type, places, condition }: Entry, nowMs: number): Condition {
+  const [first] = places.values();
+  const { reason, message } = first ?? condition;
+  const more = places.size > 1 ? ` (and at ${places.size - 1} more ${places.size === 2 ? 'place' : 'places'})` : '';
+  const status = first !== undefined;
+  return {
+    type,
+    status,
+    reason,
+    message: first === undefined ? message : `${message}${more}`,
+    sinceMs: status === condition.status ? condition.sinceMs : nowMs,
+  };
+}

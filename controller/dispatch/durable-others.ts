@@ -1,0 +1,28 @@
+import type { LiveFunction } from '../functions/live-function.ts';
+import type { DurableSource } from '../ports/state.ts';
+import type { Streams } from '../ports/streams.ts';
+import { generationOf, isDurable } from './offset-metadata.ts';
+
+/**
+ * What the broker was told to be durable, of all partitions of a function but one. A store that went back is known by any of them: one that had told nothing
+ * would go on alone, on the state of the whole function.
+ */
+export async function durableOthers(
+  streams: Pick<Streams, 'committed'>,
+  { group, subscriptions }: Pick<LiveFunction, 'group' | 'subscriptions'>,
+  own: string,
+): Promise<readonly DurableSource[]> {
+  const perTopic = await Promise.all(
+    subscriptions.map(async ({ topic }) => {
+      const told = await streams.committed(group, topic);
+      return told
+        .filter(({ metadata }) => isDurable(metadata))
+        .map(({ partition, offset, metadata }) => ({
+          name: `${topic}.${partition}`,
+          brokerGeneration: generationOf(metadata),
+          durableOffset: offset,
+        }));
+    }),
+  );
+  return perTopic.flat().filter(({ name }) => name !== own);
+}

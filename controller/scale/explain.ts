@@ -1,0 +1,112 @@
+import { decide } from './decide.ts';
+import type { ScaleDecision, ScaleInputs, ScaleReason, Sizing } from './decision.ts';
+import { amountOf } from './figure.ts';
+import { eventsText, figureText, number, perSecond, timeText } from './figure-text.ts';
+import type { ScaleObservation } from './observation.ts';
+import { bands, type ScalePolicy } from './policy.ts';
+import { unreachable } from './reachable.ts';
+import { hotPartitions } from './size.ts';
+
+export interface Explanation {
+  readonly decision: ScaleDecision;
+  /** What was seen. */
+  readonly inputs: readonly string[];
+  /** From the figures to the number, a step per line. */
+  readonly arithmetic: readonly string[];
+  /** Why this one and no other, in a sentence. */
+  readonly because: string;
+  /** What would have had to be different. */
+  readonly otherwise: readonly string[];
+  /** What is asked for and cannot be had. */
+  readonly warnings: readonly string[];
+}
+
+/** Computes a decision again from its inputs and puts it in words; nothing of it was ever stored as text. */
+export function explain(inputs: ScaleInputs): Explanation {
+  const decision = decide(inputs);
+  const { sizing } = decision;
+  const warning = unreachable(inputs.policy, amountOf(inputs.observation.startMs));
+  return {
+    decision,
+    inputs: inputLines(inputs.observation, inputs.policy),
+    arithmetic: sizing === undefined ? [`no arithmetic: ${because(decision, inputs)}`] : arithmeticLines(inputs, sizing, decision),
+    because: because(decision, inputs),
+    otherwise: sizing === undefined ? [] : otherwise(inputs, sizing, decision),
+    warnings: warning === undefined ? [] : [warning],
+  };
+}
+
+function inputLines(seen: ScaleObservation, policy: ScalePolicy): readonly string[] {
+  const { pods } = seen;
+  return [
+    `arrivals ${figureText(seen.arrivalRate, perSecond)} now, ${figureText(seen.arrivalRateSlow, perSecond)} by the last minute, trend ${number(seen.arrivalTrend)}/s each second`,
+    `finished ${figureText(seen.finishedRate, perSecond)}`,
+    `backlog ${figureText(seen.backlogEvents, eventsText)}, ${seen.inFlight} of them in flight; the oldest is ${figureText(seen.oldestAgeMs, timeText)} old`,
+    `one pod finishes ${figureText(seen.podRate, perSecond)} and works ${figureText(seen.startMs, timeText)} after it is wished for`,
+    `pods ${pods.ready} ready, ${pods.starting} starting, ${pods.draining} draining; asked for ${seen.askedPods}; ${seen.openCalls} direct calls open`,
+    `policy: maxAge ${timeText(policy.maxAgeMs)}, ${policy.min} to ${policy.max} pods (${policy.boundsFrom}), prefer ${policy.prefer}, order ${policy.order}`,
+  ];
+}
+
+function arithmeticLines(inputs: ScaleInputs, sizing: Sizing, decision: ScaleDecision): readonly string[] {
+  const { policy, replicas, observation } = inputs;
+  const band = bands[policy.prefer];
+  const rate = observation.podRate.state === 'unknown' ? 0 : observation.podRate.value;
+  const isBreach = sizing.predictedAgeMs > sizing.ageBoundMs;
+  return [
+    `expected in ${timeText(sizing.horizonMs)} (a start and a reaction): ${perSecond(sizing.expectedRate)}; waiting then: ${eventsText(sizing.backlogThen)}`,
+    `with ${replicas} pods an event would wait ${timeText(sizing.predictedAgeMs)}, ${isBreach ? 'above' : 'within'} ${timeText(sizing.ageBoundMs)} (${number(band.ageShare * 100)} % of maxAge)`,
+    `busy ${number(sizing.busy * 100)} %; sized for ${number(band.target * 100)} %, more from ${number(band.upper * 100)} %`,
+    policy.lagThreshold === undefined
+      ? `for arrivals ${number(sizing.forArrivals)} pods of ${perSecond(rate)}; for the backlog within ${timeText(sizing.drainMs)} ${number(sizing.forBacklog)}; for calls ${sizing.forCalls}`
+      : `one pod per ${policy.lagThreshold} waiting events: ${number(sizing.unclamped)}`,
+    `together ${number(sizing.unclamped)}; useful at most ${number(sizing.useful)}; within ${policy.min}..${policy.max}: ${sizing.recommended}`,
+    `recommended at most in the last 5 minutes: ${sizing.highestLately}`,
+    `${decision.from} -> ${decision.replicas} pods (${decision.reason})`,
+  ];
+}
+
+function because({ reason, from, replicas }: ScaleDecision, inputs: ScaleInputs): string {
+  const { policy } = inputs;
+  const sentences: Readonly<Record<Exclude<ScaleReason, 'held' | 'steady'>, string>> = {
+    'first-event': 'there is work and no pod',
+    'direct-calls': 'so many direct calls are open',
+    'predicted-breach': `without more pods events would wait longer than a part of maxAge ${timeText(policy.maxAgeMs)} allows`,
+    arrivals: 'the pods have been too busy for a minute',
+    'lag-threshold': 'the expert threshold asks for it',
+    'less-load': 'no more was needed in the last 5 minutes',
+    idle: `nothing waits and nothing came for ${timeText(policy.keepMs)}`,
+    minimum: `at least ${policy.min} are wanted (${policy.boundsFrom})`,
+    maximum: `at most ${policy.max} are allowed (${policy.boundsFrom})`,
+    downstream: `the step to ${from} brought nothing`,
+  };
+  switch (reason) {
+    case 'held':
+      return `${replicas} pods are held: ${heldBecause(inputs)}`;
+    case 'steady':
+      return `${replicas} pods are what is needed, or near enough to it`;
+    default:
+      return sentences[reason];
+  }
+}
+
+function heldBecause({ observation }: ScaleInputs): string {
+  if (observation.paused) return 'dispatching is paused because almost every event failed';
+  if (observation.stuckMs !== undefined) return `nothing was finished for ${timeText(observation.stuckMs)}`;
+  return 'a figure is missing or old, and missing data takes no pod away';
+}
+
+function otherwise(inputs: ScaleInputs, sizing: Sizing, { from, replicas }: ScaleDecision): readonly string[] {
+  const { policy, observation } = inputs;
+  const lines: string[] = [];
+  const rate = observation.podRate.state === 'unknown' ? 0 : observation.podRate.value;
+  if (replicas <= from && sizing.predictedAgeMs <= sizing.ageBoundMs && from > 0)
+    lines.push(
+      `up: at more than ${perSecond(from * rate * bands[policy.prefer].upper)} for a minute, or a wait above ${timeText(sizing.ageBoundMs)}`,
+    );
+  if (replicas >= from && sizing.highestLately < from)
+    lines.push(`down to ${sizing.highestLately}: once that has held for 5 minutes and saves a fifth of the pods`);
+  if (Math.ceil(sizing.unclamped) > policy.max) lines.push(`with a higher max: ${Math.ceil(sizing.unclamped)} pods`);
+  if (hotPartitions(inputs).length > 0) lines.push('with `order: key`: the hot partition’s keys could run side by side');
+  return lines;
+}

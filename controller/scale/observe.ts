@@ -1,0 +1,247 @@
+import { known, measured, unknown } from './figure.ts';
+import { LogMarks } from './log-marks.ts';
+import type { PartitionWork, ScaleObservation } from './observation.ts';
+import type { ScalePolicy } from './policy.ts';
+import { RateWindow } from './rates.ts';
+
+/** What is read of one function in one tick. Totals only grow. */
+export interface UnitSample {
+  readonly atMs: number;
+  readonly steadyMs: number;
+  /** Undefined: the log or the progress could not be read. */
+  readonly partitions: readonly PartitionSample[] | undefined;
+  readonly busyMsTotal: number;
+  readonly inFlight: number;
+  /** All pods have as much as they take, and more waits. */
+  readonly isFull: boolean;
+  readonly usefulPods: number | undefined;
+  readonly openCalls: number;
+  readonly callsTotal: number;
+  readonly askedPods: number;
+  readonly pods: { readonly ready: number; readonly starting: number; readonly draining: number };
+  readonly replicas: number;
+  readonly paused: boolean;
+}
+
+export interface PartitionSample {
+  readonly name: string;
+  readonly endOffset: number;
+  /** Every offset below it is done, or gone from the log. */
+  readonly frontier: number;
+  readonly doneAbove: number;
+}
+
+export interface PartitionFigures {
+  /** `<topic>.<partition>` */
+  readonly name: string;
+  readonly backlogEvents: number;
+  readonly oldestAgeMs: number;
+  readonly arrivalRate: number;
+}
+
+/** A figure of an earlier tick is good for so long, then it is stale. */
+const goodForMs = 10_000;
+const fastMs = 2_000;
+const slowMs = 60_000;
+const trendMs = 180_000;
+/** A longer gap between ticks is not averaged over: what happened in it nobody saw. */
+const gapMsMax = 15_000;
+/** Below this nothing is said about how quick a pod is. */
+const busyMsLeast = 20;
+/** A start that takes longer is not a start, but a lack of room. */
+const startMsMax = 120_000;
+
+/** Turns the samples of one function into observations. */
+export class UnitObserver {
+  readonly #marks = new Map<string, LogMarks>();
+  readonly #arrived = new RateWindow(trendMs);
+  readonly #finished = new RateWindow(slowMs);
+  readonly #speed = new PodSpeed();
+  #last: { readonly sample: UnitSample; readonly done: number } | undefined;
+  #seen: { readonly atMs: number; readonly backlog: number; readonly ageMs: number } | undefined;
+  #busyAtMs: number | undefined;
+  #movedAtMs: number | undefined;
+  #start: { readonly replicas: number; readonly atMs: number } | undefined;
+  #startMs: number | undefined;
+
+  observe(sample: UnitSample, policy: Pick<ScalePolicy, 'concurrency' | 'order'>, stuckAfterMs: number): ScaleObservation {
+    const { steadyMs, partitions } = sample;
+    if (partitions !== undefined) this.#take(sample, partitions, policy.concurrency);
+    this.#watchStart(sample);
+    const seen = this.#seen;
+    const ageMs = seen === undefined ? 0 : steadyMs - seen.atMs;
+    const slope = this.#arrived.slope();
+    const slow = this.#arrived.mean(slowMs);
+    const calm = leastOf(level(slow, slope), this.#arrived.mean(2 * slowMs));
+    const isEmpty = seen?.backlog === 0 && sample.inFlight === 0 && sample.openCalls === 0 && sample.askedPods === 0;
+    const callsCame = this.#last !== undefined && sample.callsTotal !== this.#last.sample.callsTotal;
+    if (!isEmpty || callsCame || (this.#arrived.mean(fastMs) ?? 0) > 0) this.#busyAtMs = steadyMs;
+    this.#busyAtMs ??= steadyMs;
+    const idleMs = ageMs <= goodForMs && isEmpty ? steadyMs - this.#busyAtMs : undefined;
+    const stuckMs = this.#stuckMs(sample);
+    if (partitions !== undefined) this.#last = { sample, done: doneOf(partitions) };
+    const work = policy.order === 'partition' ? this.#work(partitions, steadyMs) : undefined;
+    const usefulPods = work === undefined || work.length === 0 ? sample.usefulPods : Math.ceil(work.length / policy.concurrency);
+    return {
+      atMs: sample.atMs,
+      steadyMs,
+      backlogEvents: measured(seen?.backlog, ageMs, goodForMs),
+      oldestAgeMs: measured(seen === undefined ? undefined : seen.ageMs + (seen.backlog > 0 ? ageMs : 0), ageMs, goodForMs),
+      arrivalRate: measured(this.#arrived.mean(fastMs), ageMs, goodForMs),
+      arrivalRateSlow: measured(level(slow, slope), ageMs, goodForMs),
+      arrivalRateCalm: measured(calm, ageMs, goodForMs),
+      arrivalTrend: slope,
+      finishedRate: measured(this.#finished.mean(fastMs), ageMs, goodForMs),
+      podRate: this.#speed.podRate === undefined ? unknown : known(this.#speed.podRate),
+      podRateBest: this.#speed.best === undefined ? unknown : known(this.#speed.best),
+      laneRate: this.#speed.laneRate === undefined ? unknown : known(this.#speed.laneRate),
+      startMs: this.#startMs === undefined ? unknown : known(this.#startMs),
+      inFlight: sample.inFlight,
+      openCalls: sample.openCalls,
+      askedPods: sample.askedPods,
+      pods: sample.pods,
+      paused: sample.paused,
+      ...(idleMs !== undefined && { idleMs }),
+      ...(stuckMs !== undefined && stuckMs >= stuckAfterMs && { stuckMs }),
+      ...(usefulPods !== undefined && { usefulPods }),
+      ...(work !== undefined && { partitions: work }),
+    };
+  }
+
+  /** Of the last tick: what waits where, for how long, and how much of it comes. */
+  partitions(steadyMs: number): readonly PartitionFigures[] {
+    return (this.#last?.sample.partitions ?? []).map(({ name, endOffset, frontier, doneAbove }) => {
+      const marks = this.#marksOf(name);
+      const backlogEvents = Math.max(0, endOffset - frontier - doneAbove);
+      return {
+        name,
+        backlogEvents,
+        oldestAgeMs: backlogEvents === 0 ? 0 : marks.ageMs(frontier, steadyMs),
+        arrivalRate: marks.rate(steadyMs, slowMs),
+      };
+    });
+  }
+
+  #take(sample: UnitSample, partitions: readonly PartitionSample[], concurrency: number): void {
+    const { steadyMs } = sample;
+    let backlog = 0;
+    let ageMs = 0;
+    let arrived = 0;
+    for (const { name, endOffset, frontier, doneAbove } of partitions) {
+      const marks = this.#marksOf(name);
+      arrived += Math.max(0, endOffset - (marks.end ?? endOffset));
+      marks.add(endOffset, steadyMs);
+      const waiting = Math.max(0, endOffset - frontier - doneAbove);
+      backlog += waiting;
+      if (waiting > 0) ageMs = Math.max(ageMs, marks.ageMs(frontier, steadyMs));
+    }
+    if (this.#marks.size > partitions.length) this.#forget(partitions);
+    this.#seen = { atMs: steadyMs, backlog, ageMs };
+    const last = this.#last;
+    const spanMs = last === undefined ? 0 : steadyMs - last.sample.steadyMs;
+    if (last === undefined || spanMs <= 0) return;
+    if (spanMs > gapMsMax) {
+      this.#arrived.clear();
+      this.#finished.clear();
+      return;
+    }
+    const finished = Math.max(0, doneOf(partitions) - last.done);
+    this.#arrived.add(steadyMs, spanMs, arrived);
+    this.#finished.add(steadyMs, spanMs, finished);
+    this.#speed.take({ before: last.sample, now: sample, finished, concurrency });
+  }
+
+  /** From a wish for more pods to the moment at which all of them work. */
+  #watchStart({ replicas, pods, steadyMs }: UnitSample): void {
+    if (replicas > pods.ready && (this.#start === undefined || replicas > this.#start.replicas)) {
+      this.#start = { replicas, atMs: this.#start?.atMs ?? this.#last?.sample.steadyMs ?? steadyMs };
+      return;
+    }
+    const start = this.#start;
+    if (start === undefined || (pods.ready < start.replicas && replicas >= start.replicas)) return;
+    this.#start = undefined;
+    const tookMs = steadyMs - start.atMs;
+    if (replicas < start.replicas || tookMs > startMsMax) return;
+    this.#startMs = this.#startMs === undefined ? tookMs : this.#startMs + (tookMs - this.#startMs) / 2;
+  }
+
+  #stuckMs({ partitions, steadyMs, pods }: UnitSample): number | undefined {
+    const moved = partitions === undefined || this.#last === undefined || doneOf(partitions) !== this.#last.done;
+    if (moved || pods.ready === 0 || (this.#seen?.backlog ?? 0) === 0) this.#movedAtMs = steadyMs;
+    return this.#movedAtMs === undefined ? undefined : steadyMs - this.#movedAtMs;
+  }
+
+  /** The level of the last seconds in the shape of the last minute. */
+  #work(partitions: readonly PartitionSample[] | undefined, steadyMs: number): readonly PartitionWork[] {
+    if (partitions === undefined) return [];
+    const rates = partitions.map(({ name }) => this.#marksOf(name).rate(steadyMs, slowMs));
+    const slow = rates.reduce((sum, rate) => sum + rate, 0);
+    const scale = slow === 0 ? 0 : (this.#arrived.mean(fastMs) ?? slow) / slow;
+    const work: PartitionWork[] = [];
+    partitions.forEach(({ endOffset, frontier, doneAbove }, index) => {
+      const waiting = Math.max(0, endOffset - frontier - doneAbove);
+      const rate = (rates[index] ?? 0) * scale;
+      if (waiting > 0 || rate > 0) work.push([Number(rate.toPrecision(4)), waiting]);
+    });
+    return work;
+  }
+
+  #marksOf(name: string): LogMarks {
+    const found = this.#marks.get(name);
+    if (found !== undefined) return found;
+    const marks = new LogMarks();
+    this.#marks.set(name, marks);
+    return marks;
+  }
+
+  #forget(partitions: readonly PartitionSample[]): void {
+    const names = new Set(partitions.map(one => one.name));
+    for (const name of this.#marks.keys()) if (!names.has(name)) this.#marks.delete(name);
+  }
+}
+
+/** Where the last minute leads to: its mean is half a minute old. */
+function level(mean: number | undefined, slope: number): number | undefined {
+  return mean === undefined ? undefined : Math.max(0, mean + (slope * slowMs) / 2_000);
+}
+
+/** What was gone after a minute, and what is too new to last, both do not count. */
+function leastOf(one: number | undefined, other: number | undefined): number | undefined {
+  return one === undefined || other === undefined ? undefined : Math.min(one, other);
+}
+
+function doneOf(partitions: readonly PartitionSample[]): number {
+  return partitions.reduce((sum, one) => sum + one.frontier + one.doneAbove, 0);
+}
+
+/**
+ * How quick a pod is. Measured while all pods are full; before that, events per busy second times the concurrency, which is too much for a handler that
+ * keeps the processor busy, and is corrected as soon as pods are full for the first time.
+ */
+class PodSpeed {
+  podRate: number | undefined;
+  best: number | undefined;
+  laneRate: number | undefined;
+  #full: { readonly rate: number; readonly laneRate: number } | undefined;
+  #fullMs = 0;
+
+  take({ before, now, finished, concurrency }: { before: UnitSample; now: UnitSample; finished: number; concurrency: number }): void {
+    const busyMs = now.busyMsTotal - before.busyMsTotal;
+    const spanMs = now.steadyMs - before.steadyMs;
+    if (busyMs >= busyMsLeast && finished > 0) this.laneRate = blend(this.laneRate, (finished * 1_000) / busyMs, 0.2);
+    const { laneRate } = this;
+    if (laneRate === undefined) return;
+    const { ready } = now.pods;
+    const isFull = before.isFull && now.isFull && ready > 0 && before.pods.ready === ready;
+    this.#fullMs = isFull ? this.#fullMs + spanMs : 0;
+    // What is committed in the first second of being full was begun before it.
+    if (isFull && this.#fullMs > 1_500) this.#full = { rate: blend(this.#full?.rate, (finished * 1_000) / spanMs / ready, 0.25), laneRate };
+    // Measured once, it follows the time that an event takes.
+    this.podRate = this.#full === undefined ? laneRate * concurrency : (this.#full.rate * laneRate) / this.#full.laneRate;
+    if (this.#full !== undefined) this.best = Math.max(this.#full.rate, (this.best ?? 0) * 0.999);
+  }
+}
+
+function blend(old: number | undefined, now: number, weight: number): number {
+  return old === undefined ? now : old + (now - old) * weight;
+}

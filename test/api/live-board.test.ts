@@ -1,0 +1,41 @@
+import { expect, test } from 'vitest';
+import { LiveBoard } from '../../controller/api/live-board.ts';
+import { systemClock } from '../../controller/clock.ts';
+import { shopManifest, startAdmin } from './start-admin.ts';
+
+test('a function that goes live while the list is read is on the next snapshot', async () => {
+  const admin = await startAdmin();
+  await admin.deploy();
+  const { registry, streams, world } = admin;
+  let deployLate = async () => {
+    deployLate = async () => {};
+    await admin.deploy(shopManifest.replace('  tax:', '  late:\n    handler: src/late.ts\n  tax:'));
+  };
+  const stopping = new AbortController();
+  await new Promise<void>((resolve, reject) => {
+    const board = new LiveBoard({
+      streams,
+      registry: {
+        functions: async () => {
+          const read = await registry.functions();
+          await deployLate();
+          return read;
+        },
+        conditions: unit => registry.conditions(unit),
+        watch: onChange => registry.watch(onChange),
+      },
+      scale: { inputs: unit => world.scales.get(unit), partitions: () => [] },
+      dispatcher: { report: () => [] },
+      clock: {
+        now: () => systemClock.now(),
+        // The first turn is over: its reading was overtaken by the deployment.
+        sleep: async () => {
+          expect((await board.snapshot()).functions.map(one => one.name)).toEqual(['customer-totals', 'late', 'tax']);
+          stopping.abort();
+        },
+      },
+    });
+    void board.run(stopping.signal).then(resolve, reject);
+  });
+  await admin.close();
+});

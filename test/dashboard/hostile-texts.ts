@@ -1,0 +1,23 @@
+/** Each tries something else: markup, attributes, schemes, templates, escapes, directions, widths. */
+export const hostileTexts: readonly string[] = [
+  '<script>window.hacked=1</script>',
+  '<img src=x onerror="window.hacked=1">',
+  '"><svg onload=window.hacked=1>',
+  "' onmouseover='window.hacked=1",
+  '</title><script>window.hacked=1</script>',
+  '</textarea><iframe src="javascript:parent.hacked=1">',
+  'javascript:window.hacked=1',
+  '{{constructor.constructor("window.hacked=1")()}}',
+  '\u0024{window.hacked=1}',
+  '<!-- --><style>*{display:none}</style>',
+  '&lt;script&gt;window.hacked=1&lt;/script&gt;',
+  '<a href="//evil.example">here</a>',
+  '../../../../etc/passwd',
+  '%3Cscript%3Ewindow.hacked=1%3C/script%3E',
+  '\u202Egnp.exe\u202C',
+  'a\u0000b\u001b[31mred',
+  '__proto__',
+  'constructor',
+  '𝕏'.repeat(40),
+  'x'.repeat(300),
+];

@@ -1,0 +1,41 @@
+import { type FaultPoint, faultPointNames } from '../../controller/fault-points.ts';
+import { patienceMs, type ServerProcess } from './server-process.ts';
+import { check, deploy, nothing, type Sent, send } from './shop-run.ts';
+
+export const hits = [1, 3, 7] as const;
+
+/** Places that events, calls, schedules and deploys pass. A replay's own are passed while somebody replays: test/replay dies there. */
+export const pointsOfLoad = faultPointNames.filter(at => !at.startsWith('replay.'));
+
+/** The server dies at a place when it is passed for the first, the third and the seventh time, each time after a restart; what is wrong in the end. */
+export async function crashAtEach(
+  server: ServerProcess,
+  at: FaultPoint,
+  env: Readonly<Record<string, string>> = {},
+): Promise<readonly string[]> {
+  let sent = nothing;
+  let sending = Promise.resolve();
+  for (const hit of hits) {
+    await server.start({ ...env, FAAS_FAULT_POINT: `${at}:${hit}` });
+    const before = sent;
+    const after = { webhooks: before.webhooks + 16, calls: before.calls + 8 };
+    // Who sends does not know of deaths: what was not accepted goes to the next server, which is armed for its own.
+    sending = sending.then(() => deployAndSend(server, at.startsWith('deploy.') ? hit : 1, before, after));
+    const end = await Promise.race([server.ended(patienceMs), failureOf(sending)]);
+    if (end !== 'SIGKILL') return [`at hit ${hit} it ended with ${end}`];
+    sent = after;
+  }
+  await server.start(env);
+  await sending;
+  return check(server, sent);
+}
+
+export async function deployAndSend(server: ServerProcess, deploys: number, before: Sent, after: Sent): Promise<void> {
+  for (let round = 1; round <= deploys; round += 1) await deploy(server, before.webhooks + round);
+  await send(server, before, after);
+}
+
+/** Settles only when it fails: what was sent is waited for later. */
+function failureOf(sending: Promise<void>): Promise<never> {
+  return new Promise((_, reject) => void sending.catch(reject));
+}

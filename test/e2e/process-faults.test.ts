@@ -1,0 +1,56 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { kafkaAndRedis } from '../services/kafka-and-redis.ts';
+import { describeWith } from '../services/needed-service.ts';
+import { FaultWorld, sessionMs } from './faults/fault-world.ts';
+import { exact, resumedAfterMs } from './faults/verdict.ts';
+
+const limit = { timeout: 240_000 };
+const kills = 5;
+const busy = { recordsPerSecond: 480, webhooksPerSecond: 10, callsPerSecond: 10 };
+
+describeWith(kafkaAndRedis, 'a bank on Kafka and Redis, 500 events a second', () => {
+  let world: FaultWorld;
+  beforeAll(async () => {
+    world = await FaultWorld.create();
+  }, 300_000);
+  afterAll(() => world?.stop());
+
+  test('kill -9 of the server at random moments: each partition goes on within its session time-out and 3 s', limit, async () => {
+    const load = world.load(busy);
+    const killedAtMs: number[] = [];
+    for (let i = 0; i < kills; i += 1) {
+      await sleep(1_000 + Math.random() * 1_000);
+      killedAtMs.push(Date.now());
+      await world.server.kill();
+      await world.startServer();
+      await sleep(3_000);
+    }
+    const verdict = await world.verdict(`kill -9 of the server, ${kills} times`, load);
+    expect(verdict, world.server.output).toMatchObject({ ...exact, attemptsCounted: 0 });
+    const found = await world.found(load);
+    const resumed = killedAtMs.map(atMs => resumedAfterMs(load, found, atMs));
+    process.stdout.write(`handled again after ${resumed.join(', ')} ms\n`);
+    expect(Math.max(...resumed)).toBeLessThan(sessionMs + 3_000);
+  });
+
+  test('kill -9 of a pod at random moments: each partition goes on within 2 s', limit, async () => {
+    const load = world.load(busy);
+    const killedAtMs: number[] = [];
+    for (let i = 0; i < kills; i += 1) {
+      await sleep(1_000 + Math.random() * 1_000);
+      const pods = await world.server.pods();
+      const pod = pods[Math.floor(Math.random() * pods.length)];
+      if (pod === undefined) throw new Error('there are no pods');
+      killedAtMs.push(Date.now());
+      process.kill(pod, 'SIGKILL');
+      await sleep(1_000);
+    }
+    const verdict = await world.verdict(`kill -9 of a pod, ${kills} times`, load);
+    expect(verdict, world.server.output).toMatchObject(exact);
+    const found = await world.found(load);
+    const resumed = killedAtMs.map(atMs => resumedAfterMs(load, found, atMs));
+    process.stdout.write(`handled again after ${resumed.join(', ')} ms\n`);
+    expect(Math.max(...resumed)).toBeLessThan(2_000);
+  });
+});

@@ -1,0 +1,86 @@
+import { expect, test } from 'vitest';
+import { createMemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
+import type { Finding } from '../../controller/conditions/conditions.ts';
+import type { FailingReport, UnitReport } from '../../controller/dispatch/dispatcher.ts';
+import type { LiveFunction } from '../../controller/functions/live-function.ts';
+import { ScaleLoop } from '../../controller/scale/scale-loop.ts';
+import { silentLog } from '../../controller/telemetry/log.ts';
+import { noMetrics } from '../../controller/telemetry/metrics.ts';
+import { liveFunction } from '../support/dispatch-world.ts';
+import { seededRandom } from '../support/seeded-random.ts';
+import { VirtualClock } from '../support/virtual-clock.ts';
+
+const live: LiveFunction = liveFunction('totals', { subscriptions: [] });
+const failing: FailingReport = { revision: live.revision, sinceMs: 0, failed: 20, of: 20, probesFailed: 0, last: undefined };
+const report: UnitReport = {
+  ...{ unit: live.unit, waiting: 0, inFlight: 0, finishedTotal: 0, failedTotal: 0, deadLettersTotal: 0, emitsTotal: 0, busyMsTotal: 0 },
+  ...{ isFull: false, usablePods: 0, inFlightByPod: new Map(), partitions: [], failing: undefined },
+};
+
+class Rig {
+  readonly clock = new VirtualClock();
+  readonly told: string[] = [];
+  readonly loop: ScaleLoop;
+  report = report;
+  readonly adapters = createMemoryAdapters({ clock: this.clock, random: seededRandom(1) });
+  replicas = 0;
+
+  constructor(fn: LiveFunction = live) {
+    const tell =
+      (word: string) =>
+      ({ type, place, reason = '' }: Pick<Finding, 'type' | 'place'> & Partial<Finding>) => {
+        this.told.push(`${word} ${type} ${place} ${reason}`.trim());
+      };
+    const ready = () => ({ ready: this.replicas, starting: 0, draining: 0 });
+    this.loop = new ScaleLoop({
+      ...this.adapters,
+      ...{ clock: this.clock, log: silentLog, metrics: noMetrics, idleLimitMs: 300_000 },
+      conditions: { raise: tell('raise'), clear: tell('clear') },
+      live: () => [fn],
+      report: () => [this.report],
+      calls: () => ({ open: 0, takenTotal: 0 }),
+      pods: () => new Map([[live.unit, ready()]]),
+      replicas: () => this.replicas,
+      scale: (_, replicas) => {
+        this.replicas = replicas;
+      },
+      overrides: { of: () => undefined, load: async () => {} },
+    });
+  }
+
+  async ticks(count: number): Promise<void> {
+    for (let i = 0; i < count; i += 1) {
+      await this.loop.tick();
+      await this.clock.advance(1_000);
+    }
+  }
+}
+
+test('a function that its breaker has paused keeps its pods, gets one to be tried with, and who paused it says so', async () => {
+  const rig = new Rig();
+  rig.report = { ...report, failing };
+  await rig.ticks(2);
+  rig.loop.want(live.unit, 3, 'first-event');
+  expect(rig.replicas).toBe(1);
+  rig.replicas = 4;
+  await rig.ticks(700);
+  expect(rig.replicas).toBe(4);
+  expect(rig.told).toEqual([]);
+  rig.report = report;
+  await rig.ticks(700);
+  expect(rig.replicas).toBe(0);
+});
+
+test('what holds scaling is told when it begins and when it is over, once each', async () => {
+  const rig = new Rig(liveFunction('totals', { subscriptions: [{ topic: 'orders' }] }));
+  await rig.adapters.streams.ensureTopic('orders', { partitions: 1 });
+  await rig.adapters.streams.append('orders', [{ partition: 0, key: null, value: null, headers: [] }]);
+  rig.replicas = 1;
+  const at = { topic: 'orders', partition: 0, endOffset: 1, nextOffset: 1, oldestAppendedAtMs: undefined };
+  rig.report = { ...report, waiting: 1, inFlight: 1, partitions: [{ ...at, frontier: 0, inFlight: 1, openEvents: 1 }] };
+  await rig.ticks(120);
+  expect(rig.told).toEqual(['raise Stuck scaling Stuck']);
+  rig.report = { ...report, partitions: [{ ...at, frontier: 1, inFlight: 0, openEvents: 0 }] };
+  await rig.ticks(30);
+  expect(rig.told).toEqual(['raise Stuck scaling Stuck', 'clear Stuck scaling']);
+});
