@@ -24,6 +24,7 @@ import { writeGauges } from './gauges.ts';
 import { exclusively } from './lease/exclusive-work.ts';
 import { runWhileLeading } from './lease/leadership-loop.ts';
 import type { LeaseHolder } from './lease/lease-holder.ts';
+import { openObjects } from './open-cluster.ts';
 import { openStores } from './open-stores.ts';
 import { systemRandom } from './random.ts';
 import { runReplays } from './replay/replay-loop.ts';
@@ -36,6 +37,7 @@ import type { Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/prometheus-metrics.ts';
 import { runUpkeep } from './upkeep-loop.ts';
 import { packageVersion } from './version.ts';
+import { runWatches } from './watch/watch-loop.ts';
 import { BatchTokens } from './wire/batch-tokens.ts';
 import { createHttpPodClient } from './wire/http-pod-client.ts';
 
@@ -91,6 +93,8 @@ async function open(
   const stores = await openStores({ settings, env: process.env, clock, random, log });
   onStop(() => stores.close());
   const { streams, state, registry, history } = stores;
+  const objects = await openObjects({ settings, clock, random, log });
+  if (objects !== undefined) onStop(() => objects.close());
   const token = await loadToken(folder, random);
   const { createProcessPods } = await import('./adapters/process/process-pods.ts');
   const conditions = new ConditionBoard({ registry, history, clock, log });
@@ -157,6 +161,7 @@ async function open(
     abandon: revisions => fleet.abandon(revisions),
     exclusively: work => (stores.shared ? exclusively(lease, 'deployments', work) : work()),
     refresh: functions.refresh,
+    watchesResources: objects !== undefined,
     topicDefaults: {
       partitions: settings['streams.partitions'],
       retention: { ageMs: settings['streams.retention'], bytesPerPartition: settings['streams.retentionBytes'] },
@@ -209,6 +214,7 @@ async function open(
       runSchedules({ ...data, live: functions.live }, signal),
       runReplays({ ...data, replays: new ReplayStore(data), live: functions.live }, signal),
       runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
+      ...(objects === undefined ? [] : [runWatches({ ...data, objects, live: functions.live }, signal)]),
       ...(stores.shared ? [adoptOrphans(lease, calls, signal)] : []),
     ]);
   const loops = [

@@ -107,6 +107,12 @@ export const settingTable = {
     default: false,
     meaning: 'Take a Redis without append-only file, or one that evicts: what it acknowledged may be lost.',
   },
+  kubeconfig: {
+    type: 'text',
+    default: 'none',
+    meaning:
+      'The cluster whose resources functions may watch: a kubeconfig file, `default` for what kubectl would use, `in-cluster` for the service account of the pod that the server runs in.',
+  },
   'streams.partitions': {
     type: 'number',
     default: 8,
