@@ -24,7 +24,7 @@ import { writeGauges } from './gauges.ts';
 import { exclusively } from './lease/exclusive-work.ts';
 import { runWhileLeading } from './lease/leadership-loop.ts';
 import type { LeaseHolder } from './lease/lease-holder.ts';
-import { openObjects } from './open-cluster.ts';
+import { openCluster } from './open-cluster.ts';
 import { openStores } from './open-stores.ts';
 import { systemRandom } from './random.ts';
 import { runReplays } from './replay/replay-loop.ts';
@@ -93,8 +93,8 @@ async function open(
   const stores = await openStores({ settings, env: process.env, clock, random, log });
   onStop(() => stores.close());
   const { streams, state, registry, history } = stores;
-  const objects = await openObjects({ settings, clock, random, log });
-  if (objects !== undefined) onStop(() => objects.close());
+  const cluster = await openCluster({ settings, clock, random, log });
+  if (cluster !== undefined) onStop(() => cluster.close());
   const token = await loadToken(folder, random);
   const { createProcessPods } = await import('./adapters/process/process-pods.ts');
   const conditions = new ConditionBoard({ registry, history, clock, log });
@@ -161,7 +161,7 @@ async function open(
     abandon: revisions => fleet.abandon(revisions),
     exclusively: work => (stores.shared ? exclusively(lease, 'deployments', work) : work()),
     refresh: functions.refresh,
-    watchesResources: objects !== undefined,
+    watchesResources: cluster !== undefined,
     topicDefaults: {
       partitions: settings['streams.partitions'],
       retention: { ageMs: settings['streams.retention'], bytesPerPartition: settings['streams.retentionBytes'] },
@@ -214,13 +214,16 @@ async function open(
       runSchedules({ ...data, live: functions.live }, signal),
       runReplays({ ...data, replays: new ReplayStore(data), live: functions.live }, signal),
       runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
-      ...(objects === undefined ? [] : [runWatches({ ...data, objects, live: functions.live }, signal)]),
+      ...(cluster === undefined ? [] : [runWatches({ ...data, objects: cluster.objects, live: functions.live }, signal)]),
       ...(stores.shared ? [adoptOrphans(lease, calls, signal)] : []),
     ]);
+  const leadership = settings.leadership === 'lease' ? cluster?.leadership : stores.shared ? registry : undefined;
   const loops = [
     scale.run(stopping.signal),
     runGuard({ ...data, registry, deployments, report: () => dispatcher.report(), replay: replayOf }, stopping.signal),
-    stores.shared ? runWhileLeading(lease, 'controller', duties, stopping.signal) : duties(stopping.signal),
+    leadership === undefined
+      ? duties(stopping.signal)
+      : runWhileLeading({ ...lease, registry: leadership }, 'controller', duties, stopping.signal),
     watchFigures(),
   ];
   onStop(async () => {

@@ -1,22 +1,36 @@
 import type { Clock } from './clock.ts';
+import { FaasError } from './errors.ts';
 import type { Objects } from './ports/objects.ts';
+import type { Leadership } from './ports/registry.ts';
 import type { Random } from './random.ts';
 import type { Settings } from './settings.ts';
 import type { Log } from './telemetry/log.ts';
 
+/** The cluster that the server works with. */
+export interface Cluster {
+  readonly objects: Objects;
+  readonly leadership: Leadership;
+  close(): Promise<void>;
+}
+
 /** The cluster that the settings name; undefined: none. Connects with the first request. */
-export async function openObjects(options: {
+export async function openCluster(options: {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-}): Promise<Objects | undefined> {
-  const { kubeconfig } = options.settings;
-  if (kubeconfig === 'none') return undefined;
-  const [{ openKubernetesApi }, { KubernetesObjects }] = await Promise.all([
+}): Promise<Cluster | undefined> {
+  const { kubeconfig, leadership } = options.settings;
+  if (kubeconfig === 'none') {
+    if (leadership === 'lease') throw new FaasError('FAAS_SETTING_VALUE', 'leadership by a Lease needs a cluster', 'Set kubeconfig as well.');
+    return undefined;
+  }
+  const [{ openKubernetesApi }, { KubernetesObjects }, { KubernetesLeadership }] = await Promise.all([
     import('./adapters/kubernetes/kubernetes-api.ts'),
     import('./adapters/kubernetes/kubernetes-objects.ts'),
+    import('./adapters/kubernetes/kubernetes-leadership.ts'),
   ]);
   const place = kubeconfig === 'default' || kubeconfig === 'in-cluster' ? kubeconfig : { file: kubeconfig };
-  return new KubernetesObjects({ ...options, api: await openKubernetesApi(place) });
+  const api = await openKubernetesApi(place);
+  return { objects: new KubernetesObjects({ ...options, api }), leadership: new KubernetesLeadership(api), close: async () => api.close() };
 }

@@ -111,7 +111,13 @@ export const settingTable = {
     type: 'text',
     default: 'none',
     meaning:
-      'The cluster whose resources functions may watch: a kubeconfig file, `default` for what kubectl would use, `in-cluster` for the service account of the pod that the server runs in.',
+      'The cluster that the server works with: a kubeconfig file, `default` for what kubectl would use, `in-cluster` for the service account of the pod that the server runs in.',
+  },
+  leadership: {
+    type: 'text',
+    default: 'store',
+    oneOf: ['store', 'lease'],
+    meaning: 'Who says which of several servers fires schedules and watches resources: `store`, or a Lease of the cluster.',
   },
   'streams.partitions': {
     type: 'number',

@@ -11,7 +11,6 @@
 export interface Objects {
   /** Until the signal aborts; never gives up before. */
   follow(selection: ObjectSelection, follower: ObjectFollower, signal: AbortSignal): Promise<void>;
-  close(): Promise<void>;
 }
 
 export interface ObjectSelection {

@@ -42,10 +42,6 @@ export class KubernetesObjects implements Objects {
     );
   }
 
-  async close(): Promise<void> {
-    this.#options.api.close();
-  }
-
   /** Asked until there is an answer: a custom resource may be defined later. */
   async #pathOf(selection: ObjectSelection, follower: ObjectFollower, signal: AbortSignal): Promise<string | undefined> {
     const { api, clock, log } = this.#options;

@@ -77,8 +77,6 @@ export class MemoryObjects implements Objects {
     }
   }
 
-  async close(): Promise<void> {}
-
   #changed(signal: AbortSignal): Promise<void> {
     return new Promise(resolve => {
       const wake = () => {
