@@ -1,5 +1,6 @@
 import { mkdir } from 'node:fs/promises';
 import { createAdminServer } from './api/admin-server.ts';
+import { summaries } from './api/function-survey.ts';
 import { replayLetters } from './api/replay-letters.ts';
 import { removeServerFile, writeServerFile } from './api/server-file.ts';
 import { loadToken } from './api/token-file.ts';
@@ -26,6 +27,8 @@ import { runWhileLeading } from './lease/leadership-loop.ts';
 import type { LeaseHolder } from './lease/lease-holder.ts';
 import { openCluster } from './open-cluster.ts';
 import { openStores } from './open-stores.ts';
+import { runOperator } from './operator/operator-loop.ts';
+import { writingDeployments } from './operator/writing-deployments.ts';
 import { systemRandom } from './random.ts';
 import { runReplays } from './replay/replay-loop.ts';
 import { ReplayStore } from './replay/replay-store.ts';
@@ -167,6 +170,7 @@ async function open(
       retention: { ageMs: settings['streams.retention'], bytesPerPartition: settings['streams.retentionBytes'] },
     },
   });
+  const resources = settings.resources ? cluster?.resources : undefined;
   const version = packageVersion();
   const podCallbacks = createPodCallbacks({ state, calls, tokens, metrics });
   let isLeaving = false;
@@ -182,7 +186,7 @@ async function open(
     settings,
     origins,
     registry,
-    deployments,
+    deployments: resources === undefined ? deployments : writingDeployments(deployments, { resources, log }),
     calls,
     dispatcher,
     scale,
@@ -209,12 +213,16 @@ async function open(
   onStop(() => calls.stop(settings['shutdown.grace']));
   onStop(async () => functions.stop());
   await functions.refresh();
-  const duties = (signal: AbortSignal) =>
+  const figures = () => summaries({ ...data, registry, dispatcher });
+  const duties = (signal: AbortSignal, fencing = 0) =>
     Promise.all([
       runSchedules({ ...data, live: functions.live }, signal),
       runReplays({ ...data, replays: new ReplayStore(data), live: functions.live }, signal),
       runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
       ...(cluster === undefined ? [] : [runWatches({ ...data, objects: cluster.objects, live: functions.live }, signal)]),
+      ...(cluster === undefined || resources === undefined
+        ? []
+        : [runOperator({ ...data, objects: cluster.objects, resources, registry, deployments, overrides, figures }, fencing, signal)]),
       ...(stores.shared ? [adoptOrphans(lease, calls, signal)] : []),
     ]);
   const leadership = settings.leadership === 'lease' ? cluster?.leadership : stores.shared ? registry : undefined;

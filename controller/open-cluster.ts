@@ -2,6 +2,7 @@ import type { Clock } from './clock.ts';
 import { FaasError } from './errors.ts';
 import type { Objects } from './ports/objects.ts';
 import type { Leadership } from './ports/registry.ts';
+import type { Resources } from './ports/resources.ts';
 import type { Random } from './random.ts';
 import type { Settings } from './settings.ts';
 import type { Log } from './telemetry/log.ts';
@@ -10,6 +11,7 @@ import type { Log } from './telemetry/log.ts';
 export interface Cluster {
   readonly objects: Objects;
   readonly leadership: Leadership;
+  readonly resources: Resources;
   close(): Promise<void>;
 }
 
@@ -20,17 +22,24 @@ export async function openCluster(options: {
   readonly random: Random;
   readonly log: Log;
 }): Promise<Cluster | undefined> {
-  const { kubeconfig, leadership } = options.settings;
+  const { kubeconfig, leadership, resources } = options.settings;
   if (kubeconfig === 'none') {
-    if (leadership === 'lease') throw new FaasError('FAAS_SETTING_VALUE', 'leadership by a Lease needs a cluster', 'Set kubeconfig as well.');
+    const what = leadership === 'lease' ? 'leadership by a Lease needs' : resources ? 'functions as resources need' : undefined;
+    if (what !== undefined) throw new FaasError('FAAS_SETTING_VALUE', `${what} a cluster`, 'Set kubeconfig as well.');
     return undefined;
   }
-  const [{ openKubernetesApi }, { KubernetesObjects }, { KubernetesLeadership }] = await Promise.all([
+  const [{ openKubernetesApi }, { KubernetesObjects }, { KubernetesLeadership }, { KubernetesResources }] = await Promise.all([
     import('./adapters/kubernetes/kubernetes-api.ts'),
     import('./adapters/kubernetes/kubernetes-objects.ts'),
     import('./adapters/kubernetes/kubernetes-leadership.ts'),
+    import('./adapters/kubernetes/kubernetes-resources.ts'),
   ]);
   const place = kubeconfig === 'default' || kubeconfig === 'in-cluster' ? kubeconfig : { file: kubeconfig };
   const api = await openKubernetesApi(place);
-  return { objects: new KubernetesObjects({ ...options, api }), leadership: new KubernetesLeadership(api), close: async () => api.close() };
+  return {
+    objects: new KubernetesObjects({ ...options, api }),
+    leadership: new KubernetesLeadership(api),
+    resources: new KubernetesResources({ ...options, api }),
+    close: async () => api.close(),
+  };
 }

@@ -113,6 +113,11 @@ export const settingTable = {
     meaning:
       'The cluster that the server works with: a kubeconfig file, `default` for what kubectl would use, `in-cluster` for the service account of the pod that the server runs in.',
   },
+  resources: {
+    type: 'boolean',
+    default: false,
+    meaning: 'Contexts and functions are resources of the cluster as well: what is applied there is deployed, and what is deployed is applied there.',
+  },
   leadership: {
     type: 'text',
     default: 'store',

@@ -133,7 +133,7 @@ function withRules(name: string, schema: Json): Json {
 function withStreamRules(schema: Json): Json {
   const stream = asJson(schema.additionalProperties);
   const { schema: ofData, ...properties } = asJson(stream.properties);
-  const data = { type: 'object', 'x-kubernetes-preserve-unknown-fields': true, description: 'JSON Schema of `data`, in place; checked at emit and on read.' };
+  const data = { 'x-kubernetes-preserve-unknown-fields': true, description: 'JSON Schema of `data`, in place; checked at emit and on read.' };
   return { ...schema, additionalProperties: withRule({ ...stream, properties: { ...properties, schema: data } }, streamRule) };
 }
 

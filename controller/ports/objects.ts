@@ -53,6 +53,7 @@ export interface ObjectMeta {
   /** Counts changes of the specification; absent on kinds that do not count. */
   readonly generation?: number;
   readonly deletionTimestamp?: string;
+  readonly finalizers?: readonly string[];
   readonly labels?: Readonly<Record<string, string>>;
   readonly annotations?: Readonly<Record<string, string>>;
 }
