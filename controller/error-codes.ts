@@ -162,6 +162,7 @@ export const errorTable = {
     FAAS_KUBERNETES_CONFIG: { title: 'The kubeconfig cannot be used' },
     FAAS_KUBERNETES_UNREACHABLE: { status: 503, title: 'The API server of Kubernetes does not answer' },
     FAAS_KUBERNETES_REFUSED: { status: 503, title: 'The API server of Kubernetes refuses it' },
+    FAAS_KUBERNETES_KIND: { status: 409, title: 'The cluster has no such kind of resource' },
   },
 } as const satisfies Record<string, Record<string, ErrorRow>>;
 

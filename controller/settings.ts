@@ -107,6 +107,24 @@ export const settingTable = {
     default: false,
     meaning: 'Take a Redis without append-only file, or one that evicts: what it acknowledged may be lost.',
   },
+  kubeconfig: {
+    type: 'text',
+    default: 'none',
+    meaning:
+      'The cluster that the server works with: a kubeconfig file, `default` for what kubectl would use, `in-cluster` for the service account of the pod that the server runs in.',
+  },
+  resources: {
+    type: 'boolean',
+    default: false,
+    meaning:
+      'Contexts and functions are resources of the cluster as well: what is applied there is deployed, and what is deployed is applied there.',
+  },
+  leadership: {
+    type: 'text',
+    default: 'store',
+    oneOf: ['store', 'lease'],
+    meaning: 'Who says which of several servers fires schedules and watches resources: `store`, or a Lease of the cluster.',
+  },
   'streams.partitions': {
     type: 'number',
     default: 8,

@@ -57,7 +57,7 @@ export const commandTable: readonly CommandSpec[] = [
     args: [],
     flags: [
       manifestFlag,
-      { name: 'dry-run', kind: 'switch', meaning: 'Check and bundle only; no server is asked.' },
+      { name: 'dry-run', kind: 'switch', meaning: 'Check and bundle, and show what would change of what is live; nothing is changed.' },
       outputFlag,
       ...serverFlags,
     ],

@@ -26,6 +26,11 @@ export const conditionTable = {
     lasts: false,
     meaning: 'A store works, but not as the runtime needs it: out of memory, a slot without a node, another version of our data.',
   },
+  ResourceUnseen: {
+    lasts: false,
+    meaning:
+      'Changes of a Kubernetes resource cannot be seen: its kind is not there, rights are missing, or the API server is away. Tried again by itself.',
+  },
   PartitionBound: { lasts: false, meaning: 'Events wait in so few partitions or keys that more pods would find no work.' },
   DownstreamBound: {
     lasts: false,

@@ -89,6 +89,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     secretsEnv: {} as Record<string, string>,
   };
   const deployments = createDeployments({
+    watchesResources: false,
     exclusively: work => work(),
     ...adapters,
     clock,

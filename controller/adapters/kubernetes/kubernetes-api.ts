@@ -1,13 +1,10 @@
-import { Agent, type RequestOptions, request } from 'node:https';
 import type { IncomingMessage } from 'node:http';
+import { Agent, type RequestOptions, request } from 'node:https';
 import { FaasError } from '../../errors.ts';
 import { isRecord } from './kubernetes-object.ts';
 
-export interface KubernetesPlace {
-  /** A kubeconfig; without one the service account of the pod that this runs in, or what `kubectl` would use. */
-  readonly kubeconfigFile?: string;
-  readonly contextName?: string;
-}
+/** A kubeconfig; what `kubectl` would use; or the service account of the pod that this runs in. */
+export type KubernetesPlace = { readonly file: string; readonly contextName?: string } | 'default' | 'in-cluster';
 
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -45,16 +42,25 @@ export async function openKubernetesApi(place: KubernetesPlace): Promise<Kuberne
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   try {
-    if (place.kubeconfigFile === undefined) config.loadFromDefault();
-    else config.loadFromFile(place.kubeconfigFile);
-    if (place.contextName !== undefined) config.setCurrentContext(place.contextName);
+    if (place === 'default') config.loadFromDefault();
+    else if (place === 'in-cluster') config.loadFromCluster();
+    else config.loadFromFile(place.file);
+    if (typeof place === 'object' && place.contextName !== undefined) config.setCurrentContext(place.contextName);
   } catch (error) {
-    throw new FaasError('FAAS_KUBERNETES_CONFIG', `the kubeconfig cannot be read: ${String(error)}`, 'Check it with `kubectl config view`.');
+    throw new FaasError(
+      'FAAS_KUBERNETES_CONFIG',
+      `the kubeconfig cannot be read: ${String(error)}`,
+      'Check it with `kubectl config view`.',
+    );
   }
   const cluster = config.getCurrentCluster();
   if (cluster === null) {
     const name = config.getCurrentContext();
-    throw new FaasError('FAAS_KUBERNETES_CONFIG', `the kubeconfig has no context "${name}"`, 'List them with `kubectl config get-contexts`.');
+    throw new FaasError(
+      'FAAS_KUBERNETES_CONFIG',
+      `the kubeconfig has no context "${name}"`,
+      'List them with `kubectl config get-contexts`.',
+    );
   }
   const namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
   return new HttpsApi(cluster.server, namespace, options => config.applyToHTTPSOptions(options));
@@ -90,7 +96,10 @@ class HttpsApi implements KubernetesApi {
 
   async follow(path: string, silentMs: number, signal: AbortSignal): Promise<{ status: number; pieces: AsyncIterable<Buffer> }> {
     const response = await this.#request({ method: 'GET', timeout: silentMs }, path, undefined, signal);
-    response.setTimeout(silentMs, () => response.destroy(new Error(`nothing came for ${silentMs} ms`)));
+    response.setTimeout(silentMs, () => {
+      this.#forgetIdle();
+      response.destroy(new Error(`nothing came for ${silentMs} ms`));
+    });
     return { status: response.statusCode ?? 0, pieces: response };
   }
 
@@ -107,10 +116,18 @@ class HttpsApi implements KubernetesApi {
     return new Promise((resolve, reject) => {
       const outgoing = request(`${this.server}${path}`, { ...whole, agent: this.#agent, signal });
       outgoing.once('response', resolve);
-      outgoing.once('error', error => reject(this.#unreachable(path, error.message)));
+      outgoing.once('error', error => {
+        this.#forgetIdle();
+        reject(this.#unreachable(path, error.message));
+      });
       outgoing.once('timeout', () => outgoing.destroy(new Error('no answer in time')));
       outgoing.end(body);
     });
+  }
+
+  /** Where one connection died, those that wait for their next request may have died with it, and nobody would say so. */
+  #forgetIdle(): void {
+    for (const sockets of Object.values(this.#agent?.freeSockets ?? {})) for (const socket of sockets ?? []) socket.destroy();
   }
 
   #unreachable(path: string, why: string): FaasError {
@@ -135,5 +152,9 @@ export function expectOk(answer: ApiAnswer, what: string): unknown {
   if (answer.status < 300) return answer.body;
   const { message, reason } = isRecord(answer.body) ? answer.body : {};
   const text = `${what}: the API server refuses it with ${answer.status}${reason === undefined ? '' : ` ${String(reason)}`}: ${String(message ?? '')}`;
-  throw new FaasError('FAAS_KUBERNETES_REFUSED', text, answer.status === 403 ? 'Grant what the chart’s roles grant.' : undefined);
+  throw new FaasError(
+    'FAAS_KUBERNETES_REFUSED',
+    text,
+    answer.status === 403 ? 'Grant it to the server; `faas deploy --dry-run` shows what resource triggers need.' : undefined,
+  );
 }

@@ -1,12 +1,14 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { KubernetesObject } from '../../../controller/adapters/kubernetes/kubernetes-object.ts';
-import { keyOf, type ObjectChange, WatchedObjects } from '../../../controller/adapters/kubernetes/watched-objects.ts';
+import { WatchedObjects } from '../../../controller/adapters/kubernetes/watched-objects.ts';
+import { type ObjectChange, objectKey } from '../../../controller/ports/objects.ts';
 
 const object = (name: string, resourceVersion: number, uid = name): KubernetesObject => ({
   metadata: { name, uid, resourceVersion: `${resourceVersion}` },
 });
-const words = (changes: readonly ObjectChange[]) => changes.map(({ kind, object: { metadata } }) => `${kind} ${metadata.name}@${metadata.resourceVersion}`);
+const words = (changes: readonly ObjectChange[]) =>
+  changes.map(({ kind, object: { metadata } }) => `${kind} ${metadata.name}@${metadata.resourceVersion}`);
 
 describe('watched objects', () => {
   test('a first list adds all of it, the same list again says nothing', () => {
@@ -19,7 +21,11 @@ describe('watched objects', () => {
   test('a list after a break tells what was missed: changes, additions and deletions', () => {
     const objects = new WatchedObjects();
     objects.listed([object('a', 1), object('b', 2), object('c', 3)], '5');
-    expect(words(objects.listed([object('b', 2), object('c', 7), object('d', 8)], '9'))).toEqual(['deleted a@1', 'modified c@7', 'added d@8']);
+    expect(words(objects.listed([object('b', 2), object('c', 7), object('d', 8)], '9'))).toEqual([
+      'deleted a@1',
+      'modified c@7',
+      'added d@8',
+    ]);
   });
 
   test('a name with another uid is another object', () => {
@@ -61,11 +67,12 @@ describe('watched objects', () => {
         let watching = false;
         const follow = (changes: readonly ObjectChange[]) => {
           for (const { kind, object: now } of changes) {
-            const before = followed.get(keyOf(now));
+            const before = followed.get(objectKey(now));
             expect(kind === 'added').toBe(before === undefined);
-            if (before !== undefined) expect(Number(now.metadata.resourceVersion)).toBeGreaterThanOrEqual(Number(before.metadata.resourceVersion));
-            if (kind === 'deleted') followed.delete(keyOf(now));
-            else followed.set(keyOf(now), now);
+            if (before !== undefined)
+              expect(Number(now.metadata.resourceVersion)).toBeGreaterThanOrEqual(Number(before.metadata.resourceVersion));
+            if (kind === 'deleted') followed.delete(objectKey(now));
+            else followed.set(objectKey(now), now);
           }
         };
         const list = () => follow(objects.listed([...cluster.values()], `${version}`));
