@@ -183,6 +183,7 @@ async function open(
     scale,
     overrides,
     secrets,
+    examine: topics => stores.examine(topics),
     token,
     dashboardFolder: dashboardFolder(),
     podCallbacks,

@@ -324,6 +324,14 @@ export const commandTable: readonly CommandSpec[] = [
     load: () => import('./scale-clear.ts'),
   },
   {
+    name: 'doctor',
+    summary: 'Look at the server, its stores, its functions and the clocks, and say what to do',
+    args: [],
+    flags: [outputFlag, ...serverFlags],
+    examples: ['faas doctor', 'faas doctor --output json'],
+    load: () => import('./doctor.ts'),
+  },
+  {
     name: 'context list',
     summary: 'List the servers that are saved under a name, never their tokens',
     args: [],

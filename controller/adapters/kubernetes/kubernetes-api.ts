@@ -1,5 +1,5 @@
-import { Agent, type RequestOptions, request } from 'node:https';
 import type { IncomingMessage } from 'node:http';
+import { Agent, type RequestOptions, request } from 'node:https';
 import { FaasError } from '../../errors.ts';
 import { isRecord } from './kubernetes-object.ts';
 
@@ -49,12 +49,20 @@ export async function openKubernetesApi(place: KubernetesPlace): Promise<Kuberne
     else config.loadFromFile(place.kubeconfigFile);
     if (place.contextName !== undefined) config.setCurrentContext(place.contextName);
   } catch (error) {
-    throw new FaasError('FAAS_KUBERNETES_CONFIG', `the kubeconfig cannot be read: ${String(error)}`, 'Check it with `kubectl config view`.');
+    throw new FaasError(
+      'FAAS_KUBERNETES_CONFIG',
+      `the kubeconfig cannot be read: ${String(error)}`,
+      'Check it with `kubectl config view`.',
+    );
   }
   const cluster = config.getCurrentCluster();
   if (cluster === null) {
     const name = config.getCurrentContext();
-    throw new FaasError('FAAS_KUBERNETES_CONFIG', `the kubeconfig has no context "${name}"`, 'List them with `kubectl config get-contexts`.');
+    throw new FaasError(
+      'FAAS_KUBERNETES_CONFIG',
+      `the kubeconfig has no context "${name}"`,
+      'List them with `kubectl config get-contexts`.',
+    );
   }
   const namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
   return new HttpsApi(cluster.server, namespace, options => config.applyToHTTPSOptions(options));

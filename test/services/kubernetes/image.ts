@@ -42,7 +42,9 @@ export async function writeImage(file: string, tag: string, layers: readonly str
 async function writeLayer(layer: string, folder: string): Promise<string> {
   const made = join(folder, 'layer.tar');
   await tar(layer, made, ['.']);
-  const digest = createHash('sha256').update(await readFile(made)).digest('hex');
+  const digest = createHash('sha256')
+    .update(await readFile(made))
+    .digest('hex');
   await rename(made, join(folder, `${digest}.tar`));
   return digest;
 }

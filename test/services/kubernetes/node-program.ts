@@ -13,7 +13,13 @@ export class RunningProgram {
   #child: ChildProcess | undefined;
   #ended: Promise<unknown> = Promise.resolve();
 
-  constructor(name: string, namespaces: Namespaces, words: readonly [string, ...string[]], logFile: string, env: Readonly<Record<string, string>>) {
+  constructor(
+    name: string,
+    namespaces: Namespaces,
+    words: readonly [string, ...string[]],
+    logFile: string,
+    env: Readonly<Record<string, string>>,
+  ) {
     this.name = name;
     this.#words = namespaces.enter(...words);
     this.#logFile = logFile;

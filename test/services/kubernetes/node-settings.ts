@@ -115,12 +115,22 @@ export function settingsFiles(place: NodePlace): Readonly<Record<string, string>
 }
 
 function kubeletSettings(place: NodePlace): unknown {
-  const never = { 'memory.available': '0%', 'nodefs.available': '0%', 'nodefs.inodesFree': '0%', 'imagefs.available': '0%', 'imagefs.inodesFree': '0%' };
+  const never = {
+    'memory.available': '0%',
+    'nodefs.available': '0%',
+    'nodefs.inodesFree': '0%',
+    'imagefs.available': '0%',
+    'imagefs.inodesFree': '0%',
+  };
   return {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
     address: place.nodeAddress,
-    authentication: { anonymous: { enabled: false }, webhook: { enabled: true }, x509: { clientCAFile: join(place.folder, 'pki', 'ca.crt') } },
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true },
+      x509: { clientCAFile: join(place.folder, 'pki', 'ca.crt') },
+    },
     authorization: { mode: 'Webhook' },
     tlsCertFile: join(place.folder, 'pki', 'kubelet-server.crt'),
     tlsPrivateKeyFile: join(place.folder, 'pki', 'kubelet-server.key'),

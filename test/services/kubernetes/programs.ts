@@ -14,7 +14,8 @@ export const kubernetesVersion = 'v1.33.13';
 export const kubernetesService: NeededService = {
   name: 'Kubernetes',
   commands: ['go', 'containerd', 'ctr', 'runc', 'conntrack', 'iptables', 'ip', 'openssl', 'tar'],
-  howToGet: 'as root on Linux: apt-get install golang containerd runc containernetworking-plugins conntrack iptables openssl; or FAAS_TEST_KUBECONFIG',
+  howToGet:
+    'as root on Linux: apt-get install golang containerd runc containernetworking-plugins conntrack iptables openssl; or FAAS_TEST_KUBECONFIG',
 };
 
 /** The names under which the one binary of a node is called. */
