@@ -2,7 +2,7 @@ import { mkdir } from 'node:fs/promises';
 import { createAdminServer } from './api/admin-server.ts';
 import { replayLetters } from './api/replay-letters.ts';
 import { removeServerFile, writeServerFile } from './api/server-file.ts';
-import { loadToken } from './api/token-file.ts';
+import { loadToken, readGivenToken } from './api/token-file.ts';
 import { systemClock } from './clock.ts';
 import { ConditionBoard } from './conditions/condition-board.ts';
 import { runSchedules } from './cron/schedule-loop.ts';
@@ -91,7 +91,8 @@ async function open(
   const stores = await openStores({ settings, env: process.env, clock, random, log });
   onStop(() => stores.close());
   const { streams, state, registry, history } = stores;
-  const token = await loadToken(folder, random);
+  const tokenFile = settings['admin.tokenFile'];
+  const token = tokenFile === '' ? await loadToken(folder, random) : await readGivenToken(tokenFile);
   const { createProcessPods } = await import('./adapters/process/process-pods.ts');
   const conditions = new ConditionBoard({ registry, history, clock, log });
   await conditions.load();
