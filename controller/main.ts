@@ -3,7 +3,7 @@ import { createAdminServer } from './api/admin-server.ts';
 import { summaries } from './api/function-survey.ts';
 import { replayLetters } from './api/replay-letters.ts';
 import { removeServerFile, writeServerFile } from './api/server-file.ts';
-import { loadToken } from './api/token-file.ts';
+import { loadToken, readGivenToken } from './api/token-file.ts';
 import { systemClock } from './clock.ts';
 import { ConditionBoard } from './conditions/condition-board.ts';
 import { runSchedules } from './cron/schedule-loop.ts';
@@ -102,7 +102,8 @@ async function open(
   const { streams, state, registry, history } = stores;
   const cluster = await openCluster({ settings, clock, random, log });
   if (cluster !== undefined) onStop(() => cluster.close());
-  const token = await loadToken(folder, random);
+  const tokenFile = settings['admin.tokenFile'];
+  const token = tokenFile === '' ? await loadToken(folder, random) : await readGivenToken(tokenFile);
   const { createProcessPods } = await import('./adapters/process/process-pods.ts');
   const conditions = new ConditionBoard({ registry, history, clock, log });
   await conditions.load();
@@ -197,6 +198,7 @@ async function open(
     scale,
     overrides,
     secrets,
+    examine: topics => stores.examine(topics),
     token,
     dashboardFolder: dashboardFolder(),
     podCallbacks,
