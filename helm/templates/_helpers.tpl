@@ -156,7 +156,7 @@ FAAS_STATE_KEY: /etc/faas/redis-tls/tls.key
 {{- end }}
 
 {{/*
-A pod of a server. A dict of `root`, `part` (its name), `roles`, `account`, `resources`, and `claim` for a server that keeps data.
+A pod of a server. A dict of `root`, `part` (its name), `roles`, `resources`, and `claim` for a server that keeps data.
 What it handles goes on for `shutdown.delay` after SIGTERM, then for `shutdown.grace` at most.
 */}}
 {{- define "faas.pod" -}}
@@ -168,8 +168,8 @@ metadata:
   annotations:
     faas.internal/settings: {{ include "faas.settings" .root | sha256sum }}
 spec:
-  serviceAccountName: {{ include "faas.name" .root }}-{{ .account }}
-  automountServiceAccountToken: {{ eq .account "controller" }}
+  serviceAccountName: {{ include "faas.name" .root }}-{{ .part }}
+  automountServiceAccountToken: {{ ne .part "gateway" }}
   terminationGracePeriodSeconds: 45
   securityContext:
     {{- include "faas.podSecurity" .root | nindent 4 }}
