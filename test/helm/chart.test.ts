@@ -6,7 +6,8 @@ import { chart, everything, kubernetesVersion, render, single, template, usual }
 
 describeWith(helmService, 'the chart', () => {
   test('helm lint finds nothing', async () => {
-    for (const values of [usual, single]) expect(await helm(['lint', '--strict', '--kube-version', kubernetesVersion, chart, ...values])).toContain('0 chart(s) failed');
+    for (const values of [usual, single])
+      expect(await helm(['lint', '--strict', '--kube-version', kubernetesVersion, chart, ...values])).toContain('0 chart(s) failed');
   });
 
   test('distributed: three roles with two servers each, on the Kafka and the Redis of the values', async () => {
@@ -26,7 +27,9 @@ describeWith(helmService, 'the chart', () => {
   test('single: one server, a volume that stays, no Kafka and no Redis', async () => {
     const objects = await render(single);
     expect(objects.find(({ kind }) => kind === 'StatefulSet')?.spec.replicas).toBe(1);
-    expect(objects.find(({ kind }) => kind === 'PersistentVolumeClaim')?.metadata.annotations).toEqual({ 'helm.sh/resource-policy': 'keep' });
+    expect(objects.find(({ kind }) => kind === 'PersistentVolumeClaim')?.metadata.annotations).toEqual({
+      'helm.sh/resource-policy': 'keep',
+    });
     expect(JSON.stringify(objects)).not.toMatch(/FAAS_STREAMS|FAAS_STATE|FAAS_KAFKA/);
   });
 
@@ -75,11 +78,10 @@ describeWith(helmService, 'the chart', () => {
     ['an Ingress without a host', ['--set', 'gateway.ingress.enabled=true'], 'gateway.ingress.host is missing'],
     ['a setting that is none', ['--set', 'settings.LOG=debug'], 'settings.LOG is no setting'],
     ['an unknown value', ['--set', 'kafak.brokers={h:1}'], 'kafak'],
-    ['a broker without a port', ['--set', 'kafka.brokers={kafka}'], 'kafka.brokers.0'],
+    ['a broker without a port', ['--set', 'kafka.brokers={kafka}'], '/kafka/brokers/0'],
     ['an unknown profile', ['--set', 'profile=double'], 'profile'],
     ['SASL without a user', ['--set', 'kafka.sasl.mechanism=plain'], 'kafka.sasl needs a username and a passwordSecret'],
   ])('%s is refused in a sentence', async (_, more, sentence) => {
     await expect(template([...usual, ...more])).rejects.toThrow(sentence);
   });
 });
-

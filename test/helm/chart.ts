@@ -9,7 +9,12 @@ export const chart = fileURLToPath(new URL('../../helm', import.meta.url));
 const set = (...values: readonly string[]) => values.flatMap(value => ['--set', value]);
 
 /** What a first installation has to say, on servers by name. */
-export const usual = set('image.repository=registry.example.com/faas', 'secret.name=faas', 'kafka.brokers={kafka:9092}', 'redis.url=redis://redis:6379');
+export const usual = set(
+  'image.repository=registry.example.com/faas',
+  'secret.name=faas',
+  'kafka.brokers={kafka:9092}',
+  'redis.url=redis://redis:6379',
+);
 export const single = set('image.repository=registry.example.com/faas', 'secret.name=faas', 'profile=single');
 /** All that can be switched on. */
 export const everything = [
