@@ -153,8 +153,8 @@ class Follower implements ObjectFollower {
         throw new Error(`${change.kind} before added: ${key}`);
       if (change.kind === 'deleted') this.#known.delete(key);
       else this.#known.set(key, change.object);
-      const was = change.kind === 'modified' ? ` was ${valueOf(change.old)}` : '';
-      this.words.push(`${change.kind} ${change.object.metadata.name}=${valueOf(change.object)}${was}`);
+      const was = change.kind === 'modified' ? ` was ${textOf(change.old)}` : '';
+      this.words.push(`${change.kind} ${change.object.metadata.name}=${textOf(change.object)}${was}`);
     }
   }
 
@@ -170,11 +170,11 @@ class Follower implements ObjectFollower {
 
   now(): readonly string[] {
     return this.objects()
-      .map(object => `${object.metadata.name}=${valueOf(object)}`)
+      .map(object => `${object.metadata.name}=${textOf(object)}`)
       .sort();
   }
 }
 
-function valueOf({ data }: ClusterObject): string {
+function textOf({ data }: ClusterObject): string {
   return typeof data === 'object' && data !== null && 'v' in data ? String(data.v) : '';
 }
