@@ -65,6 +65,7 @@ const areas: Readonly<Record<ErrorArea, string>> = {
   handler: 'Handlers: reasons of failed attempts and dead letters',
   pod: 'Pods and the wire to them',
   store: 'Stores',
+  kubernetes: 'Kubernetes',
 };
 
 function errorsPage(): string {
