@@ -24,6 +24,7 @@ import { writeGauges } from './gauges.ts';
 import { exclusively } from './lease/exclusive-work.ts';
 import { runWhileLeading } from './lease/leadership-loop.ts';
 import type { LeaseHolder } from './lease/lease-holder.ts';
+import { openPods } from './open-pods.ts';
 import { openStores } from './open-stores.ts';
 import { systemRandom } from './random.ts';
 import { runReplays } from './replay/replay-loop.ts';
@@ -92,7 +93,6 @@ async function open(
   onStop(() => stores.close());
   const { streams, state, registry, history } = stores;
   const token = await loadToken(folder, random);
-  const { createProcessPods } = await import('./adapters/process/process-pods.ts');
   const conditions = new ConditionBoard({ registry, history, clock, log });
   await conditions.load();
   onStop(async () => conditions.close());
@@ -100,17 +100,18 @@ async function open(
   onStop(() => client.close());
 
   const fleet = new Fleet({
-    pods: createProcessPods({ clock, random, log, folder }),
+    pods: await openPods({ settings, env: process.env, clock, random, log }),
     client,
     registry,
     history,
+    conditions,
     clock,
     log,
     metrics,
     limits: { pool: settings['pods.pool'], podsMax: settings['pods.max'] },
     drainMs: settings['pods.drain'],
     loadTimeoutMs,
-    callbackUrl: () => adminUrl,
+    callbackUrl: () => settings['pods.callback'] || adminUrl,
     podMemoryBytes,
   });
   const data = { streams, state, history, conditions, pods: fleet, client, tokens, clock, random, faults, log, metrics };
@@ -203,6 +204,7 @@ async function open(
   }
   onStop(() => calls.stop(settings['shutdown.grace']));
   onStop(async () => functions.stop());
+  await fleet.adopt();
   await functions.refresh();
   const duties = (signal: AbortSignal) =>
     Promise.all([

@@ -1,6 +1,7 @@
-import { Agent, type RequestOptions, request } from 'node:https';
 import type { IncomingMessage } from 'node:http';
+import { Agent, type RequestOptions, request } from 'node:https';
 import { FaasError } from '../../errors.ts';
+import { readInCluster } from './in-cluster.ts';
 import { isRecord } from './kubernetes-object.ts';
 
 export interface KubernetesPlace {
@@ -40,8 +41,10 @@ const answerMs = 30_000;
 /** A list of 500 objects of 1 MiB each is not asked for: pages are. */
 const answerBytesMax = 256 << 20;
 
-/** Reads the configuration; connects with the first request. Loads its client, 0.6 s and 90 MB, here and not before. */
+/** Reads the configuration; connects with the first request. A kubeconfig loads its client, 0.6 s and 90 MB, here and not before. */
 export async function openKubernetesApi(place: KubernetesPlace): Promise<KubernetesApi> {
+  const inside = place.kubeconfigFile === undefined && place.contextName === undefined ? await readInCluster() : undefined;
+  if (inside !== undefined) return new HttpsApi(inside.server, inside.namespace, inside.authorise);
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   try {
@@ -49,12 +52,20 @@ export async function openKubernetesApi(place: KubernetesPlace): Promise<Kuberne
     else config.loadFromFile(place.kubeconfigFile);
     if (place.contextName !== undefined) config.setCurrentContext(place.contextName);
   } catch (error) {
-    throw new FaasError('FAAS_KUBERNETES_CONFIG', `the kubeconfig cannot be read: ${String(error)}`, 'Check it with `kubectl config view`.');
+    throw new FaasError(
+      'FAAS_KUBERNETES_CONFIG',
+      `the kubeconfig cannot be read: ${String(error)}`,
+      'Check it with `kubectl config view`.',
+    );
   }
   const cluster = config.getCurrentCluster();
   if (cluster === null) {
     const name = config.getCurrentContext();
-    throw new FaasError('FAAS_KUBERNETES_CONFIG', `the kubeconfig has no context "${name}"`, 'List them with `kubectl config get-contexts`.');
+    throw new FaasError(
+      'FAAS_KUBERNETES_CONFIG',
+      `the kubeconfig has no context "${name}"`,
+      'List them with `kubectl config get-contexts`.',
+    );
   }
   const namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
   return new HttpsApi(cluster.server, namespace, options => config.applyToHTTPSOptions(options));
