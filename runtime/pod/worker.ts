@@ -63,7 +63,8 @@ async function prepare(): Promise<void> {
 
 async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Promise<void> {
   const send = (out: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(out, transfer);
-  const { request, bundleUrl, board: memory, callbackUrl } = message;
+  const { request, bundleUrl, board: memory } = message;
+  let { callbackUrl } = message;
   const folder = new URL('.', bundleUrl).pathname;
   const board = new BoardWriter(memory);
   const replies = new ReplyBuffer(
@@ -86,7 +87,7 @@ async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Pr
   });
   try {
     const bundle = await loadBundle(request, bundleUrl, monotonic);
-    const host: FunctionHost = { now, monotonic, randomHex, log, ...createCallbacks(callbackUrl) };
+    const host: FunctionHost = { now, monotonic, randomHex, log, ...createCallbacks(() => callbackUrl) };
     const queue = new WorkQueue({
       fn: bundle.fn,
       host,
@@ -106,7 +107,10 @@ async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Pr
     });
     guard(queue, board, replies, send, folder);
     setInterval(() => board.beat(now()), heartbeatMs).unref();
-    port.on('message', (next: ToWorker) => receive(next, queue, board, replies, send, bundle.shutdown));
+    port.on('message', (next: ToWorker) => {
+      if (next.kind === 'callback') callbackUrl = next.callbackUrl;
+      else receive(next, queue, board, replies, send, bundle.shutdown);
+    });
     send({ kind: 'loaded', handler: bundle.fn.kind, loadMs: bundle.loadMs, initMs: bundle.initMs });
   } catch (error) {
     send({ kind: 'load-failed', error: describeError(error, folder) });
@@ -114,7 +118,7 @@ async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Pr
 }
 
 function receive(
-  message: ToWorker,
+  message: Exclude<ToWorker, { kind: 'callback' }>,
   queue: WorkQueue,
   board: BoardWriter,
   replies: ReplyBuffer,

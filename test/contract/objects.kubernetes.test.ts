@@ -21,7 +21,7 @@ describeWith(apiServerService, 'objects of a real API server', () => {
   objectsContract('kubernetes', async () => {
     const { namespace, put, remove, api: own } = await testNamespace(server);
     const proxy = await startFaultProxy({ target: { port: server.port }, frameEnd: anyBytes });
-    const api = await openKubernetesApi({ file: await server.kubeconfigVia(proxy.port) });
+    const api = await openKubernetesApi({ kubeconfigFile: await server.kubeconfigVia(proxy.port) });
     return {
       objects: new KubernetesObjects({ api, clock: systemClock, random: systemRandom, log: silentLog }),
       namespace,

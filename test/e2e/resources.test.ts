@@ -41,7 +41,7 @@ function deliversAll(stores: () => Readonly<Record<string, string>>, serverCount
   test(`${objects} ConfigMaps are created, changed and deleted while a server is killed every ${killEveryMs} ms`, limit, async () => {
     const namespace = await testNamespace(cluster);
     const servers = await Promise.all(Array.from({ length: serverCount }, () => ServerProcess.create('watch')));
-    const env = { ...stores(), FAAS_KUBECONFIG: cluster.kubeconfig };
+    const env = { ...stores(), FAAS_KUBERNETES_KUBECONFIG: cluster.kubeconfig };
     try {
       for (const server of servers) await server.start(env);
       const [first] = servers;

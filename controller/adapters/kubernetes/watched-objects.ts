@@ -64,7 +64,11 @@ export class WatchedObjects {
     const old = this.#known.get(key);
     this.#known.set(key, object);
     if (old === undefined) return [{ kind: 'added', object }];
-    if (old.metadata.uid !== object.metadata.uid) return [{ kind: 'deleted', object: old }, { kind: 'added', object }];
+    if (old.metadata.uid !== object.metadata.uid)
+      return [
+        { kind: 'deleted', object: old },
+        { kind: 'added', object },
+      ];
     if (old.metadata.resourceVersion === object.metadata.resourceVersion) return [];
     return [{ kind: 'modified', object, old }];
   }

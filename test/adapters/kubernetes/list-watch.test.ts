@@ -78,7 +78,7 @@ describeWith(apiServerService, 'a list-watch of a real API server', () => {
   beforeEach(async () => {
     cluster = await testNamespace(server);
     proxy = await startFaultProxy({ target: { port: server.port }, frameEnd: anyBytes });
-    way = new Way(await openKubernetesApi({ file: await server.kubeconfigVia(proxy.port) }));
+    way = new Way(await openKubernetesApi({ kubeconfigFile: await server.kubeconfigVia(proxy.port) }));
     ended = new AbortController();
     [known, changes] = [new Map(), []];
   });

@@ -7,7 +7,8 @@ import { type ObjectChange, objectKey } from '../../../controller/ports/objects.
 const object = (name: string, resourceVersion: number, uid = name): KubernetesObject => ({
   metadata: { name, uid, resourceVersion: `${resourceVersion}` },
 });
-const words = (changes: readonly ObjectChange[]) => changes.map(({ kind, object: { metadata } }) => `${kind} ${metadata.name}@${metadata.resourceVersion}`);
+const words = (changes: readonly ObjectChange[]) =>
+  changes.map(({ kind, object: { metadata } }) => `${kind} ${metadata.name}@${metadata.resourceVersion}`);
 
 describe('watched objects', () => {
   test('a first list adds all of it, the same list again says nothing', () => {
@@ -20,7 +21,11 @@ describe('watched objects', () => {
   test('a list after a break tells what was missed: changes, additions and deletions', () => {
     const objects = new WatchedObjects();
     objects.listed([object('a', 1), object('b', 2), object('c', 3)], '5');
-    expect(words(objects.listed([object('b', 2), object('c', 7), object('d', 8)], '9'))).toEqual(['deleted a@1', 'modified c@7', 'added d@8']);
+    expect(words(objects.listed([object('b', 2), object('c', 7), object('d', 8)], '9'))).toEqual([
+      'deleted a@1',
+      'modified c@7',
+      'added d@8',
+    ]);
   });
 
   test('a name with another uid is another object', () => {

@@ -38,7 +38,9 @@ export async function makeCertificates(place: NodePlace): Promise<void> {
       name: 'apiserver',
       subject: '/CN=kube-apiserver',
       usage: 'serverAuth',
-      alternatives: [...names.map(name => `DNS:${name}`), `IP:${place.nodeAddress}`, `IP:${place.apiServiceAddress}`, 'IP:127.0.0.1'].join(','),
+      alternatives: [...names.map(name => `DNS:${name}`), `IP:${place.nodeAddress}`, `IP:${place.apiServiceAddress}`, 'IP:127.0.0.1'].join(
+        ',',
+      ),
     },
     { name: 'kubelet-server', subject: node, usage: 'serverAuth', alternatives: `DNS:${place.nodeName},IP:${place.nodeAddress}` },
     { name: 'apiserver-kubelet', subject: '/O=system:masters/CN=kube-apiserver-kubelet-client', usage: 'clientAuth' },

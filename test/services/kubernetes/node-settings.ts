@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { controlGroup } from './namespaces.ts';
-import { bridge, containerdSocket, dnsAddress, type NodePlace, pauseImage, podNetwork, podRange, serviceRange } from './node-place.ts';
+import { bridge, containerdSocket, type NodePlace, pauseImage, podNetwork } from './node-place.ts';
 import type { NodeProgram } from './programs.ts';
 
 type Flags = Readonly<Record<string, string | number | boolean>>;
@@ -76,7 +75,7 @@ function apiServerFlags(place: NodePlace, pki: (file: string) => string): Flags 
     'authorization-mode': 'Node,RBAC',
     'enable-admission-plugins': 'NodeRestriction',
     'allow-privileged': true,
-    'service-cluster-ip-range': serviceRange,
+    'service-cluster-ip-range': place.slot.serviceRange,
     'kubelet-client-certificate': pki('apiserver-kubelet.crt'),
     'kubelet-client-key': pki('apiserver-kubelet.key'),
     'kubelet-certificate-authority': pki('ca.crt'),
@@ -115,21 +114,31 @@ export function settingsFiles(place: NodePlace): Readonly<Record<string, string>
 }
 
 function kubeletSettings(place: NodePlace): unknown {
-  const never = { 'memory.available': '0%', 'nodefs.available': '0%', 'nodefs.inodesFree': '0%', 'imagefs.available': '0%', 'imagefs.inodesFree': '0%' };
+  const never = {
+    'memory.available': '0%',
+    'nodefs.available': '0%',
+    'nodefs.inodesFree': '0%',
+    'imagefs.available': '0%',
+    'imagefs.inodesFree': '0%',
+  };
   return {
     apiVersion: 'kubelet.config.k8s.io/v1beta1',
     kind: 'KubeletConfiguration',
     address: place.nodeAddress,
-    authentication: { anonymous: { enabled: false }, webhook: { enabled: true }, x509: { clientCAFile: join(place.folder, 'pki', 'ca.crt') } },
+    authentication: {
+      anonymous: { enabled: false },
+      webhook: { enabled: true },
+      x509: { clientCAFile: join(place.folder, 'pki', 'ca.crt') },
+    },
     authorization: { mode: 'Webhook' },
     tlsCertFile: join(place.folder, 'pki', 'kubelet-server.crt'),
     tlsPrivateKeyFile: join(place.folder, 'pki', 'kubelet-server.key'),
     containerRuntimeEndpoint: `unix://${containerdSocket(place)}`,
     cgroupDriver: 'cgroupfs',
-    cgroupRoot: `/${controlGroup}`,
+    cgroupRoot: `/${place.slot.controlGroup}`,
     failSwapOn: false,
     clusterDomain: 'cluster.local',
-    clusterDNS: [dnsAddress],
+    clusterDNS: [place.slot.dnsAddress],
     resolvConf: join(place.folder, 'resolv.conf'),
     // A full disk of the machine must neither evict pods nor remove images, which are nowhere else.
     evictionHard: never,
@@ -157,7 +166,7 @@ function proxySettings(place: NodePlace): unknown {
     healthzBindAddress: '127.0.0.1:0',
     metricsBindAddress: '127.0.0.1:0',
     clientConnection: { kubeconfig: join(place.folder, 'proxy.kubeconfig') },
-    clusterCIDR: podRange,
+    clusterCIDR: place.slot.podRange,
     hostnameOverride: place.nodeName,
     nodePortAddresses: [`${place.nodeAddress}/32`],
     conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
@@ -166,7 +175,7 @@ function proxySettings(place: NodePlace): unknown {
 }
 
 function networkSettings(place: NodePlace): unknown {
-  const range = [{ subnet: podRange, gateway: place.nodeAddress }];
+  const range = [{ subnet: place.slot.podRange, gateway: place.nodeAddress }];
   const ipam = { type: 'host-local', dataDir: join(place.folder, 'addresses'), ranges: [range], routes: [{ dst: '0.0.0.0/0' }] };
   return {
     cniVersion: '0.4.0',
