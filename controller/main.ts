@@ -27,6 +27,7 @@ import { exclusively } from './lease/exclusive-work.ts';
 import { runWhileLeading } from './lease/leadership-loop.ts';
 import type { LeaseHolder } from './lease/lease-holder.ts';
 import { openCluster } from './open-cluster.ts';
+import { openPods } from './open-pods.ts';
 import { openStores } from './open-stores.ts';
 import { runOperator } from './operator/operator-loop.ts';
 import { writingDeployments } from './operator/writing-deployments.ts';
@@ -104,7 +105,6 @@ async function open(
   if (cluster !== undefined) onStop(() => cluster.close());
   const tokenFile = settings['admin.tokenFile'];
   const token = tokenFile === '' ? await loadToken(folder, random) : await readGivenToken(tokenFile);
-  const { createProcessPods } = await import('./adapters/process/process-pods.ts');
   const conditions = new ConditionBoard({ registry, history, clock, log });
   await conditions.load();
   onStop(async () => conditions.close());
@@ -112,17 +112,18 @@ async function open(
   onStop(() => client.close());
 
   const fleet = new Fleet({
-    pods: createProcessPods({ clock, random, log, folder }),
+    pods: await openPods({ settings, env: process.env, clock, random, log }),
     client,
     registry,
     history,
+    conditions,
     clock,
     log,
     metrics,
     limits: { pool: settings['pods.pool'], podsMax: settings['pods.max'] },
     drainMs: settings['pods.drain'],
     loadTimeoutMs,
-    callbackUrl: () => adminUrl,
+    callbackUrl: () => settings['pods.callback'] || adminUrl,
     podMemoryBytes,
   });
   const data = { streams, state, history, conditions, pods: fleet, client, tokens, clock, random, faults, log, metrics };
@@ -176,7 +177,7 @@ async function open(
       retention: { ageMs: settings['streams.retention'], bytesPerPartition: settings['streams.retentionBytes'] },
     },
   });
-  const resources = settings.resources ? cluster?.resources : undefined;
+  const resources = settings['kubernetes.resources'] ? cluster?.resources : undefined;
   const version = packageVersion();
   const podCallbacks = createPodCallbacks({ state, calls, tokens, metrics });
   let isLeaving = false;
@@ -219,6 +220,7 @@ async function open(
   }
   onStop(() => calls.stop(settings['shutdown.grace']));
   onStop(async () => functions.stop());
+  await fleet.adopt();
   await functions.refresh();
   const figures = () => summaries({ ...data, registry, dispatcher });
   const duties = (signal: AbortSignal, fencing = 0) =>
