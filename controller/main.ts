@@ -3,7 +3,7 @@ import { createAdminServer } from './api/admin-server.ts';
 import { summaries } from './api/function-survey.ts';
 import { replayLetters } from './api/replay-letters.ts';
 import { removeServerFile, writeServerFile } from './api/server-file.ts';
-import { loadToken } from './api/token-file.ts';
+import { loadToken, readGivenToken } from './api/token-file.ts';
 import { systemClock } from './clock.ts';
 import { ConditionBoard } from './conditions/condition-board.ts';
 import { runSchedules } from './cron/schedule-loop.ts';
@@ -22,6 +22,7 @@ import { createPodCallbacks } from './gateway/pod-callbacks.ts';
 import { createSecrets } from './gateway/secrets.ts';
 import { adoptOrphans, keepSlot, takeSlot } from './gateway/slot-loop.ts';
 import { writeGauges } from './gauges.ts';
+import { runLagTriggers } from './lag/lag-loop.ts';
 import { exclusively } from './lease/exclusive-work.ts';
 import { runWhileLeading } from './lease/leadership-loop.ts';
 import type { LeaseHolder } from './lease/lease-holder.ts';
@@ -39,6 +40,8 @@ import type { Settings } from './settings.ts';
 import type { SettingOrigins } from './settings-source.ts';
 import type { Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/prometheus-metrics.ts';
+import { recordHandling } from './tune/handling-loop.ts';
+import { HandlingMeter } from './tune/handling-meter.ts';
 import { runUpkeep } from './upkeep-loop.ts';
 import { packageVersion } from './version.ts';
 import { runWatches } from './watch/watch-loop.ts';
@@ -89,6 +92,7 @@ async function open(
   const startedAtMs = clock.now();
   const folder = settings.data;
   const metrics = createMetrics();
+  const meter = new HandlingMeter();
   const tokens = new BatchTokens();
   const stopping = new AbortController();
   const dedupeWindowMs = settings['dedupe.window'];
@@ -99,7 +103,8 @@ async function open(
   const { streams, state, registry, history } = stores;
   const cluster = await openCluster({ settings, clock, random, log });
   if (cluster !== undefined) onStop(() => cluster.close());
-  const token = await loadToken(folder, random);
+  const tokenFile = settings['admin.tokenFile'];
+  const token = tokenFile === '' ? await loadToken(folder, random) : await readGivenToken(tokenFile);
   const conditions = new ConditionBoard({ registry, history, clock, log });
   await conditions.load();
   onStop(async () => conditions.close());
@@ -124,6 +129,7 @@ async function open(
   const data = { streams, state, history, conditions, pods: fleet, client, tokens, clock, random, faults, log, metrics };
   const dispatcher = createDispatcher({
     ...data,
+    metrics: meter.watching(metrics),
     limits: {
       ...dispatchLimits,
       commitEventsMax: stores.state.capabilities.commitEventsMax,
@@ -193,6 +199,7 @@ async function open(
     scale,
     overrides,
     secrets,
+    examine: topics => stores.examine(topics),
     token,
     dashboardFolder: dashboardFolder(),
     podCallbacks,
@@ -219,6 +226,7 @@ async function open(
   const duties = (signal: AbortSignal, fencing = 0) =>
     Promise.all([
       runSchedules({ ...data, live: functions.live }, signal),
+      runLagTriggers({ ...data, live: functions.live }, signal),
       runReplays({ ...data, replays: new ReplayStore(data), live: functions.live }, signal),
       runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
       ...(cluster === undefined ? [] : [runWatches({ ...data, objects: cluster.objects, live: functions.live }, signal)]),
@@ -230,6 +238,7 @@ async function open(
   const leadership = settings.leadership === 'lease' ? cluster?.leadership : stores.shared ? registry : undefined;
   const loops = [
     scale.run(stopping.signal),
+    recordHandling({ ...data, meter }, stopping.signal),
     runGuard({ ...data, registry, deployments, report: () => dispatcher.report(), replay: replayOf }, stopping.signal),
     leadership === undefined
       ? duties(stopping.signal)

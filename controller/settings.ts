@@ -6,6 +6,12 @@ export const settingTable = {
   data: { type: 'path', default: './.faas', meaning: 'Data folder: database, token, lock.' },
   'admin.host': { type: 'text', default: '127.0.0.1', meaning: 'Address of the admin listener (API, internal protocol, metrics, health).' },
   'admin.port': { type: 'port', default: 7070, meaning: 'Port of the admin listener; 0 takes a free one.' },
+  'admin.tokenFile': {
+    type: 'path',
+    default: '',
+    meaning:
+      'File whose first line is the token of the API; without it one is made in the data folder. Servers behind one address share one.',
+  },
   'gateway.host': { type: 'text', default: '127.0.0.1', meaning: 'Address of the gateway listener (webhooks, direct calls).' },
   'gateway.port': { type: 'port', default: 7071, meaning: 'Port of the gateway listener; 0 takes a free one.' },
   'gateway.bodyMax': {

@@ -122,7 +122,10 @@ const scheduleRule = {
   message: 'exactly one of cron, every and at must be given',
 };
 const scaleRule = { rule: '!has(self.min) || !has(self.max) || self.min <= self.max', message: 'min must not be larger than max' };
-const streamRule = { rule: '!has(self.topic) || !has(self.internal) || !self.internal', message: 'an internal stream has no topic of its own' };
+const streamRule = {
+  rule: '!has(self.topic) || !has(self.internal) || !self.internal',
+  message: 'an internal stream has no topic of its own',
+};
 
 /** What a manifest's parser says of several keys together. */
 function withRules(name: string, schema: Json): Json {
@@ -136,7 +139,10 @@ function withRules(name: string, schema: Json): Json {
 function withStreamRules(schema: Json): Json {
   const stream = asJson(schema.additionalProperties);
   const { schema: ofData, ...properties } = asJson(stream.properties);
-  const data = { 'x-kubernetes-preserve-unknown-fields': true, description: 'JSON Schema of `data`, in place; checked at emit and on read.' };
+  const data = {
+    'x-kubernetes-preserve-unknown-fields': true,
+    description: 'JSON Schema of `data`, in place; checked at emit and on read.',
+  };
   return { ...schema, additionalProperties: withRule({ ...stream, properties: { ...properties, schema: data } }, streamRule) };
 }
 

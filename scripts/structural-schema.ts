@@ -6,7 +6,10 @@ type Json = Readonly<Record<string, unknown>>;
  */
 export function structuralSchema(schema: Json): Json {
   const { title, description = title } = schema;
-  const notes = { ...(typeof description === 'string' && { description }), ...(schema.default !== undefined && { default: schema.default }) };
+  const notes = {
+    ...(typeof description === 'string' && { description }),
+    ...(schema.default !== undefined && { default: schema.default }),
+  };
   if (Array.isArray(schema.anyOf)) return { ...notes, ...unionOf(schema.anyOf.filter(isSchema)) };
   if (Array.isArray(schema.type)) {
     return { ...notes, 'x-kubernetes-preserve-unknown-fields': true, ...(schema.type.includes('null') && { nullable: true }) };
@@ -31,7 +34,9 @@ function insideOf(schema: Json): Json {
   const { properties, items, additionalProperties, propertyNames } = schema;
   return {
     ...(isSchema(properties) && {
-      properties: Object.fromEntries(Object.entries(properties).map(([name, held]) => [name, isSchema(held) ? structuralSchema(held) : held])),
+      properties: Object.fromEntries(
+        Object.entries(properties).map(([name, held]) => [name, isSchema(held) ? structuralSchema(held) : held]),
+      ),
     }),
     ...(isSchema(items) && { items: structuralSchema(items) }),
     ...(isSchema(additionalProperties) && { additionalProperties: structuralSchema(additionalProperties) }),

@@ -5,13 +5,13 @@ import type { ApiPorts } from './api-ports.ts';
 import { backlogEvents, oldestAgeMs } from './backlog.ts';
 import { FunctionDetailAnswer, FunctionParams, FunctionsAnswer, LagAnswer } from './contract.ts';
 import { findFunction } from './find-unit.ts';
-import { boundsOf } from './function-backlog.ts';
 import { type Survey, summaries, summaryOf, surveyAll, surveys } from './function-survey.ts';
+import type { OpenLetters } from './open-letters.ts';
 import { defineRoute, type Route } from './route.ts';
 import { printSpec } from './spec-json.ts';
 
 /** What runs, how it is, and how far behind it is. */
-export function functionRoutes(ports: ApiPorts): readonly Route[] {
+export function functionRoutes(ports: ApiPorts, letters: Pick<OpenLetters, 'count'>): readonly Route[] {
   const list = defineRoute({
     method: 'GET',
     path: 'functions',
@@ -30,7 +30,7 @@ export function functionRoutes(ports: ApiPorts): readonly Route[] {
     handle: async ({ params }) => {
       const [survey] = await surveys(ports, [await findFunction(ports.registry, params)]);
       if (survey === undefined) throw new FaasError('FAAS_FUNCTION_UNKNOWN', 'the function is gone');
-      return detailOf(ports, survey);
+      return detailOf(ports, survey, await letters.count(survey.record.unit));
     },
   });
   const lag = defineRoute({
@@ -44,11 +44,10 @@ export function functionRoutes(ports: ApiPorts): readonly Route[] {
   return [list, show, lag];
 }
 
-async function detailOf(ports: ApiPorts, survey: Survey): Promise<FunctionDetailAnswer> {
+async function detailOf(ports: ApiPorts, survey: Survey, deadLetters: number): Promise<FunctionDetailAnswer> {
   const { report } = survey;
   const { unit, live, previousLive } = survey.record;
   const revisions = await ports.registry.revisions(unit);
-  const deadLetters = await boundsOf(ports, deadLetterTopicOf(unit));
   return {
     ...(await summaryOf(ports, survey)),
     spec: printSpec(live.spec),
@@ -66,7 +65,7 @@ async function detailOf(ports: ApiPorts, survey: Survey): Promise<FunctionDetail
     running: runningPods(ports, unit, report?.inFlightByPod),
     state: await ports.state.figures(unit),
     parkedKeys: (await ports.state.parked(unit)).length,
-    deadLetters: deadLetters.reduce((sum, one) => sum + one.endOffset - one.startOffset, 0),
+    deadLetters,
     partitions: [...survey.partitions],
     ...(report && { totals: totalsOf(report) }),
   };

@@ -28,7 +28,8 @@ export const conditionTable = {
   },
   ResourceUnseen: {
     lasts: false,
-    meaning: 'Changes of a Kubernetes resource cannot be seen: its kind is not there, rights are missing, or the API server is away. Tried again by itself.',
+    meaning:
+      'Changes of a Kubernetes resource cannot be seen: its kind is not there, rights are missing, or the API server is away. Tried again by itself.',
   },
   PartitionBound: { lasts: false, meaning: 'Events wait in so few partitions or keys that more pods would find no work.' },
   DownstreamBound: {
@@ -41,6 +42,10 @@ export const conditionTable = {
     lasts: false,
     meaning:
       'The function has fewer pods than it was granted, because pods cannot be started: no room, no image, a quota. Tried again by itself.',
+  },
+  LagUnknown: {
+    lasts: false,
+    meaning: 'A group that a lag trigger watches has committed nothing on its topics: there is no such group, or it has not begun to read.',
   },
   AtMax: { lasts: false, meaning: 'More pods are needed for `scale.maxAge` than `scale.max` allows.' },
 } as const satisfies Record<string, ConditionRow>;

@@ -12,11 +12,7 @@ export interface ServerAbilities {
 }
 
 /** What a manifest alone cannot know: the other contexts, and what this version of the runtime can do. All problems at once. */
-export function checkDeployment(
-  spec: ContextSpec,
-  deployed: readonly ContextSpec[],
-  abilities: ServerAbilities,
-): readonly DeployProblem[] {
+export function checkDeployment(spec: ContextSpec, deployed: readonly ContextSpec[], abilities: ServerAbilities): readonly DeployProblem[] {
   const others = deployed.filter(other => other.context !== spec.context);
   return [...checkAgainst(spec, others), ...spec.functions.flatMap(one => notThereYet(unitOf(spec.context, one.name), one, abilities))];
 }
@@ -42,16 +38,6 @@ function unsupportedTrigger(unit: string, trigger: TriggerSpec, { watchesResourc
         code: 'FAAS_NOT_SUPPORTED',
         message: 'resource triggers need a cluster, and this server has none',
         hint: 'Start it with --kubernetes-kubeconfig, or remove the trigger.',
-      },
-    ];
-  }
-  if (trigger.kind === 'lag') {
-    return [
-      {
-        unit,
-        code: 'FAAS_NOT_SUPPORTED',
-        message: 'lag triggers are not supported yet',
-        hint: 'Remove the trigger; `faas lag` shows the figures in the meantime.',
       },
     ];
   }

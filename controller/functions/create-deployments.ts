@@ -55,10 +55,7 @@ async function deploy(options: DeploymentsOptions, spec: ContextSpec, bundleHash
   const { registry, state, clock, watchesResources } = options;
   const contexts = new Map((await registry.contexts()).map(record => [record.spec.context, record.spec]));
   const abilities = { keepsStrict: state.capabilities.keepsStrict, watchesResources };
-  const problems = [
-    ...checkDeployment(spec, [...contexts.values()], abilities),
-    ...(await missingBundles(registry, spec, bundleHashes)),
-  ];
+  const problems = [...checkDeployment(spec, [...contexts.values()], abilities), ...(await missingBundles(registry, spec, bundleHashes))];
   if (problems.length > 0) return { kind: 'refused', problems };
   contexts.set(spec.context, spec);
   const nowMs = clock.now();

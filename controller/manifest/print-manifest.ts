@@ -166,5 +166,5 @@ function whenSource(when: ScheduleTrigger['when']) {
 }
 
 function boundSource(bound: LagTrigger['above']) {
-  return 'events' in bound ? { events: bound.events } : { age: printDuration(bound.ageMs) };
+  return 'events' in bound ? bound.events : printDuration(bound.ageMs);
 }

@@ -24,7 +24,11 @@ export function resolveResource(at: Cursor, names: Set<string>): ResourceTrigger
 function resolveName(at: Cursor, names: Set<string>): string {
   const name = at.at('name').text() ?? `resource-${names.size + 1}`;
   if (names.has(name))
-    at.at('name').problem('FAAS_MANIFEST_DUPLICATE', `the name "${name}" is that of another resource trigger of this function`, 'Name both.');
+    at.at('name').problem(
+      'FAAS_MANIFEST_DUPLICATE',
+      `the name "${name}" is that of another resource trigger of this function`,
+      'Name both.',
+    );
   names.add(name);
   return name;
 }

@@ -120,7 +120,7 @@ function resolveLag(at: Cursor): LagTrigger {
 type Bound = LagTrigger['above'];
 
 function resolveBound(at: Cursor): Bound {
-  return at.at('age').isThere ? { ageMs: at.at('age').amount(parseDuration, 0, '0ms', '365d') } : { events: at.at('events').whole() ?? 0 };
+  return at.text() === undefined ? { events: at.whole() ?? 0 } : { ageMs: at.amount(parseDuration, 0, '0ms', '365d') };
 }
 
 function half(bound: Bound): Bound {

@@ -3,8 +3,8 @@ import type { ClusterObject } from '../ports/objects.ts';
 import type { ResourceKind, ResourceNote } from '../ports/resources.ts';
 import { type ContextOutcome, deployContext } from './deploy-context.ts';
 import type { HeldResources, OperatorOptions } from './operator-loop.ts';
-import { replicasOf, type ResourceProblem } from './resource-manifest.ts';
-import { contextStatus, differs, fencingIn, type FunctionFigures, functionStatus, type Verdict, verdictIn } from './resource-status.ts';
+import { type ResourceProblem, replicasOf } from './resource-manifest.ts';
+import { contextStatus, differs, type FunctionFigures, fencingIn, functionStatus, type Verdict, verdictIn } from './resource-status.ts';
 
 /** Keeps a resource there until its function is drained and gone. */
 const finalizer = 'faas.internal/drain';
@@ -40,7 +40,10 @@ export class ContextOperator {
   async look(held: HeldResources, figures: ReadonlyMap<string, FunctionFigures>): Promise<void> {
     if (!(await this.#release(held))) return;
     const [context, functions] = [isGoing(held.context) ? undefined : held.context, staying(held.functions)];
-    const all = [...(context === undefined ? [] : [['Context', context] as const]), ...[...functions.values()].map(one => ['Function', one] as const)];
+    const all = [
+      ...(context === undefined ? [] : [['Context', context] as const]),
+      ...[...functions.values()].map(one => ['Function', one] as const),
+    ];
     for (const [kind, object] of all) if (!(await this.#bind(kind, object))) return;
     const isChanged = await this.#deploy(context, functions, figures);
     const now = isChanged ? new Map((await this.#options.figures()).map(one => [one.unit, one])) : figures;
@@ -94,7 +97,9 @@ export class ContextOperator {
     const mayPass = objects.some(object => passing.has(this.#verdict(object)?.problem?.code ?? ''));
     if (!objects.some(isNew) && !isLost && !(mayPass && clock.now() >= this.#retryAtMs)) return false;
     // Those that were refused are tried together with what is new: it may be what they have waited for.
-    const wanted = [...functions].filter(([name, object]) => isNew(object) || !isLive(name) || this.#verdict(object)?.problem !== undefined);
+    const wanted = [...functions].filter(
+      ([name, object]) => isNew(object) || !isLive(name) || this.#verdict(object)?.problem !== undefined,
+    );
     const changed = context !== undefined && (isNew(context) || this.#verdict(context)?.problem !== undefined) ? context : undefined;
     const outcome = await this.#tried({ context: this.#context, changed, functions: new Map(wanted) });
     this.#failures = outcome.problems.size > 0 ? this.#failures + 1 : 0;
@@ -118,7 +123,8 @@ export class ContextOperator {
     const before = this.#verdict(object);
     this.#verdicts.set(object.metadata.uid, { generation: generationOf(object), problem });
     if (problem === undefined && kind === 'Function') await this.#scale(object);
-    const note = problem === undefined ? deployedNote(object, outcome) : { type: 'Warning' as const, reason: problem.code, message: problem.message };
+    const note =
+      problem === undefined ? deployedNote(object, outcome) : { type: 'Warning' as const, reason: problem.code, message: problem.message };
     const isSame = before?.generation === generationOf(object) && before.problem?.message === problem?.message;
     if (!isSame && note !== undefined) await this.#tell(kind, object, note);
   }
@@ -152,7 +158,8 @@ export class ContextOperator {
     }
     for (const [name, object] of functions) {
       const verdict = this.#verdict(object);
-      if (verdict !== undefined) await this.#write('Function', object, functionStatus(object, figures.get(unitOf(this.#context, name)), facts(verdict)));
+      if (verdict !== undefined)
+        await this.#write('Function', object, functionStatus(object, figures.get(unitOf(this.#context, name)), facts(verdict)));
     }
   }
 

@@ -3,7 +3,15 @@ import { unitOf } from '../functions/live-function.ts';
 import type { ContextSpec } from '../manifest/spec.ts';
 import type { ClusterObject } from '../ports/objects.ts';
 import type { Registry } from '../ports/registry.ts';
-import { type ContextParts, codeOf, partsOfContext, partsOfSpec, readContext, type ResourceProblem, sourceOfFunction } from './resource-manifest.ts';
+import {
+  type ContextParts,
+  codeOf,
+  partsOfContext,
+  partsOfSpec,
+  type ResourceProblem,
+  readContext,
+  sourceOfFunction,
+} from './resource-manifest.ts';
 
 export interface ContextResources {
   readonly context: string;

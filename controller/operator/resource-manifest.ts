@@ -20,7 +20,9 @@ export type ReadContext =
   | { readonly kind: 'ok'; readonly spec: ContextSpec }
   | { readonly kind: 'problems'; readonly problems: readonly ResourceProblem[] };
 
-export type FunctionCode = { readonly kind: 'inline'; readonly module: Uint8Array; readonly hash: string } | { readonly kind: 'bundle'; readonly hash: string };
+export type FunctionCode =
+  | { readonly kind: 'inline'; readonly module: Uint8Array; readonly hash: string }
+  | { readonly kind: 'bundle'; readonly hash: string };
 
 type Source = Readonly<Record<string, unknown>>;
 

@@ -42,7 +42,13 @@ const messageCharsMax = 4_000;
 /** `Ready`: a revision is live. `Progressing`: this generation of the resource is the live one, or why not. Then all that is out of the ordinary. */
 export function functionStatus(object: ClusterObject, figures: FunctionFigures | undefined, facts: StatusFacts): Json {
   const ready = readyOf(figures === undefined ? undefined : `${figures.revision} is live`, facts.verdict);
-  const found = (figures?.conditions ?? []).map(({ type, status, reason, message, sinceMs }) => ({ type, status, reason, message, sinceMs }));
+  const found = (figures?.conditions ?? []).map(({ type, status, reason, message, sinceMs }) => ({
+    type,
+    status,
+    reason,
+    message,
+    sinceMs,
+  }));
   return {
     ...common(object, [ready, progressingOf(facts.verdict), ...found], facts),
     replicas: figures?.pods.ready ?? 0,
@@ -98,7 +104,8 @@ function readyOf(live: string | undefined, { problem }: Verdict): Found {
 }
 
 function progressingOf({ problem, generation }: Verdict): Found {
-  if (problem === undefined) return { type: 'Progressing', status: true, reason: 'Deployed', message: `generation ${generation} is what is live` };
+  if (problem === undefined)
+    return { type: 'Progressing', status: true, reason: 'Deployed', message: `generation ${generation} is what is live` };
   return { type: 'Progressing', status: false, reason: problem.code, message: problem.message };
 }
 

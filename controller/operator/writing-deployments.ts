@@ -8,7 +8,10 @@ import { resourcesOf } from './resource-manifest.ts';
  * Deployments that are also written to the cluster: first what is live is changed, then the resources say the same, which changes nothing more. A roll-back is
  * not written: the resource stays what somebody wished, and its status tells what is live.
  */
-export function writingDeployments(deployments: Deployments, { resources, log }: { readonly resources: Resources; readonly log: Log }): Deployments {
+export function writingDeployments(
+  deployments: Deployments,
+  { resources, log }: { readonly resources: Resources; readonly log: Log },
+): Deployments {
   return {
     ...deployments,
     async deploy(spec, bundles) {

@@ -66,6 +66,11 @@ export const metricTable = {
     labels: ['unit', 'result'],
     help: 'Due times by what became of them: appended, missed, overlapped.',
   },
+  faas_lag_crossings_total: {
+    kind: 'counter',
+    labels: ['unit', 'crossed'],
+    help: 'Events of lag triggers: above when a group fell behind, below when it had caught up.',
+  },
   faas_resource_changes_total: {
     kind: 'counter',
     labels: ['unit', 'event'],

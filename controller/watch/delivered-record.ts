@@ -38,7 +38,9 @@ function encode(value: unknown): Uint8Array {
   return new TextEncoder().encode(JSON.stringify(value));
 }
 
-function decode(bytes: Uint8Array): { readonly version?: unknown; readonly sinceMs?: unknown; readonly count?: unknown; readonly object?: unknown } | undefined {
+function decode(
+  bytes: Uint8Array,
+): { readonly version?: unknown; readonly sinceMs?: unknown; readonly count?: unknown; readonly object?: unknown } | undefined {
   const value: unknown = JSON.parse(new TextDecoder().decode(bytes));
   return typeof value === 'object' && value !== null ? value : undefined;
 }

@@ -4,8 +4,8 @@ import { FaasError } from '../errors.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import { inboxRecord } from '../inbox/inbox-record.ts';
 import type { ResourceTrigger } from '../manifest/spec.ts';
-import type { Emit } from '../ports/state.ts';
 import { type ClusterObject, type ObjectChange, type ObjectFollower, type Objects, objectKey } from '../ports/objects.ts';
+import type { Emit } from '../ports/state.ts';
 import type { Random } from '../random.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
@@ -95,7 +95,10 @@ export class TriggerWatch implements ObjectFollower {
 
   found(trouble: unknown): void {
     const { conditions } = this.#options;
-    if (trouble === undefined) return conditions.clear(this.#place);
+    if (trouble === undefined) {
+      conditions.clear(this.#place);
+      return;
+    }
     const reason = trouble instanceof FaasError ? trouble.code : 'WatchBroke';
     const hint = trouble instanceof FaasError && trouble.hint !== undefined ? `. ${trouble.hint}` : '';
     const message = `${trouble instanceof Error ? trouble.message : String(trouble)}${hint}`;
@@ -114,7 +117,8 @@ export class TriggerWatch implements ObjectFollower {
   async #deliver(looks: readonly Look[]): Promise<void> {
     const topic = await this.#options.streams.describeTopic(this.#live.inboxTopic);
     if (topic === undefined) throw new Error(`there is no topic ${this.#live.inboxTopic}`);
-    for (let from = 0; from < looks.length; ) from += await this.#deliverSome(looks.slice(from, from + commitBounds.changes), topic.partitions);
+    for (let from = 0; from < looks.length; )
+      from += await this.#deliverSome(looks.slice(from, from + commitBounds.changes), topic.partitions);
   }
 
   /** Answers how many it has dealt with. */

@@ -107,7 +107,8 @@ type Triggers = ReadonlyMap<string, { readonly live: LiveFunction; readonly trig
 function triggersOf(functions: readonly LiveFunction[]): Triggers {
   const triggers = new Map<string, { live: LiveFunction; trigger: ResourceTrigger }>();
   for (const live of functions) {
-    for (const trigger of live.spec.on) if (trigger.kind === 'resource') triggers.set(triggerKey(live.unit, trigger.name), { live, trigger });
+    for (const trigger of live.spec.on)
+      if (trigger.kind === 'resource') triggers.set(triggerKey(live.unit, trigger.name), { live, trigger });
   }
   return triggers;
 }

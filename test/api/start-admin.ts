@@ -111,6 +111,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
   const server = await createAdminServer({
     version: '1.2.3',
     startedAtMs: clock.now(),
+    examine: async () => [],
     token: world.token,
     dashboardFolder: dashboardFolder(),
     settings,

@@ -1,8 +1,8 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll } from 'vitest';
-import { systemClock } from '../../controller/clock.ts';
 import { openKubernetesApi } from '../../controller/adapters/kubernetes/kubernetes-api.ts';
 import { KubernetesObjects } from '../../controller/adapters/kubernetes/kubernetes-objects.ts';
+import { systemClock } from '../../controller/clock.ts';
 import { systemRandom } from '../../controller/random.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
 import { anyBytes, startFaultProxy } from '../services/fault-proxy.ts';

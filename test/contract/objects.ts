@@ -1,5 +1,12 @@
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import { type ClusterObject, type ObjectChange, type ObjectFollower, type ObjectSelection, type Objects, objectKey } from '../../controller/ports/objects.ts';
+import {
+  type ClusterObject,
+  type ObjectChange,
+  type ObjectFollower,
+  type ObjectSelection,
+  type Objects,
+  objectKey,
+} from '../../controller/ports/objects.ts';
 
 /** A cluster that somebody else writes to: ConfigMaps of one namespace of its own. */
 export interface ObjectsUnderTest {
@@ -141,11 +148,12 @@ class Follower implements ObjectFollower {
       const key = objectKey(change.object);
       const known = this.#known.get(key);
       if (change.kind === 'added' && known !== undefined) throw new Error(`added twice: ${key}`);
-      if (change.kind !== 'added' && known?.metadata.uid !== change.object.metadata.uid) throw new Error(`${change.kind} before added: ${key}`);
+      if (change.kind !== 'added' && known?.metadata.uid !== change.object.metadata.uid)
+        throw new Error(`${change.kind} before added: ${key}`);
       if (change.kind === 'deleted') this.#known.delete(key);
       else this.#known.set(key, change.object);
-      const was = change.kind === 'modified' ? ` was ${valueOf(change.old)}` : '';
-      this.words.push(`${change.kind} ${change.object.metadata.name}=${valueOf(change.object)}${was}`);
+      const was = change.kind === 'modified' ? ` was ${textOf(change.old)}` : '';
+      this.words.push(`${change.kind} ${change.object.metadata.name}=${textOf(change.object)}${was}`);
     }
   }
 
@@ -161,11 +169,11 @@ class Follower implements ObjectFollower {
 
   now(): readonly string[] {
     return this.objects()
-      .map(object => `${object.metadata.name}=${valueOf(object)}`)
+      .map(object => `${object.metadata.name}=${textOf(object)}`)
       .sort();
   }
 }
 
-function valueOf({ data }: ClusterObject): string {
+function textOf({ data }: ClusterObject): string {
   return typeof data === 'object' && data !== null && 'v' in data ? String(data.v) : '';
 }

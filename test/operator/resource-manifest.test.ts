@@ -87,23 +87,46 @@ describe('a context and its resources say the same', () => {
 describe('what is written to a resource', () => {
   const object: ClusterObject = { metadata: { name: 'shop.totals', uid: 'u', resourceVersion: '1', generation: 3 } };
   const figures = {
-    ...{ unit: 'shop.totals', revision: 'r2-aaaaaaaa', triggers: ['stream orders'], pods: { ready: 2 }, backlogEvents: 5, oldestAgeMs: 130_000 },
+    ...{
+      unit: 'shop.totals',
+      revision: 'r2-aaaaaaaa',
+      triggers: ['stream orders'],
+      pods: { ready: 2 },
+      backlogEvents: 5,
+      oldestAgeMs: 130_000,
+    },
     conditions: [{ type: 'PartitionBound', status: true, reason: 'Keys', message: 'few keys', sinceMs: 0 }],
   };
   const good = { verdict: { generation: 3, problem: undefined }, fencing: 4, nowMs: 60_000 };
   const bad = { ...good, verdict: { generation: 3, problem: { code: 'FAAS_BUNDLE_UNKNOWN', message: 'not uploaded' } } };
   const words = (status: Readonly<Record<string, unknown>>) =>
-    (status.conditions as { type: string; status: string; reason: string }[]).map(({ type, status: word, reason }) => `${type} ${word} ${reason}`);
+    (status.conditions as { type: string; status: string; reason: string }[]).map(
+      ({ type, status: word, reason }) => `${type} ${word} ${reason}`,
+    );
 
   test('a function that is live, with its figures and what is out of the ordinary', () => {
     const status = functionStatus(object, figures, good);
-    expect(status).toMatchObject({ observedGeneration: 3, fencing: 4, revision: 'r2-aaaaaaaa', replicas: 2, lag: 5, ageOfOldest: '2m', triggers: 'stream orders' });
+    expect(status).toMatchObject({
+      observedGeneration: 3,
+      fencing: 4,
+      revision: 'r2-aaaaaaaa',
+      replicas: 2,
+      lag: 5,
+      ageOfOldest: '2m',
+      triggers: 'stream orders',
+    });
     expect(words(status)).toEqual(['Ready True Live', 'Progressing True Deployed', 'PartitionBound True Keys']);
   });
 
   test('one whose new generation cannot work stays ready with the old revision, and says why', () => {
-    expect(words(functionStatus(object, { ...figures, conditions: [] }, bad))).toEqual(['Ready True Live', 'Progressing False FAAS_BUNDLE_UNKNOWN']);
-    expect(words(functionStatus(object, undefined, bad))).toEqual(['Ready False FAAS_BUNDLE_UNKNOWN', 'Progressing False FAAS_BUNDLE_UNKNOWN']);
+    expect(words(functionStatus(object, { ...figures, conditions: [] }, bad))).toEqual([
+      'Ready True Live',
+      'Progressing False FAAS_BUNDLE_UNKNOWN',
+    ]);
+    expect(words(functionStatus(object, undefined, bad))).toEqual([
+      'Ready False FAAS_BUNDLE_UNKNOWN',
+      'Progressing False FAAS_BUNDLE_UNKNOWN',
+    ]);
   });
 
   test('the verdict is read back by the next leader, and a transition keeps its time', () => {
@@ -125,6 +148,9 @@ describe('what is written to a resource', () => {
 
   test('a context says how many functions are live', () => {
     expect(contextStatus(object, 2, good)).toMatchObject({ functions: 2, observedGeneration: 3 });
-    expect(words(contextStatus(object, undefined, bad))).toEqual(['Ready False FAAS_BUNDLE_UNKNOWN', 'Progressing False FAAS_BUNDLE_UNKNOWN']);
+    expect(words(contextStatus(object, undefined, bad))).toEqual([
+      'Ready False FAAS_BUNDLE_UNKNOWN',
+      'Progressing False FAAS_BUNDLE_UNKNOWN',
+    ]);
   });
 });

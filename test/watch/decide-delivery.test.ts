@@ -12,16 +12,19 @@ const object = (uid: string, generation: number | undefined, more: Record<string
 });
 
 const words = (deliveries: readonly Delivery[]) =>
-  deliveries.map(({ event, object: { metadata }, old, count }) => `${event} ${metadata.uid}.${metadata.generation} after ${old?.metadata.generation} #${count}`);
+  deliveries.map(
+    ({ event, object: { metadata }, old, count }) =>
+      `${event} ${metadata.uid}.${metadata.generation} after ${old?.metadata.generation} #${count}`,
+  );
 
 describe('what is told of an object', () => {
   const known: Delivered = { count: 3, object: object('u', 7) };
   test.each<[string, Delivered | undefined, ClusterObject, string[]]>([
-    ['the first state',                 undefined, object('u', 1), ['added u.1 after undefined #1']],
-    ['the same generation again',       known,     object('u', 7, { status: { ready: true } }), []],
-    ['a newer generation',              known,     object('u', 8), ['modified u.8 after 7 #4']],
-    ['an older generation',             known,     object('u', 6), []],
-    ['another object of the same name', known,     object('v', 1), ['deleted u.7 after 7 #4', 'added v.1 after undefined #1']],
+    ['the first state', undefined, object('u', 1), ['added u.1 after undefined #1']],
+    ['the same generation again', known, object('u', 7, { status: { ready: true } }), []],
+    ['a newer generation', known, object('u', 8), ['modified u.8 after 7 #4']],
+    ['an older generation', known, object('u', 6), []],
+    ['another object of the same name', known, object('v', 1), ['deleted u.7 after 7 #4', 'added v.1 after undefined #1']],
   ])('%s', (_, before, now, expected) => expect(words(decidePresent(before, now, all).deliveries)).toEqual(expected));
 
   test('its end, once, with the last state that somebody saw', () => {
@@ -41,15 +44,15 @@ describe('what says that an object has changed', () => {
   const pod = (more: Record<string, unknown>) => object('u', 4, more);
   const map = (more: Record<string, unknown>) => object('u', undefined, more);
   test.each<[string, boolean, ClusterObject, ClusterObject, string[]]>([
-    ['status, of a kind with generations',        false, pod({ status: 1 }), pod({ status: 2 }), []],
-    ['status, of a kind without',                 false, map({ status: 1 }), map({ status: 2 }), []],
-    ['data, of a kind without',                   true,  map({ data: { a: '1' } }), map({ data: { a: '2' } }), []],
-    ['the order of data',                         false, map({ data: { a: 1, b: 2 } }), map({ data: { b: 2, a: 1 } }), []],
-    ['a field of the status that was asked for',  true,  pod({ status: { phase: 'A' } }), pod({ status: { phase: 'B' } }), ['/status/phase']],
-    ['another field of it',                       false, pod({ status: { at: 1 } }), pod({ status: { at: 2 } }), ['/status/phase']],
-    ['a field that appears',                      true,  pod({}), pod({ status: { phase: 'B' } }), ['/status/phase']],
-    ['a label with a slash, asked for',           true,  labelled('1'), labelled('2'), ['/metadata/labels/a~1b']],
-    ['a label, of a kind without generations',    true,  labelled('1'), labelled('2'), []],
+    ['status, of a kind with generations', false, pod({ status: 1 }), pod({ status: 2 }), []],
+    ['status, of a kind without', false, map({ status: 1 }), map({ status: 2 }), []],
+    ['data, of a kind without', true, map({ data: { a: '1' } }), map({ data: { a: '2' } }), []],
+    ['the order of data', false, map({ data: { a: 1, b: 2 } }), map({ data: { b: 2, a: 1 } }), []],
+    ['a field of the status that was asked for', true, pod({ status: { phase: 'A' } }), pod({ status: { phase: 'B' } }), ['/status/phase']],
+    ['another field of it', false, pod({ status: { at: 1 } }), pod({ status: { at: 2 } }), ['/status/phase']],
+    ['a field that appears', true, pod({}), pod({ status: { phase: 'B' } }), ['/status/phase']],
+    ['a label with a slash, asked for', true, labelled('1'), labelled('2'), ['/metadata/labels/a~1b']],
+    ['a label, of a kind without generations', true, labelled('1'), labelled('2'), []],
   ])('%s: %s', (_, isChange, a, b, fields) => expect(objectMark(a, fields) !== objectMark(b, fields)).toBe(isChange));
 });
 
@@ -99,7 +102,9 @@ test('law: whatever is seen, repeated, or seen late: each generation once, none 
       const end = states.at(-1);
       if (end === undefined) expect(last === undefined || last.event === 'deleted').toBe(true);
       else expect([last?.object.metadata.uid, last?.object.metadata.generation]).toEqual([end.metadata.uid, end.metadata.generation]);
-      const marks = told.filter(({ event }) => event !== 'deleted').map(({ object: { metadata } }) => `${metadata.uid}.${metadata.generation}`);
+      const marks = told
+        .filter(({ event }) => event !== 'deleted')
+        .map(({ object: { metadata } }) => `${metadata.uid}.${metadata.generation}`);
       expect(new Set(marks).size).toBe(marks.length);
       const order = told.map(({ object: { metadata } }) => Number(metadata.uid.slice(1)) * 1_000 + (metadata.generation ?? 0));
       expect(order).toEqual([...order].sort((a, b) => a - b));

@@ -1,5 +1,4 @@
 import { describe, expect, test } from 'vitest';
-import { headerNames } from '../../runtime/protocol/headers.ts';
 import { createMemoryAdapters, type MemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
 import { MemoryObjects } from '../../controller/adapters/memory/memory-objects.ts';
 import { noConditions } from '../../controller/conditions/conditions.ts';
@@ -9,6 +8,7 @@ import type { ResourceTrigger } from '../../controller/manifest/spec.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
 import { runWatches } from '../../controller/watch/watch-loop.ts';
+import { headerNames } from '../../runtime/protocol/headers.ts';
 import { liveFunction } from '../gateway/live-functions.ts';
 import { type SeededRandom, seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -118,7 +118,8 @@ class World {
         const header = (name: string) => Buffer.from(headers.find(([one]) => one === name)?.[1] ?? []).toString();
         const [generation, counter] = header(headerNames.seq).split('.').map(Number);
         const isOutbox = header(headerNames.seq) !== '';
-        if (isOutbox && filter.isDuplicate(offset, header(headerNames.stream), { generation: generation ?? 0, counter: counter ?? 0 })) continue;
+        if (isOutbox && filter.isDuplicate(offset, header(headerNames.stream), { generation: generation ?? 0, counter: counter ?? 0 }))
+          continue;
         const { event, object, old } = JSON.parse(Buffer.from(value ?? []).toString());
         const facts = { id: header(headerNames.id), key: Buffer.from(key ?? []).toString() };
         told.push({ ...facts, event, uid: object.metadata.uid, v: object.data?.v, old: old?.data?.v });
@@ -144,7 +145,12 @@ describe.each(['inline', 'outbox'] as const)('emits %s', emits => {
     await world.clock.advance(3_000);
     world.objects.remove('n/b');
     await world.clock.advance(3_000);
-    expect(await world.words()).toEqual(['added n/a 1 was undefined', 'added n/b 1 was undefined', 'deleted n/b 1 was 1', 'modified n/a 2 was 1']);
+    expect(await world.words()).toEqual([
+      'added n/a 1 was undefined',
+      'added n/b 1 was undefined',
+      'deleted n/b 1 was 1',
+      'modified n/a 2 was 1',
+    ]);
     await watcher.stop();
   });
 
@@ -256,7 +262,10 @@ test('only what the trigger names is told, and the state before is the last one 
 test('an object that is too large for a record comes without the state before, then without itself', async () => {
   const world = await new World('inline').open();
   const watcher = world.start();
-  for (const [name, size] of [['half', 600_000], ['whole', 1_200_000]] as const) {
+  for (const [name, size] of [
+    ['half', 600_000],
+    ['whole', 1_200_000],
+  ] as const) {
     world.put(name, 'x'.repeat(size));
     await world.clock.advance(3_000);
     world.put(name, 'y'.repeat(size));

@@ -157,5 +157,9 @@ export function expectOk(answer: ApiAnswer, what: string): unknown {
   if (answer.status < 300) return answer.body;
   const { message, reason } = isRecord(answer.body) ? answer.body : {};
   const text = `${what}: the API server refuses it with ${answer.status}${reason === undefined ? '' : ` ${String(reason)}`}: ${String(message ?? '')}`;
-  throw new FaasError('FAAS_KUBERNETES_REFUSED', text, answer.status === 403 ? 'Grant it to the server; `faas deploy --dry-run` shows what resource triggers need.' : undefined);
+  throw new FaasError(
+    'FAAS_KUBERNETES_REFUSED',
+    text,
+    answer.status === 403 ? 'Grant it to the server; `faas deploy --dry-run` shows what resource triggers need.' : undefined,
+  );
 }

@@ -70,7 +70,11 @@ export async function collectionPath(
   const resources = answer.status === 404 ? [] : readResources(expectOk(answer, `kinds of ${apiVersion}`));
   const resource = resources.find(one => one.kind === kind && !one.name.includes('/'));
   if (resource === undefined) {
-    throw new FaasError('FAAS_KUBERNETES_KIND', `the cluster has no ${kind} of ${apiVersion}`, 'List what it has with `kubectl api-resources`.');
+    throw new FaasError(
+      'FAAS_KUBERNETES_KIND',
+      `the cluster has no ${kind} of ${apiVersion}`,
+      'List what it has with `kubectl api-resources`.',
+    );
   }
   if (namespace === undefined) return `${root}/${resource.name}`;
   if (!resource.namespaced) {

@@ -1,5 +1,12 @@
 import type { ClusterObject } from '../../ports/objects.ts';
-import { type ResourceKind, type ResourceNote, type Resources, resourceApiVersion, type WriteResult, type WrittenResource } from '../../ports/resources.ts';
+import {
+  type ResourceKind,
+  type ResourceNote,
+  type Resources,
+  resourceApiVersion,
+  type WriteResult,
+  type WrittenResource,
+} from '../../ports/resources.ts';
 import type { Random } from '../../random.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { type ApiRequest, expectOk, type KubernetesApi } from './kubernetes-api.ts';
@@ -32,7 +39,10 @@ export class KubernetesResources implements Resources {
   async apply({ kind, name, spec }: WrittenResource): Promise<void> {
     const body = { apiVersion: resourceApiVersion, kind, metadata: { name }, spec };
     const path = `${this.#path(kind, name)}?fieldManager=${fieldManager}&fieldValidation=Strict&force=true`;
-    expectOk(await this.#api.send({ method: 'PATCH', path, body, contentType: 'application/apply-patch+yaml' }), `apply of ${kind} ${name}`);
+    expectOk(
+      await this.#api.send({ method: 'PATCH', path, body, contentType: 'application/apply-patch+yaml' }),
+      `apply of ${kind} ${name}`,
+    );
   }
 
   async remove(kind: ResourceKind, name: string): Promise<void> {
@@ -58,7 +68,12 @@ export class KubernetesResources implements Resources {
       metadata: { name: `${name}.${this.#random.token().slice(0, 16)}`, namespace },
       involvedObject: { apiVersion: resourceApiVersion, kind, name, namespace, uid, resourceVersion },
       ...{ type, reason, message: message.slice(0, messageCharsMax), source: { component: fieldManager } },
-      ...{ firstTimestamp: at.replace(/\.\d+Z$/, 'Z'), lastTimestamp: at.replace(/\.\d+Z$/, 'Z'), count: 1, reportingComponent: fieldManager },
+      ...{
+        firstTimestamp: at.replace(/\.\d+Z$/, 'Z'),
+        lastTimestamp: at.replace(/\.\d+Z$/, 'Z'),
+        count: 1,
+        reportingComponent: fieldManager,
+      },
     };
     try {
       expectOk(await this.#api.send({ method: 'POST', path: `/api/v1/namespaces/${namespace}/events`, body }), `event of ${kind} ${name}`);
@@ -68,7 +83,11 @@ export class KubernetesResources implements Resources {
   }
 
   /** Over the state that was read; one that is gone has a newer state as well. */
-  async #merge(path: string, { metadata: { resourceVersion } }: ClusterObject, change: { readonly metadata?: object; readonly status?: object }): Promise<WriteResult> {
+  async #merge(
+    path: string,
+    { metadata: { resourceVersion } }: ClusterObject,
+    change: { readonly metadata?: object; readonly status?: object },
+  ): Promise<WriteResult> {
     const request: ApiRequest = {
       method: 'PATCH',
       path,

@@ -126,7 +126,8 @@ describeWith(apiServerService, 'a list-watch of a real API server', () => {
     return until(() => values().join() === 'changes=2,comes=1,stays=1');
   }
 
-  const told = (title: string, tookMs: number) => process.stdout.write(`list-watch, ${title}: converged after ${tookMs} ms, ${way.lists} lists, ${way.watches} watches\n`);
+  const told = (title: string, tookMs: number) =>
+    process.stdout.write(`list-watch, ${title}: converged after ${tookMs} ms, ${way.lists} lists, ${way.watches} watches\n`);
 
   test('bookmarks come, and a watch goes on from the last one without a list', { timeout: 60_000 }, async () => {
     await cluster.put('other', { v: '1' });
@@ -147,13 +148,21 @@ describeWith(apiServerService, 'a list-watch of a real API server', () => {
   test('cut while it watches: both ends are told', async () => told('reset', await disturbed(async () => proxy.reset())));
 
   test('half-open: the server is gone and nobody says so', { timeout: 40_000 }, async () =>
-    told('half-open', await disturbed(async () => proxy.halfOpen())));
+    told('half-open', await disturbed(async () => proxy.halfOpen())),
+  );
 
   test('silent for a while, then well again', { timeout: 40_000 }, async () =>
-    told('silence', await disturbed(async () => proxy.blackhole(), async () => {
-      await sleep(4_000);
-      proxy.heal();
-    })));
+    told(
+      'silence',
+      await disturbed(
+        async () => proxy.blackhole(),
+        async () => {
+          await sleep(4_000);
+          proxy.heal();
+        },
+      ),
+    ),
+  );
 
   test('410 as a frame: the version is too old for an API server that has begun anew', { timeout: 60_000 }, async () => {
     const tookMs = await disturbed(
@@ -183,9 +192,11 @@ describeWith(apiServerService, 'a list-watch of a real API server', () => {
   });
 
   test('a list whose next page is too old begins again', { timeout: 60_000 }, async () => {
-    await Promise.all(Array.from({ length: 10 }, async (_, lane) => {
-      for (let i = lane; i < 520; i += 10) await cluster.put(`m-${i}`, { v: '1' });
-    }));
+    await Promise.all(
+      Array.from({ length: 10 }, async (_, lane) => {
+        for (let i = lane; i < 520; i += 10) await cluster.put(`m-${i}`, { v: '1' });
+      }),
+    );
     let isFirst = true;
     let compactions = 0;
     way.before = async ({ path }) => {
@@ -199,7 +210,9 @@ describeWith(apiServerService, 'a list-watch of a real API server', () => {
     follow();
     const tookMs = await until(() => values().length === 520 && values().includes('m-0=2'));
     expect(compactions).toBe(1);
-    expect(new Set(changes.map(({ kind, object }) => `${kind} ${object.metadata.name} ${object.metadata.resourceVersion}`)).size).toBe(changes.length);
+    expect(new Set(changes.map(({ kind, object }) => `${kind} ${object.metadata.name} ${object.metadata.resourceVersion}`)).size).toBe(
+      changes.length,
+    );
     told('410 between two pages', tookMs);
   });
 

@@ -69,7 +69,8 @@ describe('watched objects', () => {
           for (const { kind, object: now } of changes) {
             const before = followed.get(objectKey(now));
             expect(kind === 'added').toBe(before === undefined);
-            if (before !== undefined) expect(Number(now.metadata.resourceVersion)).toBeGreaterThanOrEqual(Number(before.metadata.resourceVersion));
+            if (before !== undefined)
+              expect(Number(now.metadata.resourceVersion)).toBeGreaterThanOrEqual(Number(before.metadata.resourceVersion));
             if (kind === 'deleted') followed.delete(objectKey(now));
             else followed.set(objectKey(now), now);
           }
