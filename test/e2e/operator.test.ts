@@ -29,7 +29,13 @@ describeWith(apiServerService, 'functions as resources of a real API server', ()
     cluster = await startApiServer();
     folder = await mkdtemp(join(tmpdir(), 'faas-operator-'));
     await cluster.kubectl('apply', '--server-side', '-f', 'helm/crds');
-    await cluster.kubectl('wait', '--for=condition=Established', 'crd/functions.faas.internal', 'crd/contexts.faas.internal', '--timeout=30s');
+    await cluster.kubectl(
+      'wait',
+      '--for=condition=Established',
+      'crd/functions.faas.internal',
+      'crd/contexts.faas.internal',
+      '--timeout=30s',
+    );
     server = await ServerProcess.create('shop');
     await server.start(env());
   }, 900_000);
@@ -103,7 +109,12 @@ describeWith(apiServerService, 'functions as resources of a real API server', ()
       ['shop.bundle', 'a bundle that is not there', { code: { bundle: 'a'.repeat(64) } }, 'FAAS_BUNDLE_UNKNOWN'],
       ['shop.unknown', 'an unknown stream', { code: { inline: counting('x') }, ...stream('nowhere') }, 'FAAS_MANIFEST_UNDECLARED'],
       ['shop.foreign', 'a foreign context', { code: { inline: counting('x') }, ...stream('sales.orders') }, 'FAAS_MANIFEST_FOREIGN'],
-      ['shop.cron', 'a bad cron pattern', { code: { inline: counting('x') }, triggers: [{ schedule: { cron: '99 * * * *' } }] }, 'FAAS_MANIFEST_SCHEDULE'],
+      [
+        'shop.cron',
+        'a bad cron pattern',
+        { code: { inline: counting('x') }, triggers: [{ schedule: { cron: '99 * * * *' } }] },
+        'FAAS_MANIFEST_SCHEDULE',
+      ],
     ];
     for (const [name, , spec] of wrong) await apply('Function', name, spec);
     await applyCode('shop.good', counting('good'));
@@ -143,7 +154,9 @@ describeWith(apiServerService, 'functions as resources of a real API server', ()
     await becomes('written.intake', 'Ready', 'True Live');
     await becomes('written.tally', 'Ready', 'True Live');
     expect(await revisionOf('written.intake')).toMatch(/^r1-/);
-    expect(await cluster.kubectl('get', 'fn', 'written.intake', '-o', 'jsonpath={.spec.code.source} {.spec.triggers[1].schedule.every}')).toBe('src/intake.ts 500ms');
+    expect(
+      await cluster.kubectl('get', 'fn', 'written.intake', '-o', 'jsonpath={.spec.code.source} {.spec.triggers[1].schedule.every}'),
+    ).toBe('src/intake.ts 500ms');
     expect((await server.cli(['delete', 'written', '--yes'])).code).toBe(0);
     await eventually(async () => (await cluster.kubectl('get', 'fn,contexts', '-o', 'name')).includes('written') === false);
   });
@@ -154,7 +167,7 @@ describeWith(apiServerService, 'functions as resources of a real API server', ()
     await applyCode('shop.good', counting('meanwhile'));
     await server.start(env());
     await becomes('shop.good', 'Progressing', 'True Deployed');
-    await eventually(async () => (await call('good', 'a') as { text: string }).text === 'meanwhile');
+    await eventually(async () => ((await call('good', 'a')) as { text: string }).text === 'meanwhile');
     expect(await revisionOf('shop.totals')).toBe(before);
   });
 

@@ -33,7 +33,8 @@ function filledIn(schema: Schema, value: unknown): unknown {
   if (Array.isArray(value)) return value.map(item => filledIn(schema.items ?? {}, item));
   if (typeof value !== 'object' || value === null) return value;
   const filled: Record<string, unknown> = {};
-  for (const [key, held] of Object.entries(value)) filled[key] = filledIn(schema.properties?.[key] ?? schema.additionalProperties ?? {}, held);
+  for (const [key, held] of Object.entries(value))
+    filled[key] = filledIn(schema.properties?.[key] ?? schema.additionalProperties ?? {}, held);
   for (const [key, inner] of Object.entries(schema.properties ?? {})) {
     if (filled[key] === undefined && inner.default !== undefined) filled[key] = filledIn(inner, inner.default);
   }
