@@ -38,14 +38,14 @@ export const conditionTable = {
   },
   Stuck: { lasts: false, meaning: 'Events wait and nothing is finished, though pods are ready.' },
   MetricsStale: { lasts: false, meaning: 'What waits cannot be read at the moment: no pod is taken away until it can.' },
+  LagUnknown: {
+    lasts: false,
+    meaning: 'A group that a lag trigger watches has committed nothing on its topics: there is no such group, or it has not begun to read.',
+  },
   PodsMissing: {
     lasts: false,
     meaning:
       'The function has fewer pods than it was granted, because pods cannot be started: no room, no image, a quota. Tried again by itself.',
-  },
-  LagUnknown: {
-    lasts: false,
-    meaning: 'A group that a lag trigger watches has committed nothing on its topics: there is no such group, or it has not begun to read.',
   },
   AtMax: { lasts: false, meaning: 'More pods are needed for `scale.maxAge` than `scale.max` allows.' },
 } as const satisfies Record<string, ConditionRow>;

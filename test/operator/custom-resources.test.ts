@@ -60,7 +60,7 @@ describeWith(apiServerService, 'the custom resources on a real API server', () =
       { webhook: { path: '/other', verify: { hmac: { header: 'x-signature' } }, secret: 'other-secret' } },
       { schedule: { cron: '0 6 * * *', timezone: 'Europe/Kyiv' } },
       { resource: { apiVersion: 'v1', kind: 'ConfigMap', selector: 'app=prices', fields: ['/data/price'] } },
-      { lag: { group: 'g', topics: ['t'], above: { events: 100 } } },
+      { lag: { group: 'g', topics: ['t'], above: 100 } },
     ];
     const scale = { min: 0, max: 3, schedule: [{ cron: '0 8 * * 1-5', min: 1, max: 5 }] };
     const rest = { limits: { cpu: 2, memory: '64Mi' }, scale, warm: { keep: '5m' }, emits: ['vips'], env: { LEVEL: 'high' }, retry: {} };
@@ -85,7 +85,7 @@ describeWith(apiServerService, 'the custom resources on a real API server', () =
       ['a bundle that is no hash', fn({ code: { bundle: 'latest' } }), 'spec.code.bundle'],
       [
         'a trigger of two kinds',
-        on({ schedule: { every: '1m' }, lag: { group: 'g', topics: ['t'], above: { events: 1 } } }),
+        on({ schedule: { every: '1m' }, lag: { group: 'g', topics: ['t'], above: 1 } }),
         'must have at most 1 items',
       ],
       ['a schedule without a time', on({ schedule: { timezone: 'UTC' } }), 'exactly one of cron, every and at must be given'],
