@@ -143,6 +143,7 @@ async function open(
     ...data,
     overrides,
     idleLimitMs: settings['scale.idle'],
+    budget: settings['scale.budget'],
     live: functions.live,
     report: () => dispatcher.report(),
     calls: calls.figures,

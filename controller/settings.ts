@@ -34,6 +34,13 @@ export const settingTable = {
   'pods.pool': { type: 'number', default: 1, max: 64, meaning: 'Generic warm pods that wait for a function.' },
   'pods.max': { type: 'number', default: 16, min: 1, max: 1_000, meaning: 'Pods at most on this machine, generic ones included.' },
   'pods.drain': { type: 'duration', default: 30_000, meaning: 'How long a pod may finish its events after it was told to end.' },
+  'scale.budget': {
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 100_000,
+    meaning: 'Pods that scaling may wish for over all functions, shared by need and `scale.weight`; 0: no such bound.',
+  },
   'scale.idle': { type: 'duration', default: 300_000, meaning: 'Idle time after which a function goes down to its minimum of pods.' },
   streams: {
     type: 'text',

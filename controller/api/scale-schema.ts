@@ -54,6 +54,9 @@ const policy = strict({
   min: natural,
   max: natural,
   boundsFrom,
+  budget: optional(
+    strict({ pods: natural, share: natural, needed: natural, neededByAll: natural, weight: number, weightOfAll: number }),
+  ),
   prefer: preference,
   lagThreshold: optional(natural),
   concurrency: natural,
@@ -78,7 +81,7 @@ export const ScaleInputsAnswer = strict({
 export type ScaleInputsAnswer = Static<typeof ScaleInputsAnswer>;
 
 const condition = strict({
-  type: words('PartitionBound', 'DownstreamBound', 'Stuck', 'MetricsStale', 'AtMax', 'Failing'),
+  type: words('PartitionBound', 'DownstreamBound', 'Stuck', 'MetricsStale', 'AtMax', 'BudgetBound', 'Failing'),
   message: text,
   advice: text,
 });

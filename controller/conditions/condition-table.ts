@@ -37,6 +37,7 @@ export const conditionTable = {
     lasts: false,
     meaning: 'A group that a lag trigger watches has committed nothing on its topics: there is no such group, or it has not begun to read.',
   },
+  BudgetBound: { lasts: false, meaning: 'More pods are needed for `scale.maxAge` than the share of `scale.budget` allows.' },
   AtMax: { lasts: false, meaning: 'More pods are needed for `scale.maxAge` than `scale.max` allows.' },
 } as const satisfies Record<string, ConditionRow>;
 

@@ -117,11 +117,17 @@ export const functionSource = Type.Object(
                 'Bounds in place of `min` and `max`, each from its due time until that of another; before the first one `min` and `max` hold.',
             }),
           ),
+          weight: Type.Optional(
+            whole(1, 100, {
+              default: 1,
+              description: 'Its part where functions need more pods than `scale.budget` has: twice the weight, twice the pods.',
+            }),
+          ),
           lagThreshold: Type.Optional(whole(1, Number.MAX_SAFE_INTEGER, { description: 'Expert override: waiting events per pod.' })),
         },
         {
           ...strict,
-          title: 'a mapping with min, max, maxAge, prefer, schedule and lagThreshold',
+          title: 'a mapping with min, max, maxAge, prefer, schedule, weight and lagThreshold',
           description: 'The service level, and the bounds within which it is kept.',
         },
       ),

@@ -3,7 +3,7 @@ import type { ScaleDecision, ScaleInputs, ScaleReason, Sizing } from './decision
 import { amountOf } from './figure.ts';
 import { eventsText, figureText, number, perSecond, podsText, timeText } from './figure-text.ts';
 import type { ScaleObservation } from './observation.ts';
-import { bands, type ScalePolicy } from './policy.ts';
+import { type BudgetShare, bands, type ScalePolicy } from './policy.ts';
 import { unreachable } from './reachable.ts';
 import { hotPartitions } from './size.ts';
 
@@ -61,9 +61,14 @@ function arithmeticLines(inputs: ScaleInputs, sizing: Sizing, decision: ScaleDec
       ? `for arrivals ${podsText(sizing.forArrivals)} of ${perSecond(rate)}; for the backlog within ${timeText(sizing.drainMs)} ${number(sizing.forBacklog)}; for calls ${sizing.forCalls}`
       : `one pod per ${policy.lagThreshold} waiting events: ${number(sizing.unclamped)}`,
     `together ${number(sizing.unclamped)}; useful at most ${number(sizing.useful)}; within ${policy.min}..${policy.max}: ${sizing.recommended}`,
+    ...(policy.budget === undefined ? [] : [budgetLine(policy.budget)]),
     `recommended at most in the last 5 minutes: ${sizing.highestLately}`,
     `${decision.from} -> ${podsText(decision.replicas)} (${decision.reason})`,
   ];
+}
+
+function budgetLine({ pods, share, needed, neededByAll, weight, weightOfAll }: BudgetShare): string {
+  return `budget of ${podsText(pods)} for all: needed ${needed} here and ${neededByAll} by all, weight ${weight} of ${weightOfAll}; its share is ${share}`;
 }
 
 function because({ reason, from, replicas }: ScaleDecision, inputs: ScaleInputs): string {

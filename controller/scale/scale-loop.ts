@@ -7,6 +7,7 @@ import type { StateStore } from '../ports/state.ts';
 import type { Streams } from '../ports/streams.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { BudgetBook } from './budget-book.ts';
 import type { ScaleConditionType, ScaleDecision, ScaleInputs } from './decision.ts';
 import { LogEnds } from './log-ends.ts';
 import type { PartitionFigures } from './observe.ts';
@@ -32,6 +33,8 @@ export interface ScaleLoopOptions {
   readonly state: Pick<StateStore, 'progress'>;
   readonly conditions: Pick<Conditions, 'raise' | 'clear'>;
   readonly idleLimitMs: number;
+  /** Pods over all functions; 0: no such bound. */
+  readonly budget: number;
   readonly live: () => readonly LiveFunction[];
   readonly report: () => readonly UnitReport[];
   /** Direct calls: work that no stream shows. `takenTotal` only grows. */
@@ -66,11 +69,13 @@ export class ScaleLoop implements ScaleView {
   readonly #options: ScaleLoopOptions;
   readonly #logs: LogEnds;
   readonly #units = new Map<string, Unit>();
+  readonly #budget: BudgetBook;
   #ticks = 0;
 
   constructor(options: ScaleLoopOptions) {
     this.#options = options;
     this.#logs = new LogEnds(options);
+    this.#budget = new BudgetBook(options.budget);
   }
 
   inputs(unit: string): ScaleInputs | undefined {
@@ -91,6 +96,7 @@ export class ScaleLoop implements ScaleView {
     if (live === undefined) return;
     const unit = this.#unitOf(name);
     unit.askedPods = Math.max(pods, unit.askedPods);
+    this.#budget.ask(name, pods);
     const asked = {
       atMs: clock.now(),
       steadyMs: clock.steady(),
@@ -121,6 +127,8 @@ export class ScaleLoop implements ScaleView {
     this.#ticks += 1;
     await Promise.race([this.#logs.read([...topics]), clock.sleep(readWaitMs)]);
     const counts = pods();
+    if (this.#options.budget > 0) for (const one of functions) this.#policyOf(one);
+    this.#budget.share();
     for (const one of due) this.#decide(one, reports.get(one.unit), counts.get(one.unit) ?? noPods);
   }
 
@@ -154,13 +162,15 @@ export class ScaleLoop implements ScaleView {
 
   #policyOf({ unit, spec }: LiveFunction): ScalePolicy {
     const { clock, idleLimitMs, overrides } = this.#options;
-    return policyOf(spec, { nowMs: clock.now(), idleLimitMs, override: overrides.of(unit) });
+    const policy = policyOf(spec, { nowMs: clock.now(), idleLimitMs, override: overrides.of(unit) });
+    return this.#budget.within(unit, policy, spec.scale.weight ?? 1);
   }
 
   #act(name: string, unit: Unit, decision: ScaleDecision): void {
     const { replicas, from, reason } = decision;
     const { scale, metrics, log } = this.#options;
     const isChange = replicas !== from;
+    this.#budget.note(name, decision, this.#options.clock.steady());
     if (isChange) {
       scale(name, replicas);
       metrics.count('faas_scale_decisions_total', { unit: name, reason });
@@ -240,6 +250,7 @@ export class ScaleLoop implements ScaleView {
     if (this.#units.size <= functions.length) return;
     const names = new Set(functions.map(one => one.unit));
     for (const name of this.#units.keys()) if (!names.has(name)) this.#units.delete(name);
+    this.#budget.keepOnly(names);
     this.#logs.keepOnly(new Set(functions.flatMap(one => one.subscriptions.map(({ topic }) => topic))), names);
   }
 }
