@@ -143,6 +143,7 @@ async function open(
     ...data,
     overrides,
     idleLimitMs: settings['scale.idle'],
+    idlePodsMax: Math.max(1, Math.floor(settings['pods.max'] / 2)),
     budget: settings['scale.budget'],
     live: functions.live,
     report: () => dispatcher.report(),

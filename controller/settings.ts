@@ -41,7 +41,7 @@ export const settingTable = {
     max: 100_000,
     meaning: 'Pods that scaling may wish for over all functions, shared by need and `scale.weight`; 0: no such bound.',
   },
-  'scale.idle': { type: 'duration', default: 300_000, meaning: 'Idle time after which a function goes down to its minimum of pods.' },
+  'scale.idle': { type: 'duration', default: 300_000, meaning: 'What a cold start is worth in time of an idle pod. So long a function keeps its pods whose idle times are not known yet.' },
   streams: {
     type: 'text',
     default: 'sqlite',

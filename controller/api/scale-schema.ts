@@ -48,7 +48,7 @@ const observation = strict({
 });
 
 const preference = words('cost', 'balanced', 'latency');
-const boundsFrom = words('manifest', 'schedule', 'override', 'budget');
+const boundsFrom = words('manifest', 'schedule', 'override', 'budget', 'habit', 'due', 'caller');
 const policy = strict({
   maxAgeMs: number,
   min: natural,

@@ -137,10 +137,11 @@ export const functionSource = Type.Object(
         {
           keep: Type.Optional(
             Type.String({
-              pattern: `^auto$|${durationPattern}`,
-              title: 'auto, or a duration such as 5m',
+              pattern: `^(auto|never)$|${durationPattern}`,
+              title: 'auto, never, or a duration such as 5m',
               default: 'auto',
-              description: 'How long an idle pod is kept.',
+              description:
+                'How long an idle pod is kept. `auto`: as its own idle times make it cheapest, called back ahead of the next event, a due time or a caller.',
             }),
           ),
           min: Type.Optional(whole(0, 1000, { default: 0, description: 'Pods that are kept warm in any case.' })),

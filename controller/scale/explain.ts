@@ -81,7 +81,7 @@ function because({ reason, from, replicas }: ScaleDecision, inputs: ScaleInputs)
     'lag-threshold': 'the expert threshold asks for it',
     'less-load': 'no more was needed in the last 5 minutes',
     idle: `nothing waits and nothing came for ${timeText(policy.keepMs)}`,
-    minimum: `at least ${policy.min} are wanted (${policy.boundsFrom})`,
+    minimum: `at least ${policy.min} ${policy.min === 1 ? 'is' : 'are'} wanted (${policy.boundsFrom}${aheadText[policy.boundsFrom] ?? ''})`,
     maximum: `at most ${policy.max} are allowed (${policy.boundsFrom})`,
     downstream: `the step to ${from} brought nothing`,
   };
@@ -94,6 +94,13 @@ function because({ reason, from, replicas }: ScaleDecision, inputs: ScaleInputs)
       return sentences[reason];
   }
 }
+
+/** Why there is a pod ahead of work. */
+const aheadText: Partial<Record<ScalePolicy['boundsFrom'], string>> = {
+  habit: ': by its idle times something comes about now',
+  due: ': a schedule is due',
+  caller: ': what calls it has woken',
+};
 
 function heldBecause({ observation }: ScaleInputs): string {
   if (observation.paused) return 'dispatching is paused because almost every event failed';

@@ -6,7 +6,7 @@ export interface ScalePolicy {
   readonly maxAgeMs: number;
   readonly min: number;
   readonly max: number;
-  readonly boundsFrom: 'manifest' | 'schedule' | 'override' | 'budget';
+  readonly boundsFrom: 'manifest' | 'schedule' | 'override' | 'budget' | 'habit' | 'due' | 'caller';
   /** With `boundsFrom: 'budget'`: how `max` came about. */
   readonly budget?: BudgetShare;
   readonly prefer: Preference;

@@ -118,7 +118,9 @@ describe('in decisions', () => {
       ['shop.a', 3],
       ['shop.b', 9],
     ]);
-    expect(a?.arithmetic).toContainEqual(expect.stringMatching(/^budget of 12 pods for all: needed \d+ here and \d+ by all, weight 1 of 4; its share is 3$/));
+    expect(a?.arithmetic).toContainEqual(
+      expect.stringMatching(/^budget of 12 pods for all: needed \d+ here and \d+ by all, weight 1 of 4; its share is 3$/),
+    );
     expect(a?.decision.conditions.map(one => one.type)).toEqual(['BudgetBound']);
     expect(b?.decision.replicas).toBe(9);
     expect(a?.inputs.at(-1)).toContain('0 to 3 pods (budget)');
