@@ -216,7 +216,7 @@ export const FunctionDetailAnswer = Type.Composite(
       state: strict({ keys: natural, valueBytes: natural, outboxEntries: natural }),
       /** Held back behind an event that is out of attempts. */
       parkedKeys: natural,
-      deadLetters: natural,
+      deadLetters: optional(Type.Integer({ minimum: 0, description: 'Absent: not known.' })),
       partitions: Type.Array(partitionLag),
       /** Since this server started; absent: its dispatcher does not know the function (yet). */
       totals: optional(

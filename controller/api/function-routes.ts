@@ -1,3 +1,4 @@
+import { conditionOfError } from '../conditions/condition-of-error.ts';
 import type { UnitReport } from '../dispatch/dispatcher.ts';
 import { FaasError } from '../errors.ts';
 import { deadLetterTopicOf, groupOf, inboxTopicOf } from '../functions/live-function.ts';
@@ -49,7 +50,8 @@ interface Survey {
   readonly record: FunctionRecord;
   /** Undefined: the dispatcher does not know the function (yet). */
   readonly report: UnitReport | undefined;
-  readonly partitions: readonly PartitionBacklog[];
+  /** Undefined: the streams do not tell. What is wrong with them is among the conditions, and is shown nevertheless. */
+  readonly partitions: readonly PartitionBacklog[] | undefined;
 }
 
 async function surveyAll(ports: ApiPorts): Promise<readonly Survey[]> {
@@ -58,9 +60,16 @@ async function surveyAll(ports: ApiPorts): Promise<readonly Survey[]> {
 
 async function surveys(ports: ApiPorts, records: readonly FunctionRecord[]): Promise<readonly Survey[]> {
   const live = await resolveAll(ports, records);
-  const partitions = await Promise.all(live.map(one => readBacklog(ports, one)));
+  const partitions = await Promise.all(live.map(one => asFarAsTold(readBacklog(ports, one))));
   const reports = new Map(ports.dispatcher.report().map(report => [report.unit, report]));
-  return records.map((record, index) => ({ record, report: reports.get(record.unit), partitions: partitions[index] ?? [] }));
+  return records.map((record, index) => ({ record, report: reports.get(record.unit), partitions: partitions[index] }));
+}
+
+async function asFarAsTold<Told>(telling: Promise<Told>): Promise<Told | undefined> {
+  return telling.catch(error => {
+    if (conditionOfError(error) === undefined) throw error;
+    return undefined;
+  });
 }
 
 async function summaryOf(ports: ApiPorts, { record, report, partitions }: Survey): Promise<FunctionAnswer> {
@@ -76,7 +85,7 @@ async function summaryOf(ports: ApiPorts, { record, report, partitions }: Survey
     triggers: live.spec.on.map(triggerSentence),
     activatedAtMs,
     pods: { ready, draining: pods.length - ready },
-    backlogEvents: backlogEvents(partitions),
+    ...(partitions && { backlogEvents: backlogEvents(partitions) }),
     ...(age !== undefined && { oldestAgeMs: age }),
     conditions: [...(await ports.conditions.of(unit))],
   };
@@ -86,7 +95,7 @@ async function detailOf(ports: ApiPorts, survey: Survey): Promise<FunctionDetail
   const { report } = survey;
   const { unit, live, previousLive } = survey.record;
   const revisions = await ports.registry.revisions(unit);
-  const deadLetters = await boundsOf(ports, deadLetterTopicOf(unit));
+  const deadLetters = await asFarAsTold(boundsOf(ports, deadLetterTopicOf(unit)));
   return {
     ...(await summaryOf(ports, survey)),
     spec: printSpec(live.spec),
@@ -104,8 +113,8 @@ async function detailOf(ports: ApiPorts, survey: Survey): Promise<FunctionDetail
     running: runningPods(ports, unit, report?.inFlightByPod),
     state: await ports.state.figures(unit),
     parkedKeys: (await ports.state.parked(unit)).length,
-    deadLetters: deadLetters.reduce((sum, one) => sum + one.endOffset - one.startOffset, 0),
-    partitions: [...survey.partitions],
+    ...(deadLetters && { deadLetters: deadLetters.reduce((sum, one) => sum + one.endOffset - one.startOffset, 0) }),
+    partitions: [...(survey.partitions ?? [])],
     ...(report && { totals: totalsOf(report) }),
   };
 }
@@ -130,9 +139,9 @@ function lagOf(ports: ApiPorts, { record, report, partitions }: Survey): LagAnsw
   const age = oldestAgeMs(report, ports.clock.now());
   return {
     unit: record.unit,
-    backlogEvents: backlogEvents(partitions),
+    ...(partitions && { backlogEvents: backlogEvents(partitions) }),
     ...(age !== undefined && { oldestAgeMs: age }),
     ...(report && { waiting: report.waiting, inFlight: report.inFlight }),
-    partitions: [...partitions],
+    partitions: [...(partitions ?? [])],
   };
 }
