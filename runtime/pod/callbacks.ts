@@ -20,12 +20,12 @@ interface Pending {
   readonly answer: Promise<ReadonlyMap<string, BatchState>>;
 }
 
-export function createCallbacks(baseUrl: string): Callbacks {
+export function createCallbacks(baseUrl: () => string): Callbacks {
   const pending = new Map<string, Pending>();
   const fetchState = async (batchToken: string, keys: readonly string[]): Promise<ReadonlyMap<string, BatchState>> => {
     await new NativePromise<void>(resolve => later(resolve));
     pending.delete(batchToken);
-    const answer = await post(`${baseUrl}/internal/v1/state`, batchToken, { keys }, stateTimeoutMs).catch(unread);
+    const answer = await post(`${baseUrl()}/internal/v1/state`, batchToken, { keys }, stateTimeoutMs).catch(unread);
     const entries = readEntries(answer.body, answer.status);
     return new Map(entries.map(entry => [entry.key, entry]));
   };
@@ -43,7 +43,7 @@ export function createCallbacks(baseUrl: string): Callbacks {
     },
     async call(batchToken, request) {
       try {
-        return readAnswer(await post(`${baseUrl}/internal/v1/call`, batchToken, request, request.timeoutMs + 1_000));
+        return readAnswer(await post(`${baseUrl()}/internal/v1/call`, batchToken, request, request.timeoutMs + 1_000));
       } catch (error) {
         return {
           kind: 'failed',

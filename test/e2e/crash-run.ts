@@ -7,8 +7,8 @@ import { check, deploy, eventually, nothing, type Sent, send } from './shop-run.
 
 export const hits = [1, 3, 7] as const;
 
-/** Places that events, calls, schedules and deploys pass. A replay's own are passed while somebody replays: test/replay dies there. */
-export const pointsOfLoad = faultPointNames.filter(at => !at.startsWith('replay.'));
+/** Places that events, calls, schedules and deploys pass. Those of a replay and of a watch of resources have tests of their own: test/replay, test/watch. */
+export const pointsOfLoad = faultPointNames.filter(at => !at.startsWith('replay.') && !at.startsWith('watch.'));
 
 /** The server dies at a place when it is passed for the first, the third and the seventh time, each time after a restart; what is wrong in the end. */
 export async function crashAtEach(

@@ -1,6 +1,7 @@
 import type Broker from 'kafkajs/src/broker/index.js';
 import errors from 'kafkajs/src/protocol/error.js';
 import { FaasError } from '../../errors.ts';
+import type { Checkup } from '../../ports/checkup.ts';
 import type {
   CommittedOffset,
   GroupMember,
@@ -23,6 +24,7 @@ import { Coordinators } from './coordinators.ts';
 import { FetchLanes } from './fetch-lanes.ts';
 import { type FetchedPart, fetchCall } from './fetch-request.ts';
 import { KafkaGroupMember } from './group-member.ts';
+import { kafkaCheckups } from './kafka-checkup.ts';
 import { isPassing, kafkaError, typeOf } from './kafka-error.ts';
 import { OffsetLookups } from './offset-lookups.ts';
 import { takeRecords } from './partition-reader.ts';
@@ -91,6 +93,18 @@ export class KafkaStreams implements Streams {
     await this.#topology.meet().catch(error => {
       throw kafkaError(error, `connect to ${this.#options.seeds.map(({ host, port }) => `${host}:${port}`).join(', ')}`);
     });
+  }
+
+  /** For `faas doctor`; `topics` are those that functions use. */
+  async examine(topics: ReadonlySet<string>): Promise<readonly Checkup[]> {
+    const { clock } = this.#options;
+    const askedAtMs = clock.now();
+    try {
+      return kafkaCheckups(await this.#topology.survey(), topics, clock.now() - askedAtMs);
+    } catch (error) {
+      const { message, hint } = kafkaError(error, 'look at the topics');
+      return [{ part: 'kafka', status: 'failed', said: message, ...(hint === undefined ? {} : { hint }) }];
+    }
   }
 
   async ensureTopic(name: string, { partitions, retention }: TopicOptions): Promise<TopicInfo> {

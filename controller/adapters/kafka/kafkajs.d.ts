@@ -78,7 +78,12 @@ declare module 'kafkajs/src/protocol/requests/metadata/v5/response.js' {
       readonly topicErrorCode: number;
       readonly topic: string;
       readonly isInternal: boolean;
-      readonly partitionMetadata: readonly { readonly partitionId: number; readonly leader: number }[];
+      readonly partitionMetadata: readonly {
+        readonly partitionId: number;
+        readonly leader: number;
+        readonly replicas: readonly number[];
+        readonly isr: readonly number[];
+      }[];
     }[];
   }
   const response: { decode(payload: Buffer): Promise<Metadata> };

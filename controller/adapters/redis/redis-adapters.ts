@@ -1,7 +1,9 @@
 import type { Clock } from '../../clock.ts';
+import type { Checkup } from '../../ports/checkup.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { ClusterLinks } from './cluster-links.ts';
 import { checkLayout } from './data-layout.ts';
+import { examineRedis } from './redis-checkup.ts';
 import { RedisHistory } from './redis-history.ts';
 import { RedisLink } from './redis-link.ts';
 import { type RedisLinks, singleLink } from './redis-links.ts';
@@ -13,6 +15,7 @@ export interface RedisAdapters {
   readonly state: RedisState;
   readonly registry: RedisRegistry;
   readonly history: RedisHistory;
+  examine(): Promise<readonly Checkup[]>;
   close(): Promise<void>;
 }
 
@@ -51,6 +54,7 @@ export async function openRedisAdapters(options: RedisAdapterOptions): Promise<R
     state,
     registry,
     history,
+    examine: async () => (await Promise.all(links.all().map(link => examineRedis(link, () => options.clock.now())))).flat(),
     async close() {
       await registry.close();
       await history.close();
