@@ -179,7 +179,11 @@ export class Membership {
 }
 
 function missing(topic: string): FaasError {
-  return new FaasError('FAAS_STREAM_UNKNOWN_TOPIC', `read ${topic}: there is no such topic`, 'Create it, or deploy the context that owns it.');
+  return new FaasError(
+    'FAAS_STREAM_UNKNOWN_TOPIC',
+    `read ${topic}: there is no such topic`,
+    'Create it, or deploy the context that owns it.',
+  );
 }
 
 function topicsOf(live: LiveFunction): string {
