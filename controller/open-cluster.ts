@@ -43,6 +43,9 @@ export async function openCluster(options: {
 /** A server whose pods are in a cluster has one, and so has one that is told where it is. */
 function isWanted(settings: Settings): boolean {
   return (
-    settings.pods === 'kubernetes' || settings['kubernetes.kubeconfig'] !== '' || settings['kubernetes.resources'] || settings.leadership === 'lease'
+    settings.pods === 'kubernetes' ||
+    settings['kubernetes.kubeconfig'] !== '' ||
+    settings['kubernetes.resources'] ||
+    settings.leadership === 'lease'
   );
 }

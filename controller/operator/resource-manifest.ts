@@ -47,7 +47,10 @@ export function sourceOfFunction({ spec }: ClusterObject): Source {
   const { code, replicas, triggers, ...rest } = asSource(spec);
   const { source } = asSource(code);
   // `on` in a manifest; the YAML of kubectl reads that as the truth value.
-  return { ...asSource(escaped({ ...rest, ...(triggers !== undefined && { on: triggers }) })), handler: typeof source === 'string' && source !== '' ? source : 'function.mjs' };
+  return {
+    ...asSource(escaped({ ...rest, ...(triggers !== undefined && { on: triggers }) })),
+    handler: typeof source === 'string' && source !== '' ? source : 'function.mjs',
+  };
 }
 
 export function partsOfContext({ spec }: ClusterObject): Pick<ContextParts, 'owner' | 'streams'> {

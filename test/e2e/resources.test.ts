@@ -18,17 +18,21 @@ const limit = { timeout: 3 * patienceMs };
 
 describeWith(apiServerService, 'a server in SQLite that watches resources', () => deliversAll(() => ({}), 1));
 
-describeWith({ ...kafkaAndRedis, commands: [...kafkaAndRedis.commands, ...apiServerService.commands] }, 'two servers on Kafka and Redis that watch resources', () => {
-  let kafka: KafkaCluster;
-  let redis: RedisServer;
-  beforeAll(async () => {
-    [kafka, redis] = await Promise.all([startKafka(), startRedis()]);
-  }, 300_000);
-  afterAll(async () => {
-    await Promise.all([kafka?.stop(), redis?.stop()]);
-  });
-  deliversAll(() => ({ FAAS_STREAMS: `kafka://${kafka.bootstrap.join(',')}`, FAAS_STATE: redis.url, FAAS_KAFKA_SESSION: '2s' }), 2);
-});
+describeWith(
+  { ...kafkaAndRedis, commands: [...kafkaAndRedis.commands, ...apiServerService.commands] },
+  'two servers on Kafka and Redis that watch resources',
+  () => {
+    let kafka: KafkaCluster;
+    let redis: RedisServer;
+    beforeAll(async () => {
+      [kafka, redis] = await Promise.all([startKafka(), startRedis()]);
+    }, 300_000);
+    afterAll(async () => {
+      await Promise.all([kafka?.stop(), redis?.stop()]);
+    });
+    deliversAll(() => ({ FAAS_STREAMS: `kafka://${kafka.bootstrap.join(',')}`, FAAS_STATE: redis.url, FAAS_KAFKA_SESSION: '2s' }), 2);
+  },
+);
 
 /** What must hold, wherever streams and state are. */
 function deliversAll(stores: () => Readonly<Record<string, string>>, serverCount: number): void {
@@ -46,7 +50,9 @@ function deliversAll(stores: () => Readonly<Record<string, string>>, serverCount
       for (const server of servers) await server.start(env);
       const [first] = servers;
       if (first === undefined) return;
-      await eventually(async () => (await first.cli(['deploy', '-f', 'test/data/e2e-resources/faas.yaml'], { NAMESPACE: namespace.namespace })).code === 0);
+      await eventually(
+        async () => (await first.cli(['deploy', '-f', 'test/data/e2e-resources/faas.yaml'], { NAMESPACE: namespace.namespace })).code === 0,
+      );
       const stopKilling = new AbortController();
       const killing = killInTurn(servers, env, stopKilling.signal);
       const world = await writeAll(namespace);
@@ -151,8 +157,10 @@ function wrongOf(name: string, last: { readonly v: number; readonly isThere: boo
     const before = changes[i - 1];
     const isNew = change.event === 'added';
     if (isNew && before !== undefined && before.event !== 'deleted') wrong.push('added without an end of the one before');
-    if (!isNew && (before === undefined || before.uid !== change.uid || before.event === 'deleted')) wrong.push(`${change.event} of what was not added`);
-    if (!isNew && before !== undefined && change.old !== String(before.v)) wrong.push(`${change.event} with the old state ${change.old}, not ${before.v}`);
+    if (!isNew && (before === undefined || before.uid !== change.uid || before.event === 'deleted'))
+      wrong.push(`${change.event} of what was not added`);
+    if (!isNew && before !== undefined && change.old !== String(before.v))
+      wrong.push(`${change.event} with the old state ${change.old}, not ${before.v}`);
     if (before !== undefined && change.event !== 'deleted' && change.v <= before.v) wrong.push(`${change.v} after ${before.v}`);
   }
   if (new Set(changes.map(({ id }) => id)).size !== changes.length) wrong.push('an id twice');
@@ -166,7 +174,10 @@ async function logsOf(server: ServerProcess): Promise<ReadonlyMap<string, readon
   const logs = new Map<string, readonly string[]>();
   for (let after: string | undefined; ; ) {
     const query = new URLSearchParams({ limit: '1000', ...(after === undefined ? {} : { after }) });
-    const answer = await fetch(`${address.adminUrl}/v1/functions/watch/keep/state?${query}`, { headers, signal: AbortSignal.timeout(20_000) });
+    const answer = await fetch(`${address.adminUrl}/v1/functions/watch/keep/state?${query}`, {
+      headers,
+      signal: AbortSignal.timeout(20_000),
+    });
     const { entries } = (await answer.json()) as { entries: { key: string; value: { log: string[] } }[] };
     for (const { key, value } of entries) logs.set(key.slice(key.indexOf('/') + 1), value.log);
     after = entries.at(-1)?.key;
