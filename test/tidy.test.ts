@@ -36,7 +36,11 @@ const edges: readonly [pattern: RegExp, what: string, allowed: RegExp][] = [
     'the time of day',
     /^(controller\/clock\.ts|controller\/dashboard\/|runtime\/pod\/|runtime\/testing\/|cli\/)/,
   ],
-  [/(?<!\.)\bset(Timeout|Interval)\(/, 'a timer', /^(controller\/clock\.ts|controller\/dashboard\/|runtime\/pod\/|runtime\/testing\/|cli\/)/],
+  [
+    /(?<!\.)\bset(Timeout|Interval)\(/,
+    'a timer',
+    /^(controller\/clock\.ts|controller\/dashboard\/|runtime\/pod\/|runtime\/testing\/|cli\/)/,
+  ],
   [/\bMath\.random\(|\brandomUUID\(|\brandomBytes\(/, 'chance', /^(controller\/random\.ts|runtime\/pod\/|runtime\/testing\/|cli\/)/],
   [
     /\bprocess\.env\b/,
