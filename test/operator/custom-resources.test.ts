@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCli } from '../cli/run-cli.ts';
 import { type ApiServer, apiServerService, startApiServer } from '../services/kubernetes/api-server.ts';
 import { describeWith } from '../services/needed-service.ts';
 
@@ -11,17 +12,14 @@ describeWith(apiServerService, 'the custom resources on a real API server', () =
   let files = 0;
 
   beforeAll(async () => {
-    server = await startApiServer();
     folder = await mkdtemp(join(tmpdir(), 'faas-crds-'));
+    server = await startApiServer();
     // A warning is as good as an error here.
-    await server.kubectl('apply', '--server-side', '--warnings-as-errors', '-f', 'helm/crds');
-    await server.kubectl(
-      'wait',
-      '--for=condition=Established',
-      'crd/functions.faas.internal',
-      'crd/contexts.faas.internal',
-      '--timeout=30s',
-    );
+    await server.kubectl('apply', '--server-side', '--dry-run=server', '--warnings-as-errors', '-f', 'helm/crds');
+    for (const _ of ['created', 'upgraded']) {
+      const applied = await runCli(['crds', 'apply', '--kubeconfig', server.kubeconfig], { cwd: folder });
+      expect(applied).toMatchObject({ code: 0, stdout: 'contexts.faas.internal\nfunctions.faas.internal\n' });
+    }
   }, 900_000);
   afterAll(async () => {
     await server?.stop();
@@ -45,6 +43,12 @@ describeWith(apiServerService, 'the custom resources on a real API server', () =
   const fn = (more: object = {}, name = 'shop.totals') =>
     resource('Function', name, { code: { inline: 'export default () => {};' }, ...more });
   const on = (trigger: object) => fn({ triggers: [trigger] });
+
+  test('a folder without definitions is refused', async () => {
+    const refused = await runCli(['crds', 'apply', folder, '--kubeconfig', server.kubeconfig], { cwd: folder });
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain(`there is no CustomResourceDefinition in ${folder}`);
+  });
 
   test('the definitions are structural: the API server has no word against them', async () => {
     const problems = '{range .items[*]}{.status.conditions[?(@.type=="NonStructuralSchema")].message}{end}';
