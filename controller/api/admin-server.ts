@@ -11,6 +11,7 @@ import { type HealthOptions, mountHealth } from './health.ts';
 import { parseJsonBody } from './json-body.ts';
 import { LiveBoard } from './live-board.ts';
 import { mountRoutes } from './mount-routes.ts';
+import { OpenLetters } from './open-letters.ts';
 import { paths } from './paths.ts';
 import { mountPodCallbacks } from './pod-callback-routes.ts';
 import { ProblemError, problemOf } from './problem.ts';
@@ -78,8 +79,9 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
   mountHealth(app, options);
   mountPodCallbacks(app, options.podCallbacks);
   mountDashboard(app, options.dashboardFolder);
-  const board = new LiveBoard(options);
-  await mountRoutes(app, allRoutes(options, { board, sessions }), stopping.signal);
+  const letters = new OpenLetters(options);
+  const board = new LiveBoard({ ...options, letters });
+  await mountRoutes(app, allRoutes(options, { board, sessions, letters }), stopping.signal);
   await app.ready();
   const watching = board.run(stopping.signal);
   return {

@@ -19,7 +19,7 @@ import { tellPodsMissing } from './pods-missing.ts';
 export interface FleetOptions {
   readonly pods: Pods;
   readonly client: PodClient;
-  readonly registry: Registry;
+  readonly registry: Pick<Registry, 'bundle'>;
   readonly history: History;
   readonly conditions: Conditions;
   readonly clock: Clock;
@@ -306,7 +306,11 @@ export class Fleet implements PodDirectory {
     member.live = live;
     const { client, metrics, loadTimeoutMs } = this.#options;
     this.#delayRefill();
-    const bundle = await this.#bundles.get(live.bundleHash);
+    const bundle = await this.#bundles.get(live.bundleHash).catch(error => {
+      // A pod that loads for ever would count as one of the function's.
+      this.#loadFailed(member, live, String(error));
+      throw error;
+    });
     if (bundle === undefined) {
       const error = {
         code: 'FAAS_BUNDLE_UNKNOWN',

@@ -101,7 +101,10 @@ class HttpsApi implements KubernetesApi {
 
   async follow(path: string, silentMs: number, signal: AbortSignal): Promise<{ status: number; pieces: AsyncIterable<Buffer> }> {
     const response = await this.#request({ method: 'GET', timeout: silentMs }, path, undefined, signal);
-    response.setTimeout(silentMs, () => response.destroy(new Error(`nothing came for ${silentMs} ms`)));
+    response.setTimeout(silentMs, () => {
+      this.#forgetIdle();
+      response.destroy(new Error(`nothing came for ${silentMs} ms`));
+    });
     return { status: response.statusCode ?? 0, pieces: response };
   }
 
@@ -118,10 +121,18 @@ class HttpsApi implements KubernetesApi {
     return new Promise((resolve, reject) => {
       const outgoing = request(`${this.server}${path}`, { ...whole, agent: this.#agent, signal });
       outgoing.once('response', resolve);
-      outgoing.once('error', error => reject(this.#unreachable(path, error.message)));
+      outgoing.once('error', error => {
+        this.#forgetIdle();
+        reject(this.#unreachable(path, error.message));
+      });
       outgoing.once('timeout', () => outgoing.destroy(new Error('no answer in time')));
       outgoing.end(body);
     });
+  }
+
+  /** Where one connection died, those that wait for their next request may have died with it, and nobody would say so. */
+  #forgetIdle(): void {
+    for (const sockets of Object.values(this.#agent?.freeSockets ?? {})) for (const socket of sockets ?? []) socket.destroy();
   }
 
   #unreachable(path: string, why: string): FaasError {
@@ -146,5 +157,9 @@ export function expectOk(answer: ApiAnswer, what: string): unknown {
   if (answer.status < 300) return answer.body;
   const { message, reason } = isRecord(answer.body) ? answer.body : {};
   const text = `${what}: the API server refuses it with ${answer.status}${reason === undefined ? '' : ` ${String(reason)}`}: ${String(message ?? '')}`;
-  throw new FaasError('FAAS_KUBERNETES_REFUSED', text, answer.status === 403 ? 'Grant what the chart’s roles grant.' : undefined);
+  throw new FaasError(
+    'FAAS_KUBERNETES_REFUSED',
+    text,
+    answer.status === 403 ? 'Grant it to the server; `faas deploy --dry-run` shows what resource triggers need.' : undefined,
+  );
 }

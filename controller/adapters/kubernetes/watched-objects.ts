@@ -1,10 +1,6 @@
+import { type ObjectChange, objectKey } from '../../ports/objects.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 import type { WatchFrame } from './watch-frames.ts';
-
-export type ObjectChange =
-  | { readonly kind: 'added'; readonly object: KubernetesObject }
-  | { readonly kind: 'modified'; readonly object: KubernetesObject; readonly old: KubernetesObject }
-  | { readonly kind: 'deleted'; readonly object: KubernetesObject };
 
 /**
  * What is known of a set of objects: lists and frames in, changes out. Whoever follows it sees for each object a first state, then later ones, then its end, however
@@ -29,7 +25,7 @@ export class WatchedObjects {
 
   /** A whole list: what it lacks has been deleted, and so has an object whose name now has another uid. */
   listed(items: readonly KubernetesObject[], resourceVersion: string): readonly ObjectChange[] {
-    const listed = new Map(items.map(item => [keyOf(item), item]));
+    const listed = new Map(items.map(item => [objectKey(item), item]));
     const changes: ObjectChange[] = [];
     for (const [key, object] of this.#known) {
       if (listed.has(key)) continue;
@@ -54,7 +50,7 @@ export class WatchedObjects {
         return [];
       case 'deleted':
         this.#resourceVersion = frame.object.metadata.resourceVersion;
-        return this.#known.delete(keyOf(frame.object)) ? [{ kind: 'deleted', object: frame.object }] : [];
+        return this.#known.delete(objectKey(frame.object)) ? [{ kind: 'deleted', object: frame.object }] : [];
       case 'added':
       case 'modified':
         this.#resourceVersion = frame.object.metadata.resourceVersion;
@@ -64,7 +60,7 @@ export class WatchedObjects {
 
   /** The same state again is no change: a list after a break brings mostly those. */
   #set(object: KubernetesObject): ObjectChange[] {
-    const key = keyOf(object);
+    const key = objectKey(object);
     const old = this.#known.get(key);
     this.#known.set(key, object);
     if (old === undefined) return [{ kind: 'added', object }];
@@ -76,8 +72,4 @@ export class WatchedObjects {
     if (old.metadata.resourceVersion === object.metadata.resourceVersion) return [];
     return [{ kind: 'modified', object, old }];
   }
-}
-
-export function keyOf({ metadata }: KubernetesObject): string {
-  return `${metadata.namespace ?? ''}/${metadata.name}`;
 }

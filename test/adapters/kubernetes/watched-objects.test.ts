@@ -1,7 +1,8 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import type { KubernetesObject } from '../../../controller/adapters/kubernetes/kubernetes-object.ts';
-import { keyOf, type ObjectChange, WatchedObjects } from '../../../controller/adapters/kubernetes/watched-objects.ts';
+import { WatchedObjects } from '../../../controller/adapters/kubernetes/watched-objects.ts';
+import { type ObjectChange, objectKey } from '../../../controller/ports/objects.ts';
 
 const object = (name: string, resourceVersion: number, uid = name): KubernetesObject => ({
   metadata: { name, uid, resourceVersion: `${resourceVersion}` },
@@ -66,12 +67,12 @@ describe('watched objects', () => {
         let watching = false;
         const follow = (changes: readonly ObjectChange[]) => {
           for (const { kind, object: now } of changes) {
-            const before = followed.get(keyOf(now));
+            const before = followed.get(objectKey(now));
             expect(kind === 'added').toBe(before === undefined);
             if (before !== undefined)
               expect(Number(now.metadata.resourceVersion)).toBeGreaterThanOrEqual(Number(before.metadata.resourceVersion));
-            if (kind === 'deleted') followed.delete(keyOf(now));
-            else followed.set(keyOf(now), now);
+            if (kind === 'deleted') followed.delete(objectKey(now));
+            else followed.set(objectKey(now), now);
           }
         };
         const list = () => follow(objects.listed([...cluster.values()], `${version}`));

@@ -16,7 +16,7 @@ const loopback = '127.0.0.1';
  * etcd and an API server on loopback, and nothing that acts on objects: for whoever tests resources, watches and leases. Needs no root and no namespaces. Nobody
  * collects what has lost its owner, and no namespace gets a service account.
  */
-export async function startControlPlane(): Promise<ControlPlane> {
+export async function startControlPlane(): Promise<ControlPlane & { readonly etcdUrl: string }> {
   const home = await nodePrograms();
   const folder = await mkdtemp(join(tmpdir(), 'faas-control-plane-'));
   const [api = 0, etcd = 0, etcdPeer = 0] = await freePorts(3);
@@ -52,5 +52,5 @@ export async function startControlPlane(): Promise<ControlPlane> {
     await stop();
     throw error;
   }
-  return { kubeconfig, folder, apiServer: place.apiServer, program, kubectl: ask, stop };
+  return { etcdUrl: `http://${loopback}:${etcd}`, kubeconfig, folder, apiServer: place.apiServer, program, kubectl: ask, stop };
 }

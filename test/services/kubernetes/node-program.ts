@@ -48,7 +48,7 @@ export class RunningProgram {
       try {
         process.kill(pid, signal);
       } catch (error) {
-        // It has ended meanwhile.
+        // It has ended since it was found.
         if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
       }
     }
