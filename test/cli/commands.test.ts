@@ -54,6 +54,21 @@ describe('deploy', () => {
     expect(JSON.parse(third.stdout).functions.map((one: { change: string }) => one.change)).toEqual(['unchanged', 'updated']);
   });
 
+  test('--dry-run shows what would change of what is live, and what resource triggers need; nothing is changed', async () => {
+    const same = await faas(['deploy', '--dry-run', '-o', 'json']);
+    expect(JSON.parse(same.stdout).changes).toEqual([]);
+    const other = shopManifest.replace('team-shop', 'another-team');
+    const on = '    on:\n      - resource: { apiVersion: apps/v1, kind: Deployment, namespace: prod }\n';
+    await writeFile(join(project, 'dry.yaml'), `${other.trimEnd()}\n  rollouts:\n    handler: src/tax.ts\n${on}`);
+    const { code, stdout, stderr } = await faas(['deploy', '--dry-run', '--file', 'dry.yaml']);
+    expect(code, stderr).toBe(0);
+    expect(stdout).toMatch(/^shop\.tax +[0-9a-f]{12} +\d+B +unchanged$/m);
+    expect(stdout).toMatch(/^shop\.rollouts +[0-9a-f]{12} +\d+B +created$/m);
+    expect(stdout).toContain('- owner: "team-shop"\n+ owner: "another-team"');
+    expect(stdout).toMatch(/^prod +apps +deployments +get,list,watch$/m);
+    expect((await faas(['list', '-o', 'json'])).stdout).not.toContain('rollouts');
+  });
+
   test('all problems of the manifest at once, each at its place with the lines around it; from the folder where it was called', async () => {
     await mkdir(join(project, 'broken/src'), { recursive: true });
     await writeFile(

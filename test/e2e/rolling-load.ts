@@ -4,6 +4,9 @@ import { Partitioners, type Producer } from 'kafkajs';
 import { plainClient } from '../services/kafka/open-kafka.ts';
 import { patienceMs, type ServerProcess } from './server-process.ts';
 
+/** A server, wherever it runs. */
+export type LoadedServer = Pick<ServerProcess, 'address' | 'token' | 'cli'>;
+
 const keysPerKind = 8;
 const everyMs = 10;
 /** After this time without a change something stands still. */
@@ -24,7 +27,7 @@ export interface LoadFigures {
  */
 export class RollingLoad {
   readonly #name: string;
-  readonly #servers: readonly ServerProcess[];
+  readonly #servers: readonly LoadedServer[];
   readonly #bootstrap: readonly string[];
   readonly #sent: Record<Kind, number> = { number: 0, webhook: 0, call: 0 };
   readonly #failures: string[] = [];
@@ -33,7 +36,7 @@ export class RollingLoad {
   #isMeasured = false;
 
   /** `name`: of its keys, which no other load has. */
-  constructor(name: string, servers: readonly ServerProcess[], bootstrap: readonly string[]) {
+  constructor(name: string, servers: readonly LoadedServer[], bootstrap: readonly string[]) {
     this.#name = name;
     this.#servers = servers;
     this.#bootstrap = bootstrap;
@@ -97,7 +100,7 @@ export class RollingLoad {
 }
 
 async function post(
-  server: ServerProcess | undefined,
+  server: LoadedServer | undefined,
   kind: 'webhook' | 'call',
   key: string,
   n: number,
@@ -130,12 +133,12 @@ async function post(
 }
 
 /** Whether every key has been handled once: pods run, and the group has shared its partitions. */
-export async function isUnderWay(server: ServerProcess, name: string): Promise<boolean> {
+export async function isUnderWay(server: LoadedServer, name: string): Promise<boolean> {
   return (await keptBy(server, name)).length === 3 * keysPerKind;
 }
 
 /** Events of a load that were handled, each as often as it was. */
-export async function totalOf(server: ServerProcess, name: string): Promise<number> {
+export async function totalOf(server: LoadedServer, name: string): Promise<number> {
   return (await keptBy(server, name)).reduce((sum, { value }) => sum + value.ids.length, 0);
 }
 
@@ -147,7 +150,7 @@ export interface Verdict {
 }
 
 /** Compares what the function keeps with what was sent: each id once, per key in the order of sending. Waits while that changes. */
-export async function verdictOf(server: ServerProcess, { sent, name }: LoadFigures): Promise<Verdict> {
+export async function verdictOf(server: LoadedServer, { sent, name }: LoadFigures): Promise<Verdict> {
   let verdict: Verdict = { wrong: ['nothing was looked at'], latestMs: 0, latest: new Map() };
   for (let sinceMs = performance.now(); verdict.wrong.length > 0; await sleep(100)) {
     const found = await compared(server, name, sent).catch(error => ({ wrong: [String(error)], latestMs: 0, latest: new Map() }));
@@ -158,7 +161,7 @@ export async function verdictOf(server: ServerProcess, { sent, name }: LoadFigur
   return compared(server, name, sent);
 }
 
-async function compared(server: ServerProcess, name: string, sent: LoadFigures['sent']): Promise<Verdict> {
+async function compared(server: LoadedServer, name: string, sent: LoadFigures['sent']): Promise<Verdict> {
   const entries = await keptBy(server, name);
   const kept = new Map(entries.map(({ key, value }) => [key, value.ids]));
   const wrong: string[] = [];
@@ -179,7 +182,7 @@ interface Kept {
   readonly value: { readonly ids: readonly string[]; readonly latestMs: number };
 }
 
-async function keptBy(server: ServerProcess, name: string): Promise<readonly Kept[]> {
+async function keptBy(server: LoadedServer, name: string): Promise<readonly Kept[]> {
   const { code, output } = await server.cli(['state', 'list', 'roll.keep', '--prefix', `${name}-`, '--limit', '0', '--output', 'json']);
   if (code !== 0) throw new Error(output);
   const { entries }: { entries: readonly Kept[] } = JSON.parse(output);

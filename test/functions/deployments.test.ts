@@ -134,9 +134,8 @@ describe('deploy', () => {
   });
 
   test.each<[string, Partial<FunctionSpec>]>([
-    ['a lag trigger', { on: [{ kind: 'lag', group: 'g', topics: ['t'], above: { events: 10 }, below: { events: 5 }, everyMs: 10_000 }] }],
     [
-      'a resource trigger',
+      'a resource trigger without a cluster',
       {
         on: [
           {
@@ -146,7 +145,7 @@ describe('deploy', () => {
         ],
       },
     ],
-  ])('what is not there yet is refused: %s', async (_, change) => {
+  ])('what this server has no way to do is refused: %s', async (_, change) => {
     expect(problemCodes(await w.deploy(contextSpec([functionSpec('totals', change)]), { totals: 'v1' }))).toEqual([
       'shop.totals FAAS_NOT_SUPPORTED',
     ]);

@@ -10,7 +10,7 @@ import { type RedisServer, startRedis } from '../../services/redis.ts';
 import { ServerProcess } from '../server-process.ts';
 import { eventually } from '../shop-run.ts';
 
-const namespace = 'functions';
+export const namespace = 'functions';
 
 /** A cluster, a Kafka and a Redis, and servers beside the cluster whose pods are in it. */
 export class ClusterWorld {
@@ -28,7 +28,9 @@ export class ClusterWorld {
 
   static async open(): Promise<ClusterWorld> {
     await nodePrograms();
-    const [cluster, kafka, redis] = await Promise.all([openTestCluster(), startKafka(), startRedis()]);
+    const cluster = await openTestCluster();
+    const host = cluster.hostAddress;
+    const [kafka, redis] = await Promise.all([startKafka({ host }), startRedis({ bind: `127.0.0.1 ${host}`, 'protected-mode': 'no' })]);
     const api = await openKubernetesApi({ kubeconfigFile: cluster.kubeconfig });
     await cluster.kubectl('create', 'namespace', namespace);
     await cluster.kubectl('label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted');
@@ -39,6 +41,11 @@ export class ClusterWorld {
   async close(): Promise<void> {
     this.api.close();
     await Promise.all([this.cluster.stop(), this.kafka.stop(), this.redis.stop()]);
+  }
+
+  /** Its address for whoever is in the cluster. */
+  get redisUrl(): string {
+    return `redis://${this.cluster.hostAddress}:${this.redis.port}`;
   }
 
   async withServer(work: (server: ServerProcess) => Promise<void>): Promise<void> {
@@ -69,7 +76,11 @@ export class ClusterWorld {
 
   /** That the cluster has of this server, in the order of their creation; with what it says of each. */
   async pods(server: ServerProcess): Promise<readonly ClusterPod[]> {
-    const path = `/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(labelSelector(nameOf(server)))}`;
+    return this.podsOfServer(nameOf(server));
+  }
+
+  async podsOfServer(name: string): Promise<readonly ClusterPod[]> {
+    const path = `/api/v1/namespaces/${namespace}/pods?labelSelector=${encodeURIComponent(labelSelector(name))}`;
     const body = expectOk(await this.api.send({ method: 'GET', path }), 'pods of a server');
     const items = isRecord(body) && Array.isArray(body.items) ? body.items : [];
     return items.flatMap(item => readObject(item) ?? []).map(object => ({ name: object.metadata.name, object, ...podState(object) }));

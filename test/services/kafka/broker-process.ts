@@ -15,6 +15,7 @@ const script =
 /** One broker: started, killed, frozen and started again on its own data. */
 export class BrokerProcess {
   readonly port: number;
+  readonly #host: string;
   readonly logFile: string;
   readonly #folder: string;
   readonly #classData: { kind: 'use' } | { kind: 'record'; file: string };
@@ -23,9 +24,14 @@ export class BrokerProcess {
   #pid = 0;
   #asked = false;
 
-  constructor(folder: string, port: number, classData: { kind: 'use' } | { kind: 'record'; file: string }) {
+  constructor(
+    folder: string,
+    { host, port }: { readonly host: string; readonly port: number },
+    classData: { kind: 'use' } | { kind: 'record'; file: string },
+  ) {
     this.#folder = folder;
     this.port = port;
+    this.#host = host;
     this.#classData = classData;
     this.logFile = join(folder, 'server.log');
   }
@@ -54,7 +60,7 @@ export class BrokerProcess {
     const [pid] = await once(createInterface(shell.stdout), 'line');
     this.#pid = Number(pid);
     const untilMs = performance.now() + startMs;
-    while (!(await isOpen(this.port))) {
+    while (!(await isOpen(this.#host, this.port))) {
       if (!this.isRunning) throw new Error('a broker ended while it started');
       if (performance.now() > untilMs) throw new Error(`a broker did not start within ${startMs} ms`);
       await sleep(50);
@@ -89,9 +95,9 @@ export class BrokerProcess {
   }
 }
 
-function isOpen(port: number): Promise<boolean> {
+function isOpen(host: string, port: number): Promise<boolean> {
   return new Promise(resolve => {
-    const socket = connect(port, '127.0.0.1');
+    const socket = connect(port, host);
     socket.once('connect', () => resolve(true));
     socket.once('error', () => resolve(false));
     socket.once('close', () => resolve(false));

@@ -2,6 +2,8 @@ export type Security = 'none' | 'tls' | 'sasl' | 'sasl-tls';
 
 export interface BrokerPlace {
   readonly id: number;
+  /** At which clients connect. */
+  readonly host: string;
   /** Where clients connect; `advertised` is where they are told to. */
   readonly port: number;
   readonly advertised: number;
@@ -34,8 +36,8 @@ export function brokerProperties(
     'process.roles': 'broker,controller',
     'node.id': place.id,
     'controller.quorum.voters': all.map(({ id, controllerPort }) => `${id}@127.0.0.1:${controllerPort}`).join(','),
-    listeners: `CLIENT://127.0.0.1:${place.port},INNER://127.0.0.1:${place.innerPort},CONTROLLER://127.0.0.1:${place.controllerPort}`,
-    'advertised.listeners': `CLIENT://127.0.0.1:${place.advertised},INNER://127.0.0.1:${place.innerPort}`,
+    listeners: `CLIENT://${place.host}:${place.port},INNER://127.0.0.1:${place.innerPort},CONTROLLER://127.0.0.1:${place.controllerPort}`,
+    'advertised.listeners': `CLIENT://${place.host}:${place.advertised},INNER://127.0.0.1:${place.innerPort}`,
     'controller.listener.names': 'CONTROLLER',
     'inter.broker.listener.name': 'INNER',
     'listener.security.protocol.map': `CLIENT:${protocols[options.security]},INNER:PLAINTEXT,CONTROLLER:PLAINTEXT`,

@@ -14,6 +14,8 @@ const run = promisify(execFile);
 
 export interface KafkaClusterOptions {
   readonly brokers?: 1 | 3;
+  /** Address at which clients connect; loopback, unless those are elsewhere. */
+  readonly host?: string;
   readonly security?: Security;
   /** Which port clients are told to use for each broker's port: that of a proxy before it. */
   readonly advertise?: (port: number) => Promise<number>;
@@ -22,7 +24,7 @@ export interface KafkaClusterOptions {
 
 /** Real brokers on free ports of loopback, in a folder of their own. */
 export interface KafkaCluster {
-  /** `127.0.0.1:port` of each broker as clients are told. */
+  /** `host:port` of each broker as clients are told. */
   readonly bootstrap: readonly string[];
   readonly brokers: readonly BrokerProcess[];
   /** The certificate of the brokers, where there is TLS. */
@@ -67,7 +69,7 @@ async function start(options: KafkaClusterOptions, classData: { kind: 'use' } | 
       const directory = Buffer.from(`faas-broker-${place.id}`.padEnd(16).slice(0, 16)).toString('base64url');
       const meta = ['version=1', `cluster.id=${clusterId}`, `node.id=${place.id}`, `directory.id=${directory}`, ''];
       await writeFile(join(own, 'data', 'meta.properties'), meta.join('\n'));
-      return new BrokerProcess(own, place.port, classData);
+      return new BrokerProcess(own, place, classData);
     }),
   );
   const stop = async () => {
@@ -83,15 +85,15 @@ async function start(options: KafkaClusterOptions, classData: { kind: 'use' } | 
     await stop();
     throw new Error(`${error instanceof Error ? error.message : error}\n${logs.map(log => log.slice(-2_000)).join('\n')}`);
   }
-  return { bootstrap: places.map(({ advertised }) => `127.0.0.1:${advertised}`), brokers, certificateFile, stop };
+  return { bootstrap: places.map(({ host, advertised }) => `${host}:${advertised}`), brokers, certificateFile, stop };
 }
 
-async function placesOf({ brokers = 1, advertise }: KafkaClusterOptions): Promise<readonly BrokerPlace[]> {
+async function placesOf({ brokers = 1, host = '127.0.0.1', advertise }: KafkaClusterOptions): Promise<readonly BrokerPlace[]> {
   const ports = await freePorts(brokers * 3);
   return Promise.all(
     Array.from({ length: brokers }, async (_, index) => {
       const [port = 0, innerPort = 0, controllerPort = 0] = ports.slice(index * 3);
-      return { id: index + 1, port, innerPort, controllerPort, advertised: (await advertise?.(port)) ?? port };
+      return { id: index + 1, host, port, innerPort, controllerPort, advertised: (await advertise?.(port)) ?? port };
     }),
   );
 }

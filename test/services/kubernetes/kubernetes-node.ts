@@ -1,5 +1,6 @@
 import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
 import { promisify } from 'node:util';
@@ -82,6 +83,7 @@ class Node implements KubernetesNode {
     for (const name of ['kube-controller-manager', 'kube-scheduler', 'kubelet', 'kube-proxy'] as const) this.#runOwn(name);
     const ready = ['get', 'node', this.#place.nodeName, '-o', 'jsonpath={.status.conditions[?(@.type=="Ready")].status}'];
     await this.#until('kubelet', async () => (await this.kubectl(...ready)) === 'True');
+    await this.#until('kube-proxy', () => isOpen(this.#place.apiServiceAddress, 443));
     await this.#until('kube-controller-manager', async () => (await this.kubectl('get', 'serviceaccount', 'default', '-o', 'name')) !== '');
   }
 
@@ -155,6 +157,15 @@ export async function writeSettings(place: NodePlace): Promise<void> {
 export async function kubectl(home: string, kubeconfig: string, args: readonly string[]): Promise<string> {
   const { stdout } = await run(join(home, 'kubectl'), ['--kubeconfig', kubeconfig, ...args], { maxBuffer: 64 << 20 });
   return stdout.trim();
+}
+
+function isOpen(host: string, port: number): Promise<boolean> {
+  return new Promise(resolve => {
+    const socket = connect({ host, port, timeout: 500 });
+    socket.once('connect', () => resolve(true));
+    for (const event of ['error', 'timeout', 'close']) socket.once(event, () => resolve(false));
+    for (const event of ['connect', 'timeout']) socket.once(event, () => socket.destroy());
+  });
 }
 
 function bridgeCommands(place: NodePlace): readonly (readonly string[])[] {
