@@ -36,12 +36,16 @@ const edges: readonly [pattern: RegExp, what: string, allowed: RegExp][] = [
     'the time of day',
     /^(controller\/clock\.ts|controller\/dashboard\/|runtime\/pod\/|runtime\/testing\/|cli\/)/,
   ],
-  [/\bset(Timeout|Interval)\(/, 'a timer', /^(controller\/clock\.ts|controller\/dashboard\/|runtime\/pod\/|runtime\/testing\/|cli\/)/],
+  [
+    /(?<!\.)\bset(Timeout|Interval)\(/,
+    'a timer',
+    /^(controller\/clock\.ts|controller\/dashboard\/|runtime\/pod\/|runtime\/testing\/|cli\/)/,
+  ],
   [/\bMath\.random\(|\brandomUUID\(|\brandomBytes\(/, 'chance', /^(controller\/random\.ts|runtime\/pod\/|runtime\/testing\/|cli\/)/],
   [
     /\bprocess\.env\b/,
     'the environment',
-    /^(controller\/(main|settings[a-z-]*)\.ts|controller\/adapters\/(process|sqlite)\/|runtime\/pod\/|cli\/)/,
+    /^(controller\/(main|settings[a-z-]*)\.ts|controller\/adapters\/(kubernetes|process|sqlite)\/|runtime\/pod\/|cli\/)/,
   ],
   [/\bprocess\.exit\(/, 'the end of the process', /^(runtime\/pod\/|cli\/(main|commands\/(up|dev))\.ts)/],
 ];

@@ -1,7 +1,7 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { kubernetesService } from '../../services/kubernetes/programs.ts';
 import { kafkaAndRedis } from '../../services/kafka-and-redis.ts';
+import { kubernetesService } from '../../services/kubernetes/programs.ts';
 import { describeWith } from '../../services/needed-service.ts';
 import { isUnderWay, RollingLoad, verdictOf } from '../rolling-load.ts';
 import { eventually } from '../shop-run.ts';
@@ -41,7 +41,9 @@ describeWith(needed, 'a server in the cluster, from the same image as its pods',
     const { wrong } = await verdictOf(server, figures);
     const after = (await ofFunction()).map(({ name }) => name);
     const kept = before.filter(name => after.includes(name)).length;
-    console.log(`a server in the cluster, killed once: ${kept} of ${before.length} pods kept, sent ${JSON.stringify(figures.sent)}, wrong ${wrong.length}`);
+    console.log(
+      `a server in the cluster, killed once: ${kept} of ${before.length} pods kept, sent ${JSON.stringify(figures.sent)}, wrong ${wrong.length}`,
+    );
     expect(wrong, await server.log()).toEqual([]);
     expect([before.length > 0, kept]).toEqual([true, before.length]);
     await server.delete();

@@ -24,7 +24,11 @@ export class BrokerProcess {
   #pid = 0;
   #asked = false;
 
-  constructor(folder: string, { host, port }: { readonly host: string; readonly port: number }, classData: { kind: 'use' } | { kind: 'record'; file: string }) {
+  constructor(
+    folder: string,
+    { host, port }: { readonly host: string; readonly port: number },
+    classData: { kind: 'use' } | { kind: 'record'; file: string },
+  ) {
     this.#folder = folder;
     this.port = port;
     this.#host = host;
