@@ -45,7 +45,7 @@ const edges: readonly [pattern: RegExp, what: string, allowed: RegExp][] = [
   [
     /\bprocess\.env\b/,
     'the environment',
-    /^(controller\/(main|settings[a-z-]*)\.ts|controller\/adapters\/(process|sqlite|kubernetes)\/|runtime\/pod\/|cli\/)/,
+    /^(controller\/(main|settings[a-z-]*)\.ts|controller\/adapters\/(kubernetes|process|sqlite)\/|runtime\/pod\/|cli\/)/,
   ],
   [/\bprocess\.exit\(/, 'the end of the process', /^(runtime\/pod\/|cli\/(main|commands\/(up|dev))\.ts)/],
 ];

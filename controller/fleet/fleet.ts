@@ -12,7 +12,7 @@ import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
 import { BundleCache } from './bundle-cache.ts';
 import { loadRequestOf } from './load-request.ts';
-import { asFleetPod, isOf, type Member, memberOf, type Wish } from './member.ts';
+import { asFleetPod, drainBusyAtMs, isOf, type Member, memberOf, type Wish } from './member.ts';
 import { drainSentence, type FleetAction, type FleetLimits, type FleetPod, loadBackoffMs, planFleet, podSize } from './plan-fleet.ts';
 import { tellPodsMissing } from './pods-missing.ts';
 
@@ -41,8 +41,6 @@ export type WantListener = (unit: string, pods: number, reason: Parameters<PodDi
 const crashesFree = 4;
 const crashWindowMs = 60_000;
 
-/** So long a surplus pod may wait until it is seen idle, which under load it never is. */
-const busySurplusMs = 5_000;
 /** Between the last load and the refilling of the pool. */
 const refillDelayMs = 250;
 /** Well within the time after which an idle connection to a pod is closed. */
@@ -236,7 +234,7 @@ export class Fleet implements PodDirectory {
       replicas: wish.replicas,
       notBeforeMs: wish.notBeforeMs,
       memoryBytes: this.#sizeFor(wish.live),
-      drainBusyAtMs: this.#drainBusyAtMs(wish, nowMs),
+      drainBusyAtMs: drainBusyAtMs(wish, this.#readyOf(wish.live.unit), this.#options.drainMs, nowMs),
     }));
     const refillNotBeforeMs = this.#refillNotBeforeMs;
     for (const action of planFleet(pods, wishes, { ...limits, refillNotBeforeMs, memoryBytes: podMemoryBytes }, nowMs))
@@ -440,13 +438,6 @@ export class Fleet implements PodDirectory {
     const { pods, conditions } = this.#options;
     const missing = new Map([...this.#wishes].map(([unit, { replicas }]) => [unit, replicas > this.#readyOf(unit)]));
     tellPodsMissing(conditions, missing, pods.waiting()[0], this.#startError);
-  }
-
-  /** A handler that may run for longer than a drain waits is not interrupted for the sake of a smaller number. */
-  #drainBusyAtMs(wish: Wish, nowMs: number): number {
-    wish.surplusSinceMs = this.#readyOf(wish.live.unit) > wish.replicas ? (wish.surplusSinceMs ?? nowMs) : undefined;
-    const mayInterrupt = wish.live.spec.limits.timeoutMs <= this.#options.drainMs;
-    return mayInterrupt && wish.surplusSinceMs !== undefined ? wish.surplusSinceMs + busySurplusMs : Number.POSITIVE_INFINITY;
   }
 
   #readyOf(unit: string): number {

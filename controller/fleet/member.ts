@@ -48,3 +48,13 @@ export function asFleetPod(member: Member, inFlightByPod: ReadonlyMap<string, nu
     memoryBytes: member.memoryBytes,
   };
 }
+
+/** So long a surplus pod may wait until it is seen idle, which under load it never is. */
+const busySurplusMs = 5_000;
+
+/** When a surplus pod goes although it has work: a handler that may run for longer than a drain waits is not interrupted for the sake of a smaller number. */
+export function drainBusyAtMs(wish: Wish, ready: number, drainMs: number, nowMs: number): number {
+  wish.surplusSinceMs = ready > wish.replicas ? (wish.surplusSinceMs ?? nowMs) : undefined;
+  const mayInterrupt = wish.live.spec.limits.timeoutMs <= drainMs;
+  return mayInterrupt && wish.surplusSinceMs !== undefined ? wish.surplusSinceMs + busySurplusMs : Number.POSITIVE_INFINITY;
+}
