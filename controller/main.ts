@@ -152,6 +152,8 @@ async function open(
     ...data,
     overrides,
     idleLimitMs: settings['scale.idle'],
+    idlePodsMax: Math.max(1, Math.floor(settings['pods.max'] / 2)),
+    budget: settings['scale.budget'],
     live: functions.live,
     report: () => dispatcher.report(),
     calls: calls.figures,
