@@ -304,19 +304,12 @@ export class Fleet implements PodDirectory {
     member.live = live;
     const { client, metrics, loadTimeoutMs } = this.#options;
     this.#delayRefill();
-    const bundle = await this.#bundles.get(live.bundleHash).catch(error => {
-      // A pod that loads for ever would count as one of the function's.
-      this.#loadFailed(member, live, String(error));
-      throw error;
-    });
-    if (bundle === undefined) {
-      const error = {
-        code: 'FAAS_BUNDLE_UNKNOWN',
-        name: 'Error',
-        message: `the bundle ${live.bundleHash.slice(0, 12)} of ${live.unit} is not stored`,
-        stack: undefined,
-      };
-      this.#loadFailed(member, live, error.message);
+    const bundle = await this.#bundles.get(live.bundleHash).catch(String);
+    // A pod that loads for ever would count as one of the function's, also where the registry is only away.
+    if (bundle === undefined || typeof bundle === 'string') {
+      const message = bundle ?? `the bundle ${live.bundleHash.slice(0, 12)} of ${live.unit} is not stored`;
+      const error = { code: 'FAAS_BUNDLE_UNKNOWN', name: 'Error', message, stack: undefined };
+      this.#loadFailed(member, live, message);
       return { kind: 'failed', error };
     }
     const request: LoadRequest = loadRequestOf(live, bundle);

@@ -17,8 +17,10 @@ export interface ProcessPodsOptions {
   readonly entry?: string;
 }
 
+/** Where a test ends pods. */
+const faultPoint = { env: 'FAAS_POD_FAULT_POINT' } as const;
 /** All of the server's environment that a pod sees (law P6). */
-const environmentAllowed = ['PATH', 'TZ', 'LANG', 'LC_ALL', 'TMPDIR', 'FAAS_POD_FAULT_POINT'];
+const environmentAllowed = ['PATH', 'TZ', 'LANG', 'LC_ALL', 'TMPDIR', faultPoint.env];
 const startMsMax = 10_000;
 
 interface RunningPod {
