@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { readBatchHead } from '../protocol/batch.ts';
+import { type BatchHead, readBatchHead } from '../protocol/batch.ts';
 import { decodeLoad, loadBytesMax } from '../protocol/control.ts';
 import { readFrames } from '../protocol/frame.ts';
 import { type LoadRequest, type PodStatus, wireLimits } from '../protocol/messages.ts';
@@ -11,7 +11,7 @@ export interface PodHandlers {
   status(): PodStatus;
   load(request: LoadRequest, loadTimeoutMs: number, response: ServerResponse): void;
   batch(
-    head: { readonly unit: string; readonly revision: string; readonly eventCount: number },
+    head: BatchHead,
     bytes: Uint8Array<ArrayBuffer>,
     response: ServerResponse,
   ): void;

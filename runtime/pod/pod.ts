@@ -3,6 +3,7 @@ import type { AddressInfo } from 'node:net';
 import { encodeLoadResult } from '../protocol/control.ts';
 import type { LoadRequest, LoadResult, PodStatus, WireError } from '../protocol/messages.ts';
 import { wireVersions } from '../protocol/version.ts';
+import type { BatchHead } from '../protocol/batch.ts';
 import { assertNever } from '../sdk/assert-never.ts';
 import { type BoardView, readBoard } from './board.ts';
 import { type BundleFile, hashMatches, writeBundle } from './bundle-file.ts';
@@ -132,7 +133,7 @@ class RunningPod implements Pod {
   }
 
   #startBatch(
-    head: { unit: string; revision: string; eventCount: number },
+    head: BatchHead,
     bytes: Uint8Array<ArrayBuffer>,
     response: ServerResponse,
   ): void {
@@ -149,7 +150,7 @@ class RunningPod implements Pod {
       this.#perform({ kind: 'end-batch', batchId, end: 'draining' });
       return;
     }
-    this.#step({ kind: 'batch', batchId, events: head.eventCount, bytes: bytes.length });
+    this.#step({ kind: 'batch', batchId, events: head.eventCount, bytes: bytes.length, exclusive: head.exclusive, nowMs: Date.now() });
   }
 
   #startWorker(workerId: number): void {
