@@ -222,6 +222,18 @@ export function registryContract(adapter: string, open: () => Promise<RegistryUn
       expect(await registry.lead('other', 'two', 100, 1201)).toEqual({ fencing: 1 });
     });
 
+    test('R8 others see who leads, and with which fencing, until its time is over or it resigned', async () => {
+      expect(await registry.leader('controller', 1000)).toBeUndefined();
+      await registry.lead('controller', 'one http://127.0.0.1:7070', 100, 1000);
+      expect(await registry.leader('controller', 1099)).toEqual({ holder: 'one http://127.0.0.1:7070', fencing: 1 });
+      expect(await registry.leader('other', 1099)).toBeUndefined();
+      expect(await registry.leader('controller', 1100)).toBeUndefined();
+      await registry.lead('controller', 'two', 100, 1100);
+      expect(await registry.leader('controller', 1101)).toEqual({ holder: 'two', fencing: 2 });
+      await registry.resign('controller', 'two');
+      expect(await registry.leader('controller', 1101)).toBeUndefined();
+    });
+
     test('everything outlives the process', async () => {
       if (subject.reopen === undefined) return;
       const code = Buffer.from('export default 1');
