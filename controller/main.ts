@@ -4,10 +4,14 @@ import { replayLetters } from './api/replay-letters.ts';
 import { removeServerFile, writeServerFile } from './api/server-file.ts';
 import { loadToken } from './api/token-file.ts';
 import { systemClock } from './clock.ts';
+import { Cluster, leadership } from './cluster/cluster.ts';
+import type { Hub } from './cluster/hub.ts';
+import type { PodsWish } from './cluster/messages.ts';
 import { ConditionBoard } from './conditions/condition-board.ts';
 import { runSchedules } from './cron/schedule-loop.ts';
 import { createDispatcher } from './dispatch/create-dispatcher.ts';
-import type { UnitReport } from './dispatch/dispatcher.ts';
+import type { Dispatcher, UnitReport } from './dispatch/dispatcher.ts';
+import { noDispatcher } from './dispatch/stored-results.ts';
 import { dashboardFolder } from './entries.ts';
 import { armFaultPoint } from './fault-points.ts';
 import { Fleet } from './fleet/fleet.ts';
@@ -28,8 +32,10 @@ import { openStores } from './open-stores.ts';
 import { systemRandom } from './random.ts';
 import { runReplays } from './replay/replay-loop.ts';
 import { ReplayStore } from './replay/replay-store.ts';
+import { rolesOf } from './roles.ts';
 import { createOverrides } from './scale/overrides.ts';
 import { ScaleLoop } from './scale/scale-loop.ts';
+import { readClusterSecret } from './server-secrets.ts';
 import type { Settings } from './settings.ts';
 import type { SettingOrigins } from './settings-source.ts';
 import type { Log } from './telemetry/log.ts';
@@ -47,7 +53,8 @@ export interface ServerOptions {
 
 export interface RunningServer {
   readonly adminUrl: string;
-  readonly gatewayUrl: string;
+  /** Undefined: the process is no gateway. */
+  readonly gatewayUrl: string | undefined;
   /** Resolves when the server cannot go on (its store is gone): end the process then, nothing acknowledged is lost. */
   readonly failure: Promise<Error>;
   /** Refuses new work, finishes what is in flight within `shutdown.grace`, ends the pods, closes the stores. */
@@ -91,6 +98,8 @@ async function open(
   const stores = await openStores({ settings, env: process.env, clock, random, log });
   onStop(() => stores.close());
   const { streams, state, registry, history } = stores;
+  const secret = stores.shared ? await readClusterSecret(settings, process.env.FAAS_CLUSTER_SECRET) : undefined;
+  const roles = rolesOf(settings.roles, { shared: stores.shared, hasSecret: secret !== undefined });
   const token = await loadToken(folder, random);
   const { createProcessPods } = await import('./adapters/process/process-pods.ts');
   const conditions = new ConditionBoard({ registry, history, clock, log });
@@ -99,53 +108,78 @@ async function open(
   const client = createHttpPodClient({ clock, log });
   onStop(() => client.close());
 
+  const hosts = roles.has('dispatcher');
   const fleet = new Fleet({
-    pods: createProcessPods({ clock, random, log, folder }),
+    pods: createProcessPods({ clock, random, log, folder, host: settings['pods.host'] }),
     client,
     registry,
     history,
     clock,
     log,
     metrics,
-    limits: { pool: settings['pods.pool'], podsMax: settings['pods.max'] },
+    limits: { pool: hosts ? settings['pods.pool'] : 0, podsMax: settings['pods.max'] },
     drainMs: settings['pods.drain'],
     loadTimeoutMs,
-    callbackUrl: () => adminUrl,
+    callbackUrl: () => address(),
+    hosts,
+    released: async () => cluster?.released(),
     podMemoryBytes,
   });
-  const data = { streams, state, history, conditions, pods: fleet, client, tokens, clock, random, faults, log, metrics };
-  const dispatcher = createDispatcher({
-    ...data,
-    limits: {
-      ...dispatchLimits,
-      commitEventsMax: stores.state.capabilities.commitEventsMax,
-      bytesPerPartitionMax: settings['dispatch.bytesPerPartition'],
-      dedupeWindowMs,
-    },
-  });
-  const lease: LeaseHolder = { registry, clock, log, holder: random.token() };
+  const name = random.token();
+  const cluster: Cluster | undefined =
+    secret === undefined
+      ? undefined
+      : new Cluster({
+          secret,
+          process: name,
+          address,
+          registry,
+          fleet,
+          hosts,
+          podsMax: settings['pods.max'],
+          units: () => dispatcher.report(),
+          calls: () => functions.live().map(({ unit }) => ({ unit, ...calls.figures(unit) })),
+          clock,
+          log,
+        });
+  const data = { streams, state, history, conditions, pods: cluster?.pods ?? fleet, client, tokens, clock, random, faults, log, metrics };
+  const dispatcher: Dispatcher = roles.has('dispatcher')
+    ? createDispatcher({
+        ...data,
+        limits: {
+          ...dispatchLimits,
+          commitEventsMax: stores.state.capabilities.commitEventsMax,
+          bytesPerPartitionMax: settings['dispatch.bytesPerPartition'],
+          dedupeWindowMs,
+        },
+      })
+    : noDispatcher(data);
+  const lease: LeaseHolder = { registry, clock, log, holder: name };
   const slot = stores.shared ? await takeSlot(lease) : 'local';
   const calls = createDirectCalls({ ...data, dedupeWindowMs, slot });
   const secrets = createSecrets({ env: process.env, folder: settings['secrets.dir'], clock });
-  const gateway = await createGatewayServer({ ...data, settings, token, calls, dispatcher, secrets });
+  const gateway = roles.has('gateway') ? await createGatewayServer({ ...data, settings, token, calls, dispatcher, secrets }) : undefined;
   const functions = createFunctionsLoop({ registry, clock, log }, (live, handled) => {
-    conditions.keep(new Set(live.map(({ unit }) => unit)));
-    for (const role of [fleet, calls, gateway]) role.update(live);
+    const units = new Set(live.map(({ unit }) => unit));
+    conditions.keep(units);
+    cluster?.hub?.keep(units);
+    for (const role of [fleet, calls, gateway]) role?.update(live);
     dispatcher.update(handled);
   });
   const overrides = createOverrides(state, clock, random);
-  const scale = new ScaleLoop({
-    ...data,
-    overrides,
-    idleLimitMs: settings['scale.idle'],
-    live: functions.live,
+  const scaling = { ...data, overrides, idleLimitMs: settings['scale.idle'], live: functions.live };
+  const alone = new ScaleLoop({
+    ...scaling,
     report: () => dispatcher.report(),
     calls: calls.figures,
     pods: () => fleet.counts(),
     replicas: unit => fleet.replicas(unit),
     scale: (unit, replicas) => fleet.scale(unit, replicas),
   });
-  fleet.onWant((unit, wanted, reason) => scale.want(unit, wanted, reason));
+  fleet.onWant((unit, wanted, reason) => alone.want(unit, wanted, reason));
+  /** Of this process, or while it leads of all of them. */
+  let scale = alone;
+  const report = () => cluster?.hub?.reports() ?? dispatcher.report();
   const deployments = createDeployments({
     registry,
     streams,
@@ -168,7 +202,7 @@ async function open(
   const readyChecks = [
     { name: 'staying', check: async () => !isLeaving },
     { name: 'store', check: async () => (await registry.functions()).length >= 0 },
-    { name: 'dispatcher', check: async () => hasJoined(functions.handled(), dispatcher.report()) },
+    { name: 'dispatcher', check: async () => !roles.has('dispatcher') || hasJoined(functions.handled(), dispatcher.report()) },
   ];
   const admin = await createAdminServer({
     ...data,
@@ -179,18 +213,28 @@ async function open(
     registry,
     deployments,
     calls,
-    dispatcher,
-    scale,
+    dispatcher: { report },
+    scale: { inputs: unit => scale.inputs(unit), partitions: unit => scale.partitions(unit) },
     overrides,
     secrets,
     token,
     dashboardFolder: dashboardFolder(),
     podCallbacks,
     readyChecks,
+    cluster: cluster && secret !== undefined ? { secret, hub: () => cluster.hub, signal: stopping.signal } : undefined,
+    servesApi: roles.has('controller'),
   });
 
   onStop(() => admin.close());
   const { url: adminUrl } = await admin.listen();
+  if (cluster !== undefined) {
+    const leaving = new AbortController();
+    const member = cluster.run(leaving.signal);
+    onStop(() => {
+      leaving.abort();
+      return member;
+    });
+  }
   onStop(() => fleet.stop());
   onStop(() => dispatcher.stop(settings['shutdown.grace']));
   if (stores.shared) {
@@ -211,26 +255,56 @@ async function open(
       runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
       ...(stores.shared ? [adoptOrphans(lease, calls, signal)] : []),
     ]);
+  const guard = (signal: AbortSignal) => runGuard({ ...data, registry, deployments, report, replay: replayOf }, signal);
+  const leads = async (signal: AbortSignal, fencing: number): Promise<void> => {
+    if (cluster === undefined) return void (await duties(signal));
+    const onWant = (wish: PodsWish) => scale.want(wish.unit, wish.pods, wish.reason);
+    const work = async (hub: Hub) => {
+      scale = new ScaleLoop({
+        ...scaling,
+        report: () => hub.reports(),
+        calls: unit => hub.calls(unit),
+        pods: () => hub.counts(),
+        replicas: unit => hub.replicas(unit),
+        scale: (unit, replicas) => hub.scale(unit, replicas),
+      });
+      await Promise.all([duties(signal), guard(signal), hub.complete(signal).then(() => scale.run(signal))]);
+    };
+    await cluster.lead({ term: random.token(), fencing, onWant }, work, signal);
+  };
+  const leader = cluster === undefined ? lease : { ...lease, holder: cluster.holder };
   const loops = [
-    scale.run(stopping.signal),
-    runGuard({ ...data, registry, deployments, report: () => dispatcher.report(), replay: replayOf }, stopping.signal),
-    stores.shared ? runWhileLeading(lease, 'controller', duties, stopping.signal) : duties(stopping.signal),
     watchFigures(),
+    ...(cluster === undefined ? [alone.run(stopping.signal), guard(stopping.signal)] : []),
+    ...(stores.shared ? [] : [duties(stopping.signal)]),
+    ...(stores.shared && roles.has('controller') ? [runWhileLeading(leader, leadership, leads, stopping.signal)] : []),
   ];
   onStop(async () => {
     stopping.abort();
     await Promise.all(loops);
   });
-  onStop(() => gateway.close());
-  const { url: gatewayUrl } = await gateway.listen();
+  onStop(async () => gateway?.close());
+  const gatewayUrl = (await gateway?.listen())?.url;
   onStop(() => {
     isLeaving = true;
     return clock.sleep(settings['shutdown.delay']);
   });
   await writeServerFile(folder, { pid: process.pid, adminUrl, gatewayUrl, startedAtMs, version });
   onStop(() => removeServerFile(folder, process.pid));
-  log.info('server listens', { admin: adminUrl, gateway: gatewayUrl, data: folder, streams: streams.capabilities.adapter, version });
+  log.info('server listens', {
+    roles: [...roles],
+    admin: adminUrl,
+    gateway: gatewayUrl,
+    data: folder,
+    streams: streams.capabilities.adapter,
+    version,
+  });
   return { adminUrl, gatewayUrl, failure: stores.failure };
+
+  /** Where others reach this process, and its pods call back. */
+  function address(): string {
+    return settings['cluster.address'] === '' ? adminUrl : settings['cluster.address'].replace(/\/$/, '');
+  }
 
   async function replayOf(unit: string, revision: string, sinceMs: number): Promise<number> {
     const where = `revision="${revision}", age<=${Math.max(0, clock.now() - sinceMs)}ms`;
@@ -240,7 +314,7 @@ async function open(
   async function watchFigures(): Promise<void> {
     while (!stopping.signal.aborted) {
       const reports = dispatcher.report();
-      fleet.observe(new Map(reports.flatMap(report => [...report.inFlightByPod])));
+      if (cluster === undefined) fleet.observe(new Map(reports.flatMap(report => [...report.inFlightByPod])));
       writeGauges(metrics, reports, fleet.list(), clock.now());
       await clock.sleep(gaugesEveryMs, stopping.signal);
     }

@@ -8,7 +8,22 @@ type Prefix = 'kafka' | 'state';
 /** From the variable, or the first line of `<prefix>.passwordFile`: never from a flag, which every user of the machine can read. */
 export async function readPassword(prefix: Prefix, settings: Settings, given: string | undefined): Promise<string | undefined> {
   if (given !== undefined && given !== '') return given;
-  const [line = ''] = (await readSettingFile(`${prefix}.passwordFile`, settings))?.split(/\r?\n/) ?? [];
+  return firstLineOf(await readSettingFile(`${prefix}.passwordFile`, settings));
+}
+
+/** By what the processes of a cluster know each other: from the variable, or the first line of `cluster.secretFile`. Throws FAAS_SETTING_VALUE for a poor one. */
+export async function readClusterSecret(settings: Settings, given: string | undefined): Promise<string | undefined> {
+  const secret = given !== undefined && given !== '' ? given : firstLineOf(await readSettingFile('cluster.secretFile', settings));
+  if (secret === undefined || /^[!-~]{16,256}$/.test(secret)) return secret;
+  throw new FaasError(
+    'FAAS_SETTING_VALUE',
+    'the secret of the cluster must have 16 to 256 letters, digits or signs, without blanks',
+    'Make one with `openssl rand -hex 32`.',
+  );
+}
+
+function firstLineOf(text: string | undefined): string | undefined {
+  const [line = ''] = text?.split(/\r?\n/) ?? [];
   return line === '' ? undefined : line;
 }
 
@@ -23,7 +38,7 @@ export async function readTls(prefix: Prefix, settings: Settings): Promise<{ ca?
 }
 
 async function readSettingFile(
-  name: `${Prefix}.${'passwordFile' | 'ca' | 'cert' | 'key'}`,
+  name: `${Prefix}.${'passwordFile' | 'ca' | 'cert' | 'key'}` | 'cluster.secretFile',
   settings: Settings,
 ): Promise<string | undefined> {
   const file = settings[name];

@@ -25,6 +25,10 @@ export interface FleetOptions {
   readonly loadTimeoutMs: number;
   /** Where pods reach us; known once the admin listener has its port. */
   readonly callbackUrl: () => string;
+  /** False: functions are only proved here, and their pods run elsewhere. */
+  readonly hosts: boolean;
+  /** Resolves when everybody who sends to its pods knows what they are now. */
+  readonly released: () => Promise<void>;
   /** Memory of a generic pod; the function's own limit travels with its load. */
   readonly podMemoryBytes: number;
 }
@@ -94,8 +98,9 @@ export class Fleet implements PodDirectory {
     return this.#views.get(unit) ?? [];
   }
 
-  want(...request: Parameters<PodDirectory['want']>): void {
+  want(...request: Parameters<PodDirectory['want']>): boolean {
     for (const listener of this.#wantListeners) listener(...request);
+    return true;
   }
 
   onWant(listener: WantListener): () => void {
@@ -138,6 +143,16 @@ export class Fleet implements PodDirectory {
 
   replicas(unit: string): number {
     return this.#wishes.get(unit)?.replicas ?? 0;
+  }
+
+  /** Pods of all functions, as others see them. */
+  views(): readonly PodView[] {
+    return [...this.#views.values()].flat();
+  }
+
+  /** How many pods each function is to have here. */
+  wishes(): ReadonlyMap<string, number> {
+    return new Map([...this.#wishes].map(([unit, { replicas }]) => [unit, replicas]));
   }
 
   /** Figures of the data plane, so that idle pods go first. */
@@ -183,6 +198,8 @@ export class Fleet implements PodDirectory {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelTimer?.();
+    for (const member of this.#members.values()) this.#retire(member);
+    await this.#options.released();
     await Promise.all([...this.#members.values()].map(member => this.#options.pods.stop(member.info.id, this.#options.drainMs)));
     await Promise.allSettled([...this.#underWay]);
     await this.#options.pods.close();
@@ -345,11 +362,21 @@ export class Fleet implements PodDirectory {
 
   #drain(member: Member, why: Extract<FleetAction, { kind: 'drain' }>['why']): void {
     if (member.phase === 'draining') return;
+    const { pods, log, drainMs, released } = this.#options;
+    const { id } = member.info;
+    log.debug('pod drains', { pod: id, unit: member.live?.unit, why: drainSentence(why) });
+    this.#retire(member);
+    this.#track(
+      released()
+        .then(() => (this.#members.has(id) ? pods.stop(id, drainMs) : undefined))
+        .then(() => undefined),
+    );
+  }
+
+  /** It takes no new batch from now on. */
+  #retire(member: Member): void {
     member.phase = 'draining';
-    const unit = member.live?.unit;
-    this.#options.log.debug('pod drains', { pod: member.info.id, unit, why: drainSentence(why) });
-    if (unit !== undefined) this.#changed(unit);
-    this.#track(this.#options.pods.stop(member.info.id, this.#options.drainMs).then(() => undefined));
+    if (member.live !== undefined) this.#changed(member.live.unit);
   }
 
   #ended(exit: PodExit): void {
@@ -406,6 +433,10 @@ export class Fleet implements PodDirectory {
     const wish = this.#wishes.get(live.unit);
     for (const member of this.#members.values()) {
       if (member.phase !== 'trial' || !isOf(member, live) || wish === undefined) continue;
+      if (!this.#options.hosts) {
+        this.#drain(member, 'replaced');
+        continue;
+      }
       member.phase = 'ready';
       wish.replicas = Math.max(wish.replicas, 1);
       this.#changed(live.unit);

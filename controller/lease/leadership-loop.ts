@@ -7,11 +7,12 @@ import { giveUp, type LeaseHolder, leaseMs, renewMs, tryLead } from './lease-hol
 export async function runWhileLeading(
   lease: LeaseHolder,
   name: string,
-  work: (signal: AbortSignal) => Promise<unknown>,
+  work: (signal: AbortSignal, fencing: number) => Promise<unknown>,
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, log } = lease;
-  let term: { readonly stop: AbortController; readonly over: Promise<unknown> } | undefined;
+  let term: { readonly fencing: number; readonly stop: AbortController; readonly over: Promise<unknown> } | undefined;
+  let fencing = 0;
   let leadsUntilMs = Number.NEGATIVE_INFINITY;
   const end = async () => {
     term?.stop.abort();
@@ -21,19 +22,26 @@ export async function runWhileLeading(
   while (!signal.aborted) {
     const askedAtMs = clock.now();
     try {
-      leadsUntilMs = (await tryLead(lease, name)) === undefined ? Number.NEGATIVE_INFINITY : askedAtMs + leaseMs - renewMs;
+      const led = await tryLead(lease, name);
+      fencing = led?.fencing ?? fencing;
+      leadsUntilMs = led === undefined ? Number.NEGATIVE_INFINITY : askedAtMs + leaseMs - renewMs;
     } catch (error) {
       log.warn('lease could not be renewed', { lease: name, error: String(error) });
     }
     const leads = clock.now() < leadsUntilMs;
-    if (!leads && term !== undefined) {
+    // Another number: somebody else has led meanwhile, and may have gone again.
+    if (term !== undefined && (!leads || term.fencing !== fencing)) {
       log.warn('does not lead any more', { lease: name });
       await end();
     }
     if (leads && term === undefined && !signal.aborted) {
-      log.info('leads', { lease: name });
+      log.info('leads', { lease: name, fencing });
       const stop = new AbortController();
-      term = { stop, over: work(stop.signal).catch(error => log.error('work of the leader failed', { lease: name, error })) };
+      term = {
+        fencing,
+        stop,
+        over: work(stop.signal, fencing).catch(error => log.error('work of the leader failed', { lease: name, error })),
+      };
     }
     await clock.sleep(renewMs, signal);
   }

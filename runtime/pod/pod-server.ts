@@ -10,11 +10,7 @@ import { crypto, http } from './late-modules.ts';
 export interface PodHandlers {
   status(): PodStatus;
   load(request: LoadRequest, loadTimeoutMs: number, response: ServerResponse): void;
-  batch(
-    head: BatchHead,
-    bytes: Uint8Array<ArrayBuffer>,
-    response: ServerResponse,
-  ): void;
+  batch(head: BatchHead, bytes: Uint8Array<ArrayBuffer>, response: ServerResponse): void;
 }
 
 /** The pod's HTTP edge: token, wire version, sizes. Bodies are handed on as bytes. `token` is undefined until the parent has told it. */

@@ -1,9 +1,9 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { BatchHead } from '../protocol/batch.ts';
 import { encodeLoadResult } from '../protocol/control.ts';
 import type { LoadRequest, LoadResult, PodStatus, WireError } from '../protocol/messages.ts';
 import { wireVersions } from '../protocol/version.ts';
-import type { BatchHead } from '../protocol/batch.ts';
 import { assertNever } from '../sdk/assert-never.ts';
 import { type BoardView, readBoard } from './board.ts';
 import { type BundleFile, hashMatches, writeBundle } from './bundle-file.ts';
@@ -132,11 +132,7 @@ class RunningPod implements Pod {
     this.#step({ kind: 'load', nowMs: Date.now(), limits: { concurrency, lifespanMs, memoryBytes, loadTimeoutMs } });
   }
 
-  #startBatch(
-    head: BatchHead,
-    bytes: Uint8Array<ArrayBuffer>,
-    response: ServerResponse,
-  ): void {
+  #startBatch(head: BatchHead, bytes: Uint8Array<ArrayBuffer>, response: ServerResponse): void {
     const batchId = this.#nextBatchId;
     this.#nextBatchId += 1;
     this.#batches.set(batchId, new OpenBatch(head.eventCount, bytes, response));

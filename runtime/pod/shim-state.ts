@@ -56,7 +56,14 @@ export type ShimInput =
       readonly result: LoadResult & { readonly kind: 'ready' };
     }
   | { readonly kind: 'load-failed'; readonly nowMs: number; readonly workerId: number; readonly error: WireError }
-  | { readonly kind: 'batch'; readonly batchId: number; readonly nowMs: number; readonly events: number; readonly bytes: number; readonly exclusive: boolean }
+  | {
+      readonly kind: 'batch';
+      readonly batchId: number;
+      readonly nowMs: number;
+      readonly events: number;
+      readonly bytes: number;
+      readonly exclusive: boolean;
+    }
   | { readonly kind: 'answered'; readonly nowMs: number; readonly batchId: number; readonly count: number }
   /** Nobody listens to the batch any more, or the worker cannot read it. */
   | { readonly kind: 'batch-gone'; readonly nowMs: number; readonly batchId: number }

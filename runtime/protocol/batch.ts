@@ -50,7 +50,12 @@ export function readBatchHead(bytes: Uint8Array): BatchHead {
   const eventCount = integerField(header, 'events');
   if (eventCount < 0 || eventCount > wireLimits.batchEventsMax)
     throw new FaasError('FAAS_WIRE', `a batch of ${eventCount} events is not allowed`);
-  return { unit: textField(header, 'unit'), revision: textField(header, 'revision'), eventCount, exclusive: own(header, 'exclusive') === true };
+  return {
+    unit: textField(header, 'unit'),
+    revision: textField(header, 'revision'),
+    eventCount,
+    exclusive: own(header, 'exclusive') === true,
+  };
 }
 
 /** Keys, values and header values are views into `bytes`. */

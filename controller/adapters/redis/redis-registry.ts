@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
 import { FaasError } from '../../errors.ts';
 import type { ContextSpec } from '../../manifest/spec.ts';
-import type { Bundle, Condition, ContextRecord, FunctionRecord, Leader, NewRevision, Registry, RevisionRecord } from '../../ports/registry.ts';
+import type {
+  Bundle,
+  Condition,
+  ContextRecord,
+  FunctionRecord,
+  Leader,
+  NewRevision,
+  Registry,
+  RevisionRecord,
+} from '../../ports/registry.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { RedisLinks } from './redis-links.ts';
 import { changeScript, leadScript, resignScript } from './registry-scripts.ts';

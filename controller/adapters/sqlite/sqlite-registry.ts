@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
 import { FaasError } from '../../errors.ts';
 import type { ContextSpec } from '../../manifest/spec.ts';
-import type { Bundle, Condition, ContextRecord, FunctionRecord, Leader, NewRevision, Registry, RevisionRecord } from '../../ports/registry.ts';
+import type {
+  Bundle,
+  Condition,
+  ContextRecord,
+  FunctionRecord,
+  Leader,
+  NewRevision,
+  Registry,
+  RevisionRecord,
+} from '../../ports/registry.ts';
 import type { SqliteClient } from './sqlite-client.ts';
 
 /**
