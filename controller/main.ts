@@ -24,7 +24,7 @@ import { createGatewayServer } from './gateway/gateway-server.ts';
 import { createPodCallbacks } from './gateway/pod-callbacks.ts';
 import { createSecrets } from './gateway/secrets.ts';
 import { adoptOrphans, keepSlot, takeSlot } from './gateway/slot-loop.ts';
-import { writeGauges } from './gauges.ts';
+import { writeClusterGauges, writeGauges } from './gauges.ts';
 import { exclusively } from './lease/exclusive-work.ts';
 import { runWhileLeading } from './lease/leadership-loop.ts';
 import type { LeaseHolder } from './lease/lease-holder.ts';
@@ -316,6 +316,7 @@ async function open(
       const reports = dispatcher.report();
       if (cluster === undefined) fleet.observe(new Map(reports.flatMap(report => [...report.inFlightByPod])));
       writeGauges(metrics, reports, fleet.list(), clock.now());
+      if (cluster !== undefined) writeClusterGauges(metrics, cluster);
       await clock.sleep(gaugesEveryMs, stopping.signal);
     }
   }

@@ -8,6 +8,7 @@ import {
   encodePodsAnswer,
   encodeReportAnswer,
 } from '../cluster/codec.ts';
+import { notLeading } from '../cluster/hub.ts';
 import type { LeaderLink } from '../cluster/messages.ts';
 import { FaasError } from '../errors.ts';
 import { hasToken, tokenBytes } from './auth.ts';
@@ -32,7 +33,7 @@ export function mountCluster(app: FastifyInstance, { secret, hub, signal }: Clus
   const leader = (): LeaderLink => {
     const leading = hub();
     if (leading !== undefined) return leading;
-    throw new FaasError('FAAS_NOT_LEADING', 'this process does not lead', 'Ask the registry again who does.');
+    throw notLeading();
   };
   const answers = [
     [paths.internalReport, async (body: unknown) => encodeReportAnswer(await leader().report(decodeReport(body)))],

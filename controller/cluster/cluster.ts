@@ -64,6 +64,11 @@ export class Cluster {
     return this.#hub;
   }
 
+  /** False: nobody starts or ends pods at the moment. */
+  get hasLeader(): boolean {
+    return this.#member.hasLeader;
+  }
+
   /** The text by which others find this process while it holds the lease. */
   get holder(): string {
     return `${this.#options.process} ${this.#options.address()}`;

@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { UnitReport } from '../dispatch/dispatcher.ts';
+import { FaasError } from '../errors.ts';
 import type { PodView } from '../wire/pod-directory.ts';
 import type {
   LeaderLink,
@@ -60,6 +61,7 @@ export class Hub implements LeaderLink {
   #shares: ReadonlyMap<string, ReadonlyMap<string, number>> = new Map();
   #revision = 1;
   #isComplete = false;
+  #isOver = false;
 
   constructor(options: HubOptions) {
     this.#options = options;
@@ -76,6 +78,7 @@ export class Hub implements LeaderLink {
   }
 
   async report(report: ProcessReport): Promise<ReportAnswer> {
+    this.#assertLeads();
     const known = this.#members.get(report.process);
     const member = known ?? this.#added(report);
     member.heardMs = this.#options.clock.steady();
@@ -86,6 +89,7 @@ export class Hub implements LeaderLink {
     const isNew = known === undefined || hosting?.revision !== before?.revision;
     if (hosting !== undefined) this.#ended(hosting.exits);
     if (isNew) {
+      if (!this.#isComplete) for (const unit of this.#wanted.keys()) this.#keepAimed(unit);
       this.#share();
       this.#bump();
       if (hosting !== undefined) member.published.push({ own: hosting.revision, ours: this.#revision });
@@ -94,14 +98,18 @@ export class Hub implements LeaderLink {
   }
 
   async pods({ process, term, revision }: PodsQuestion, signal: AbortSignal): Promise<PodsAnswer> {
+    this.#assertLeads();
     const known = term === this.#options.term ? revision : 0;
     this.#acknowledge(process, known);
     const untilMs = this.#options.clock.steady() + answerMs;
-    while (known >= this.#revision && !signal.aborted && this.#options.clock.steady() < untilMs) await this.#changed(untilMs, signal);
+    while (known >= this.#revision && !this.#isOver && !signal.aborted && this.#options.clock.steady() < untilMs)
+      await this.#changed(untilMs, signal);
+    this.#assertLeads();
     return this.#answer(process);
   }
 
   async want(wish: PodsWish): Promise<void> {
+    this.#assertLeads();
     this.#options.onWant(wish);
   }
 
@@ -163,7 +171,12 @@ export class Hub implements LeaderLink {
       this.#sweep(nowMs);
       if (!this.#isComplete && nowMs - startedMs >= gatherMs) this.#complete();
     }
+    this.#isOver = true;
     this.#wake();
+  }
+
+  #assertLeads(): void {
+    if (this.#isOver) throw notLeading();
   }
 
   #sweep(nowMs: number): void {
@@ -180,9 +193,13 @@ export class Hub implements LeaderLink {
   /** What processes aim at is what the leader before had decided. */
   #complete(): void {
     this.#isComplete = true;
-    for (const unit of this.#units()) this.#wanted.set(unit, Math.max(this.#wanted.get(unit) ?? 0, this.#aimedAt(unit)));
+    for (const unit of this.#units()) this.#keepAimed(unit);
     this.#share();
     this.#bump();
+  }
+
+  #keepAimed(unit: string): void {
+    this.#wanted.set(unit, Math.max(this.#wanted.get(unit) ?? 0, this.#aimedAt(unit)));
   }
 
   #added(report: ProcessReport): Member {
@@ -301,6 +318,11 @@ export class Hub implements LeaderLink {
     const { term, fencing } = this.#options;
     return { term, fencing };
   }
+}
+
+/** For whoever asks a process that does not lead (any more). */
+export function notLeading(): FaasError {
+  return new FaasError('FAAS_NOT_LEADING', 'this process does not lead', 'Ask the registry again who does.');
 }
 
 function add(a: number, b: number): number {
