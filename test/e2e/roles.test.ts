@@ -35,7 +35,7 @@ describeWith(kafkaAndRedis, 'two controllers, two dispatchers and a gateway', ()
     dispatchers = [one, two];
     gateway = front;
     world = await FaultWorld.create({
-      env: { ...secret, FAAS_ROLES: 'controller' },
+      env: { ...secret, FAAS_ROLES: 'controller', FAAS_PODS_POOL: '0' },
       others: async env => {
         await Promise.all([
           second.start({ ...env, FAAS_ROLES: 'controller' }),
@@ -81,6 +81,7 @@ describeWith(kafkaAndRedis, 'two controllers, two dispatchers and a gateway', ()
     const [rateBefore, rateAfter, rateSent] = [...rates, sent].map(count => (count / windowMs) * 1_000);
     process.stdout.write(`pods ${before}, without a leader ${[...seen].join(' ')}, then ${[...after].join(' ')}\n`);
     process.stdout.write(`events/s ${rateBefore} before, ${rateAfter} without a leader, when ${rateSent} were sent\n`);
+    process.stdout.write(`timeline ${timeline(found, atMs)}\n`);
     process.stdout.write(`refused: ${refusalsOf(orders)}\n`);
     // What came in a heap before the kill was no rate that goes on.
     expect(rates[1]).toBeGreaterThanOrEqual(0.95 * Math.min(rates[0], sent));
@@ -138,6 +139,7 @@ describeWith(kafkaAndRedis, 'two controllers, two dispatchers and a gateway', ()
     await start(gateway, 'gateway');
     await sleep(3_000);
     expect(await world.verdict('kill -9 of the gateway', orders), gateway.output).toMatchObject(exact);
+    for (const one of [gateway, ...dispatchers, ...controllers]) process.stdout.write(`OUTPUT ${one.output.slice(-3_000)}\n`);
     process.stdout.write(`refused: ${refusalsOf(orders)}\n`);
   });
 });
@@ -182,6 +184,10 @@ async function watchPods(servers: readonly ServerProcess[], work: () => Promise<
 
 function handledBetween({ ledger }: Found, fromMs: number, toMs: number): number {
   return [...ledger.values()].flatMap(({ log }) => log).filter(([, atMs]) => atMs >= fromMs && atMs < toMs).length;
+}
+
+function timeline(found: Found, atMs: number): string {
+  return Array.from({ length: 40 }, (_, i) => handledBetween(found, atMs - 8_000 + i * 500, atMs - 7_500 + i * 500)).join(' ');
 }
 
 function refusalsOf({ refusals }: Load): string {
