@@ -30,15 +30,20 @@ export function parseTrace(text: string, file: string): ArrivalTrace {
     if (typeof point === 'string') faults.push(`${file}:${index + 1} ${point}`);
     else points.push(point);
   }
-  if (faults.length > 0) throw bad(`${faults.length} lines of ${file} are no points of a trace`, faults, pointHint);
+  if (faults.length > 0)
+    throw bad(
+      `${faults.length} ${faults.length === 1 ? 'line' : 'lines'} of ${file} cannot be read as points of a trace`,
+      faults,
+      pointHint,
+    );
   const stepMs = stepOf(points);
-  if (points.length < 2) throw bad(`${file} has ${points.length} points`, [], pointHint);
+  if (points.length < 2) throw bad(`${file} has ${points.length} ${points.length === 1 ? 'point' : 'points'}`, [], pointHint);
   const holes = holesIn(points, stepMs).map(
     ([from, to]) => `nothing from ${instant(from.atMs)} to ${instant(to.atMs)} (${duration(to.atMs - from.atMs)})`,
   );
   if (holes.length > 0) {
     const hint = `Fill them (a rate of 0 is a rate), or cut the file there: points are ${duration(stepMs)} apart elsewhere.`;
-    throw bad(`${file} has ${holes.length} holes: what came then is not known`, holes, hint);
+    throw bad(`${file} has ${holes.length} ${holes.length === 1 ? 'hole' : 'holes'}: what came then is not known`, holes, hint);
   }
   const spanMs = spanOf({ points, stepMs });
   if (spanMs > spanMsMax) throw bad(`${file} is ${duration(spanMs)} long, at most ${duration(spanMsMax)} are simulated`, [], 'Cut it.');

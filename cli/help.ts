@@ -15,6 +15,7 @@ export function overview(table: readonly CommandSpec[]): string {
         'lag',
         'scale explain',
         'scale simulate',
+        'tune',
         'revisions',
         'offsets show',
         'replays list',

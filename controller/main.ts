@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { createAdminServer } from './api/admin-server.ts';
+import { summaries } from './api/function-survey.ts';
 import { replayLetters } from './api/replay-letters.ts';
 import { removeServerFile, writeServerFile } from './api/server-file.ts';
-import { loadToken } from './api/token-file.ts';
+import { loadToken, readGivenToken } from './api/token-file.ts';
 import { systemClock } from './clock.ts';
 import { Cluster, leadership } from './cluster/cluster.ts';
 import type { Hub } from './cluster/hub.ts';
@@ -25,10 +26,14 @@ import { createPodCallbacks } from './gateway/pod-callbacks.ts';
 import { createSecrets } from './gateway/secrets.ts';
 import { adoptOrphans, keepSlot, takeSlot } from './gateway/slot-loop.ts';
 import { writeClusterGauges, writeGauges } from './gauges.ts';
+import { runLagTriggers } from './lag/lag-loop.ts';
 import { exclusively } from './lease/exclusive-work.ts';
 import { runWhileLeading } from './lease/leadership-loop.ts';
 import type { LeaseHolder } from './lease/lease-holder.ts';
+import { openCluster } from './open-cluster.ts';
 import { openStores } from './open-stores.ts';
+import { runOperator } from './operator/operator-loop.ts';
+import { writingDeployments } from './operator/writing-deployments.ts';
 import { systemRandom } from './random.ts';
 import { runReplays } from './replay/replay-loop.ts';
 import { ReplayStore } from './replay/replay-store.ts';
@@ -40,8 +45,11 @@ import type { Settings } from './settings.ts';
 import type { SettingOrigins } from './settings-source.ts';
 import type { Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/prometheus-metrics.ts';
+import { recordHandling } from './tune/handling-loop.ts';
+import { HandlingMeter } from './tune/handling-meter.ts';
 import { runUpkeep } from './upkeep-loop.ts';
 import { packageVersion } from './version.ts';
+import { runWatches } from './watch/watch-loop.ts';
 import { BatchTokens } from './wire/batch-tokens.ts';
 import { createHttpPodClient } from './wire/http-pod-client.ts';
 
@@ -90,6 +98,7 @@ async function open(
   const startedAtMs = clock.now();
   const folder = settings.data;
   const metrics = createMetrics();
+  const meter = new HandlingMeter();
   const tokens = new BatchTokens();
   const stopping = new AbortController();
   const dedupeWindowMs = settings['dedupe.window'];
@@ -100,7 +109,11 @@ async function open(
   const { streams, state, registry, history } = stores;
   const secret = stores.shared ? await readClusterSecret(settings, process.env.FAAS_CLUSTER_SECRET) : undefined;
   const roles = rolesOf(settings.roles, { shared: stores.shared, hasSecret: secret !== undefined });
-  const token = await loadToken(folder, random);
+  const kubernetes = await openCluster({ settings, clock, random, log });
+  if (kubernetes !== undefined) onStop(() => kubernetes.close());
+  const leaders = settings.leadership === 'lease' ? kubernetes?.leadership : stores.shared ? registry : undefined;
+  const tokenFile = settings['admin.tokenFile'];
+  const token = tokenFile === '' ? await loadToken(folder, random) : await readGivenToken(tokenFile);
   const { createProcessPods } = await import('./adapters/process/process-pods.ts');
   const conditions = new ConditionBoard({ registry, history, clock, log });
   await conditions.load();
@@ -133,7 +146,7 @@ async function open(
           secret,
           process: name,
           address,
-          registry,
+          registry: leaders ?? registry,
           fleet,
           hosts,
           podsMax: settings['pods.max'],
@@ -146,6 +159,7 @@ async function open(
   const dispatcher: Dispatcher = roles.has('dispatcher')
     ? createDispatcher({
         ...data,
+        metrics: meter.watching(metrics),
         limits: {
           ...dispatchLimits,
           commitEventsMax: stores.state.capabilities.commitEventsMax,
@@ -191,11 +205,13 @@ async function open(
     abandon: revisions => fleet.abandon(revisions),
     exclusively: work => (stores.shared ? exclusively(lease, 'deployments', work) : work()),
     refresh: functions.refresh,
+    watchesResources: kubernetes !== undefined,
     topicDefaults: {
       partitions: settings['streams.partitions'],
       retention: { ageMs: settings['streams.retention'], bytesPerPartition: settings['streams.retentionBytes'] },
     },
   });
+  const resources = settings.resources ? kubernetes?.resources : undefined;
   const version = packageVersion();
   const podCallbacks = createPodCallbacks({ state, calls, tokens, metrics });
   let isLeaving = false;
@@ -211,12 +227,13 @@ async function open(
     settings,
     origins,
     registry,
-    deployments,
+    deployments: resources === undefined ? deployments : writingDeployments(deployments, { resources, log }),
     calls,
     dispatcher: { report },
     scale: { inputs: unit => scale.inputs(unit), partitions: unit => scale.partitions(unit) },
     overrides,
     secrets,
+    examine: topics => stores.examine(topics),
     token,
     dashboardFolder: dashboardFolder(),
     podCallbacks,
@@ -248,16 +265,22 @@ async function open(
   onStop(() => calls.stop(settings['shutdown.grace']));
   onStop(async () => functions.stop());
   await functions.refresh();
-  const duties = (signal: AbortSignal) =>
+  const figures = () => summaries({ ...data, registry, dispatcher: { report } });
+  const duties = (signal: AbortSignal, fencing = 0) =>
     Promise.all([
       runSchedules({ ...data, live: functions.live }, signal),
+      runLagTriggers({ ...data, live: functions.live }, signal),
       runReplays({ ...data, replays: new ReplayStore(data), live: functions.live }, signal),
       runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
+      ...(kubernetes === undefined ? [] : [runWatches({ ...data, objects: kubernetes.objects, live: functions.live }, signal)]),
+      ...(kubernetes === undefined || resources === undefined
+        ? []
+        : [runOperator({ ...data, objects: kubernetes.objects, resources, registry, deployments, overrides, figures }, fencing, signal)]),
       ...(stores.shared ? [adoptOrphans(lease, calls, signal)] : []),
     ]);
   const guard = (signal: AbortSignal) => runGuard({ ...data, registry, deployments, report, replay: replayOf }, signal);
   const leads = async (signal: AbortSignal, fencing: number): Promise<void> => {
-    if (cluster === undefined) return void (await duties(signal));
+    if (cluster === undefined) return void (await duties(signal, fencing));
     const onWant = (wish: PodsWish) => scale.want(wish.unit, wish.pods, wish.reason);
     const work = async (hub: Hub) => {
       scale = new ScaleLoop({
@@ -268,16 +291,17 @@ async function open(
         replicas: unit => hub.replicas(unit),
         scale: (unit, replicas) => hub.scale(unit, replicas),
       });
-      await Promise.all([duties(signal), guard(signal), hub.complete(signal).then(() => scale.run(signal))]);
+      await Promise.all([duties(signal, fencing), guard(signal), hub.complete(signal).then(() => scale.run(signal))]);
     };
     await cluster.lead({ term: random.token(), fencing, onWant }, work, signal);
   };
-  const leader = cluster === undefined ? lease : { ...lease, holder: cluster.holder };
+  const leader = { ...lease, registry: leaders ?? registry, holder: cluster?.holder ?? name };
   const loops = [
+    recordHandling({ ...data, meter }, stopping.signal),
     watchFigures(),
     ...(cluster === undefined ? [alone.run(stopping.signal), guard(stopping.signal)] : []),
-    ...(stores.shared ? [] : [duties(stopping.signal)]),
-    ...(stores.shared && roles.has('controller') ? [runWhileLeading(leader, leadership, leads, stopping.signal)] : []),
+    ...(leaders === undefined ? [duties(stopping.signal)] : []),
+    ...(leaders !== undefined && roles.has('controller') ? [runWhileLeading(leader, leadership, leads, stopping.signal)] : []),
   ];
   onStop(async () => {
     stopping.abort();

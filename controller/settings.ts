@@ -24,6 +24,12 @@ export const settingTable = {
   },
   'admin.host': { type: 'text', default: '127.0.0.1', meaning: 'Address of the admin listener (API, internal protocol, metrics, health).' },
   'admin.port': { type: 'port', default: 7070, meaning: 'Port of the admin listener; 0 takes a free one.' },
+  'admin.tokenFile': {
+    type: 'path',
+    default: '',
+    meaning:
+      'File whose first line is the token of the API; without it one is made in the data folder. Servers behind one address share one.',
+  },
   'gateway.host': { type: 'text', default: '127.0.0.1', meaning: 'Address of the gateway listener (webhooks, direct calls).' },
   'gateway.port': { type: 'port', default: 7071, meaning: 'Port of the gateway listener; 0 takes a free one.' },
   'gateway.bodyMax': {
@@ -129,6 +135,24 @@ export const settingTable = {
     type: 'boolean',
     default: false,
     meaning: 'Take a Redis without append-only file, or one that evicts: what it acknowledged may be lost.',
+  },
+  kubeconfig: {
+    type: 'text',
+    default: 'none',
+    meaning:
+      'The cluster that the server works with: a kubeconfig file, `default` for what kubectl would use, `in-cluster` for the service account of the pod that the server runs in.',
+  },
+  resources: {
+    type: 'boolean',
+    default: false,
+    meaning:
+      'Contexts and functions are resources of the cluster as well: what is applied there is deployed, and what is deployed is applied there.',
+  },
+  leadership: {
+    type: 'text',
+    default: 'store',
+    oneOf: ['store', 'lease'],
+    meaning: 'Who says which of several servers fires schedules and watches resources: `store`, or a Lease of the cluster.',
   },
   'streams.partitions': {
     type: 'number',

@@ -3,6 +3,7 @@ import { createMemoryAdapters } from '../controller/adapters/memory/memory-adapt
 import type { ApiPorts } from '../controller/api/api-ports.ts';
 import { LiveBoard } from '../controller/api/live-board.ts';
 import { mountRoutes } from '../controller/api/mount-routes.ts';
+import { OpenLetters } from '../controller/api/open-letters.ts';
 import { paths } from '../controller/api/paths.ts';
 import type { Route } from '../controller/api/route.ts';
 import { allRoutes } from '../controller/api/routes.ts';
@@ -24,7 +25,8 @@ export async function openApiDocument(): Promise<unknown> {
 /** All routes, with nothing behind them. */
 export function idleRoutes(): readonly Route[] {
   const ports = idlePorts();
-  return allRoutes(ports, { board: new LiveBoard(ports), sessions: new Sessions('', ports.random) });
+  const letters = new OpenLetters(ports);
+  return allRoutes(ports, { board: new LiveBoard({ ...ports, letters }), sessions: new Sessions('', ports.random), letters });
 }
 
 /** Ports behind which nothing runs: enough to describe the routes. */
@@ -36,6 +38,7 @@ function idlePorts(): ApiPorts {
     ...loadSettings({ flags: {}, env: {} }),
     version: '',
     startedAtMs: 0,
+    examine: async () => [],
     deployments: {
       exclusively: work => work(),
       deploy: async () => ({ kind: 'refused', problems: [] }),

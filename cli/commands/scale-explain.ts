@@ -3,7 +3,7 @@ import type { ScaleAnswer } from '../../controller/api/scale-schema.ts';
 import type { Invocation } from '../command.ts';
 import { connect } from '../connect.ts';
 import { parseMoment } from '../moment.ts';
-import { duration, printable } from '../output.ts';
+import { duration, podsText, printable } from '../output.ts';
 import { repeat } from '../repeat.ts';
 import { qualifiedName } from '../unit-name.ts';
 import { UsageError } from '../usage-error.ts';
@@ -29,10 +29,10 @@ function momentOf(text: string): number {
 
 function explained({ summary, from, ...answer }: ScaleAnswer, nowMs: number, title: (text: string) => string): string {
   const { unit, replicas, reason, because, atMs, conditions } = summary;
-  const step = from === replicas ? `${replicas} pods` : `${from} -> ${replicas} pods`;
+  const step = from === replicas ? podsText(replicas) : `${from} -> ${podsText(replicas)}`;
   const { override } = answer;
   const byHand = override && [
-    `${override.min} to ${override.max} pods for ${duration(override.untilMs - nowMs)}; faas scale clear ends it`,
+    `${override.min} to ${podsText(override.max)} for ${duration(override.untilMs - nowMs)}; faas scale clear ends it`,
   ];
   const sections: readonly (readonly [string, readonly string[] | undefined])[] = [
     ['Seen', answer.inputs],

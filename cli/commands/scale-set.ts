@@ -4,7 +4,7 @@ import type { ScaleOverrideAnswer, ScaleOverrideRequest } from '../../controller
 import type { Arguments } from '../arguments.ts';
 import type { Invocation } from '../command.ts';
 import { connect } from '../connect.ts';
-import { duration } from '../output.ts';
+import { duration, podsText } from '../output.ts';
 import { qualifiedName } from '../unit-name.ts';
 import { UsageError } from '../usage-error.ts';
 
@@ -25,7 +25,7 @@ export async function run(invocation: Invocation): Promise<number> {
   await out.result(
     answer,
     () =>
-      `${target.full} gets ${answer.min} to ${answer.max} pods for ${duration(forMs)}, until ${new Date(answer.untilMs).toISOString()}; then ${scale.min} to ${scale.max} as its manifest says`,
+      `${target.full} gets ${answer.min} to ${podsText(answer.max)} for ${duration(forMs)}, until ${new Date(answer.untilMs).toISOString()}; then ${scale.min} to ${scale.max} as its manifest says`,
   );
   return 0;
 }

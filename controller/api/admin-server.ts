@@ -12,6 +12,7 @@ import { type HealthOptions, mountHealth } from './health.ts';
 import { parseJsonBody } from './json-body.ts';
 import { LiveBoard } from './live-board.ts';
 import { mountRoutes } from './mount-routes.ts';
+import { OpenLetters } from './open-letters.ts';
 import { paths } from './paths.ts';
 import { mountPodCallbacks } from './pod-callback-routes.ts';
 import { ProblemError, problemOf } from './problem.ts';
@@ -83,10 +84,11 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
   mountHealth(app, options);
   mountPodCallbacks(app, options.podCallbacks);
   if (options.cluster !== undefined) mountCluster(app, options.cluster);
-  const board = options.servesApi === false ? undefined : new LiveBoard(options);
+  const letters = new OpenLetters(options);
+  const board = options.servesApi === false ? undefined : new LiveBoard({ ...options, letters });
   if (board !== undefined) {
     mountDashboard(app, options.dashboardFolder);
-    await mountRoutes(app, allRoutes(options, { board, sessions }), stopping.signal);
+    await mountRoutes(app, allRoutes(options, { board, sessions, letters }), stopping.signal);
   }
   await app.ready();
   const watching = board?.run(stopping.signal);

@@ -28,15 +28,35 @@ export async function readLetters(
   const letters: LyingLetter[] = [];
   for (const { partition, startOffset, endOffset } of await streams.bounds(topic)) {
     if (partition < after.partition) continue;
-    let offset = Math.max(startOffset, partition === after.partition ? after.offset + 1 : 0);
-    while (offset < endOffset && letters.length < limit) {
-      const { records, nextOffset } = await streams.read(topic, partition, offset, { records: limit - letters.length, bytes: readBytes });
-      for (const record of records) letters.push(...lyingLetter(partition, record));
-      if (nextOffset <= offset) break;
-      offset = nextOffset;
-    }
+    const fromOffset = Math.max(startOffset, partition === after.partition ? after.offset + 1 : 0);
+    const read = await readPartition(streams, topic, { partition, fromOffset, endOffset, limit: limit - letters.length });
+    letters.push(...read.letters);
   }
   return letters;
+}
+
+interface PartitionPiece {
+  readonly partition: number;
+  readonly fromOffset: number;
+  readonly endOffset: number;
+  readonly limit: number;
+}
+
+/** Up to `limit` letters of one partition, and where to go on behind them. */
+export async function readPartition(
+  streams: Pick<Streams, 'read'>,
+  topic: string,
+  { partition, fromOffset, endOffset, limit }: PartitionPiece,
+): Promise<{ readonly letters: readonly LyingLetter[]; readonly nextOffset: number }> {
+  const letters: LyingLetter[] = [];
+  let offset = fromOffset;
+  while (offset < endOffset && letters.length < limit) {
+    const { records, nextOffset } = await streams.read(topic, partition, offset, { records: limit - letters.length, bytes: readBytes });
+    for (const record of records) letters.push(...lyingLetter(partition, record));
+    if (nextOffset <= offset) break;
+    offset = nextOffset;
+  }
+  return { letters, nextOffset: offset };
 }
 
 /** Undefined: there is none with this id, or retention has taken it. */

@@ -11,6 +11,10 @@ export function duration(ms: number): string {
   return `${Math.floor(minutes / 1_440)}d${String(Math.floor(minutes / 60) % 24).padStart(2, '0')}h`;
 }
 
+export function podsText(pods: number): string {
+  return pods === 1 ? '1 pod' : `${pods} pods`;
+}
+
 /** `512B`, `1.5Ki`, `20Mi`. */
 export function size(bytes: number): string {
   const units = ['B', 'Ki', 'Mi', 'Gi', 'Ti'];

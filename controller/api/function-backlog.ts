@@ -33,6 +33,9 @@ export async function readBacklog(ports: Ports, live: LiveFunction): Promise<rea
   return partitionBacklogs(live, bounds, progress, committed);
 }
 
-export async function boundsOf(ports: Pick<ApiPorts, 'streams'>, topic: string): Promise<readonly PartitionBounds[]> {
+export async function boundsOf(
+  ports: { readonly streams: Pick<ApiPorts['streams'], 'describeTopic' | 'bounds'> },
+  topic: string,
+): Promise<readonly PartitionBounds[]> {
   return (await ports.streams.describeTopic(topic)) === undefined ? [] : ports.streams.bounds(topic);
 }

@@ -1,25 +1,25 @@
 import type { UnitReport } from '../dispatch/dispatcher.ts';
 import { FaasError } from '../errors.ts';
 import { deadLetterTopicOf, groupOf, inboxTopicOf } from '../functions/live-function.ts';
-import type { FunctionRecord } from '../ports/registry.ts';
 import type { ApiPorts } from './api-ports.ts';
-import { backlogEvents, oldestAgeMs, type PartitionBacklog } from './backlog.ts';
-import { type FunctionAnswer, FunctionDetailAnswer, FunctionParams, FunctionsAnswer, LagAnswer } from './contract.ts';
+import { backlogEvents, oldestAgeMs } from './backlog.ts';
+import { FunctionDetailAnswer, FunctionParams, FunctionsAnswer, LagAnswer } from './contract.ts';
 import { findFunction } from './find-unit.ts';
-import { boundsOf, readBacklog, resolveAll } from './function-backlog.ts';
+import { boundsOf } from './function-backlog.ts';
+import { type Survey, summaries, summaryOf, surveyAll, surveys } from './function-survey.ts';
+import type { OpenLetters } from './open-letters.ts';
 import { defineRoute, type Route } from './route.ts';
 import { printSpec } from './spec-json.ts';
-import { triggerSentence } from './trigger-sentence.ts';
 
 /** What runs, how it is, and how far behind it is. */
-export function functionRoutes(ports: ApiPorts): readonly Route[] {
+export function functionRoutes(ports: ApiPorts, letters: Pick<OpenLetters, 'count'>): readonly Route[] {
   const list = defineRoute({
     method: 'GET',
     path: 'functions',
     tag: 'functions',
     summary: 'All live functions',
     answer: FunctionsAnswer,
-    handle: async () => ({ functions: await Promise.all((await surveyAll(ports)).map(survey => summaryOf(ports, survey))) }),
+    handle: async () => ({ functions: [...(await summaries(ports))] }),
   });
   const show = defineRoute({
     method: 'GET',
@@ -31,7 +31,7 @@ export function functionRoutes(ports: ApiPorts): readonly Route[] {
     handle: async ({ params }) => {
       const [survey] = await surveys(ports, [await findFunction(ports.registry, params)]);
       if (survey === undefined) throw new FaasError('FAAS_FUNCTION_UNKNOWN', 'the function is gone');
-      return detailOf(ports, survey);
+      return detailOf(ports, survey, await letters.count(survey.record.unit));
     },
   });
   const lag = defineRoute({
@@ -45,48 +45,10 @@ export function functionRoutes(ports: ApiPorts): readonly Route[] {
   return [list, show, lag];
 }
 
-interface Survey {
-  readonly record: FunctionRecord;
-  /** Undefined: the dispatcher does not know the function (yet). */
-  readonly report: UnitReport | undefined;
-  readonly partitions: readonly PartitionBacklog[];
-}
-
-async function surveyAll(ports: ApiPorts): Promise<readonly Survey[]> {
-  return surveys(ports, await ports.registry.functions());
-}
-
-async function surveys(ports: ApiPorts, records: readonly FunctionRecord[]): Promise<readonly Survey[]> {
-  const live = await resolveAll(ports, records);
-  const partitions = await Promise.all(live.map(one => readBacklog(ports, one)));
-  const reports = new Map(ports.dispatcher.report().map(report => [report.unit, report]));
-  return records.map((record, index) => ({ record, report: reports.get(record.unit), partitions: partitions[index] ?? [] }));
-}
-
-async function summaryOf(ports: ApiPorts, { record, report, partitions }: Survey): Promise<FunctionAnswer> {
-  const { unit, context, name, live, activatedAtMs } = record;
-  const pods = ports.pods.podsOf(unit);
-  const ready = pods.filter(pod => pod.state === 'ready').length;
-  const age = oldestAgeMs(report, ports.clock.now());
-  return {
-    unit,
-    context,
-    name,
-    revision: live.id,
-    triggers: live.spec.on.map(triggerSentence),
-    activatedAtMs,
-    pods: { ready, draining: pods.length - ready },
-    backlogEvents: backlogEvents(partitions),
-    ...(age !== undefined && { oldestAgeMs: age }),
-    conditions: [...(await ports.conditions.of(unit))],
-  };
-}
-
-async function detailOf(ports: ApiPorts, survey: Survey): Promise<FunctionDetailAnswer> {
+async function detailOf(ports: ApiPorts, survey: Survey, deadLetters: number): Promise<FunctionDetailAnswer> {
   const { report } = survey;
   const { unit, live, previousLive } = survey.record;
   const revisions = await ports.registry.revisions(unit);
-  const deadLetters = await boundsOf(ports, deadLetterTopicOf(unit));
   return {
     ...(await summaryOf(ports, survey)),
     spec: printSpec(live.spec),
@@ -104,7 +66,7 @@ async function detailOf(ports: ApiPorts, survey: Survey): Promise<FunctionDetail
     running: runningPods(ports, unit, report?.inFlightByPod),
     state: await ports.state.figures(unit),
     parkedKeys: (await ports.state.parked(unit)).length,
-    deadLetters: deadLetters.reduce((sum, one) => sum + one.endOffset - one.startOffset, 0),
+    deadLetters,
     partitions: [...survey.partitions],
     ...(report && { totals: totalsOf(report) }),
   };

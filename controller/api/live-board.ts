@@ -1,21 +1,21 @@
 import type { Clock } from '../clock.ts';
-import { deadLetterTopicOf } from '../functions/live-function.ts';
 import type { FunctionRecord, Registry } from '../ports/registry.ts';
 import { decide } from '../scale/decide.ts';
 import type { ScaleInputs } from '../scale/decision.ts';
 import { amountOf, type Figure } from '../scale/figure.ts';
 import type { ApiPorts } from './api-ports.ts';
-import { boundsOf } from './function-backlog.ts';
 import type { LiveFunction, LiveHistory, LivePartition, LiveSnapshot, SeriesAnswer } from './live-schema.ts';
+import type { OpenLetters } from './open-letters.ts';
 import { SeriesRing, seriesStepMs } from './series-ring.ts';
 import { triggerSentence } from './trigger-sentence.ts';
 
 const tickMs = 1_000;
-/** Counting them asks the log once per function. */
+/** Counting them asks the log once per function, and the store about those that are open. */
 const deadLettersEveryMs = 5_000;
 const sparkPoints = 60;
 
-interface Ports extends Pick<ApiPorts, 'scale' | 'dispatcher' | 'streams'> {
+interface Ports extends Pick<ApiPorts, 'scale' | 'dispatcher'> {
+  readonly letters: Pick<OpenLetters, 'count' | 'keepOnly'>;
   readonly registry: Pick<Registry, 'functions' | 'conditions' | 'watch'>;
   readonly clock: Pick<Clock, 'now' | 'sleep'>;
 }
@@ -163,11 +163,7 @@ export class LiveBoard {
     this.#deadLettersAtMs = nowMs;
     await Promise.all(
       functions.map(async ({ unit }) => {
-        const bounds = await boundsOf(this.#ports, deadLetterTopicOf(unit));
-        this.#deadLetters.set(
-          unit,
-          bounds.reduce((sum, one) => sum + one.endOffset - one.startOffset, 0),
-        );
+        this.#deadLetters.set(unit, await this.#ports.letters.count(unit));
       }),
     );
   }
@@ -191,6 +187,7 @@ export class LiveBoard {
     const units = new Set(functions.map(one => one.unit));
     for (const unit of this.#rings.keys()) if (!units.has(unit)) this.#rings.delete(unit);
     for (const unit of this.#deadLetters.keys()) if (!units.has(unit)) this.#deadLetters.delete(unit);
+    this.#ports.letters.keepOnly(units);
   }
 }
 

@@ -36,6 +36,7 @@ export const LiveFunction = strict({
   finishedRate: optional(number),
   /** What the ready pods could finish. */
   capacityRate: optional(number),
+  /** Neither replayed nor dropped yet. */
   deadLetters: optional(natural),
   conditions: Type.Array(liveCondition),
 });

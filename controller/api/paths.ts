@@ -27,6 +27,7 @@ export const paths = {
   replayOf: '/v1/functions/:context/:function/replays/:id',
   parked: '/v1/functions/:context/:function/parked',
   replayParked: '/v1/functions/:context/:function/parked/replay',
+  tune: '/v1/functions/:context/:function/tune',
   streams: '/v1/streams',
   events: '/v1/streams/:context/:stream/events',
   lag: '/v1/lag',
@@ -46,6 +47,7 @@ export const paths = {
   signIn: '/v1/sign-in',
   session: '/v1/session',
   settings: '/v1/settings',
+  doctor: '/v1/doctor',
   secrets: '/v1/secrets',
   /** For pods, authorised by the token of a running batch. */
   internalState: '/internal/v1/state',

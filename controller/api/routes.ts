@@ -7,6 +7,7 @@ import { invokeRoutes } from './invoke-routes.ts';
 import type { LiveBoard } from './live-board.ts';
 import { liveRoutes } from './live-routes.ts';
 import { offsetRoutes } from './offset-routes.ts';
+import type { OpenLetters } from './open-letters.ts';
 import { parkedRoutes } from './parked-routes.ts';
 import { replayRoutes } from './replay-routes.ts';
 import type { Route } from './route.ts';
@@ -16,15 +17,16 @@ import { sessionRoutes } from './session-routes.ts';
 import type { Sessions } from './sessions.ts';
 import { stateRoutes } from './state-routes.ts';
 import { streamRoutes } from './stream-routes.ts';
+import { tuneRoutes } from './tune-routes.ts';
 
 /** Every route under /v1. */
 export function allRoutes(
   ports: ApiPorts,
-  { board, sessions }: { readonly board: LiveBoard; readonly sessions: Sessions },
+  { board, sessions, letters }: { readonly board: LiveBoard; readonly sessions: Sessions; readonly letters: OpenLetters },
 ): readonly Route[] {
   const byNoun = [
-    functionRoutes,
     scaleRoutes,
+    tuneRoutes,
     invokeRoutes,
     deploymentRoutes,
     streamRoutes,
@@ -36,5 +38,10 @@ export function allRoutes(
     historyRoutes,
     serverRoutes,
   ];
-  return [...byNoun.flatMap(routesOf => routesOf(ports)), ...liveRoutes(ports, board), ...sessionRoutes(ports, sessions)];
+  return [
+    ...functionRoutes(ports, letters),
+    ...byNoun.flatMap(routesOf => routesOf(ports)),
+    ...liveRoutes(ports, board),
+    ...sessionRoutes(ports, sessions),
+  ];
 }

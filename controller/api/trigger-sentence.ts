@@ -1,5 +1,5 @@
 import { assertNever } from '../../runtime/sdk/assert-never.ts';
-import type { ScheduleTrigger, TriggerSpec } from '../manifest/spec.ts';
+import type { LagTrigger, ScheduleTrigger, TriggerSpec } from '../manifest/spec.ts';
 import { printDuration } from '../manifest/units.ts';
 
 /** A trigger in a few words, as lists show it: `stream orders, refunds`, `webhook /stripe`, `schedule every 5m`. */
@@ -14,10 +14,16 @@ export function triggerSentence(trigger: TriggerSpec): string {
     case 'resource':
       return `resource ${trigger.apiVersion} ${trigger.resourceKind}`;
     case 'lag':
-      return `lag ${trigger.group}`;
+      return `lag of ${trigger.group} above ${lagBoundText(trigger.above)}`;
     default:
       return assertNever(trigger);
   }
+}
+
+/** `10000 events`, `5m`. */
+function lagBoundText(bound: LagTrigger['above']): string {
+  if ('ageMs' in bound) return printDuration(bound.ageMs);
+  return `${bound.events} ${bound.events === 1 ? 'event' : 'events'}`;
 }
 
 function whenSentence(when: ScheduleTrigger['when']): string {

@@ -1,13 +1,13 @@
 import { useEffect, useRef } from 'preact/hooks';
 import uPlot from 'uplot';
 import { shade, zone } from './browser.ts';
+import { type Measured, topOf } from './chart-top.ts';
 import { clockOf } from './figures.ts';
 
-export interface Line {
+export interface Line extends Measured {
   readonly name: string;
   /** A custom property of the style sheet, so that light and dark are decided in one place. */
   readonly colour: string;
-  readonly values: readonly (number | null)[];
   readonly dashed?: boolean;
 }
 
@@ -28,10 +28,16 @@ export function Chart(props: ChartProps) {
   const host = useRef<HTMLDivElement>(null);
   const plot = useRef<uPlot | undefined>(undefined);
   const names = props.lines.map(line => line.name).join();
+  const top = useRef(1);
+  top.current = props.stacked === true ? 0 : topOf(props.lines);
   useEffect(() => {
     const element = host.current;
     if (element === null) return;
-    const made = new uPlot(optionsOf(props, element), dataOf(props), element);
+    const made = new uPlot(
+      optionsOf(props, element, () => top.current),
+      dataOf(props),
+      element,
+    );
     plot.current = made;
     const fit = new ResizeObserver(() => made.setSize({ width: element.clientWidth, height }));
     fit.observe(element);
@@ -48,7 +54,7 @@ export function Chart(props: ChartProps) {
         ref={host}
         class="chart-host"
         role="img"
-        aria-label={`${props.label}. ${props.lines.map(line => lastOf(line, props.text)).join(', ')}`}
+        aria-label={`${props.label}. ${props.lines.map(line => lastOf(line, props.text, top.current)).join(', ')}`}
       />
       <figcaption>
         {props.lines.map(line => (
@@ -56,7 +62,7 @@ export function Chart(props: ChartProps) {
             <svg width="14" height="8" aria-hidden="true">
               <line class={`key-${line.colour}`} x1="0" y1="4" x2="14" y2="4" stroke-dasharray={line.dashed ? '4 3' : undefined} />
             </svg>
-            {lastOf(line, props.text)}
+            {lastOf(line, props.text, top.current)}
           </span>
         ))}
       </figcaption>
@@ -64,9 +70,10 @@ export function Chart(props: ChartProps) {
   );
 }
 
-function lastOf({ name, values }: Line, text: (value: number) => string): string {
+function lastOf({ name, values, mayLeave }: Line, text: (value: number) => string, top: number): string {
   const last = values.at(-1);
-  return `${name} ${last == null ? 'not known' : text(last)}`;
+  if (last == null) return `${name} not known`;
+  return `${name} ${text(last)}${mayLeave === true && last > top ? ', above the picture' : ''}`;
 }
 
 /** Stacked lines are drawn from the top of the pile down, each over the one before: what is seen of it is its share. */
@@ -83,7 +90,8 @@ function dataOf({ atMs, lines, stacked }: ChartProps): uPlot.AlignedData {
   return [times, ...piled.reverse()];
 }
 
-function optionsOf({ lines, stacked, text }: ChartProps, element: HTMLElement): uPlot.Options {
+/** `top`: where the axis ends; 0: as high as the pile is. */
+function optionsOf({ lines, stacked, text }: ChartProps, element: HTMLElement, top: () => number): uPlot.Options {
   const colour = (name: string) => getComputedStyle(element).getPropertyValue(`--${name}`).trim() || '#888';
   const axis: uPlot.Axis = {
     stroke: () => colour('dim'),
@@ -97,7 +105,7 @@ function optionsOf({ lines, stacked, text }: ChartProps, element: HTMLElement): 
     legend: { show: false },
     cursor: { y: false, points: { size: 6 }, drag: { x: false, y: false } },
     padding: [10, 26, 0, 0],
-    scales: { y: { range: (_, __, max) => [0, max > 0 ? max * 1.15 : 1] } },
+    scales: { y: { range: (_, __, max) => [0, top() || topOf([{ values: [max] }])] } },
     axes: [
       { ...axis, size: 28, space: 84, values: (_, ticks) => ticks.map(tick => clockOf(tick * 1_000, zone.value)) },
       { ...axis, size: 58, space: 34, values: (_, ticks) => ticks.map(tick => text(tick)) },

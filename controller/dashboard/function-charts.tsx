@@ -48,7 +48,7 @@ export function Charts({ unit, one }: { readonly unit: string; readonly one: Liv
           atMs={atMs}
           text={perSecond}
           lines={[
-            { name: 'capacity', colour: 'violet', dashed: true, values: values.capacityRate },
+            { name: 'capacity', colour: 'violet', dashed: true, mayLeave: true, values: values.capacityRate },
             { name: 'arriving', colour: 'accent', values: values.arrivalRate },
             { name: 'finished', colour: 'good', values: values.finishedRate },
           ]}

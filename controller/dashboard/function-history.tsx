@@ -1,5 +1,6 @@
 import { useEffect, useState } from 'preact/hooks';
 import type { HistoryAnswer, HistoryItem } from '../api/contract.ts';
+import { podsText } from '../api/figure-text.ts';
 import { pathTo } from '../api/paths.ts';
 import type { ScaleAnswer } from '../api/scale-schema.ts';
 import { type FunctionName, get } from './api.ts';
@@ -95,8 +96,8 @@ function Past({ name, atMs }: { readonly name: FunctionName; readonly atMs: numb
 }
 
 function headOf(data: HistoryItem['data']): string {
-  if (data.what === 'scale' && data.from === data.replicas) return `${String(data.replicas)} pods kept`;
-  if (data.what === 'scale') return `${String(data.from)} → ${String(data.replicas)} pods`;
+  if (data.what === 'scale' && data.from === data.replicas) return `${podsText(Number(data.replicas))} kept`;
+  if (data.what === 'scale') return `${String(data.from)} → ${podsText(Number(data.replicas))}`;
   if (data.what === 'pod-exit') return `Pod ${String(data.pod).slice(0, 8)} ended`;
   return String(data.what ?? data.decision ?? 'decision').replaceAll('-', ' ');
 }

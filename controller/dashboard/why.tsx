@@ -25,10 +25,15 @@ function isUndecided(error: Error): boolean {
 }
 
 /** A decision in words, computed again by the server from what it rested on. */
-export function Explanation({ answer: { summary, inputs, arithmetic, otherwise } }: { readonly answer: ScaleAnswer }) {
+export function Explanation({ answer: { summary, inputs, arithmetic, otherwise, warnings } }: { readonly answer: ScaleAnswer }) {
   return (
     <div class="why">
       <p class="because">{summary.because}</p>
+      {warnings.map(warning => (
+        <p key={warning} class="warn-text">
+          {warning}
+        </p>
+      ))}
       <Lines title="Seen" lines={inputs} />
       <Lines title="Arithmetic" lines={arithmetic} />
       {otherwise.length > 0 && <Lines title="It would change" lines={otherwise} />}

@@ -122,13 +122,12 @@ export class Membership {
       const key = `${at.topic}.${at.partition}`;
       const before = this.#partitions.get(key);
       before?.loop.abort();
-      const { partitionsOf } = this.#sizes;
       const loop = new PartitionLoop(
         {
           dispatcher: this.#options,
           member,
           at,
-          partitionsOf,
+          sizes: this.#sizes,
           events: this.#events,
           cache: this.#cache,
           breaker: this.#breaker,

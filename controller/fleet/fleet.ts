@@ -15,7 +15,7 @@ import { drainSentence, type FleetAction, type FleetLimits, type FleetPod, loadB
 export interface FleetOptions {
   readonly pods: Pods;
   readonly client: PodClient;
-  readonly registry: Registry;
+  readonly registry: Pick<Registry, 'bundle'>;
   readonly history: History;
   readonly clock: Clock;
   readonly log: Log;
@@ -292,7 +292,11 @@ export class Fleet implements PodDirectory {
     member.live = live;
     const { client, metrics, loadTimeoutMs } = this.#options;
     this.#delayRefill();
-    const bundle = await this.#bundle(live.bundleHash);
+    const bundle = await this.#bundle(live.bundleHash).catch(error => {
+      // A pod that loads for ever would count as one of the function's.
+      this.#loadFailed(member, live, String(error));
+      throw error;
+    });
     if (bundle === undefined) {
       const error = {
         code: 'FAAS_BUNDLE_UNKNOWN',

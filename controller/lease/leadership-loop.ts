@@ -12,8 +12,8 @@ export async function runWhileLeading(
 ): Promise<void> {
   const { clock, log } = lease;
   let term: { readonly fencing: number; readonly stop: AbortController; readonly over: Promise<unknown> } | undefined;
-  let fencing = 0;
   let leadsUntilMs = Number.NEGATIVE_INFINITY;
+  let fencing = 0;
   const end = async () => {
     term?.stop.abort();
     await term?.over;

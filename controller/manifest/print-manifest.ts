@@ -107,8 +107,8 @@ function triggerSource(trigger: TriggerSpec) {
         },
       };
     case 'resource': {
-      const { kind, resourceKind, ...rest } = trigger;
-      return { resource: { ...rest, kind: resourceKind } };
+      const { kind, resourceKind, fields, ...rest } = trigger;
+      return { resource: { ...rest, ...(fields.length > 0 && { fields }), kind: resourceKind } };
     }
     case 'lag':
       return {
@@ -166,5 +166,5 @@ function whenSource(when: ScheduleTrigger['when']) {
 }
 
 function boundSource(bound: LagTrigger['above']) {
-  return 'events' in bound ? { events: bound.events } : { age: printDuration(bound.ageMs) };
+  return 'events' in bound ? bound.events : printDuration(bound.ageMs);
 }

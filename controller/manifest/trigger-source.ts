@@ -151,20 +151,43 @@ const scheduleTrigger = Type.Object(
 
 const resourceTrigger = Type.Object(
   {
-    apiVersion: Type.String({ pattern: '^([a-z0-9.-]{1,200}/)?v[a-z0-9]{1,40}$', title: 'an API version such as v1 or apps/v1' }),
-    kind: Type.String({ pattern: '^[A-Z][A-Za-z0-9]{0,99}$', title: 'a kind such as ConfigMap' }),
+    name: Type.Optional(
+      identifier({ description: 'What was delivered is remembered under it; unique within the function. Default: `resource-<n>`.' }),
+    ),
+    apiVersion: Type.String({
+      pattern: '^([a-z0-9.-]{1,200}/)?v[a-z0-9]{1,40}$',
+      title: 'an API version such as v1 or apps/v1',
+      description: 'Group and version of the kind.',
+    }),
+    kind: Type.String({
+      pattern: '^[A-Z][A-Za-z0-9]{0,99}$',
+      title: 'a kind such as ConfigMap',
+      description: 'Built in, or of a custom resource.',
+    }),
     namespace: Type.Optional(
       Type.String({
         pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$',
         title: 'the name of a namespace',
-        description: 'Default: all namespaces that the server may watch.',
+        description: 'Default: all namespaces, which needs a ClusterRole.',
       }),
     ),
-    selector: Type.Optional(text(1000, { title: 'a label selector such as app=prices' })),
+    selector: Type.Optional(
+      text(1000, { title: 'a label selector such as app=prices', description: 'An object that leaves the selection counts as deleted.' }),
+    ),
+    fields: Type.Optional(
+      Type.Array(Type.String({ pattern: '^(/[^/]+)+$', maxLength: 500, title: 'a JSON pointer such as /status/phase' }), {
+        minItems: 1,
+        maxItems: 32,
+        title: 'a list of JSON pointers',
+        description:
+          '`modified` is a change of one of these. Default: a new generation, or for kinds without one a change of anything but `status`.',
+      }),
+    ),
     events: Type.Optional(
       Type.Array(oneOf(['added', 'modified', 'deleted'], {}), {
         minItems: 1,
         title: 'a list of added, modified, deleted',
+        description: 'Which changes run the function.',
         default: ['added', 'modified', 'deleted'],
       }),
     ),
@@ -173,13 +196,10 @@ const resourceTrigger = Type.Object(
 );
 
 const lagBound = (description: string) =>
-  Type.Object(
-    {
-      events: Type.Optional(whole(0, Number.MAX_SAFE_INTEGER, { description: 'In events.' })),
-      age: Type.Optional(duration({ description: 'In time.' })),
-    },
-    { ...strict, minProperties: 1, maxProperties: 1, title: 'either events or age', description },
-  );
+  Type.Union([whole(0, Number.MAX_SAFE_INTEGER, {}), duration({})], {
+    title: 'events such as 10000, or an age such as 5m',
+    description,
+  });
 
 const lagTrigger = Type.Object(
   {
@@ -189,11 +209,17 @@ const lagTrigger = Type.Object(
       maxItems: 64,
       title: 'a list of topics',
     }),
-    above: lagBound('The event is sent when the lag rises above this.'),
-    below: Type.Optional(lagBound('And again only after it fell below this. Default: half of `above`.')),
-    every: Type.Optional(duration({ default: '10s', description: 'How often to look; at least 1s.' })),
+    above: lagBound('The event is sent when the lag rises above this: so many events, or the oldest one so old.'),
+    below: Type.Optional(lagBound('Over, which is another event, when the lag is at this or less. Default: half of `above`.')),
+    every: Type.Optional(
+      duration({ default: '10s', description: 'How often to look; at least 1s. A group of others is asked every 10s at most.' }),
+    ),
   },
-  { ...strict, title: 'a mapping with group, topics and above', description: 'Runs when a consumer group falls behind.' },
+  {
+    ...strict,
+    title: 'a mapping with group, topics and above',
+    description: 'Runs when a consumer group falls behind, and when it has caught up.',
+  },
 );
 
 /** An entry of `on`. */

@@ -13,7 +13,7 @@ import type { ContextSpec, FunctionSpec } from '../manifest/spec.ts';
  * R7 a held function is live, and nobody handles its streams until the hold is released or its time is over; it outlives whoever asked for it.
  * R8 `leader` says who leads a name and with which fencing number, for as long as its time lasts: a holder's text is what others find it by.
  */
-export interface Registry {
+export interface Registry extends Leadership {
   contexts(): Promise<readonly ContextRecord[]>;
   context(name: string): Promise<ContextRecord | undefined>;
   /** Functions that are live, of all contexts or of one. */
@@ -35,12 +35,16 @@ export interface Registry {
   /** Removes bundles that no kept revision names; answers how many. The last `keep` revisions of each function are kept. */
   prune(keep: number): Promise<number>;
   watch(onChange: () => void): () => void;
+  close(): Promise<void>;
+}
+
+/** Who leads (R6). Every registry can tell; a cluster can as well. */
+export interface Leadership {
   /** Takes or renews leadership; undefined when someone else holds it. */
   lead(name: string, holder: string, ttlMs: number, nowMs: number): Promise<{ readonly fencing: number } | undefined>;
   resign(name: string, holder: string): Promise<void>;
   /** R8. Undefined: nobody leads. */
   leader(name: string, nowMs: number): Promise<Leader | undefined>;
-  close(): Promise<void>;
 }
 
 export interface Leader {

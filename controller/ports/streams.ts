@@ -31,6 +31,7 @@ export interface Streams {
   read(topic: string, partition: number, fromOffset: number, limit: ReadLimit): Promise<ReadResult>;
   /** Becomes a member. `onAssigned` is called with the partitions that are new, `onRevoked` with those that are gone. */
   join(options: JoinOptions): Promise<GroupMember>;
+  /** Of any group, also of one that is not ours and that others read with; partitions in which it has committed nothing are left out. */
   committed(group: string, topic: string): Promise<readonly CommittedOffset[]>;
   /** Sets offsets of a group that has no members; `ifAbsent` leaves partitions alone that have one (offsets pinned at the first deploy). */
   setCommitted(group: string, topic: string, offsets: readonly CommittedOffset[], mode: 'ifAbsent' | 'replace'): Promise<void>;
@@ -58,6 +59,8 @@ export interface TopicOptions {
 export interface TopicInfo {
   readonly topic: string;
   readonly partitions: number;
+  /** Where a topic takes less than `capabilities.recordBytesMax`: so large may a record with its headers be. Told by `describeTopic` alone. */
+  readonly recordBytesMax?: number;
 }
 
 /** A header's value is bytes, as in Kafka; names may repeat. */

@@ -1,6 +1,6 @@
 import type { ScaleCondition, ScaleInputs, ScaleMemory, Sizing } from './decision.ts';
 import type { Figure } from './figure.ts';
-import { eventsText, perSecond, timeText } from './figure-text.ts';
+import { eventsText, perSecond, podsText, timeText } from './figure-text.ts';
 import { hotPartitions } from './size.ts';
 
 /** What keeps a function from being as quick as it should, or its scaling from acting; each with what can be done about it. */
@@ -46,7 +46,7 @@ function stuck({ observation }: ScaleInputs): ScaleCondition | undefined {
   if (observation.stuckMs === undefined) return undefined;
   return {
     type: 'Stuck',
-    message: `events wait and nothing was finished for ${timeText(observation.stuckMs)}, with ${observation.pods.ready} pods ready`,
+    message: `events wait and nothing was finished for ${timeText(observation.stuckMs)}, with ${podsText(observation.pods.ready)} ready`,
     advice: 'The handler hangs, or the store takes no commits: see `faas logs`, and `limits.timeout`. More pods would hang as well.',
   };
 }
@@ -67,7 +67,7 @@ function partitionBound(inputs: ScaleInputs, sizing: Sizing | undefined): ScaleC
   if (sizing.unclamped <= usefulPods || sizing.predictedAgeMs <= sizing.ageBoundMs) return undefined;
   return {
     type: 'PartitionBound',
-    message: `${eventsText(sizing.waitingEvents)} wait in so few partitions or keys that only ${usefulPods} pods find work`,
+    message: `${eventsText(sizing.waitingEvents)} wait in so few partitions or keys that only ${podsText(usefulPods)} ${usefulPods === 1 ? 'finds' : 'find'} work`,
     advice: 'Spread the load over more keys or partitions: the events of one are handled one after another.',
   };
 }
@@ -77,7 +77,7 @@ function downstream({ observation, replicas }: ScaleInputs, { block }: ScaleMemo
   const leftMs = block.untilMs - observation.steadyMs;
   return {
     type: 'DownstreamBound',
-    message: `more than ${block.pods} pods brought nothing${leftMs > 0 ? `; tried again in ${timeText(leftMs)}` : '; one step more is tried now'}`,
+    message: `more than ${podsText(block.pods)} brought nothing${leftMs > 0 ? `; tried again in ${timeText(leftMs)}` : '; one step more is tried now'}`,
     advice: 'Something that the handler calls gives no more (a database, an API): raise its limit, or lower `scale.max`.',
   };
 }
@@ -88,7 +88,7 @@ function atMax({ policy, replicas }: ScaleInputs, sizing: Sizing | undefined): S
   if (needed <= policy.max) return undefined;
   return {
     type: 'AtMax',
-    message: `${needed} pods are needed for ${timeText(policy.maxAgeMs)} and ${policy.max} are allowed (${policy.boundsFrom})`,
+    message: `${podsText(needed)} are needed for ${timeText(policy.maxAgeMs)} and ${policy.max} are allowed (${policy.boundsFrom})`,
     advice: 'Raise `scale.max`, or `scale.maxAge`, or make the handler quicker.',
   };
 }

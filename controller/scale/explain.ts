@@ -1,7 +1,7 @@
 import { decide } from './decide.ts';
 import type { ScaleDecision, ScaleInputs, ScaleReason, Sizing } from './decision.ts';
 import { amountOf } from './figure.ts';
-import { eventsText, figureText, number, perSecond, timeText } from './figure-text.ts';
+import { eventsText, figureText, number, perSecond, podsText, timeText } from './figure-text.ts';
 import type { ScaleObservation } from './observation.ts';
 import { bands, type ScalePolicy } from './policy.ts';
 import { unreachable } from './reachable.ts';
@@ -43,8 +43,8 @@ function inputLines(seen: ScaleObservation, policy: ScalePolicy): readonly strin
     `finished ${figureText(seen.finishedRate, perSecond)}`,
     `backlog ${figureText(seen.backlogEvents, eventsText)}, ${seen.inFlight} of them in flight; the oldest is ${figureText(seen.oldestAgeMs, timeText)} old`,
     `one pod finishes ${figureText(seen.podRate, perSecond)} and works ${figureText(seen.startMs, timeText)} after it is wished for`,
-    `pods ${pods.ready} ready, ${pods.starting} starting, ${pods.draining} draining; asked for ${seen.askedPods}; ${seen.openCalls} direct calls open`,
-    `policy: maxAge ${timeText(policy.maxAgeMs)}, ${policy.min} to ${policy.max} pods (${policy.boundsFrom}), prefer ${policy.prefer}, order ${policy.order}`,
+    `pods ${pods.ready} ready, ${pods.starting} starting, ${pods.draining} draining; asked for ${seen.askedPods}; ${seen.openCalls} direct ${seen.openCalls === 1 ? 'call' : 'calls'} open`,
+    `policy: maxAge ${timeText(policy.maxAgeMs)}, ${policy.min} to ${podsText(policy.max)} (${policy.boundsFrom}), prefer ${policy.prefer}, order ${policy.order}`,
   ];
 }
 
@@ -55,14 +55,14 @@ function arithmeticLines(inputs: ScaleInputs, sizing: Sizing, decision: ScaleDec
   const isBreach = sizing.predictedAgeMs > sizing.ageBoundMs;
   return [
     `expected in ${timeText(sizing.horizonMs)} (a start and a reaction): ${perSecond(sizing.expectedRate)}; waiting then: ${eventsText(sizing.backlogThen)}`,
-    `with ${replicas} pods an event would wait ${timeText(sizing.predictedAgeMs)}, ${isBreach ? 'above' : 'within'} ${timeText(sizing.ageBoundMs)} (${number(band.ageShare * 100)} % of maxAge)`,
+    `with ${podsText(replicas)} an event would wait ${timeText(sizing.predictedAgeMs)}, ${isBreach ? 'above' : 'within'} ${timeText(sizing.ageBoundMs)} (${number(band.ageShare * 100)} % of maxAge)`,
     `busy ${number(sizing.busy * 100)} %; sized for ${number(band.target * 100)} %, more from ${number(band.upper * 100)} %`,
     policy.lagThreshold === undefined
-      ? `for arrivals ${number(sizing.forArrivals)} pods of ${perSecond(rate)}; for the backlog within ${timeText(sizing.drainMs)} ${number(sizing.forBacklog)}; for calls ${sizing.forCalls}`
+      ? `for arrivals ${podsText(sizing.forArrivals)} of ${perSecond(rate)}; for the backlog within ${timeText(sizing.drainMs)} ${number(sizing.forBacklog)}; for calls ${sizing.forCalls}`
       : `one pod per ${policy.lagThreshold} waiting events: ${number(sizing.unclamped)}`,
     `together ${number(sizing.unclamped)}; useful at most ${number(sizing.useful)}; within ${policy.min}..${policy.max}: ${sizing.recommended}`,
     `recommended at most in the last 5 minutes: ${sizing.highestLately}`,
-    `${decision.from} -> ${decision.replicas} pods (${decision.reason})`,
+    `${decision.from} -> ${podsText(decision.replicas)} (${decision.reason})`,
   ];
 }
 
@@ -82,9 +82,9 @@ function because({ reason, from, replicas }: ScaleDecision, inputs: ScaleInputs)
   };
   switch (reason) {
     case 'held':
-      return `${replicas} pods are held: ${heldBecause(inputs)}`;
+      return `${podsText(replicas)} ${replicas === 1 ? 'is' : 'are'} held: ${heldBecause(inputs)}`;
     case 'steady':
-      return `${replicas} pods are what is needed, or near enough to it`;
+      return `${podsText(replicas)} ${replicas === 1 ? 'is' : 'are'} what is needed, or near enough to it`;
     default:
       return sentences[reason];
   }
@@ -106,7 +106,7 @@ function otherwise(inputs: ScaleInputs, sizing: Sizing, { from, replicas }: Scal
     );
   if (replicas >= from && sizing.highestLately < from)
     lines.push(`down to ${sizing.highestLately}: once that has held for 5 minutes and saves a fifth of the pods`);
-  if (Math.ceil(sizing.unclamped) > policy.max) lines.push(`with a higher max: ${Math.ceil(sizing.unclamped)} pods`);
+  if (Math.ceil(sizing.unclamped) > policy.max) lines.push(`with a higher max: ${podsText(Math.ceil(sizing.unclamped))}`);
   if (hotPartitions(inputs).length > 0) lines.push('with `order: key`: the hot partition’s keys could run side by side');
   return lines;
 }

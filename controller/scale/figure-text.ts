@@ -17,6 +17,10 @@ export function eventsText(events: number): string {
   return `${number(events)} ${events === 1 ? 'event' : 'events'}`;
 }
 
+export function podsText(pods: number): string {
+  return `${number(pods)} ${pods === 1 ? 'pod' : 'pods'}`;
+}
+
 /** At most three digits that mean something; whole numbers in full. */
 export function number(value: number): string {
   if (!Number.isFinite(value)) return 'no bound';

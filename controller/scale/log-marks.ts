@@ -36,6 +36,11 @@ export class LogMarks {
     return Math.max(0, atMs - (before === undefined ? (this.#marks[0]?.firstMs ?? atMs) : before.lastMs));
   }
 
+  /** Whether the age of the event at `offset` is more than a lower bound: the log was seen before it passed it. */
+  covers(offset: number): boolean {
+    return (this.#marks[0]?.end ?? Number.POSITIVE_INFINITY) <= offset;
+  }
+
   /** Events per second since about `ms` ago. */
   rate(atMs: number, ms: number): number {
     const { end } = this;

@@ -64,7 +64,8 @@ export class UnitObserver {
   #start: { readonly replicas: number; readonly atMs: number } | undefined;
   #startMs: number | undefined;
 
-  observe(sample: UnitSample, policy: Pick<ScalePolicy, 'concurrency' | 'order'>, stuckAfterMs: number): ScaleObservation {
+  observe(read: UnitSample, policy: Pick<ScalePolicy, 'concurrency' | 'order'>, stuckAfterMs: number): ScaleObservation {
+    const sample = this.#readable(read);
     const { steadyMs, partitions } = sample;
     if (partitions !== undefined) this.#take(sample, partitions, policy.concurrency);
     this.#watchStart(sample);
@@ -120,6 +121,17 @@ export class UnitObserver {
         arrivalRate: marks.rate(steadyMs, slowMs),
       };
     });
+  }
+
+  /** What no log and no clock can say was not read. */
+  #readable(sample: UnitSample): UnitSample {
+    const { partitions, busyMsTotal } = sample;
+    const isRead = partitions?.every(one => isAmount(one.endOffset) && isAmount(one.frontier) && isAmount(one.doneAbove)) ?? false;
+    return {
+      ...sample,
+      partitions: isRead ? partitions : undefined,
+      busyMsTotal: isAmount(busyMsTotal) ? busyMsTotal : (this.#last?.sample.busyMsTotal ?? 0),
+    };
   }
 
   #take(sample: UnitSample, partitions: readonly PartitionSample[], concurrency: number): void {
@@ -198,6 +210,10 @@ export class UnitObserver {
     const names = new Set(partitions.map(one => one.name));
     for (const name of this.#marks.keys()) if (!names.has(name)) this.#marks.delete(name);
   }
+}
+
+function isAmount(value: number): boolean {
+  return Number.isFinite(value) && value >= 0;
 }
 
 /** Where the last minute leads to: its mean is half a minute old. */

@@ -66,6 +66,16 @@ export const metricTable = {
     labels: ['unit', 'result'],
     help: 'Due times by what became of them: appended, missed, overlapped.',
   },
+  faas_lag_crossings_total: {
+    kind: 'counter',
+    labels: ['unit', 'crossed'],
+    help: 'Events of lag triggers: above when a group fell behind, below when it had caught up.',
+  },
+  faas_resource_changes_total: {
+    kind: 'counter',
+    labels: ['unit', 'event'],
+    help: 'Changes of Kubernetes resources that were appended to inboxes: added, modified, deleted.',
+  },
   faas_scale_decisions_total: { kind: 'counter', labels: ['unit', 'reason'], help: 'Scale decisions that changed the number of pods.' },
   faas_leads: { kind: 'gauge', labels: [], help: '1 in the process that leads its cluster, else 0. Written by processes of a cluster.' },
   faas_has_leader: {

@@ -15,6 +15,7 @@ const pod = createPod({
   memoryBytes,
   workerFile: join(dirname(process.argv[1] ?? ''), 'pod-worker.cjs'),
   rssBytes: () => process.memoryUsage.rss(),
+  faultPoint: process.env.FAAS_POD_FAULT_POINT,
   output: (stream, text) => void process[stream].write(text),
   exit: (reason, threadsLeft) => {
     const leave = (): void => {

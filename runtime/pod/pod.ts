@@ -7,6 +7,7 @@ import { wireVersions } from '../protocol/version.ts';
 import { assertNever } from '../sdk/assert-never.ts';
 import { type BoardView, readBoard } from './board.ts';
 import { type BundleFile, hashMatches, writeBundle } from './bundle-file.ts';
+import { armPodFaultPoint, type PodFaultPoints } from './fault-points.ts';
 import { OpenBatch } from './open-batch.ts';
 import { createPodServer } from './pod-server.ts';
 import { emptyShim, step } from './shim.ts';
@@ -21,6 +22,8 @@ export interface PodOptions {
   readonly workerFile: string;
   readonly rssBytes: () => number;
   readonly output: (stream: 'stdout' | 'stderr', text: string) => void;
+  /** Where a test ends this pod. */
+  readonly faultPoint?: string | undefined;
   /** Called once, after everything is answered. A thread that is left sits in a native call, and would keep `process.exit` waiting for ever. */
   readonly exit: (reason: ExitReason, threadsLeft: boolean) => void;
 }
@@ -54,6 +57,7 @@ export function createPod(options: PodOptions): Pod {
 
 class RunningPod implements Pod {
   readonly #options: PodOptions;
+  readonly #faults: PodFaultPoints;
   readonly #server: Server;
   readonly #workers = new Map<number, WorkerClient>();
   readonly #batches = new Map<number, OpenBatch>();
@@ -70,6 +74,7 @@ class RunningPod implements Pod {
 
   constructor(options: PodOptions) {
     this.#options = options;
+    this.#faults = armPodFaultPoint(options.faultPoint, () => process.kill(process.pid, 'SIGKILL'));
     // The thread first: it starts up beside the server.
     this.#startWorker(1);
     this.#server = createPodServer(() => this.#credentials?.token, {
@@ -127,12 +132,14 @@ class RunningPod implements Pod {
       return;
     }
     this.#load = { request, response };
+    this.#faults('load.received');
     const { concurrency, lifespanMs } = request;
     const memoryBytes = Math.max(request.memoryBytes, this.#options.rssBytes() + handlerBytesMin);
     this.#step({ kind: 'load', nowMs: Date.now(), limits: { concurrency, lifespanMs, memoryBytes, loadTimeoutMs } });
   }
 
   #startBatch(head: BatchHead, bytes: Uint8Array<ArrayBuffer>, response: ServerResponse): void {
+    this.#faults('batch.received');
     const batchId = this.#nextBatchId;
     this.#nextBatchId += 1;
     this.#batches.set(batchId, new OpenBatch(head.eventCount, bytes, response));
@@ -170,7 +177,10 @@ class RunningPod implements Pod {
         const { batchId, frames, answered } = message;
         const batch = this.#batches.get(batchId);
         if (batch === undefined) return;
-        if (!batch.pass(frames, answered)) this.#endGuessing(workerId, nowMs);
+        this.#faults('replies.before-pass');
+        const isPassed = batch.pass(frames, answered);
+        this.#faults('replies.after-pass');
+        if (!isPassed) this.#endGuessing(workerId, nowMs);
         else if (answered.length > 0) this.#step({ kind: 'answered', nowMs, batchId, count: answered.length });
         return;
       }
@@ -260,7 +270,8 @@ class RunningPod implements Pod {
     try {
       const bundle = writeBundle(this.#load.request);
       this.#bundles.set(workerId, bundle);
-      this.#workers.get(workerId)?.load({ request, bundleUrl: bundle.url, callbackUrl: this.#credentials?.callbackUrl ?? '' });
+      const callbackUrl = this.#credentials?.callbackUrl ?? '';
+      this.#workers.get(workerId)?.load({ request, bundleUrl: bundle.url, callbackUrl, faultPoint: this.#options.faultPoint });
     } catch (error) {
       const message = `the bundle could not be written: ${error instanceof Error ? error.message : 'unknown'}`;
       // After the effects of this step: the machine takes one input at a time.
@@ -275,15 +286,19 @@ class RunningPod implements Pod {
 
   #run(workerId: number, batchId: number): void {
     const bytes = this.#batches.get(batchId)?.bytes;
-    if (bytes !== undefined) this.#workers.get(workerId)?.send({ kind: 'batch', batchId, bytes, receivedAtMs: Date.now() }, [bytes.buffer]);
+    if (bytes === undefined) return;
+    this.#workers.get(workerId)?.send({ kind: 'batch', batchId, bytes, receivedAtMs: Date.now() }, [bytes.buffer]);
+    this.#faults('batch.handed-over');
   }
 
   #endBatch(batchId: number, end: 'done' | 'busy' | 'draining'): void {
+    if (end === 'done') this.#faults('batch.before-end');
     this.#batches.get(batchId)?.end(end);
     this.#batches.delete(batchId);
   }
 
   #answerLoad(response: ServerResponse, result: LoadResult): void {
+    this.#faults('load.before-answer');
     response.writeHead(200, { 'content-type': 'application/x-faas-frames' });
     response.end(encodeLoadResult(result));
   }

@@ -9,6 +9,8 @@ export type ToWorker =
       readonly bundleUrl: string;
       readonly board: SharedArrayBuffer;
       readonly callbackUrl: string;
+      /** Where a test ends the pod. */
+      readonly faultPoint: string | undefined;
     }
   | { readonly kind: 'batch'; readonly batchId: number; readonly bytes: Uint8Array; readonly receivedAtMs: number }
   /** Nobody waits for the batch any more: what has not begun does not begin. */

@@ -1,12 +1,13 @@
 import { expect, test } from 'vitest';
 import { LiveBoard } from '../../controller/api/live-board.ts';
+import { OpenLetters } from '../../controller/api/open-letters.ts';
 import { systemClock } from '../../controller/clock.ts';
 import { shopManifest, startAdmin } from './start-admin.ts';
 
 test('a function that goes live while the list is read is on the next snapshot', async () => {
   const admin = await startAdmin();
   await admin.deploy();
-  const { registry, streams, world } = admin;
+  const { registry, world } = admin;
   let deployLate = async () => {
     deployLate = async () => {};
     await admin.deploy(shopManifest.replace('  tax:', '  late:\n    handler: src/late.ts\n  tax:'));
@@ -14,7 +15,7 @@ test('a function that goes live while the list is read is on the next snapshot',
   const stopping = new AbortController();
   await new Promise<void>((resolve, reject) => {
     const board = new LiveBoard({
-      streams,
+      letters: new OpenLetters(admin),
       registry: {
         functions: async () => {
           const read = await registry.functions();

@@ -41,6 +41,14 @@ test('a decision of now: summary, arithmetic, what it rests on, partitions', asy
   expect(answer).toMatchObject({ warnings: [], partitions: { length: 8 } });
 });
 
+test('one pod is one pod', async () => {
+  see(admin, unit, { pods: { ready: 1, starting: 0, draining: 0 }, arrivalRate: known(40), arrivalRateSlow: known(40), openCalls: 1 });
+  const { inputs, arithmetic, summary } = await ask();
+  expect([...inputs, ...arithmetic, summary.because].filter(text => /\b1 (pods|direct calls)\b/.test(text))).toEqual([]);
+  expect(arithmetic.at(-1)).toBe('1 -> 1 pod (steady)');
+  see(admin, unit, {});
+});
+
 test('a figure that is not known is said to be so, and nothing is computed from it', async () => {
   see(admin, unit, { backlogEvents: unknown, oldestAgeMs: { state: 'stale', value: 5, ageMs: 20_000 } });
   const { summary, arithmetic } = await ask();

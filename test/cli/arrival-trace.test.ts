@@ -29,31 +29,36 @@ test('law: what is written is read again, and no event is lost on the way to slo
 const hole = [...every(10_000, 1, 2, 3), { atMs: 200_000, arrivalRate: 4 }];
 test.each([
   ['nothing', '', 'f has 0 points', ''],
-  ['one point', lines(every(1, 5)), 'f has 1 points', ''],
-  ['no JSON', '{"atMs": 1, "arrivalRate": 1}\n\nabc', '1 lines of f are no points of a trace', 'f:3 is not JSON'],
+  ['one point', lines(every(1, 5)), 'f has 1 point', ''],
+  ['no JSON', '{"atMs": 1, "arrivalRate": 1}\n\nabc', '1 line of f cannot be read as points of a trace', 'f:3 is not JSON'],
   [
     'a rate that is not known',
     '{"atMs": 1, "arrivalRate": null}',
-    '1 lines of f are no points of a trace',
+    '1 line of f cannot be read as points of a trace',
     'f:1 "arrivalRate" is no rate in events per second',
   ],
   [
     'a rate below zero',
     '{"atMs": 1, "arrivalRate": -1}',
-    '1 lines of f are no points of a trace',
+    '1 line of f cannot be read as points of a trace',
     'f:1 "arrivalRate" is no rate in events per second',
   ],
-  ['a time as text', '{"atMs": "now", "arrivalRate": 1}', '1 lines of f are no points of a trace', 'f:1 "atMs" is no time in milliseconds'],
+  [
+    'a time as text',
+    '{"atMs": "now", "arrivalRate": 1}',
+    '1 line of f cannot be read as points of a trace',
+    'f:1 "atMs" is no time in milliseconds',
+  ],
   [
     'time that goes back',
     lines([...every(10, 1, 2), { atMs: 5, arrivalRate: 1 }]),
-    '1 lines of f are no points of a trace',
+    '1 line of f cannot be read as points of a trace',
     'f:3 "atMs" is not after that of the line before',
   ],
   [
     'a hole',
     lines(hole),
-    'f has 1 holes: what came then is not known',
+    'f has 1 hole: what came then is not known',
     'nothing from 1970-01-01T00:00:20.000Z to 1970-01-01T00:03:20.000Z (3m00s)',
   ],
   ['more than a week', lines(every(86_400_000, ...Array.from({ length: 9 }, () => 1))), 'f is 9d00h long, at most 7d00h are simulated', ''],

@@ -135,7 +135,7 @@ describe('scale simulate', () => {
       'a file with a hole',
       ['--trace', 'hole.ndjson'],
       1,
-      'hole.ndjson has 1 holes: what came then is not known (FAAS_TRACE_BAD)\n  nothing from 1970',
+      'hole.ndjson has 1 hole: what came then is not known (FAAS_TRACE_BAD)\n  nothing from 1970',
     ],
     ['a manifest without the function', ['--policy', 'other'], 1, 'has no function "customer-totals" (FAAS_POLICY_FUNCTION)'],
     ['a manifest with min above max', ['--policy', 'wrong'], 1, 'min 5 is above max 3'],
@@ -191,3 +191,32 @@ async function manifestIn(name: string, functions: string): Promise<void> {
   await writeFile(join(folder, name, 'faas.yaml'), `version: 1\ncontext: shop\nfunctions:\n  ${functions}\n`);
   await writeFile(join(folder, name, 'a.ts'), 'export default () => 1;');
 }
+
+describe('tune', () => {
+  test('what was measured, and nothing to change where nothing is known', async () => {
+    const { code, stdout } = await faas('tune', 'shop.tax');
+    expect([code, stdout]).toEqual([0, expect.stringContaining('no event was measured in this time')]);
+  });
+
+  test('figures, and a row per suggestion', async () => {
+    const handled = {
+      times: [
+        [20, 900],
+        [60, 100],
+      ],
+      slowestMs: 1_500,
+      batches: 50,
+      batchEvents: 1_000,
+      largestBatch: 60,
+    };
+    const atMs = Date.now() - 60_000;
+    admin.history.write({ kind: 'observation', atMs, unit, data: { what: 'handling', ...handled, memoryBytes: 240 * 2 ** 20 } });
+    const { code, stdout } = await faas('tune', unit);
+    expect(code).toBe(0);
+    expect(stdout).toMatch(/^Measured: +1000 events in /);
+    expect(stdout).toMatch(/An event: +half within 1\.6ms, 99 % within 1\.5s, the slowest 1\.5s/);
+    expect(stdout).toMatch(/limits\.memory +256Mi +384Mi +a pod took up to 240Mi; at its limit it is ended/);
+    const { answer } = await admin.json('GET', '/v1/functions/shop/customer-totals/tune');
+    expect(answer).toMatchObject({ unit, measured: { events: 1_000, memoryBytes: 240 * 2 ** 20, podRate: 80, arrivalRateMost: 100 } });
+  });
+});

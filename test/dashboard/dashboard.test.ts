@@ -115,6 +115,8 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
     await page.getByText('1 → 2 pods').first().click();
     await page.locator('.log').getByText('Arithmetic').waitFor();
     await page.getByRole('heading', { name: 'Revisions' }).waitFor();
+    see(admin, unit, { startMs: known(40_000) });
+    await page.getByText('maxAge 30s is below the 42s').waitFor();
     const arrivals = page.getByRole('img', { name: /^Events per second/ });
     see(admin, unit, { arrivalRate: known(321) });
     await arrivals.and(page.getByRole('img', { name: /arriving 321\/s/ })).waitFor();

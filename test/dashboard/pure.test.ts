@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import type { GraphAnswer, LiveFunction } from '../../controller/api/live-schema.ts';
 import { addressOf, functionPath } from '../../controller/dashboard/address.ts';
+import { topOf } from '../../controller/dashboard/chart-top.ts';
 import { count, perSecond, timeOfDay } from '../../controller/dashboard/figures.ts';
 import { layOut } from '../../controller/dashboard/graph-layout.ts';
 import { byTrouble, troubleOf } from '../../controller/dashboard/trouble.ts';
@@ -38,6 +39,19 @@ test.each<[string, LiveFunction, string]>([
   ['unknown figures', blind, 'unknown'],
 ])('%s is %s', (_name, one, trouble) => {
   expect(troubleOf(one)).toBe(trouble);
+});
+
+const line = (...values: readonly (number | null)[]) => ({ values });
+const bound = (...values: readonly number[]) => ({ values, mayLeave: true });
+test.each([
+  ['nothing', [line()], 1],
+  ['nothing known', [line(null, null)], 1],
+  ['one line', [line(3, null, 20)], 23],
+  ['a bound near the rest is in the picture', [line(20), bound(80)], 92],
+  ['a bound far above leaves it', [line(20), bound(81)], 92],
+  ['a bound alone', [line(0), bound(100)], 115],
+])('the axis of %s', (_name, lines, top) => {
+  expect(topOf(lines)).toBeCloseTo(top);
 });
 
 test('trouble comes first, then names; figures that move within a rank move no row', () => {

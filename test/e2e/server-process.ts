@@ -77,6 +77,15 @@ export class ServerProcess {
     await this.#ended;
   }
 
+  /** SIGSTOP: it stands still, and its connections stay open. Its pods go on. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
   /** Processes that the server started: its pods. */
   async pods(): Promise<readonly number[]> {
     return childrenOf(this.#child?.pid);

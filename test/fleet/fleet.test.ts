@@ -22,6 +22,8 @@ let pods: Pods;
 let client: PodClient;
 let fleet: Fleet;
 let greeted: string[];
+/** Reads of bundles that fail from now on. */
+let registryFailures: number;
 
 function revision(id: string, code: string, unit = 'shop.totals'): LiveFunction {
   const spec = {
@@ -47,6 +49,7 @@ beforeEach(async () => {
   pods = createMemoryPods({ clock, random: systemRandom });
   const http = createHttpPodClient({ clock, log: silentLog });
   greeted = [];
+  registryFailures = 0;
   client = {
     status(pod) {
       greeted.push(pod.id);
@@ -59,7 +62,12 @@ beforeEach(async () => {
   fleet = new Fleet({
     pods,
     client,
-    registry,
+    registry: {
+      bundle: hash => {
+        registryFailures -= 1;
+        return registryFailures >= 0 ? Promise.reject(new Error('the registry is away')) : registry.bundle(hash);
+      },
+    },
     history,
     clock,
     log: silentLog,
@@ -147,6 +155,14 @@ test('the end of a pod is reported once, and the pod replaced', async () => {
   await until(() => expect(fleet.podsOf('shop.totals').map(view => view.pod.id)).not.toContain(first));
   await until(() => expect(serving()).toEqual(['r1 ready']));
   expect(exits).toEqual(['shop.totals stopped']);
+});
+
+test('a registry that is away for a moment leaves no pod that loads for ever', async () => {
+  registryFailures = 1;
+  fleet.update([revision('r1', good)]);
+  fleet.scale('shop.totals', 1);
+  await until(() => expect(serving()).toEqual(['r1 ready']));
+  await until(() => expect(phases()).toEqual(['generic', 'ready']));
 });
 
 test('a function that is gone takes its pods with it', async () => {

@@ -26,7 +26,7 @@ functions:
       - schedule: { cron: "0  6 * * *", timezone: Europe/Kyiv, missed: all, overlap: allow }
       - schedule: { name: once, at: 2026-01-31T06:00:00+02:00 }
       - resource: { apiVersion: v1, kind: ConfigMap, selector: "app=prices", events: [deleted, added] }
-      - lag: { group: faas.sales.x, topics: [leads], above: { age: 5m } }
+      - lag: { group: faas.sales.x, topics: [leads], above: 5m }
     retry: { attempts: 7, backoff: 1s, maxCrashes: 2, onExhausted: block }
     limits: { timeout: 5s, lifespan: 1h, memory: 1Gi, cpu: 2, concurrency: 4 }
     scale: { min: 1, max: 50, maxAge: 10s, prefer: latency, schedule: [{ cron: "0 8 * * 1-5", timezone: Europe/Kyiv, min: 5, max: 50 }], lagThreshold: 100 }

@@ -20,7 +20,7 @@ export interface ProcessPodsOptions {
 }
 
 /** All of the server's environment that a pod sees (law P6). */
-const environmentAllowed = ['PATH', 'TZ', 'LANG', 'LC_ALL', 'TMPDIR'];
+const environmentAllowed = ['PATH', 'TZ', 'LANG', 'LC_ALL', 'TMPDIR', 'FAAS_POD_FAULT_POINT'];
 const startMsMax = 10_000;
 
 interface RunningPod {
