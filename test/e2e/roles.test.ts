@@ -11,8 +11,8 @@ import { check, deploy, eventually, nothing } from './shop-run.ts';
 const limit = { timeout: 240_000 };
 const secret = { FAAS_CLUSTER_SECRET: 'a-secret-of-this-test-alone' };
 const load = { recordsPerSecond: 100, webhooksPerSecond: 10, callsPerSecond: 10 };
-/** Of which rates are compared. */
-const windowMs = 5_000;
+/** Nothing may stand still for so long because nobody leads. */
+const stallMsMax = 3_000;
 /** The lease, the next look of whoever takes over, and a second for each to be carried out. */
 const takeoverMs = 5_000 + 1_500 + 2_000;
 
@@ -76,15 +76,15 @@ describeWith(kafkaAndRedis, 'two controllers, two dispatchers and a gateway', ()
     const verdict = await world.verdict('kill -9 of the leading controller', orders);
     expect(verdict, other.output).toMatchObject({ ...exact, attemptsCounted: 0 });
     const found = await world.found(orders);
-    const sent = orders.orders.filter(({ sentAtMs }) => sentAtMs >= atMs && sentAtMs < atMs + windowMs).length;
-    const rates = [handledBetween(found, atMs - windowMs, atMs), handledBetween(found, atMs, atMs + windowMs)] as const;
-    const [rateBefore, rateAfter, rateSent] = [...rates, sent].map(count => (count / windowMs) * 1_000);
+    const sent = orders.orders.filter(({ sentAtMs }) => sentAtMs >= atMs && sentAtMs < atMs + tookMs).length;
+    const rates = [handledBetween(found, atMs - tookMs, atMs), handledBetween(found, atMs, atMs + tookMs), sent];
+    const [rateBefore, rateAfter, rateSent] = rates.map(count => Math.round((count / tookMs) * 1_000));
     process.stdout.write(`pods ${before}, without a leader ${[...seen].join(' ')}, then ${[...after].join(' ')}\n`);
     process.stdout.write(`events/s ${rateBefore} before, ${rateAfter} without a leader, when ${rateSent} were sent\n`);
-    process.stdout.write(`timeline ${timeline(found, atMs)}\n`);
-    process.stdout.write(`refused: ${refusalsOf(orders)}\n`);
-    // What came in a heap before the kill was no rate that goes on.
-    expect(rates[1]).toBeGreaterThanOrEqual(0.95 * Math.min(rates[0], sent));
+    process.stdout.write(
+      `longest pause without a leader ${longestPauseMs(found, atMs, atMs + tookMs)} ms; refused: ${refusalsOf(orders)}\n`,
+    );
+    expect(longestPauseMs(found, atMs, atMs + tookMs)).toBeLessThan(stallMsMax);
     expect([...seen]).toEqual([before]);
     expect([...after]).toEqual([before]);
     expect(tookMs).toBeLessThan(takeoverMs);
@@ -139,7 +139,6 @@ describeWith(kafkaAndRedis, 'two controllers, two dispatchers and a gateway', ()
     await start(gateway, 'gateway');
     await sleep(3_000);
     expect(await world.verdict('kill -9 of the gateway', orders), gateway.output).toMatchObject(exact);
-    for (const one of [gateway, ...dispatchers, ...controllers]) process.stdout.write(`OUTPUT ${one.output.slice(-3_000)}\n`);
     process.stdout.write(`refused: ${refusalsOf(orders)}\n`);
   });
 });
@@ -186,8 +185,14 @@ function handledBetween({ ledger }: Found, fromMs: number, toMs: number): number
   return [...ledger.values()].flatMap(({ log }) => log).filter(([, atMs]) => atMs >= fromMs && atMs < toMs).length;
 }
 
-function timeline(found: Found, atMs: number): string {
-  return Array.from({ length: 40 }, (_, i) => handledBetween(found, atMs - 8_000 + i * 500, atMs - 7_500 + i * 500)).join(' ');
+/** Between events that were handled one after the other. */
+function longestPauseMs({ ledger }: Found, fromMs: number, toMs: number): number {
+  const times = [...ledger.values()]
+    .flatMap(({ log }) => log.map(([, atMs]) => atMs))
+    .filter(atMs => atMs > fromMs && atMs < toMs)
+    .sort((a, b) => a - b);
+  const all = [fromMs, ...times, toMs];
+  return Math.max(...all.map((atMs, i) => atMs - (all[i - 1] ?? atMs)));
 }
 
 function refusalsOf({ refusals }: Load): string {
