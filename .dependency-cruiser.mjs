@@ -66,7 +66,7 @@ export default {
       severity: 'error',
       from: {
         path: '^(controller|cli)/',
-        pathNot: ['^controller/adapters/', '^controller/(main|open-stores|open-kafka|open-redis|open-cluster)\\.ts$'],
+        pathNot: ['^controller/adapters/', '^controller/(main|open-stores|open-kafka|open-redis|open-pods|open-cluster)\\.ts$'],
       },
       to: { path: '^controller/adapters/' },
     },

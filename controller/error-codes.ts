@@ -166,6 +166,7 @@ export const errorTable = {
   kubernetes: {
     FAAS_KUBERNETES_CONFIG: { title: 'The kubeconfig cannot be used' },
     FAAS_KUBERNETES_UNREACHABLE: { status: 503, title: 'The API server of Kubernetes does not answer' },
+    FAAS_POD_QUOTA: { title: 'The quota of the namespace has no room for a pod' },
     FAAS_KUBERNETES_REFUSED: { status: 503, title: 'The API server of Kubernetes refuses it' },
     FAAS_KUBERNETES_KIND: { status: 409, title: 'The cluster has no such kind of resource' },
   },

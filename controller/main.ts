@@ -31,6 +31,7 @@ import { exclusively } from './lease/exclusive-work.ts';
 import { runWhileLeading } from './lease/leadership-loop.ts';
 import type { LeaseHolder } from './lease/lease-holder.ts';
 import { openCluster } from './open-cluster.ts';
+import { openPods } from './open-pods.ts';
 import { openStores } from './open-stores.ts';
 import { runOperator } from './operator/operator-loop.ts';
 import { writingDeployments } from './operator/writing-deployments.ts';
@@ -114,7 +115,6 @@ async function open(
   const leaders = settings.leadership === 'lease' ? kubernetes?.leadership : stores.shared ? registry : undefined;
   const tokenFile = settings['admin.tokenFile'];
   const token = tokenFile === '' ? await loadToken(folder, random) : await readGivenToken(tokenFile);
-  const { createProcessPods } = await import('./adapters/process/process-pods.ts');
   const conditions = new ConditionBoard({ registry, history, clock, log });
   await conditions.load();
   onStop(async () => conditions.close());
@@ -122,18 +122,21 @@ async function open(
   onStop(() => client.close());
 
   const hosts = roles.has('dispatcher');
+  const startsPods = hosts || roles.has('controller');
   const fleet = new Fleet({
-    pods: createProcessPods({ clock, random, log, folder, host: settings['pods.host'] }),
+    // A gateway starts none, wherever they are.
+    pods: await openPods({ settings: startsPods ? settings : { ...settings, pods: 'process' }, env: process.env, clock, random, log }),
     client,
     registry,
     history,
+    conditions,
     clock,
     log,
     metrics,
     limits: { pool: hosts ? settings['pods.pool'] : 0, podsMax: settings['pods.max'] },
     drainMs: settings['pods.drain'],
     loadTimeoutMs,
-    callbackUrl: () => address(),
+    callbackUrl: () => settings['pods.callback'] || address(),
     hosts,
     released: async () => cluster?.released(),
     podMemoryBytes,
@@ -146,6 +149,7 @@ async function open(
           secret,
           process: name,
           address,
+          callbackUrl: () => settings['pods.callback'] || address(),
           registry: leaders ?? registry,
           fleet,
           hosts,
@@ -211,7 +215,7 @@ async function open(
       retention: { ageMs: settings['streams.retention'], bytesPerPartition: settings['streams.retentionBytes'] },
     },
   });
-  const resources = settings.resources ? kubernetes?.resources : undefined;
+  const resources = settings['kubernetes.resources'] ? kubernetes?.resources : undefined;
   const version = packageVersion();
   const podCallbacks = createPodCallbacks({ state, calls, tokens, metrics });
   let isLeaving = false;
@@ -264,6 +268,7 @@ async function open(
   }
   onStop(() => calls.stop(settings['shutdown.grace']));
   onStop(async () => functions.stop());
+  if (hosts) await fleet.adopt();
   await functions.refresh();
   const figures = () => summaries({ ...data, registry, dispatcher: { report } });
   const duties = (signal: AbortSignal, fencing = 0) =>

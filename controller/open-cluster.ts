@@ -1,5 +1,4 @@
 import type { Clock } from './clock.ts';
-import { FaasError } from './errors.ts';
 import type { Objects } from './ports/objects.ts';
 import type { Leadership } from './ports/registry.ts';
 import type { Resources } from './ports/resources.ts';
@@ -22,24 +21,31 @@ export async function openCluster(options: {
   readonly random: Random;
   readonly log: Log;
 }): Promise<Cluster | undefined> {
-  const { kubeconfig, leadership, resources } = options.settings;
-  if (kubeconfig === 'none') {
-    const what = leadership === 'lease' ? 'leadership by a Lease needs' : resources ? 'functions as resources need' : undefined;
-    if (what !== undefined) throw new FaasError('FAAS_SETTING_VALUE', `${what} a cluster`, 'Set kubeconfig as well.');
-    return undefined;
-  }
+  const { settings } = options;
+  if (!isWanted(settings)) return undefined;
   const [{ openKubernetesApi }, { KubernetesObjects }, { KubernetesLeadership }, { KubernetesResources }] = await Promise.all([
     import('./adapters/kubernetes/kubernetes-api.ts'),
     import('./adapters/kubernetes/kubernetes-objects.ts'),
     import('./adapters/kubernetes/kubernetes-leadership.ts'),
     import('./adapters/kubernetes/kubernetes-resources.ts'),
   ]);
-  const place = kubeconfig === 'default' || kubeconfig === 'in-cluster' ? kubeconfig : { file: kubeconfig };
-  const api = await openKubernetesApi(place);
+  const [kubeconfigFile, contextName] = [settings['kubernetes.kubeconfig'], settings['kubernetes.context']];
+  const api = await openKubernetesApi({ ...(kubeconfigFile !== '' && { kubeconfigFile }), ...(contextName !== '' && { contextName }) });
+  const namespace = settings['kubernetes.namespace'] || api.namespace;
   return {
     objects: new KubernetesObjects({ ...options, api }),
-    leadership: new KubernetesLeadership(api),
-    resources: new KubernetesResources({ ...options, api }),
+    leadership: new KubernetesLeadership({ api, namespace }),
+    resources: new KubernetesResources({ ...options, api, namespace }),
     close: async () => api.close(),
   };
+}
+
+/** A server whose pods are in a cluster has one, and so has one that is told where it is. */
+function isWanted(settings: Settings): boolean {
+  return (
+    settings.pods === 'kubernetes' ||
+    settings['kubernetes.kubeconfig'] !== '' ||
+    settings['kubernetes.resources'] ||
+    settings.leadership === 'lease'
+  );
 }

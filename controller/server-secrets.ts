@@ -4,16 +4,22 @@ import type { Settings } from './settings.ts';
 
 /** Settings of one kind of server: `kafka.passwordFile`, `state.ca` and so on. */
 type Prefix = 'kafka' | 'state';
+type SecretFile = `${Prefix}.passwordFile` | 'kubernetes.secretFile' | 'cluster.secretFile';
 
 /** From the variable, or the first line of `<prefix>.passwordFile`: never from a flag, which every user of the machine can read. */
 export async function readPassword(prefix: Prefix, settings: Settings, given: string | undefined): Promise<string | undefined> {
+  return readSecretText(`${prefix}.passwordFile`, settings, given);
+}
+
+/** From the variable, or the first line of the file that the setting names. */
+export async function readSecretText(name: SecretFile, settings: Settings, given: string | undefined): Promise<string | undefined> {
   if (given !== undefined && given !== '') return given;
-  return firstLineOf(await readSettingFile(`${prefix}.passwordFile`, settings));
+  return firstLineOf(await readSettingFile(name, settings));
 }
 
 /** By what the processes of a cluster know each other: from the variable, or the first line of `cluster.secretFile`. Throws FAAS_SETTING_VALUE for a poor one. */
 export async function readClusterSecret(settings: Settings, given: string | undefined): Promise<string | undefined> {
-  const secret = given !== undefined && given !== '' ? given : firstLineOf(await readSettingFile('cluster.secretFile', settings));
+  const secret = await readSecretText('cluster.secretFile', settings, given);
   if (secret === undefined || /^[!-~]{16,256}$/.test(secret)) return secret;
   throw new FaasError(
     'FAAS_SETTING_VALUE',
@@ -37,10 +43,7 @@ export async function readTls(prefix: Prefix, settings: Settings): Promise<{ ca?
   return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
 }
 
-async function readSettingFile(
-  name: `${Prefix}.${'passwordFile' | 'ca' | 'cert' | 'key'}` | 'cluster.secretFile',
-  settings: Settings,
-): Promise<string | undefined> {
+async function readSettingFile(name: SecretFile | `${Prefix}.${'ca' | 'cert' | 'key'}`, settings: Settings): Promise<string | undefined> {
   const file = settings[name];
   if (file === '') return undefined;
   return readFile(file, 'utf8').catch(error => {

@@ -55,14 +55,63 @@ export const settingTable = {
     meaning: 'Host names that the listeners answer to besides localhost and their own address; others get 421.',
   },
   'secrets.dir': { type: 'path', default: '', meaning: 'Folder with one file per secret; FAAS_SECRET_<NAME> comes first.' },
-  'pods.pool': { type: 'number', default: 1, max: 64, meaning: 'Generic warm pods that wait for a function.' },
+  pods: {
+    type: 'text',
+    default: 'process',
+    oneOf: ['process', 'kubernetes'],
+    meaning: 'Where functions run: `process`, as children of the server, or `kubernetes`, as pods of a cluster (docs/kubernetes.md).',
+  },
+  'pods.pool': { type: 'number', default: 1, max: 64, meaning: 'Generic warm pods that wait for a function; in a cluster, of each size.' },
   'pods.host': {
     type: 'text',
     default: '127.0.0.1',
-    meaning: 'Address at which pods of this machine listen, and at which other processes of a cluster reach them.',
+    meaning: 'Address at which pods that are processes listen, and at which other processes of a cluster reach them.',
   },
-  'pods.max': { type: 'number', default: 16, min: 1, max: 1_000, meaning: 'Pods at most on this machine, generic ones included.' },
+  'pods.max': { type: 'number', default: 16, min: 1, max: 1_000, meaning: 'Pods of this server at most, generic ones included.' },
   'pods.drain': { type: 'duration', default: 30_000, meaning: 'How long a pod may finish its events after it was told to end.' },
+  'pods.callback': {
+    type: 'text',
+    default: '',
+    meaning: 'URL at which pods reach this server, `http://10.0.0.7:7070`; without it the address of the admin listener.',
+  },
+  'pods.orphan': {
+    type: 'duration',
+    default: 120_000,
+    min: 5_000,
+    max: 3_600_000,
+    meaning: 'Pods of a cluster end when they have heard of no server for so long: the time that a restart may take without losing them.',
+  },
+  'kubernetes.image': { type: 'text', default: '', meaning: 'Image of pods: that of the server, made by `npm run image`.' },
+  'kubernetes.namespace': {
+    type: 'text',
+    default: '',
+    meaning: 'Namespace of pods; without it that of the server’s pod or of the kubeconfig.',
+  },
+  'kubernetes.serviceAccount': { type: 'text', default: 'default', meaning: 'Service account of pods. They get no token of it.' },
+  'kubernetes.cpu': { type: 'text', default: '50m', meaning: 'Processor that a pod requests; it may use what is idle.' },
+  'kubernetes.server': {
+    type: 'text',
+    default: '',
+    meaning: 'Name under which this server has its pods, and finds them again after a restart; without it the name of the machine.',
+  },
+  'kubernetes.kubeconfig': {
+    type: 'path',
+    default: '',
+    meaning: 'Kubeconfig for a server outside of the cluster; without it the service account of its pod, or what kubectl would use.',
+  },
+  'kubernetes.resources': {
+    type: 'boolean',
+    default: false,
+    meaning:
+      'Contexts and functions are resources of the cluster as well: what is applied there is deployed, and what is deployed is applied there.',
+  },
+  'kubernetes.context': { type: 'text', default: '', meaning: 'Context of the kubeconfig.' },
+  'kubernetes.secretFile': {
+    type: 'path',
+    default: '',
+    meaning:
+      'File of the secret from which tokens of pods are made; FAAS_KUBERNETES_SECRET comes first, and without both one is kept in the data folder.',
+  },
   'scale.idle': { type: 'duration', default: 300_000, meaning: 'Idle time after which a function goes down to its minimum of pods.' },
   streams: {
     type: 'text',
@@ -135,18 +184,6 @@ export const settingTable = {
     type: 'boolean',
     default: false,
     meaning: 'Take a Redis without append-only file, or one that evicts: what it acknowledged may be lost.',
-  },
-  kubeconfig: {
-    type: 'text',
-    default: 'none',
-    meaning:
-      'The cluster that the server works with: a kubeconfig file, `default` for what kubectl would use, `in-cluster` for the service account of the pod that the server runs in.',
-  },
-  resources: {
-    type: 'boolean',
-    default: false,
-    meaning:
-      'Contexts and functions are resources of the cluster as well: what is applied there is deployed, and what is deployed is applied there.',
   },
   leadership: {
     type: 'text',

@@ -45,7 +45,10 @@ function contextDefinition(): Json {
 }
 
 function functionDefinition(): Json {
-  const { handler, ...properties } = propertiesOf(functionSource);
+  // `on` is no key of a resource: the YAML of kubectl reads it as the truth value.
+  const { handler, on, env, ...others } = propertiesOf(functionSource);
+  // A manifest takes numbers as YAML has them; here they are text, as in a pod.
+  const properties = { triggers: on, ...others, env: { ...asJson(env), additionalProperties: { type: 'string', maxLength: 32_768 } } };
   const spec = {
     type: 'object',
     description: 'As a function in a manifest, with the code in the place of the handler’s path.',
@@ -127,7 +130,7 @@ const streamRule = {
 /** What a manifest's parser says of several keys together. */
 function withRules(name: string, schema: Json): Json {
   if (name === 'scale') return withRule(schema, scaleRule);
-  if (name !== 'on') return schema;
+  if (name !== 'triggers') return schema;
   const items = asJson(schema.items);
   const { schedule, ...others } = asJson(items.properties);
   return { ...schema, items: { ...items, properties: { ...others, schedule: withRule(asJson(schedule), scheduleRule) } } };
@@ -233,5 +236,5 @@ function asJson(value: unknown): Json {
 }
 
 function yaml(definition: Json): string {
-  return `# Made from the manifest's schema by npm run docs.\n${stringify(definition, { lineWidth: 0, aliasDuplicateObjects: false })}`;
+  return `# Made from the manifest's schema by npm run docs.\n${stringify(definition, { version: '1.1', lineWidth: 0, aliasDuplicateObjects: false })}`;
 }

@@ -11,7 +11,9 @@ export function structuralSchema(schema: Json): Json {
     ...(schema.default !== undefined && { default: schema.default }),
   };
   if (Array.isArray(schema.anyOf)) return { ...notes, ...unionOf(schema.anyOf.filter(isSchema)) };
-  if (Array.isArray(schema.type)) return { ...notes, 'x-kubernetes-preserve-unknown-fields': true };
+  if (Array.isArray(schema.type)) {
+    return { ...notes, 'x-kubernetes-preserve-unknown-fields': true, ...(schema.type.includes('null') && { nullable: true }) };
+  }
   if (schema.const !== undefined) return { ...notes, type: typeOf(schema.const), enum: [schema.const] };
   const kept = Object.entries(schema).filter(([keyword]) => plainKeywords.has(keyword));
   return { ...Object.fromEntries(kept), ...notes, ...insideOf(schema) };
@@ -38,16 +40,19 @@ function insideOf(schema: Json): Json {
     }),
     ...(isSchema(items) && { items: structuralSchema(items) }),
     ...(isSchema(additionalProperties) && { additionalProperties: structuralSchema(additionalProperties) }),
-    ...(schema.type === 'object' &&
-      properties === undefined &&
-      additionalProperties === undefined && { 'x-kubernetes-preserve-unknown-fields': true }),
-    ...(isSchema(propertyNames) && { 'x-kubernetes-validations': [namesRule(propertyNames)] }),
+    ...(schema.type === 'object' && properties === undefined && additionalProperties === undefined && { 'x-kubernetes-preserve-unknown-fields': true }),
+    // Of values that may be anything the API server makes no map that a rule could look into.
+    ...(isSchema(propertyNames) && !isOpen(additionalProperties) && { 'x-kubernetes-validations': [namesRule(propertyNames)] }),
   };
 }
 
 function namesRule({ pattern, title }: Json): Json {
   const text = String(pattern).replaceAll('\\', '\\\\').replaceAll("'", "\\'");
   return { rule: `self.all(name, name.matches('${text}'))`, message: `each key must be ${String(title)}` };
+}
+
+function isOpen(schema: unknown): boolean {
+  return !isSchema(schema) || structuralSchema(schema).type === undefined;
 }
 
 function typeOf(value: unknown): string {

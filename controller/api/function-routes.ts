@@ -5,7 +5,6 @@ import type { ApiPorts } from './api-ports.ts';
 import { backlogEvents, oldestAgeMs } from './backlog.ts';
 import { FunctionDetailAnswer, FunctionParams, FunctionsAnswer, LagAnswer } from './contract.ts';
 import { findFunction } from './find-unit.ts';
-import { boundsOf } from './function-backlog.ts';
 import { type Survey, summaries, summaryOf, surveyAll, surveys } from './function-survey.ts';
 import type { OpenLetters } from './open-letters.ts';
 import { defineRoute, type Route } from './route.ts';

@@ -16,6 +16,8 @@ export interface ClusterOptions {
   readonly process: string;
   /** Where others reach it; known once its admin listener has a port. */
   readonly address: () => string;
+  /** Where batches of this process call back. */
+  readonly callbackUrl: () => string;
   readonly registry: Pick<Registry, 'leader'>;
   readonly fleet: OwnPodsOptions['fleet'] &
     Pick<PodDirectory, 'podsOf'> & {
@@ -47,7 +49,7 @@ export class Cluster {
     const { fleet, podsMax, process, clock, log } = options;
     this.#options = options;
     this.#own = new OwnPods({ fleet, podsMax, onChange: () => this.#member.poke() });
-    this.pods = new ClusterPods({ own: fleet, callbackUrl: options.address, ask: wish => this.#member.want(wish) });
+    this.pods = new ClusterPods({ own: fleet, callbackUrl: options.callbackUrl, ask: wish => this.#member.want(wish) });
     this.#member = new Member({
       process,
       clock,

@@ -42,6 +42,11 @@ export const conditionTable = {
     lasts: false,
     meaning: 'A group that a lag trigger watches has committed nothing on its topics: there is no such group, or it has not begun to read.',
   },
+  PodsMissing: {
+    lasts: false,
+    meaning:
+      'The function has fewer pods than it was granted, because pods cannot be started: no room, no image, a quota. Tried again by itself.',
+  },
   AtMax: { lasts: false, meaning: 'More pods are needed for `scale.maxAge` than `scale.max` allows.' },
 } as const satisfies Record<string, ConditionRow>;
 

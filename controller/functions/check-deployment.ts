@@ -37,7 +37,7 @@ function unsupportedTrigger(unit: string, trigger: TriggerSpec, { watchesResourc
         unit,
         code: 'FAAS_NOT_SUPPORTED',
         message: 'resource triggers need a cluster, and this server has none',
-        hint: 'Start it with --kubeconfig, or remove the trigger.',
+        hint: 'Start it with --kubernetes-kubeconfig, or remove the trigger.',
       },
     ];
   }

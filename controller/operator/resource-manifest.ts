@@ -44,9 +44,13 @@ export function partsOfSpec(spec: ContextSpec): ContextParts {
 
 /** A function as a manifest has it. What looks like a reference to the environment is text in a resource. */
 export function sourceOfFunction({ spec }: ClusterObject): Source {
-  const { code, replicas, ...rest } = asSource(spec);
+  const { code, replicas, triggers, ...rest } = asSource(spec);
   const { source } = asSource(code);
-  return { ...asSource(escaped(rest)), handler: typeof source === 'string' && source !== '' ? source : 'function.mjs' };
+  // `on` in a manifest; the YAML of kubectl reads that as the truth value.
+  return {
+    ...asSource(escaped({ ...rest, ...(triggers !== undefined && { on: triggers }) })),
+    handler: typeof source === 'string' && source !== '' ? source : 'function.mjs',
+  };
 }
 
 export function partsOfContext({ spec }: ClusterObject): Pick<ContextParts, 'owner' | 'streams'> {
@@ -90,9 +94,9 @@ export function readContext({ context, owner, streams, functions }: ContextParts
 export function resourcesOf(spec: ContextSpec, bundles: ReadonlyMap<string, string>): readonly WrittenResource[] {
   const { owner, streams, functions } = partsOfSpec(spec);
   const ofFunctions = spec.functions.map(({ name, handler }: FunctionSpec): WrittenResource => {
-    const { handler: _, ...rest } = functions.get(name) ?? {};
+    const { handler: _, on, ...rest } = functions.get(name) ?? {};
     const code = { bundle: bundles.get(name), source: handler };
-    return { kind: 'Function', name: `${spec.context}.${name}`, spec: { code, ...asSource(unescaped(rest)) } };
+    return { kind: 'Function', name: `${spec.context}.${name}`, spec: { code, ...asSource(unescaped({ ...rest, triggers: on })) } };
   });
   const context = asSource(unescaped({ ...(owner !== undefined && { owner }), streams }));
   return [{ kind: 'Context', name: spec.context, spec: context }, ...ofFunctions];

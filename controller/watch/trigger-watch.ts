@@ -95,7 +95,10 @@ export class TriggerWatch implements ObjectFollower {
 
   found(trouble: unknown): void {
     const { conditions } = this.#options;
-    if (trouble === undefined) return conditions.clear(this.#place);
+    if (trouble === undefined) {
+      conditions.clear(this.#place);
+      return;
+    }
     const reason = trouble instanceof FaasError ? trouble.code : 'WatchBroke';
     const hint = trouble instanceof FaasError && trouble.hint !== undefined ? `. ${trouble.hint}` : '';
     const message = `${trouble instanceof Error ? trouble.message : String(trouble)}${hint}`;

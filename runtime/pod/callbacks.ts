@@ -20,12 +20,12 @@ interface Pending {
   readonly answer: Promise<ReadonlyMap<string, BatchState>>;
 }
 
-export function createCallbacks(baseUrl: string): Callbacks {
+export function createCallbacks(baseUrl: () => string): Callbacks {
   const pending = new Map<string, Pending>();
   const fetchState = async (batch: BatchOrigin, keys: readonly string[]): Promise<ReadonlyMap<string, BatchState>> => {
     await new NativePromise<void>(resolve => later(resolve));
     pending.delete(batch.batchToken);
-    const answer = await post(`${batch.callbackUrl ?? baseUrl}/internal/v1/state`, batch.batchToken, { keys }, stateTimeoutMs).catch(
+    const answer = await post(`${batch.callbackUrl ?? baseUrl()}/internal/v1/state`, batch.batchToken, { keys }, stateTimeoutMs).catch(
       unread,
     );
     const entries = readEntries(answer.body, answer.status);
@@ -43,7 +43,7 @@ export function createCallbacks(baseUrl: string): Callbacks {
       const found = await shared.answer;
       return keys.map(key => found.get(key) ?? { key, version: null, value: undefined });
     },
-    async call({ batchToken, callbackUrl = baseUrl }, request) {
+    async call({ batchToken, callbackUrl = baseUrl() }, request) {
       try {
         return readAnswer(await post(`${callbackUrl}/internal/v1/call`, batchToken, request, request.timeoutMs + 1_000));
       } catch (error) {

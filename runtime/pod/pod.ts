@@ -9,7 +9,8 @@ import { type BoardView, readBoard } from './board.ts';
 import { type BundleFile, hashMatches, writeBundle } from './bundle-file.ts';
 import { armPodFaultPoint, type PodFaultPoints } from './fault-points.ts';
 import { OpenBatch } from './open-batch.ts';
-import { createPodServer } from './pod-server.ts';
+import type { PodCredentials } from './pod-credentials.ts';
+import { createPodServer, type PodHandlers } from './pod-server.ts';
 import { emptyShim, step } from './shim.ts';
 import type { ExitReason, Shim, ShimEffect, ShimInput } from './shim-state.ts';
 import type { FromWorker } from './thread-messages.ts';
@@ -26,17 +27,16 @@ export interface PodOptions {
   readonly faultPoint?: string | undefined;
   /** Called once, after everything is answered. A thread that is left sits in a native call, and would keep `process.exit` waiting for ever. */
   readonly exit: (reason: ExitReason, threadsLeft: boolean) => void;
-}
-
-/** What the parent tells its pod once it has started. */
-export interface PodCredentials {
-  readonly token: string;
-  readonly callbackUrl: string;
+  /** Called as soon as the reason is known, before the server is closed. */
+  readonly ending?: (reason: ExitReason) => void;
+  readonly more?: PodHandlers['more'];
+  readonly seen?: () => void;
 }
 
 export interface Pod {
-  /** Resolves with the port on loopback. */
-  listen(host: string): Promise<number>;
+  /** Resolves with the port; 0 takes a free one. */
+  listen(host: string, port?: number): Promise<number>;
+  /** Once before anything else, and again by a parent that has taken over. */
   admit(credentials: PodCredentials): void;
   stop(graceMs: number): void;
   /** Ends the threads and the server without a word. */
@@ -67,6 +67,7 @@ class RunningPod implements Pod {
   /** While workers import them. */
   readonly #bundles = new Map<number, BundleFile>();
   #nextBatchId = 1;
+  #handler: PodStatus['handler'];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #tickDueAtMs = 0;
   #beatAtMs = 0;
@@ -77,17 +78,19 @@ class RunningPod implements Pod {
     this.#faults = armPodFaultPoint(options.faultPoint, () => process.kill(process.pid, 'SIGKILL'));
     // The thread first: it starts up beside the server.
     this.#startWorker(1);
-    this.#server = createPodServer(() => this.#credentials?.token, {
+    this.#server = createPodServer(() => this.#credentials?.secret, {
       status: () => this.#status(),
       load: (request, loadTimeoutMs, response) => this.#startLoad(request, loadTimeoutMs, response),
       batch: (head, bytes, response) => this.#startBatch(head, bytes, response),
+      more: (request, response) => options.more?.(request, response) ?? false,
+      seen: () => options.seen?.(),
     });
   }
 
-  async listen(host: string): Promise<number> {
+  async listen(host: string, port = 0): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(0, host, resolve);
+      this.#server.listen(port, host, resolve);
     });
     this.#schedule();
     return (this.#server.address() as AddressInfo).port;
@@ -95,6 +98,7 @@ class RunningPod implements Pod {
 
   admit(credentials: PodCredentials): void {
     this.#credentials = credentials;
+    this.#tellCallback();
   }
 
   stop(graceMs: number): void {
@@ -117,6 +121,7 @@ class RunningPod implements Pod {
       bootId: this.#options.bootId,
       unit: this.#load?.request.unit,
       revision: this.#load?.request.revision,
+      handler: this.#handler,
       eventsInFlight: this.#shim.batches.reduce((sum, { open }) => sum + open, 0),
       rssBytes: this.#options.rssBytes(),
     };
@@ -187,7 +192,9 @@ class RunningPod implements Pod {
       case 'loaded': {
         const phases = { loadMs: message.loadMs, initMs: message.initMs };
         this.#step({ kind: 'loaded', nowMs, workerId, result: { kind: 'ready', handler: message.handler, phases } });
+        this.#handler = message.handler;
         this.#bundles.get(workerId)?.removeLater(() => this.#bundles.delete(workerId));
+        this.#tellCallback();
         break;
       }
       case 'load-failed':
@@ -279,6 +286,13 @@ class RunningPod implements Pod {
     }
   }
 
+  /** To workers that have their function; one that loads is told when it has. */
+  #tellCallback(): void {
+    if (this.#handler === undefined || this.#credentials === undefined) return;
+    const { callbackUrl } = this.#credentials;
+    for (const worker of this.#workers.values()) worker.send({ kind: 'callback', callbackUrl });
+  }
+
   #removeBundle(workerId: number): void {
     this.#bundles.get(workerId)?.remove();
     this.#bundles.delete(workerId);
@@ -335,6 +349,7 @@ class RunningPod implements Pod {
     this.#over = true;
     clearTimeout(this.#timer);
     for (const bundle of this.#bundles.values()) bundle.remove();
+    this.#options.ending?.(reason);
     const done = () => this.#options.exit(reason, this.#workers.size > 0);
     const closing = setInterval(() => this.#server.closeIdleConnections(), 5);
     const late = setTimeout(() => this.#server.closeAllConnections(), lastAnswersMsMax);

@@ -64,7 +64,8 @@ async function prepare(): Promise<void> {
 
 async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Promise<void> {
   const send = (out: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(out, transfer);
-  const { request, bundleUrl, board: memory, callbackUrl } = message;
+  const { request, bundleUrl, board: memory } = message;
+  let { callbackUrl } = message;
   const faults = armPodFaultPoint(message.faultPoint, () => killProcess(ownPid, 'SIGKILL'));
   const folder = new URL('.', bundleUrl).pathname;
   const board = new BoardWriter(memory);
@@ -88,7 +89,7 @@ async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Pr
   });
   try {
     const bundle = await loadBundle(request, bundleUrl, monotonic);
-    const callbacks = createCallbacks(callbackUrl);
+    const callbacks = createCallbacks(() => callbackUrl);
     const readState: FunctionHost['readState'] = async (batchToken, keys) => {
       faults('state.before-read');
       const found = await callbacks.readState(batchToken, keys);
@@ -119,7 +120,10 @@ async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Pr
     });
     guard(queue, board, replies, send, folder);
     setInterval(() => board.beat(now()), heartbeatMs).unref();
-    port.on('message', (next: ToWorker) => receive(next, queue, board, replies, send, bundle.shutdown));
+    port.on('message', (next: ToWorker) => {
+      if (next.kind === 'callback') callbackUrl = next.callbackUrl;
+      else receive(next, queue, board, replies, send, bundle.shutdown);
+    });
     send({ kind: 'loaded', handler: bundle.fn.kind, loadMs: bundle.loadMs, initMs: bundle.initMs });
   } catch (error) {
     send({ kind: 'load-failed', error: describeError(error, folder) });
@@ -127,7 +131,7 @@ async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Pr
 }
 
 function receive(
-  message: ToWorker,
+  message: Exclude<ToWorker, { kind: 'callback' }>,
   queue: WorkQueue,
   board: BoardWriter,
   replies: ReplyBuffer,

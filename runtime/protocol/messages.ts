@@ -193,6 +193,8 @@ export interface PodStatus {
   readonly bootId: string;
   readonly unit: string | undefined;
   readonly revision: string | undefined;
+  /** Whether its handler takes one event or a batch; undefined before it has loaded. */
+  readonly handler: 'event' | 'batch' | undefined;
   readonly eventsInFlight: number;
   readonly rssBytes: number;
 }

@@ -5,7 +5,7 @@ import { KubernetesObjects } from '../../controller/adapters/kubernetes/kubernet
 import { systemClock } from '../../controller/clock.ts';
 import { systemRandom } from '../../controller/random.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
-import { startFaultProxy } from '../services/fault-proxy.ts';
+import { anyBytes, startFaultProxy } from '../services/fault-proxy.ts';
 import { type ApiServer, apiServerService, startApiServer } from '../services/kubernetes/api-server.ts';
 import { testNamespace } from '../services/kubernetes/cluster-objects.ts';
 import { describeWith } from '../services/needed-service.ts';
@@ -20,8 +20,8 @@ describeWith(apiServerService, 'objects of a real API server', () => {
 
   objectsContract('kubernetes', async () => {
     const { namespace, put, remove, api: own } = await testNamespace(server);
-    const proxy = await startFaultProxy({ target: { port: server.port }, frameEnd: bytes => bytes.length });
-    const api = await openKubernetesApi({ file: await server.kubeconfigVia(proxy.port) });
+    const proxy = await startFaultProxy({ target: { port: server.port }, frameEnd: anyBytes });
+    const api = await openKubernetesApi({ kubeconfigFile: await server.kubeconfigVia(proxy.port) });
     return {
       objects: new KubernetesObjects({ api, clock: systemClock, random: systemRandom, log: silentLog }),
       namespace,

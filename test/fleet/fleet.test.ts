@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createMemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
 import { createMemoryPods } from '../../controller/adapters/memory/memory-pods.ts';
 import { systemClock } from '../../controller/clock.ts';
+import { noConditions } from '../../controller/conditions/conditions.ts';
 import { Fleet } from '../../controller/fleet/fleet.ts';
 import type { LiveFunction } from '../../controller/functions/live-function.ts';
 import { resolveLive } from '../../controller/functions/resolve-live.ts';
@@ -69,6 +70,7 @@ beforeEach(async () => {
       },
     },
     history,
+    conditions: noConditions,
     clock,
     log: silentLog,
     metrics: noMetrics,

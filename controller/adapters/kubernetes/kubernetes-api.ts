@@ -1,10 +1,14 @@
 import type { IncomingMessage } from 'node:http';
 import { Agent, type RequestOptions, request } from 'node:https';
 import { FaasError } from '../../errors.ts';
+import { readInCluster } from './in-cluster.ts';
 import { isRecord } from './kubernetes-object.ts';
 
-/** A kubeconfig; what `kubectl` would use; or the service account of the pod that this runs in. */
-export type KubernetesPlace = { readonly file: string; readonly contextName?: string } | 'default' | 'in-cluster';
+export interface KubernetesPlace {
+  /** A kubeconfig; without one the service account of the pod that this runs in, or what `kubectl` would use. */
+  readonly kubeconfigFile?: string;
+  readonly contextName?: string;
+}
 
 export interface ApiRequest {
   readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
@@ -37,15 +41,16 @@ const answerMs = 30_000;
 /** A list of 500 objects of 1 MiB each is not asked for: pages are. */
 const answerBytesMax = 256 << 20;
 
-/** Reads the configuration; connects with the first request. Loads its client, 0.6 s and 90 MB, here and not before. */
+/** Reads the configuration; connects with the first request. A kubeconfig loads its client, 0.6 s and 90 MB, here and not before. */
 export async function openKubernetesApi(place: KubernetesPlace): Promise<KubernetesApi> {
+  const inside = place.kubeconfigFile === undefined && place.contextName === undefined ? await readInCluster() : undefined;
+  if (inside !== undefined) return new HttpsApi(inside.server, inside.namespace, inside.authorise);
   const { KubeConfig } = await import('@kubernetes/client-node');
   const config = new KubeConfig();
   try {
-    if (place === 'default') config.loadFromDefault();
-    else if (place === 'in-cluster') config.loadFromCluster();
-    else config.loadFromFile(place.file);
-    if (typeof place === 'object' && place.contextName !== undefined) config.setCurrentContext(place.contextName);
+    if (place.kubeconfigFile === undefined) config.loadFromDefault();
+    else config.loadFromFile(place.kubeconfigFile);
+    if (place.contextName !== undefined) config.setCurrentContext(place.contextName);
   } catch (error) {
     throw new FaasError(
       'FAAS_KUBERNETES_CONFIG',

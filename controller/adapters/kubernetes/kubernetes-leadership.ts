@@ -22,10 +22,12 @@ interface Held {
  */
 export class KubernetesLeadership implements Leadership {
   readonly #api: KubernetesApi;
+  readonly #leases: string;
   readonly #seen = new Map<string, number>();
 
-  constructor(api: KubernetesApi) {
+  constructor({ api, namespace }: { readonly api: KubernetesApi; readonly namespace: string }) {
     this.#api = api;
+    this.#leases = `/apis/coordination.k8s.io/v1/namespaces/${namespace}/leases`;
   }
 
   async lead(name: string, holder: string, ttlMs: number, nowMs: number): Promise<{ readonly fencing: number } | undefined> {
@@ -83,10 +85,6 @@ export class KubernetesLeadership implements Leadership {
     expectOk(answer, `Lease ${leaseName(name)}`);
     this.#seen.set(name, fencing);
     return true;
-  }
-
-  get #leases(): string {
-    return `/apis/coordination.k8s.io/v1/namespaces/${this.#api.namespace}/leases`;
   }
 }
 

@@ -15,6 +15,13 @@ import { type ApiRequest, expectOk, type KubernetesApi } from './kubernetes-api.
 const fieldManager = 'faas';
 const messageCharsMax = 1_000;
 
+export interface KubernetesResourcesOptions {
+  readonly api: KubernetesApi;
+  readonly namespace: string;
+  readonly random: Random;
+  readonly log: Log;
+}
+
 /** Our resources in the namespace of the server. */
 export class KubernetesResources implements Resources {
   readonly namespace: string;
@@ -22,8 +29,8 @@ export class KubernetesResources implements Resources {
   readonly #random: Random;
   readonly #log: Log;
 
-  constructor({ api, random, log }: { readonly api: KubernetesApi; readonly random: Random; readonly log: Log }) {
-    this.namespace = api.namespace;
+  constructor({ api, namespace, random, log }: KubernetesResourcesOptions) {
+    this.namespace = namespace;
     this.#api = api;
     this.#random = random;
     this.#log = log;

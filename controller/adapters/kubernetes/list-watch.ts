@@ -34,7 +34,7 @@ const silentMs = 8_500;
 /** What a watch may have lost without our knowing is found by a list at this interval. */
 const relistMs = 30 * 60_000;
 const pageSize = 500;
-const waitMs = { first: 200, most: 30_000 } as const;
+const waitMs = { first: 200, most: 8_000 } as const;
 /** A watch that lived this long was well: the next wait is the first one again. */
 const wellAfterMs = 5_000;
 
@@ -96,7 +96,7 @@ class ToldObjects {
   }
 }
 
-/** Doubles up to half a minute; the lower half is by chance, so that a thousand watches do not return together. */
+/** Doubles up to eight seconds, so that a cluster that is back is seen within ten; the lower half is by chance, so that a thousand watches do not return together. */
 function waitAfter(failures: number, chance: number): number {
   const wait = Math.min(waitMs.most, waitMs.first * 2 ** (failures - 1));
   return wait / 2 + (wait / 2) * chance;

@@ -36,6 +36,7 @@ export function createProcessPods(options: ProcessPodsOptions): Pods {
 }
 
 class ProcessPods implements Pods {
+  readonly capabilities = { memoryFixed: false };
   readonly #options: ProcessPodsOptions;
   readonly #pods = new Map<string, RunningPod>();
   readonly #exitListeners = new Set<(exit: PodExit) => void>();
@@ -86,6 +87,23 @@ class ProcessPods implements Pods {
     pod.running = { info, child, exited, asked: false };
     this.#pods.set(id, pod.running);
     return info;
+  }
+
+  /** They end with their parent. */
+  async adopt(): Promise<readonly never[]> {
+    return [];
+  }
+
+  /** A start takes milliseconds, or fails. */
+  waiting(): readonly never[] {
+    return [];
+  }
+
+  mark(): void {}
+
+  /** Nobody else rules over them: they end, and that is all. */
+  onLeaving(): () => void {
+    return () => {};
   }
 
   list(): readonly PodInfo[] {

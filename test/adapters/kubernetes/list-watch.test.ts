@@ -7,7 +7,7 @@ import { systemClock } from '../../../controller/clock.ts';
 import { type ObjectChange, objectKey } from '../../../controller/ports/objects.ts';
 import { systemRandom } from '../../../controller/random.ts';
 import { silentLog } from '../../../controller/telemetry/log.ts';
-import { type FaultProxy, startFaultProxy } from '../../services/fault-proxy.ts';
+import { anyBytes, type FaultProxy, startFaultProxy } from '../../services/fault-proxy.ts';
 import { type ApiServer, apiServerService, startApiServer } from '../../services/kubernetes/api-server.ts';
 import { compact, type TestNamespace, testNamespace } from '../../services/kubernetes/cluster-objects.ts';
 import { describeWith } from '../../services/needed-service.ts';
@@ -77,8 +77,8 @@ describeWith(apiServerService, 'a list-watch of a real API server', () => {
   afterAll(() => server?.stop());
   beforeEach(async () => {
     cluster = await testNamespace(server);
-    proxy = await startFaultProxy({ target: { port: server.port }, frameEnd: bytes => bytes.length });
-    way = new Way(await openKubernetesApi({ file: await server.kubeconfigVia(proxy.port) }));
+    proxy = await startFaultProxy({ target: { port: server.port }, frameEnd: anyBytes });
+    way = new Way(await openKubernetesApi({ kubeconfigFile: await server.kubeconfigVia(proxy.port) }));
     ended = new AbortController();
     [known, changes] = [new Map(), []];
   });
@@ -172,8 +172,8 @@ describeWith(apiServerService, 'a list-watch of a real API server', () => {
       },
       async () => {
         await compact(server, await cluster.revision());
-        await server.process.kill();
-        await server.process.restart();
+        await server.kill();
+        await server.restart();
         await proxy.accept();
       },
     );

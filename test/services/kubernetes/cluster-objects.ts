@@ -15,7 +15,7 @@ export interface TestNamespace {
 
 /** No namespace controller runs here, so that a namespace is only a name; `default` is always there. */
 export async function testNamespace(server: Pick<ApiServer, 'kubeconfig'>): Promise<TestNamespace> {
-  const api = await openKubernetesApi({ file: server.kubeconfig });
+  const api = await openKubernetesApi({ kubeconfigFile: server.kubeconfig });
   const namespace = `test-${randomUUID().slice(0, 8)}`;
   const made = { apiVersion: 'v1', kind: 'Namespace', metadata: { name: namespace } };
   expectOk(await api.send({ method: 'POST', path: '/api/v1/namespaces', body: made }), 'namespace');

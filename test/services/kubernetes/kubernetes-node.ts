@@ -2,11 +2,10 @@ import { execFile } from 'node:child_process';
 import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
+import { writeImage } from '../../../scripts/write-image.mjs';
 import { freePorts } from '../free-ports.ts';
 import { makeCertificates } from './certificates.ts';
-import { writeImage } from './image.ts';
 import { type Namespaces, openNamespaces } from './namespaces.ts';
 import { bridge, containerdSocket, type NodePlace, nodePlace, pauseImage } from './node-place.ts';
 import { RunningProgram } from './node-program.ts';
@@ -15,8 +14,8 @@ import { nodePrograms } from './programs.ts';
 
 const run = promisify(execFile);
 
-/** A real cluster of one node, in namespaces of its own: API server, scheduler, controllers, kubelet, containers. */
-export interface KubernetesNode {
+/** An API server and what stands behind it. */
+export interface ControlPlane {
   /** Of an administrator. */
   readonly kubeconfig: string;
   readonly folder: string;
@@ -25,25 +24,23 @@ export interface KubernetesNode {
   program(name: string): RunningProgram;
   /** What kubectl answers on its standard output; throws with what it says on the other. */
   kubectl(...args: string[]): Promise<string>;
-  /** Makes an image known to the node, from an archive of `writeImage`. */
-  importImage(archive: string): Promise<void>;
   stop(): Promise<void>;
 }
 
-const startsWithinMs = 120_000;
+/** A real cluster of one node, in namespaces of its own: API server, scheduler, controllers, kubelet, containers. */
+export interface KubernetesNode extends ControlPlane {
+  /** At which servers of a test listen that its pods shall reach. */
+  readonly hostAddress: string;
+  /** Makes an image known to the node, from an archive of `writeImage`. */
+  importImage(archive: string): Promise<void>;
+}
 
 export async function startKubernetes(): Promise<KubernetesNode> {
   const home = await nodePrograms();
+  const namespaces = await openNamespaces(join(home, 'pause'));
   const folder = await mkdtemp(join(tmpdir(), 'faas-kubernetes-'));
   const [api = 0, etcd = 0, etcdPeer = 0] = await freePorts(3);
-  const place = nodePlace(folder, { api, etcd, etcdPeer });
-  await makeCertificates(place);
-  for (const [name, text] of Object.entries(settingsFiles(place))) {
-    await mkdir(dirname(join(folder, name)), { recursive: true });
-    await writeFile(join(folder, name), text);
-  }
-  const namespaces = await openNamespaces(join(home, 'pause'));
-  const node = new Node(home, place, namespaces);
+  const node = new Node(home, nodePlace(folder, namespaces.slot, { api, etcd, etcdPeer }), namespaces);
   try {
     await node.start();
   } catch (error) {
@@ -57,6 +54,7 @@ class Node implements KubernetesNode {
   readonly folder: string;
   readonly kubeconfig: string;
   readonly apiServer: string;
+  readonly hostAddress: string;
   readonly #home: string;
   readonly #place: NodePlace;
   readonly #namespaces: Namespaces;
@@ -69,10 +67,12 @@ class Node implements KubernetesNode {
     this.folder = place.folder;
     this.kubeconfig = join(place.folder, 'admin.kubeconfig');
     this.apiServer = place.apiServer;
+    this.hostAddress = place.slot.hostAddress;
   }
 
   /** The API server's address is that of the bridge of pods, so that comes first. */
   async start(): Promise<void> {
+    await writeSettings(this.#place);
     await this.#makeBridge();
     this.#run('containerd', ['containerd', '--config', join(this.folder, 'containerd', 'config.toml')]);
     for (const name of ['etcd', 'kube-apiserver'] as const) this.#runOwn(name);
@@ -92,8 +92,7 @@ class Node implements KubernetesNode {
   }
 
   async kubectl(...args: string[]): Promise<string> {
-    const { stdout } = await run(join(this.#home, 'kubectl'), ['--kubeconfig', this.kubeconfig, ...args], { maxBuffer: 64 << 20 });
-    return stdout.trim();
+    return kubectl(this.#home, this.kubeconfig, args);
   }
 
   async importImage(archive: string): Promise<void> {
@@ -120,7 +119,7 @@ class Node implements KubernetesNode {
 
   #run(name: string, words: readonly [string, ...string[]]): void {
     const env = { PATH: [this.#home, process.env.PATH].join(delimiter), HOME: this.folder };
-    const program = new RunningProgram(name, this.#namespaces, words, join(this.folder, `${name}.log`), env);
+    const program = new RunningProgram(name, this.#namespaces.enter(...words), join(this.folder, `${name}.log`), env);
     this.#programs.set(name, program);
     program.start();
   }
@@ -139,15 +138,23 @@ class Node implements KubernetesNode {
     await this.importImage(archive);
   }
 
-  async #until(name: string, holds: () => Promise<boolean>): Promise<void> {
-    const untilMs = performance.now() + startsWithinMs;
-    const program = this.program(name);
-    while (!(await holds().catch(() => false))) {
-      if (!program.isRunning) throw new Error(`${name} ended while the cluster started\n${program.log()}`);
-      if (performance.now() > untilMs) throw new Error(`${name} was not ready within ${startsWithinMs / 1_000} s\n${program.log()}`);
-      await sleep(50);
-    }
+  #until(name: string, holds: () => Promise<boolean>): Promise<void> {
+    return this.program(name).until(holds);
   }
+}
+
+/** What programs read: certificates, kubeconfigs, settings. */
+export async function writeSettings(place: NodePlace): Promise<void> {
+  await makeCertificates(place);
+  for (const [name, text] of Object.entries(settingsFiles(place))) {
+    await mkdir(dirname(join(place.folder, name)), { recursive: true });
+    await writeFile(join(place.folder, name), text);
+  }
+}
+
+export async function kubectl(home: string, kubeconfig: string, args: readonly string[]): Promise<string> {
+  const { stdout } = await run(join(home, 'kubectl'), ['--kubeconfig', kubeconfig, ...args], { maxBuffer: 64 << 20 });
+  return stdout.trim();
 }
 
 function bridgeCommands(place: NodePlace): readonly (readonly string[])[] {

@@ -5,18 +5,17 @@ import { mkdir, readdir, readFile, rmdir } from 'node:fs/promises';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { promisify } from 'node:util';
-import { hostAddress, hostLink, podRange, serviceRange, uplinkAddress } from './node-place.ts';
+import { type NodeSlot, nodeSlot, slotsMax } from './node-place.ts';
 
 const run = promisify(execFile);
 
-/** Where the kubelet puts the control groups of its pods. */
-export const controlGroup = 'faas-test';
 const controlGroups = '/sys/fs/cgroup';
 
 /** Namespaces of processes, mounts and network that end, with all that is in them, when their first process ends. */
 export interface Namespaces {
   /** Of the first process in them. */
   readonly pid: number;
+  readonly slot: NodeSlot;
   /** Words that run a program in them. */
   enter(command: string, ...args: string[]): readonly [command: string, ...args: string[]];
   end(): Promise<void>;
@@ -27,7 +26,7 @@ export interface Namespaces {
  * ends, nothing of a cluster is left on the machine. What a container runtime writes to fixed places is hidden behind file systems in memory.
  */
 export async function openNamespaces(init: string): Promise<Namespaces> {
-  const guard = 'exec 3<&0; "$@" </dev/null & p=$!; (cat <&3 >/dev/null; kill -9 $p) >/dev/null 2>&1 & wait $p';
+  const guard = 'exec 3<&0; "$@" </dev/null & p=$!; (cat <&3 >/dev/null; kill -9 $p) >/dev/null 2>&1 & exec 2>/dev/null; wait $p';
   const unshare = ['unshare', '--net', '--mount', '--pid', '--fork', '--kill-child', '--mount-proc', init];
   const shell = spawn('sh', ['-c', guard, 'sh', ...unshare], { stdio: ['pipe', 'ignore', 'inherit'] });
   const ended = once(shell, 'exit');
@@ -38,19 +37,20 @@ export async function openNamespaces(init: string): Promise<Namespaces> {
     const [program, ...rest] = enter(command, ...args);
     await run(program, rest);
   };
-  for (const place of ['/run', '/var/log', '/var/lib/cni']) {
+  for (const place of ['/run', '/var/log', '/var/lib/cni', '/var/lib/kubelet']) {
     await mkdir(place, { recursive: true });
     await inside('mount', '-t', 'tmpfs', 'tmpfs', place);
   }
-  await linkToHost(pid, inside);
-  await makeControlGroups();
+  const slot = await linkToHost(pid, inside);
+  await makeControlGroups(slot);
   return {
     pid,
+    slot,
     enter,
     async end() {
       shell.stdin.end();
       await ended;
-      await removeControlGroups();
+      await removeControlGroups(slot);
     },
   };
 }
@@ -74,17 +74,31 @@ export async function descendants(pid: number): Promise<readonly number[]> {
   return [...children, ...(await Promise.all(children.map(descendants))).flat()];
 }
 
-/** A cable between the machine and the namespaces: nothing else leaves them, and it goes with them. */
-async function linkToHost(pid: number, inside: (command: string, ...args: string[]) => Promise<void>): Promise<void> {
-  await run('ip', ['link', 'add', hostLink, 'type', 'veth', 'peer', 'name', 'uplink', 'netns', `${pid}`]);
+/** A cable between the machine and the namespaces: nothing else leaves them, and it goes with them. Its name is taken by one cluster at a time. */
+async function linkToHost(pid: number, inside: (command: string, ...args: string[]) => Promise<void>): Promise<NodeSlot> {
+  const slot = await takeSlot(pid);
+  const { hostLink, hostAddress, uplinkAddress } = slot;
   await run('ip', ['addr', 'add', `${hostAddress}/30`, 'dev', hostLink]);
   await run('ip', ['link', 'set', hostLink, 'up']);
   await inside('ip', 'link', 'set', 'lo', 'up');
   await inside('ip', 'addr', 'add', `${uplinkAddress}/30`, 'dev', 'uplink');
   await inside('ip', 'link', 'set', 'uplink', 'up');
   await inside('ip', 'route', 'add', 'default', 'via', hostAddress);
-  for (const range of [podRange, serviceRange]) await run('ip', ['route', 'add', range, 'via', uplinkAddress]);
+  for (const range of [slot.podRange, slot.serviceRange]) await run('ip', ['route', 'add', range, 'via', uplinkAddress]);
   await inside('sysctl', '-qw', 'net.ipv4.ip_forward=1', 'net.bridge.bridge-nf-call-iptables=1');
+  return slot;
+}
+
+async function takeSlot(pid: number): Promise<NodeSlot> {
+  for (let index = 0; ; index += 1) {
+    const slot = nodeSlot(index);
+    try {
+      await run('ip', ['link', 'add', slot.hostLink, 'type', 'veth', 'peer', 'name', 'uplink', 'netns', `${pid}`]);
+      return slot;
+    } catch (error) {
+      if (index + 1 === slotsMax || !String(error).includes('File exists')) throw error;
+    }
+  }
 }
 
 async function controllers(): Promise<readonly string[]> {
@@ -92,12 +106,12 @@ async function controllers(): Promise<readonly string[]> {
   return (await readdir(controlGroups)).map(name => join(controlGroups, name));
 }
 
-async function makeControlGroups(): Promise<void> {
+async function makeControlGroups({ controlGroup }: NodeSlot): Promise<void> {
   for (const controller of await controllers()) await mkdir(join(controller, controlGroup), { recursive: true });
 }
 
 /** Only empty ones can be removed, and only those of this name are. */
-async function removeControlGroups(): Promise<void> {
+async function removeControlGroups({ controlGroup }: NodeSlot): Promise<void> {
   for (const controller of await controllers()) await removeTree(join(controller, controlGroup));
 }
 

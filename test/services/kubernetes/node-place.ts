@@ -1,8 +1,8 @@
 import { join } from 'node:path';
 
 /**
- * Where a cluster of one node lives. Its addresses are fixed, since a machine holds one at a time: the node's address is that of the bridge of its pods,
- * because a kubelet refuses loopback; nothing of it leaves the machine.
+ * Where a cluster of one node lives: its folder, and addresses of a slot that no other cluster of this machine has. The node's address is that of the bridge of
+ * its pods, because a kubelet refuses loopback; nothing of it leaves the machine.
  */
 export interface NodePlace {
   readonly folder: string;
@@ -13,33 +13,61 @@ export interface NodePlace {
   readonly apiServiceAddress: string;
   readonly etcdPort: number;
   readonly etcdPeerPort: number;
+  readonly slot: NodeSlot;
 }
 
-/** The machine's end of the cable to the node, and its address: servers of a test that pods shall reach listen here. */
-export const hostLink = 'faas-test';
-export const hostAddress = '10.244.76.1';
-export const uplinkAddress = '10.244.76.2';
+/** What two clusters on one machine must not share. */
+export interface NodeSlot {
+  /** The machine's end of the cable to the node, and its address: servers of a test that pods shall reach listen here. */
+  readonly hostLink: string;
+  readonly hostAddress: string;
+  readonly uplinkAddress: string;
+  readonly podRange: string;
+  readonly nodeAddress: string;
+  readonly serviceRange: string;
+  readonly apiServiceAddress: string;
+  readonly dnsAddress: string;
+  /** Where the kubelet puts the control groups of its pods. */
+  readonly controlGroup: string;
+}
+
+export const slotsMax = 8;
+
+export function nodeSlot(index: number): NodeSlot {
+  return {
+    hostLink: `faas-test${index}`,
+    hostAddress: `10.244.${64 + index}.1`,
+    uplinkAddress: `10.244.${64 + index}.2`,
+    podRange: `10.244.${80 + index}.0/24`,
+    nodeAddress: `10.244.${80 + index}.1`,
+    serviceRange: `10.${97 + index}.0.0/16`,
+    apiServiceAddress: `10.${97 + index}.0.1`,
+    dnsAddress: `10.${97 + index}.0.10`,
+    controlGroup: `faas-test${index}`,
+  };
+}
 
 /** Of the pods. */
 export const bridge = 'pods';
 /** Of the network of pods, and of what containers' network plugins keep about it. */
 export const podNetwork = 'faas-test';
-export const podRange = '10.244.77.0/24';
-export const serviceRange = '10.97.0.0/16';
-export const dnsAddress = '10.97.0.10';
 export const pauseImage = 'faas.test/pause:1';
 
-export function nodePlace(folder: string, ports: { readonly api: number; readonly etcd: number; readonly etcdPeer: number }): NodePlace {
-  const nodeAddress = '10.244.77.1';
+export function nodePlace(
+  folder: string,
+  slot: NodeSlot,
+  ports: { readonly api: number; readonly etcd: number; readonly etcdPeer: number },
+): NodePlace {
   return {
     folder,
     nodeName: 'node1',
-    nodeAddress,
-    apiServer: `https://${nodeAddress}:${ports.api}`,
+    nodeAddress: slot.nodeAddress,
+    apiServer: `https://${slot.nodeAddress}:${ports.api}`,
     apiPort: ports.api,
-    apiServiceAddress: '10.97.0.1',
+    apiServiceAddress: slot.apiServiceAddress,
     etcdPort: ports.etcd,
     etcdPeerPort: ports.etcdPeer,
+    slot,
   };
 }
 

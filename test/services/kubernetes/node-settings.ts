@@ -1,6 +1,5 @@
 import { join } from 'node:path';
-import { controlGroup } from './namespaces.ts';
-import { bridge, containerdSocket, dnsAddress, type NodePlace, pauseImage, podNetwork, podRange, serviceRange } from './node-place.ts';
+import { bridge, containerdSocket, type NodePlace, pauseImage, podNetwork } from './node-place.ts';
 import type { NodeProgram } from './programs.ts';
 
 type Flags = Readonly<Record<string, string | number | boolean>>;
@@ -76,7 +75,7 @@ function apiServerFlags(place: NodePlace, pki: (file: string) => string): Flags 
     'authorization-mode': 'Node,RBAC',
     'enable-admission-plugins': 'NodeRestriction',
     'allow-privileged': true,
-    'service-cluster-ip-range': serviceRange,
+    'service-cluster-ip-range': place.slot.serviceRange,
     'kubelet-client-certificate': pki('apiserver-kubelet.crt'),
     'kubelet-client-key': pki('apiserver-kubelet.key'),
     'kubelet-certificate-authority': pki('ca.crt'),
@@ -136,10 +135,10 @@ function kubeletSettings(place: NodePlace): unknown {
     tlsPrivateKeyFile: join(place.folder, 'pki', 'kubelet-server.key'),
     containerRuntimeEndpoint: `unix://${containerdSocket(place)}`,
     cgroupDriver: 'cgroupfs',
-    cgroupRoot: `/${controlGroup}`,
+    cgroupRoot: `/${place.slot.controlGroup}`,
     failSwapOn: false,
     clusterDomain: 'cluster.local',
-    clusterDNS: [dnsAddress],
+    clusterDNS: [place.slot.dnsAddress],
     resolvConf: join(place.folder, 'resolv.conf'),
     // A full disk of the machine must neither evict pods nor remove images, which are nowhere else.
     evictionHard: never,
@@ -167,7 +166,7 @@ function proxySettings(place: NodePlace): unknown {
     healthzBindAddress: '127.0.0.1:0',
     metricsBindAddress: '127.0.0.1:0',
     clientConnection: { kubeconfig: join(place.folder, 'proxy.kubeconfig') },
-    clusterCIDR: podRange,
+    clusterCIDR: place.slot.podRange,
     hostnameOverride: place.nodeName,
     nodePortAddresses: [`${place.nodeAddress}/32`],
     conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
@@ -176,7 +175,7 @@ function proxySettings(place: NodePlace): unknown {
 }
 
 function networkSettings(place: NodePlace): unknown {
-  const range = [{ subnet: podRange, gateway: place.nodeAddress }];
+  const range = [{ subnet: place.slot.podRange, gateway: place.nodeAddress }];
   const ipam = { type: 'host-local', dataDir: join(place.folder, 'addresses'), ranges: [range], routes: [{ dst: '0.0.0.0/0' }] };
   return {
     cniVersion: '0.4.0',

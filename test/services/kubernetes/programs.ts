@@ -1,7 +1,7 @@
 import { execFile } from 'node:child_process';
 import { createHash } from 'node:crypto';
-import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rm, symlink } from 'node:fs/promises';
+import { existsSync, readFileSync } from 'node:fs';
+import { mkdir, mkdtemp, rm, symlink } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { NeededService } from '../needed-service.ts';
@@ -11,9 +11,19 @@ const run = promisify(execFile);
 
 export const kubernetesVersion = 'v1.33.13';
 
+const sources = ['test/services/kubernetes/node', 'test/services/kubernetes/pause'] as const;
+const home = join(serviceCache, `kubernetes-${hashOfSources()}`);
+const isBuilt = existsSync(home);
+
+/** A cluster that is there already, and its tools, or one of our own. */
+export const givenKubeconfig = process.env.FAAS_TEST_KUBECONFIG;
+
 export const kubernetesService: NeededService = {
   name: 'Kubernetes',
-  commands: ['go', 'containerd', 'ctr', 'runc', 'conntrack', 'iptables', 'ip', 'openssl', 'tar'],
+  commands:
+    givenKubeconfig === undefined
+      ? [...(isBuilt ? [] : ['go']), 'containerd', 'ctr', 'runc', 'conntrack', 'iptables', 'ip', 'nsenter', 'openssl', 'tar']
+      : ['kubectl', 'tar'],
   howToGet:
     'as root on Linux: apt-get install golang containerd runc containernetworking-plugins conntrack iptables openssl; or FAAS_TEST_KUBECONFIG',
 };
@@ -25,13 +35,25 @@ export type NodeProgram = (typeof names)[number];
 
 /** Folder of this version's programs, the pause program among them; built once per machine, which takes minutes. */
 export async function nodePrograms(): Promise<string> {
-  const source = 'test/services/kubernetes/node';
-  const flags = ['-s', '-w', ...versionFlags()];
-  return built('kubernetes', [source, 'test/services/kubernetes/pause'], async folder => {
-    await goBuild(source, join(folder, 'node'), flags);
-    await goBuild('test/services/kubernetes/pause', join(folder, 'pause'), ['-s', '-w']);
-    for (const name of names) await symlink('node', join(folder, name));
-  });
+  if (existsSync(home)) return home;
+  await mkdir(serviceCache, { recursive: true });
+  const folder = await mkdtemp(`${home}-build-`);
+  const [node, pause] = sources;
+  await goBuild(node, join(folder, 'node'), ['-s', '-w', ...versionFlags()]);
+  await goBuild(pause, join(folder, 'pause'), ['-s', '-w']);
+  for (const name of names) await symlink('node', join(folder, name));
+  await publish(folder, home);
+  await rm(folder, { recursive: true, force: true });
+  return home;
+}
+
+/** Other inputs, another folder of the cache. */
+function hashOfSources(): string {
+  const hash = createHash('sha256').update(kubernetesVersion);
+  for (const source of sources) {
+    for (const file of ['go.mod', 'go.sum', 'main.go']) if (existsSync(join(source, file))) hash.update(readFileSync(join(source, file)));
+  }
+  return hash.digest('hex').slice(0, 16);
 }
 
 function versionFlags(): string[] {
@@ -40,22 +62,6 @@ function versionFlags(): string[] {
   return ['k8s.io/component-base/version', 'k8s.io/client-go/pkg/version'].flatMap(place =>
     Object.entries(facts).map(([name, value]) => `-X ${place}.${name}=${value}`),
   );
-}
-
-/** A folder of the cache whose name says what it was made from: other inputs, another folder. */
-async function built(name: string, sources: readonly string[], make: (folder: string) => Promise<void>): Promise<string> {
-  const hash = createHash('sha256');
-  for (const source of sources) {
-    for (const file of ['go.mod', 'go.sum', 'main.go']) if (existsSync(join(source, file))) hash.update(await readFile(join(source, file)));
-  }
-  const home = join(serviceCache, `${name}-${hash.digest('hex').slice(0, 16)}`);
-  if (existsSync(home)) return home;
-  await mkdir(serviceCache, { recursive: true });
-  const folder = await mkdtemp(join(serviceCache, `${name}-build-`));
-  await make(folder);
-  await publish(folder, home);
-  await rm(folder, { recursive: true, force: true });
-  return home;
 }
 
 async function goBuild(source: string, output: string, linkFlags: readonly string[]): Promise<void> {

@@ -7,29 +7,16 @@ import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-export interface ImageSettings {
-  readonly Entrypoint: readonly string[];
-  readonly Cmd?: readonly string[];
-  readonly Env?: readonly string[];
-  readonly User: string;
-  readonly WorkingDir?: string;
-}
-
 /**
  * Writes an image as an archive of the form that `docker save` writes and every runtime imports; needs neither a daemon nor a registry. Each folder is a layer;
- * the same files give the same layer, whoever owns them and whenever they were written.
+ * the same files give the same image, whoever owns them and whenever they were written.
  */
-export async function writeImage(file: string, tag: string, layers: readonly string[], config: ImageSettings): Promise<void> {
+export async function writeImage(file, tag, layers, config, architecture = process.arch === 'arm64' ? 'arm64' : 'amd64') {
   const folder = await mkdtemp(join(tmpdir(), 'faas-image-'));
   try {
-    const digests: string[] = [];
+    const digests = [];
     for (const layer of layers) digests.push(await writeLayer(layer, folder));
-    const image = {
-      architecture: process.arch === 'x64' ? 'amd64' : process.arch,
-      os: 'linux',
-      config,
-      rootfs: { type: 'layers', diff_ids: digests.map(digest => `sha256:${digest}`) },
-    };
+    const image = { architecture, os: 'linux', config, rootfs: { type: 'layers', diff_ids: digests.map(digest => `sha256:${digest}`) } };
     await writeFile(join(folder, 'config.json'), JSON.stringify(image));
     const manifest = [{ Config: 'config.json', RepoTags: [tag], Layers: digests.map(digest => `${digest}.tar`) }];
     await writeFile(join(folder, 'manifest.json'), JSON.stringify(manifest));
@@ -39,7 +26,7 @@ export async function writeImage(file: string, tag: string, layers: readonly str
   }
 }
 
-async function writeLayer(layer: string, folder: string): Promise<string> {
+async function writeLayer(layer, folder) {
   const made = join(folder, 'layer.tar');
   await tar(layer, made, ['.']);
   const digest = createHash('sha256')
@@ -49,7 +36,7 @@ async function writeLayer(layer: string, folder: string): Promise<string> {
   return digest;
 }
 
-async function tar(folder: string, file: string, entries: readonly string[]): Promise<void> {
+async function tar(folder, file, entries) {
   const same = ['--sort=name', '--mtime=@0', '--owner=0', '--group=0', '--numeric-owner'];
   await run('tar', [...same, '-C', folder, '-cf', file, ...entries]);
 }
