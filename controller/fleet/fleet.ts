@@ -12,7 +12,7 @@ import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
 import { BundleCache } from './bundle-cache.ts';
 import { loadRequestOf } from './load-request.ts';
-import { isOf, type Member, memberOf, type Wish } from './member.ts';
+import { fleetPodOf, isOf, type Member, memberOf, viewOf, type Wish } from './member.ts';
 import { drainSentence, type FleetAction, type FleetLimits, type FleetPod, loadBackoffMs, planFleet, podSize } from './plan-fleet.ts';
 import { tellPodsMissing } from './pods-missing.ts';
 
@@ -473,19 +473,7 @@ export class Fleet implements PodDirectory {
   }
 
   #changed(unit: string): void {
-    const views: PodView[] = [];
-    for (const member of this.#members.values()) {
-      if (member.live?.unit !== unit || (member.phase !== 'ready' && member.phase !== 'draining')) continue;
-      const { live } = member;
-      views.push({
-        pod: member.info,
-        unit,
-        revision: live.revision,
-        state: member.phase,
-        handler: member.handler,
-        concurrency: live.spec.limits.concurrency,
-      });
-    }
+    const views = [...this.#members.values()].flatMap(member => viewOf(member, unit) ?? []);
     if (views.length === 0) this.#views.delete(unit);
     else this.#views.set(unit, views);
     for (const listener of this.#changeListeners) listener(unit);
@@ -507,15 +495,7 @@ export class Fleet implements PodDirectory {
   }
 
   #asFleetPod(member: Member): FleetPod {
-    return {
-      id: member.info.id,
-      phase: member.phase === 'trial' ? 'loading' : member.phase === 'lost' ? 'draining' : member.phase,
-      unit: member.live?.unit,
-      revision: member.live?.revision,
-      eventsInFlight: this.#inFlightByPod.get(member.info.id) ?? 0,
-      startedAtMs: member.info.startedAtMs,
-      memoryBytes: member.memoryBytes,
-    };
+    return fleetPodOf(member, this.#inFlightByPod.get(member.info.id) ?? 0);
   }
 
   #wakeAt(atMs: number, nowMs: number): void {

@@ -1,5 +1,6 @@
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { PodInfo } from '../ports/pods.ts';
+import type { PodView } from '../wire/pod-directory.ts';
 import type { FleetPod } from './plan-fleet.ts';
 
 /** A pod as the fleet has it. */
@@ -32,4 +33,23 @@ export function memberOf(info: PodInfo, memoryBytes: number, phase: Member['phas
 
 export function isOf(member: Member, live: LiveFunction): boolean {
   return member.live?.unit === live.unit && member.live.revision === live.revision;
+}
+
+/** As planning sees it. */
+export function fleetPodOf({ info, phase, live, memoryBytes }: Member, eventsInFlight: number): FleetPod {
+  return {
+    id: info.id,
+    phase: phase === 'trial' ? 'loading' : phase === 'lost' ? 'draining' : phase,
+    unit: live?.unit,
+    revision: live?.revision,
+    eventsInFlight,
+    startedAtMs: info.startedAtMs,
+    memoryBytes,
+  };
+}
+
+/** As those see it who send batches to this function; undefined: they do not. */
+export function viewOf({ info, phase, live, handler }: Member, unit: string): PodView | undefined {
+  if (live?.unit !== unit || (phase !== 'ready' && phase !== 'draining')) return undefined;
+  return { pod: info, unit, revision: live.revision, state: phase, handler, concurrency: live.spec.limits.concurrency };
 }
