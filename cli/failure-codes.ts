@@ -24,6 +24,7 @@ export const failureCodes = {
   FAAS_PAYLOAD: 'The file of a payload cannot be read.',
   FAAS_EMIT_FILE: 'The file with events cannot be read.',
   FAAS_EMIT_BAD_LINES: 'Lines of the file are no events, or break the schema of the stream.',
+  FAAS_CRDS: 'There are no definitions of custom resources in the folder.',
   FAAS_SECRET_UNKNOWN: 'No function names the secret.',
   FAAS_TRACE_FILE: 'A file with arrivals cannot be read or written.',
   FAAS_TRACE_BAD: 'Lines of a file with arrivals are wrong, or it has holes.',

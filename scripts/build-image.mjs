@@ -31,7 +31,7 @@ const packages = ['@photostructure/sqlite', 'lz4-napi', 'esbuild'];
  * The image of server and pods, as an archive: Node with its libraries, certificates, and our bundle. `node` is the program for the image, `system` a root file system
  * of Debian for the same architecture that libraries and certificates come from. Answers its size in bytes.
  */
-export async function buildImage({ file, tag, node = process.execPath, system = '/' }) {
+async function buildImage({ file, tag, node = process.execPath, system = '/' }) {
   const machine = machines[await machineOf(node)];
   if (machine === undefined) throw new Error(`${node} is a program for neither amd64 nor arm64`);
   const folder = await mkdtemp(join(tmpdir(), 'faas-image-'));
@@ -125,4 +125,4 @@ async function main() {
   process.stdout.write(`${tag} is in ${file}, ${(bytes / 2 ** 20).toFixed(0)} MiB\n`);
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url)) await main();
+await main();

@@ -129,7 +129,7 @@ const streamRule = {
 
 /** What a manifest's parser says of several keys together. */
 function withRules(name: string, schema: Json): Json {
-  if (name === 'scale') return withRule(schema, scaleRule);
+  if (name === 'scale') return withRule(withoutDefaults(schema, ['prefer', 'schedule']), scaleRule);
   if (name !== 'triggers') return schema;
   const items = asJson(schema.items);
   const { schedule, ...others } = asJson(items.properties);
@@ -144,6 +144,15 @@ function withStreamRules(schema: Json): Json {
     description: 'JSON Schema of `data`, in place; checked at emit and on read.',
   };
   return { ...schema, additionalProperties: withRule({ ...stream, properties: { ...properties, schema: data } }, streamRule) };
+}
+
+/** What a specification knows as not given: filled in, it would be another revision of the same function. */
+function withoutDefaults(schema: Json, names: readonly string[]): Json {
+  const properties = Object.entries(asJson(schema.properties)).map(([name, held]) => {
+    const { default: filled, ...rest } = asJson(held);
+    return [name, names.includes(name) ? rest : held];
+  });
+  return { ...schema, properties: Object.fromEntries(properties) };
 }
 
 function withRule(schema: Json, rule: Json): Json {

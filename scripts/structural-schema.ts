@@ -40,7 +40,9 @@ function insideOf(schema: Json): Json {
     }),
     ...(isSchema(items) && { items: structuralSchema(items) }),
     ...(isSchema(additionalProperties) && { additionalProperties: structuralSchema(additionalProperties) }),
-    ...(schema.type === 'object' && properties === undefined && additionalProperties === undefined && { 'x-kubernetes-preserve-unknown-fields': true }),
+    ...(schema.type === 'object' &&
+      properties === undefined &&
+      additionalProperties === undefined && { 'x-kubernetes-preserve-unknown-fields': true }),
     // Of values that may be anything the API server makes no map that a rule could look into.
     ...(isSchema(propertyNames) && !isOpen(additionalProperties) && { 'x-kubernetes-validations': [namesRule(propertyNames)] }),
   };

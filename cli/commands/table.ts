@@ -337,6 +337,18 @@ export const commandTable: readonly CommandSpec[] = [
     load: () => import('./tune.ts'),
   },
   {
+    name: 'crds apply',
+    summary: 'Create or upgrade the definitions of Context and Function in a cluster',
+    args: [{ name: 'folder', meaning: 'With their files; usually those of this version.', required: false }],
+    flags: [
+      { name: 'kubeconfig', kind: 'text', label: 'path', meaning: 'Kubeconfig; otherwise what kubectl would use, or the service account of the pod.' },
+      { name: 'kube-context', kind: 'text', label: 'name', meaning: 'Context of the kubeconfig.' },
+      outputFlag,
+    ],
+    examples: ['faas crds apply', 'faas crds apply --kubeconfig ~/.kube/prod'],
+    load: () => import('./crds-apply.ts'),
+  },
+  {
     name: 'doctor',
     summary: 'Look at the server, its stores, its functions and the clocks, and say what to do',
     args: [],

@@ -12,7 +12,7 @@ import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
 import { BundleCache } from './bundle-cache.ts';
 import { loadRequestOf } from './load-request.ts';
-import { fleetPodOf, isOf, type Member, memberOf, viewOf, type Wish } from './member.ts';
+import { asFleetPod, isOf, type Member, memberOf, viewOf, type Wish } from './member.ts';
 import { drainSentence, type FleetAction, type FleetLimits, type FleetPod, loadBackoffMs, planFleet, podSize } from './plan-fleet.ts';
 import { tellPodsMissing } from './pods-missing.ts';
 
@@ -45,6 +45,8 @@ export type WantListener = (unit: string, pods: number, reason: Parameters<PodDi
 const crashesFree = 4;
 const crashWindowMs = 60_000;
 
+/** So long a surplus pod may wait until it is seen idle, which under load it never is. */
+const busySurplusMs = 5_000;
 /** Between the last load and the refilling of the pool. */
 const refillDelayMs = 250;
 /** Well within the time after which an idle connection to a pod is closed. */
@@ -132,7 +134,14 @@ export class Fleet implements PodDirectory {
   }
 
   #wishOf(live: LiveFunction): Wish {
-    const wish = this.#wishes.get(live.unit) ?? { live, replicas: 0, loadFailures: 0, crashedAtMs: [], notBeforeMs: 0 };
+    const wish = this.#wishes.get(live.unit) ?? {
+      live,
+      replicas: 0,
+      loadFailures: 0,
+      crashedAtMs: [],
+      notBeforeMs: 0,
+      surplusSinceMs: undefined,
+    };
     this.#wishes.set(live.unit, wish);
     return wish;
   }
@@ -179,7 +188,11 @@ export class Fleet implements PodDirectory {
 
   /** All pods, for telemetry and the API. */
   list(): readonly (FleetPod & { readonly address: string; readonly pid: number | undefined })[] {
-    return [...this.#members.values()].map(member => ({ ...this.#asFleetPod(member), address: member.info.address, pid: member.info.pid }));
+    return [...this.#members.values()].map(member => ({
+      ...asFleetPod(member, this.#inFlightByPod),
+      address: member.info.address,
+      pid: member.info.pid,
+    }));
   }
 
   /**
@@ -223,7 +236,7 @@ export class Fleet implements PodDirectory {
   #act(): void {
     const { clock, limits, podMemoryBytes } = this.#options;
     const nowMs = clock.now();
-    const pods = [...this.#members.values()].map(member => this.#asFleetPod(member));
+    const pods = [...this.#members.values()].map(member => asFleetPod(member, this.#inFlightByPod));
     for (const [i, memoryBytes] of this.#starting.entries())
       pods.push({
         id: `starting-${i}`,
@@ -240,6 +253,7 @@ export class Fleet implements PodDirectory {
       replicas: wish.replicas,
       notBeforeMs: wish.notBeforeMs,
       memoryBytes: this.#sizeFor(wish.live),
+      drainBusyAtMs: this.#drainBusyAtMs(wish, nowMs),
     }));
     const refillNotBeforeMs = this.#refillNotBeforeMs;
     for (const action of planFleet(pods, wishes, { ...limits, refillNotBeforeMs, memoryBytes: podMemoryBytes }, nowMs))
@@ -440,22 +454,30 @@ export class Fleet implements PodDirectory {
       const live = functions.find(({ unit, revision }) => unit === loaded?.unit && revision === loaded.revision);
       const member = memberOf(info, memoryBytes, 'ready');
       this.#members.set(info.id, member);
-      if (live === undefined || loaded === undefined) {
-        this.#drain(member, 'removed');
-        continue;
+      if (live === undefined || loaded === undefined) this.#drain(member, 'removed');
+      else {
+        Object.assign(member, { live, handler: loaded.handler });
+        this.#wishOf(live).replicas += 1;
+        this.#changed(live.unit);
       }
-      Object.assign(member, { live, handler: loaded.handler });
-      const wish = this.#wishOf(live);
-      wish.replicas += 1;
-      this.#changed(live.unit);
     }
   }
 
   #tellTrouble(): void {
     const { pods, conditions } = this.#options;
-    const ready = (unit: string) => this.podsOf(unit).filter(({ state }) => state === 'ready').length;
-    const missing = new Map([...this.#wishes].map(([unit, { replicas }]) => [unit, replicas > ready(unit)]));
+    const missing = new Map([...this.#wishes].map(([unit, { replicas }]) => [unit, replicas > this.#readyOf(unit)]));
     tellPodsMissing(conditions, missing, pods.waiting()[0], this.#startError);
+  }
+
+  /** A handler that may run for longer than a drain waits is not interrupted for the sake of a smaller number. */
+  #drainBusyAtMs(wish: Wish, nowMs: number): number {
+    wish.surplusSinceMs = this.#readyOf(wish.live.unit) > wish.replicas ? (wish.surplusSinceMs ?? nowMs) : undefined;
+    const mayInterrupt = wish.live.spec.limits.timeoutMs <= this.#options.drainMs;
+    return mayInterrupt && wish.surplusSinceMs !== undefined ? wish.surplusSinceMs + busySurplusMs : Number.POSITIVE_INFINITY;
+  }
+
+  #readyOf(unit: string): number {
+    return this.podsOf(unit).filter(({ state }) => state === 'ready').length;
   }
 
   #sizeFor({ spec }: LiveFunction): number {
@@ -492,10 +514,6 @@ export class Fleet implements PodDirectory {
       wish.replicas = Math.max(wish.replicas, 1);
       this.#changed(live.unit);
     }
-  }
-
-  #asFleetPod(member: Member): FleetPod {
-    return fleetPodOf(member, this.#inFlightByPod.get(member.info.id) ?? 0);
   }
 
   #wakeAt(atMs: number, nowMs: number): void {

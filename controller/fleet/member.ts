@@ -25,6 +25,8 @@ export interface Wish {
   /** When pods of it ended by themselves, lately. */
   crashedAtMs: readonly number[];
   notBeforeMs: number;
+  /** Since when there are more pods than wanted. */
+  surplusSinceMs: number | undefined;
 }
 
 export function memberOf(info: PodInfo, memoryBytes: number, phase: Member['phase'], bootMs = 0): Member {
@@ -35,16 +37,16 @@ export function isOf(member: Member, live: LiveFunction): boolean {
   return member.live?.unit === live.unit && member.live.revision === live.revision;
 }
 
-/** As planning sees it. */
-export function fleetPodOf({ info, phase, live, memoryBytes }: Member, eventsInFlight: number): FleetPod {
+/** As the plan sees it: one that tries a revision is loading, one that is lost is on its way out. */
+export function asFleetPod(member: Member, inFlightByPod: ReadonlyMap<string, number>): FleetPod {
   return {
-    id: info.id,
-    phase: phase === 'trial' ? 'loading' : phase === 'lost' ? 'draining' : phase,
-    unit: live?.unit,
-    revision: live?.revision,
-    eventsInFlight,
-    startedAtMs: info.startedAtMs,
-    memoryBytes,
+    id: member.info.id,
+    phase: member.phase === 'trial' ? 'loading' : member.phase === 'lost' ? 'draining' : member.phase,
+    unit: member.live?.unit,
+    revision: member.live?.revision,
+    eventsInFlight: inFlightByPod.get(member.info.id) ?? 0,
+    startedAtMs: member.info.startedAtMs,
+    memoryBytes: member.memoryBytes,
   };
 }
 

@@ -20,6 +20,8 @@ export interface FleetWish {
   readonly notBeforeMs: number;
   /** Of the pods that the function can be loaded into. */
   readonly memoryBytes: number;
+  /** From then on a surplus pod goes that has work in flight, where none is idle. */
+  readonly drainBusyAtMs: number;
 }
 
 export interface FleetLimits {
@@ -40,8 +42,8 @@ export type FleetAction =
 
 /**
  * What to do now so that the pods become those that are wished for. Laws: never more pods than `podsMax`; an old revision is drained only when
- * the live one has a ready pod (or is wished at zero); a surplus pod is drained only when it is idle, the youngest first; the same input gives
- * the same plan.
+ * the live one has a ready pod (or is wished at zero); a surplus pod is drained when it is idle, the youngest first, or when none has been idle for too
+ * long; the same input gives the same plan.
  */
 export function planFleet(
   pods: readonly FleetPod[],
@@ -62,7 +64,7 @@ export function planFleet(
       if (pod !== undefined) actions.push({ kind: 'load', podId: pod.id, unit: wish.unit });
       else missing.set(wish.memoryBytes, (missing.get(wish.memoryBytes) ?? 0) + 1);
     }
-    actions.push(...drains(mine, current, wish));
+    actions.push(...drains(mine, current, wish, nowMs));
   }
   const known = new Set(wishes.map(wish => wish.unit));
   for (const pod of pods)
@@ -107,15 +109,17 @@ function fairly(wishes: readonly FleetWish[], pods: readonly FleetPod[]): readon
   return [...wishes].sort((a, b) => Number(has.has(a.unit)) - Number(has.has(b.unit)) || (a.unit < b.unit ? -1 : 1));
 }
 
-function drains(mine: readonly FleetPod[], current: readonly FleetPod[], wish: FleetWish): readonly FleetAction[] {
+function drains(mine: readonly FleetPod[], current: readonly FleetPod[], wish: FleetWish, nowMs: number): readonly FleetAction[] {
   const actions: FleetAction[] = [];
   const currentReady = current.filter(pod => pod.phase === 'ready');
   if (currentReady.length > 0 || wish.replicas === 0) {
     for (const pod of mine)
       if (pod.phase === 'ready' && pod.revision !== wish.revision) actions.push({ kind: 'drain', podId: pod.id, why: 'replaced' });
   }
-  const idle = currentReady.filter(pod => pod.eventsInFlight === 0).sort((a, b) => byAge(b, a));
-  for (const pod of idle.slice(0, Math.max(0, currentReady.length - wish.replicas)))
+  const going = currentReady
+    .filter(pod => pod.eventsInFlight === 0 || nowMs >= wish.drainBusyAtMs)
+    .sort((a, b) => a.eventsInFlight - b.eventsInFlight || byAge(b, a));
+  for (const pod of going.slice(0, Math.max(0, currentReady.length - wish.replicas)))
     actions.push({ kind: 'drain', podId: pod.id, why: 'surplus' });
   return actions;
 }

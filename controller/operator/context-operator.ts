@@ -2,7 +2,7 @@ import { unitOf } from '../functions/live-function.ts';
 import type { ClusterObject } from '../ports/objects.ts';
 import type { ResourceKind, ResourceNote } from '../ports/resources.ts';
 import { type ContextOutcome, deployContext } from './deploy-context.ts';
-import type { HeldResources, OperatorOptions } from './operator-loop.ts';
+import type { HeldResources, OperatorOptions } from './operator-options.ts';
 import { type ResourceProblem, replicasOf } from './resource-manifest.ts';
 import { contextStatus, differs, type FunctionFigures, fencingIn, functionStatus, type Verdict, verdictIn } from './resource-status.ts';
 

@@ -1,24 +1,7 @@
-import type { Clock } from '../clock.ts';
-import type { Deployments } from '../functions/deployments.ts';
-import type { ClusterObject, ObjectChange, ObjectFollower, Objects } from '../ports/objects.ts';
-import type { Registry } from '../ports/registry.ts';
-import { type ResourceKind, type Resources, resourceApiVersion } from '../ports/resources.ts';
-import type { Overrides } from '../scale/overrides.ts';
-import type { Log } from '../telemetry/log.ts';
+import type { ClusterObject, ObjectChange, ObjectFollower } from '../ports/objects.ts';
+import { type ResourceKind, resourceApiVersion } from '../ports/resources.ts';
 import { ContextOperator } from './context-operator.ts';
-import type { FunctionFigures } from './resource-status.ts';
-
-export interface OperatorOptions {
-  readonly objects: Objects;
-  readonly resources: Resources;
-  readonly registry: Pick<Registry, 'context' | 'functions' | 'putBundle'>;
-  readonly deployments: Pick<Deployments, 'deploy' | 'remove'>;
-  readonly overrides: Pick<Overrides, 'of' | 'set'>;
-  /** All live functions as they are now. */
-  readonly figures: () => Promise<readonly FunctionFigures[]>;
-  readonly clock: Clock;
-  readonly log: Log;
-}
+import type { HeldResources, OperatorOptions } from './operator-options.ts';
 
 const lookEveryMs = 500;
 /** While nothing changes: for figures, and for what has to be tried again. */
@@ -92,12 +75,6 @@ class Known implements ObjectFollower {
   }
 
   found(): void {}
-}
-
-export interface HeldResources {
-  readonly context: ClusterObject | undefined;
-  /** By name within the context. */
-  readonly functions: ReadonlyMap<string, ClusterObject>;
 }
 
 function byContext(contexts: readonly ClusterObject[], functions: readonly ClusterObject[]): ReadonlyMap<string, HeldResources> {

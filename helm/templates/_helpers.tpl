@@ -65,6 +65,7 @@ FAAS_PODS_POOL: {{ .Values.functions.pool | quote }}
 FAAS_PODS_MAX: {{ .Values.functions.max | quote }}
 FAAS_KUBERNETES_IMAGE: {{ include "faas.image" . | quote }}
 FAAS_KUBERNETES_NAMESPACE: {{ .Release.Namespace | quote }}
+FAAS_KUBERNETES_RESOURCES: 'true'
 FAAS_KUBERNETES_SERVICE_ACCOUNT: {{ include "faas.name" . }}-functions
 FAAS_KUBERNETES_CPU: {{ .Values.functions.cpu | quote }}
 FAAS_SHUTDOWN_DELAY: 3s

@@ -28,6 +28,7 @@ const wish = (replicas: number, change: Partial<FleetWish> = {}): FleetWish => (
   replicas,
   notBeforeMs: 0,
   memoryBytes: small,
+  drainBusyAtMs: Number.POSITIVE_INFINITY,
   ...change,
 });
 const brief = (pods: readonly FleetPod[], wishes: readonly FleetWish[], given = limits) =>
@@ -49,6 +50,13 @@ describe('plan', () => {
     ['what is wished for is there', [ready('a'), generic('b')], [wish(1)], []],
     ['surplus goes, the idle one first', [ready('a', 'r2', 3), ready('b'), generic('c')], [wish(1)], ['drain b surplus']],
     ['a surplus pod with work in flight stays', [ready('a', 'r2', 3), generic('c')], [wish(0)], []],
+    [
+      'of surplus pods that are never idle, the one with the least work goes in the end',
+      [ready('a', 'r2', 3), ready('b', 'r2', 2), generic('c')],
+      [wish(1, { drainBusyAtMs: 1_000 })],
+      ['drain b surplus'],
+    ],
+    ['but not before', [ready('a', 'r2', 3), ready('b', 'r2', 2), generic('c')], [wish(1, { drainBusyAtMs: 1_001 })], []],
     ['an old revision stays while the new one has no ready pod', [ready('a', 'r1'), generic('b')], [wish(1)], ['load b shop.totals']],
     ['an old revision goes when the new one is ready', [ready('a', 'r1', 2), ready('b'), generic('c')], [wish(1)], ['drain a replaced']],
     ['an old revision goes when nothing is wished', [ready('a', 'r1'), generic('c')], [wish(0)], ['drain a replaced']],

@@ -2,6 +2,7 @@ import { mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { runCli } from '../cli/run-cli.ts';
 import { type ApiServer, apiServerService, startApiServer } from '../services/kubernetes/api-server.ts';
 import { describeWith } from '../services/needed-service.ts';
 
@@ -11,17 +12,14 @@ describeWith(apiServerService, 'the custom resources on a real API server', () =
   let files = 0;
 
   beforeAll(async () => {
-    server = await startApiServer();
     folder = await mkdtemp(join(tmpdir(), 'faas-crds-'));
+    server = await startApiServer();
     // A warning is as good as an error here.
-    await server.kubectl('apply', '--server-side', '--warnings-as-errors', '-f', 'helm/crds');
-    await server.kubectl(
-      'wait',
-      '--for=condition=Established',
-      'crd/functions.faas.internal',
-      'crd/contexts.faas.internal',
-      '--timeout=30s',
-    );
+    await server.kubectl('apply', '--server-side', '--dry-run=server', '--warnings-as-errors', '-f', 'helm/crds');
+    for (const _ of ['created', 'upgraded']) {
+      const applied = await runCli(['crds', 'apply', '--kubeconfig', server.kubeconfig], { cwd: folder });
+      expect(applied).toMatchObject({ code: 0, stdout: 'contexts.faas.internal\nfunctions.faas.internal\n' });
+    }
   }, 900_000);
   afterAll(async () => {
     await server?.stop();
@@ -46,6 +44,12 @@ describeWith(apiServerService, 'the custom resources on a real API server', () =
     resource('Function', name, { code: { inline: 'export default () => {};' }, ...more });
   const on = (trigger: object) => fn({ triggers: [trigger] });
 
+  test('a folder without definitions is refused', async () => {
+    const refused = await runCli(['crds', 'apply', folder, '--kubeconfig', server.kubeconfig], { cwd: folder });
+    expect(refused).toMatchObject({ code: 1, stdout: '' });
+    expect(refused.stderr).toContain(`there is no CustomResourceDefinition in ${folder}`);
+  });
+
   test('the definitions are structural: the API server has no word against them', async () => {
     const problems = '{range .items[*]}{.status.conditions[?(@.type=="NonStructuralSchema")].message}{end}';
     expect(await server.kubectl('get', 'crd', '-o', `jsonpath=${problems}`)).toBe('');
@@ -60,7 +64,7 @@ describeWith(apiServerService, 'the custom resources on a real API server', () =
       { webhook: { path: '/other', verify: { hmac: { header: 'x-signature' } }, secret: 'other-secret' } },
       { schedule: { cron: '0 6 * * *', timezone: 'Europe/Kyiv' } },
       { resource: { apiVersion: 'v1', kind: 'ConfigMap', selector: 'app=prices', fields: ['/data/price'] } },
-      { lag: { group: 'g', topics: ['t'], above: { events: 100 } } },
+      { lag: { group: 'g', topics: ['t'], above: 100 } },
     ];
     const scale = { min: 0, max: 3, schedule: [{ cron: '0 8 * * 1-5', min: 1, max: 5 }] };
     const rest = { limits: { cpu: 2, memory: '64Mi' }, scale, warm: { keep: '5m' }, emits: ['vips'], env: { LEVEL: 'high' }, retry: {} };
@@ -85,7 +89,7 @@ describeWith(apiServerService, 'the custom resources on a real API server', () =
       ['a bundle that is no hash', fn({ code: { bundle: 'latest' } }), 'spec.code.bundle'],
       [
         'a trigger of two kinds',
-        on({ schedule: { every: '1m' }, lag: { group: 'g', topics: ['t'], above: { events: 1 } } }),
+        on({ schedule: { every: '1m' }, lag: { group: 'g', topics: ['t'], above: 1 } }),
         'must have at most 1 items',
       ],
       ['a schedule without a time', on({ schedule: { timezone: 'UTC' } }), 'exactly one of cron, every and at must be given'],

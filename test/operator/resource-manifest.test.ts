@@ -1,17 +1,45 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import { parse } from 'yaml';
 import type { ContextSpec } from '../../controller/manifest/spec.ts';
 import { partsOfContext, partsOfSpec, readContext, resourcesOf, sourceOfFunction } from '../../controller/operator/resource-manifest.ts';
 import { contextStatus, differs, functionStatus, verdictIn } from '../../controller/operator/resource-status.ts';
 import type { ClusterObject } from '../../controller/ports/objects.ts';
 import type { WrittenResource } from '../../controller/ports/resources.ts';
+import { customResourceFiles } from '../../scripts/custom-resources.ts';
 import { anySpec } from '../manifest/arbitrary-spec.ts';
 
-/** As the API server gives it back. */
-const stored = ({ name, spec }: WrittenResource): ClusterObject => ({
-  spec: JSON.parse(JSON.stringify(spec)),
+interface Schema {
+  readonly default?: unknown;
+  readonly properties?: Readonly<Record<string, Schema>>;
+  readonly additionalProperties?: Schema;
+  readonly items?: Schema;
+}
+
+const schemas = new Map(
+  [...customResourceFiles().values()].map(text => {
+    const { spec } = parse(text);
+    return [spec.names.kind, spec.versions[0].schema.openAPIV3Schema.properties.spec] as const;
+  }),
+);
+
+/** As the API server gives it back: with its defaults. */
+const stored = ({ kind, name, spec }: WrittenResource): ClusterObject => ({
+  spec: filledIn(schemas.get(kind) ?? {}, JSON.parse(JSON.stringify(spec))),
   metadata: { name, uid: name, resourceVersion: '1', generation: 1 },
 });
+
+function filledIn(schema: Schema, value: unknown): unknown {
+  if (Array.isArray(value)) return value.map(item => filledIn(schema.items ?? {}, item));
+  if (typeof value !== 'object' || value === null) return value;
+  const filled: Record<string, unknown> = {};
+  for (const [key, held] of Object.entries(value))
+    filled[key] = filledIn(schema.properties?.[key] ?? schema.additionalProperties ?? {}, held);
+  for (const [key, inner] of Object.entries(schema.properties ?? {})) {
+    if (filled[key] === undefined && inner.default !== undefined) filled[key] = filledIn(inner, inner.default);
+  }
+  return filled;
+}
 
 function partsOf(context: string, resources: readonly WrittenResource[]) {
   const own = resources.find(({ kind }) => kind === 'Context');
@@ -26,7 +54,7 @@ function partsOf(context: string, resources: readonly WrittenResource[]) {
 const bundlesOf = ({ functions }: ContextSpec) => new Map(functions.map(({ name }) => [name, 'b'.repeat(64)]));
 
 describe('a context and its resources say the same', () => {
-  test('law: written as resources and read again, it is what it was', () => {
+  test('law: written as resources, completed by the API server and read again, it is what it was: nothing new to deploy', () => {
     fc.assert(
       fc.property(anySpec, spec => {
         expect(readContext(partsOf(spec.context, resourcesOf(spec, bundlesOf(spec))))).toMatchObject({ kind: 'ok', spec });

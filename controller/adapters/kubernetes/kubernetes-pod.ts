@@ -64,16 +64,16 @@ export class KubernetesPod {
   }
 
   /** Waits for the cluster and then for the pod. Throws FAAS_POD_START when it ends meanwhile or takes too long. */
-  async starting(callbackUrl: string, withinMs: number, signal: AbortSignal): Promise<PodInfo> {
+  async starting(callbackUrl: string, withinMs: number): Promise<PodInfo> {
     const { clock } = this.#listener;
     const untilMs = clock.now() + withinMs;
-    while (!signal.aborted) {
+    while (!this.#over) {
       const { exit, ip } = this.#state ?? {};
       if (exit !== undefined) throw failed(`a pod ended while it started: ${exit.detail ?? exit.reason}`);
       if (clock.now() > untilMs) throw failed(`a pod did not start within ${withinMs} ms: ${this.#trouble?.message ?? 'no reason given'}`);
-      if (ip === undefined) await this.#news(untilMs - clock.now(), signal);
+      if (ip === undefined) await this.#news(untilMs - clock.now());
       else if (await this.#attach(ip, callbackUrl).catch(() => false)) break;
-      else await clock.sleep(knockMs, signal);
+      else await clock.sleep(knockMs);
     }
     if (this.#info === undefined) throw failed('the start was given up');
     return this.#info;
@@ -126,6 +126,7 @@ export class KubernetesPod {
   forget(): void {
     this.#over = true;
     this.#info = undefined;
+    this.#wake();
   }
 
   #linkTo(ip: string): PodLink {
@@ -209,17 +210,16 @@ export class KubernetesPod {
     const whole = { ...exit, id: this.name, bootId: this.#bootId, reason };
     this.#listener.exit(whole);
     this.#settle(whole);
-    this.#wake();
   }
 
-  #news(withinMs: number, signal?: AbortSignal): Promise<void> {
-    const { clock } = this.#listener;
-    return Promise.race([
-      new Promise<void>(resolve => {
-        this.#wake = resolve;
-      }),
-      clock.sleep(withinMs, signal),
-    ]);
+  #news(withinMs: number): Promise<void> {
+    return new Promise(resolve => {
+      const cancel = this.#listener.clock.after(withinMs, () => this.#wake());
+      this.#wake = () => {
+        cancel();
+        resolve();
+      };
+    });
   }
 }
 

@@ -45,6 +45,8 @@ class KubernetesPods implements Pods {
   readonly #exitListeners = new Set<(exit: PodExit) => void>();
   readonly #leavingListeners = new Set<(leaving: PodLeaving) => void>();
   readonly #outputListeners = new Set<(output: { id: string; stream: 'stdout' | 'stderr'; text: string }) => void>();
+  readonly #deletions = new Set<Promise<void>>();
+  #closed = false;
   readonly #closing = new AbortController();
   readonly #watching: Promise<void>;
   readonly #synced: Promise<void>;
@@ -73,7 +75,7 @@ class KubernetesPods implements Pods {
   }
 
   async start(spec: PodSpec): Promise<PodInfo> {
-    if (this.#closing.signal.aborted) throw closed();
+    if (this.#closed) throw closed();
     const { random, secret, template } = this.#options;
     const bootId = random.token();
     const token = podToken(secret, bootId);
@@ -81,12 +83,12 @@ class KubernetesPods implements Pods {
     const pod = this.#add(name, bootId, token);
     try {
       await this.#create(podManifest(name, bootId, hashOf(token), spec, template));
-      return await pod.starting(spec.callbackUrl, startMsMax, this.#closing.signal);
+      return await pod.starting(spec.callbackUrl, startMsMax);
     } catch (error) {
       this.#pods.delete(name);
       pod.forget();
       await this.#delete(name, 0);
-      throw this.#closing.signal.aborted ? closed() : error;
+      throw this.#closed ? closed() : error;
     }
   }
 
@@ -153,9 +155,11 @@ class KubernetesPods implements Pods {
   }
 
   async close(): Promise<void> {
-    this.#closing.abort();
-    await this.#watching;
+    this.#closed = true;
+    for (const pod of this.#pods.values()) if (pod.info === undefined) pod.forget();
     await Promise.all(this.list().map(({ id }) => this.kill(id)));
+    this.#closing.abort();
+    await Promise.all([this.#watching, ...this.#deletions]);
     this.#options.api.close();
   }
 
@@ -229,7 +233,13 @@ class KubernetesPods implements Pods {
   }
 
   /** Without a grace time: as the pod itself says. What cannot be deleted now is found by the next server, or goes with its owner. */
-  async #delete(name: string, graceSeconds: number | undefined): Promise<void> {
+  #delete(name: string, graceSeconds: number | undefined): Promise<void> {
+    const deletion = this.#tryDelete(name, graceSeconds).finally(() => this.#deletions.delete(deletion));
+    this.#deletions.add(deletion);
+    return deletion;
+  }
+
+  async #tryDelete(name: string, graceSeconds: number | undefined): Promise<void> {
     const body = graceSeconds === undefined ? undefined : { gracePeriodSeconds: graceSeconds };
     const { api, log } = this.#options;
     try {

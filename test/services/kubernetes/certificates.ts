@@ -23,8 +23,6 @@ const clients = {
   dns: '/CN=system:coredns',
 } as const;
 
-export type ClusterClient = keyof typeof clients | 'kubelet';
-
 /** Authorities, certificates and kubeconfigs of a cluster of one node, in `<folder>/pki` and `<folder>/<client>.kubeconfig`. */
 export async function makeCertificates(place: NodePlace): Promise<void> {
   const folder = join(place.folder, 'pki');

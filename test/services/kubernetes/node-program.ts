@@ -44,7 +44,14 @@ export class RunningProgram {
 
   /** To the program itself, not to the one that runs it. */
   async signal(signal: NodeJS.Signals): Promise<void> {
-    for (const pid of await descendants(this.#child?.pid ?? -1)) process.kill(pid, signal);
+    for (const pid of await descendants(this.#child?.pid ?? -1)) {
+      try {
+        process.kill(pid, signal);
+      } catch (error) {
+        // It has ended since it was found.
+        if (!(error instanceof Error && 'code' in error && error.code === 'ESRCH')) throw error;
+      }
+    }
   }
 
   /** Resolves when it answers as `holds` wants it; throws with its log when it ends before, or takes longer than two minutes. */

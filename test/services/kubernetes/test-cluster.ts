@@ -3,7 +3,6 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { buildImage } from '../../../scripts/build-image.mjs';
 import { startKubernetes } from './kubernetes-node.ts';
 import { givenKubeconfig } from './programs.ts';
 
@@ -28,7 +27,7 @@ export async function openTestCluster(): Promise<TestCluster> {
   const folder = await mkdtemp(join(tmpdir(), 'faas-image-'));
   try {
     const file = join(folder, 'image.tar');
-    await buildImage({ file, tag });
+    await run(process.execPath, ['scripts/build-image.mjs', '--file', file, '--tag', tag]);
     await node.importImage(file);
   } catch (error) {
     await node.stop();
