@@ -15,6 +15,8 @@ export async function startServer(
 }
 
 /** Creates or upgrades the definitions of our custom resources in a cluster. */
-export async function upgradeDefinitions(...args: Parameters<typeof import('../controller/upgrade-definitions.ts').upgradeDefinitions>): Promise<void> {
+export async function upgradeDefinitions(
+  ...args: Parameters<typeof import('../controller/upgrade-definitions.ts').upgradeDefinitions>
+): Promise<void> {
   await (await import('../controller/upgrade-definitions.ts')).upgradeDefinitions(...args);
 }

@@ -185,7 +185,14 @@ async function open(
     dispatcher.update(handled);
   });
   const overrides = createOverrides(state, clock, random);
-  const scaling = { ...data, overrides, idleLimitMs: settings['scale.idle'], live: functions.live };
+  const scaling = {
+    ...data,
+    overrides,
+    idleLimitMs: settings['scale.idle'],
+    idlePodsMax: Math.max(1, Math.floor(settings['pods.max'] / 2)),
+    budget: settings['scale.budget'],
+    live: functions.live,
+  };
   const alone = new ScaleLoop({
     ...scaling,
     report: () => dispatcher.report(),

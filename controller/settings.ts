@@ -112,7 +112,18 @@ export const settingTable = {
     meaning:
       'File of the secret from which tokens of pods are made; FAAS_KUBERNETES_SECRET comes first, and without both one is kept in the data folder.',
   },
-  'scale.idle': { type: 'duration', default: 300_000, meaning: 'Idle time after which a function goes down to its minimum of pods.' },
+  'scale.budget': {
+    type: 'number',
+    default: 0,
+    min: 0,
+    max: 100_000,
+    meaning: 'Pods that scaling may wish for over all functions, shared by need and `scale.weight`; 0: no such bound.',
+  },
+  'scale.idle': {
+    type: 'duration',
+    default: 300_000,
+    meaning: 'What a cold start is worth in time of an idle pod. So long a function keeps its pods whose idle times are not known yet.',
+  },
   streams: {
     type: 'text',
     default: 'sqlite',

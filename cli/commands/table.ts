@@ -341,7 +341,12 @@ export const commandTable: readonly CommandSpec[] = [
     summary: 'Create or upgrade the definitions of Context and Function in a cluster',
     args: [{ name: 'folder', meaning: 'With their files; usually those of this version.', required: false }],
     flags: [
-      { name: 'kubeconfig', kind: 'text', label: 'path', meaning: 'Kubeconfig; otherwise what kubectl would use, or the service account of the pod.' },
+      {
+        name: 'kubeconfig',
+        kind: 'text',
+        label: 'path',
+        meaning: 'Kubeconfig; otherwise what kubectl would use, or the service account of the pod.',
+      },
       { name: 'kube-context', kind: 'text', label: 'name', meaning: 'Context of the kubeconfig.' },
       outputFlag,
     ],

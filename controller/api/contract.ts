@@ -170,8 +170,8 @@ export const FunctionDetailAnswer = Type.Composite(
       state: strict({ keys: natural, valueBytes: natural, outboxEntries: natural }),
       /** Held back behind an event that is out of attempts. */
       parkedKeys: natural,
-      /** Neither replayed nor dropped yet. */
-      deadLetters: natural,
+      /** Neither replayed nor dropped yet; absent: not known. */
+      deadLetters: optional(natural),
       partitions: Type.Array(partitionLag),
       /** Since this server started; absent: its dispatcher does not know the function (yet). */
       totals: optional(

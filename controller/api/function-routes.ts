@@ -5,7 +5,7 @@ import type { ApiPorts } from './api-ports.ts';
 import { backlogEvents, oldestAgeMs } from './backlog.ts';
 import { FunctionDetailAnswer, FunctionParams, FunctionsAnswer, LagAnswer } from './contract.ts';
 import { findFunction } from './find-unit.ts';
-import { type Survey, summaries, summaryOf, surveyAll, surveys } from './function-survey.ts';
+import { asFarAsTold, type Survey, summaries, summaryOf, surveyAll, surveys } from './function-survey.ts';
 import type { OpenLetters } from './open-letters.ts';
 import { defineRoute, type Route } from './route.ts';
 import { printSpec } from './spec-json.ts';
@@ -30,7 +30,7 @@ export function functionRoutes(ports: ApiPorts, letters: Pick<OpenLetters, 'coun
     handle: async ({ params }) => {
       const [survey] = await surveys(ports, [await findFunction(ports.registry, params)]);
       if (survey === undefined) throw new FaasError('FAAS_FUNCTION_UNKNOWN', 'the function is gone');
-      return detailOf(ports, survey, await letters.count(survey.record.unit));
+      return detailOf(ports, survey, await asFarAsTold(letters.count(survey.record.unit)));
     },
   });
   const lag = defineRoute({
@@ -44,7 +44,7 @@ export function functionRoutes(ports: ApiPorts, letters: Pick<OpenLetters, 'coun
   return [list, show, lag];
 }
 
-async function detailOf(ports: ApiPorts, survey: Survey, deadLetters: number): Promise<FunctionDetailAnswer> {
+async function detailOf(ports: ApiPorts, survey: Survey, deadLetters: number | undefined): Promise<FunctionDetailAnswer> {
   const { report } = survey;
   const { unit, live, previousLive } = survey.record;
   const revisions = await ports.registry.revisions(unit);
@@ -65,8 +65,8 @@ async function detailOf(ports: ApiPorts, survey: Survey, deadLetters: number): P
     running: runningPods(ports, unit, report?.inFlightByPod),
     state: await ports.state.figures(unit),
     parkedKeys: (await ports.state.parked(unit)).length,
-    deadLetters,
-    partitions: [...survey.partitions],
+    ...(deadLetters !== undefined && { deadLetters }),
+    partitions: [...(survey.partitions ?? [])],
     ...(report && { totals: totalsOf(report) }),
   };
 }
@@ -91,9 +91,9 @@ function lagOf(ports: ApiPorts, { record, report, partitions }: Survey): LagAnsw
   const age = oldestAgeMs(report, ports.clock.now());
   return {
     unit: record.unit,
-    backlogEvents: backlogEvents(partitions),
+    ...(partitions && { backlogEvents: backlogEvents(partitions) }),
     ...(age !== undefined && { oldestAgeMs: age }),
     ...(report && { waiting: report.waiting, inFlight: report.inFlight }),
-    partitions: [...partitions],
+    partitions: [...(partitions ?? [])],
   };
 }

@@ -1,3 +1,4 @@
+import { conditionOfError } from '../conditions/condition-of-error.ts';
 import type { UnitReport } from '../dispatch/dispatcher.ts';
 import type { FunctionRecord } from '../ports/registry.ts';
 import type { ApiPorts } from './api-ports.ts';
@@ -18,7 +19,8 @@ export interface Survey {
   readonly record: FunctionRecord;
   /** Undefined: the dispatcher does not know the function (yet). */
   readonly report: UnitReport | undefined;
-  readonly partitions: readonly PartitionBacklog[];
+  /** Undefined: the streams do not tell. What is wrong with them is among the conditions, and is shown nevertheless. */
+  readonly partitions: readonly PartitionBacklog[] | undefined;
 }
 
 export async function surveyAll(ports: SurveyPorts): Promise<readonly Survey[]> {
@@ -27,9 +29,17 @@ export async function surveyAll(ports: SurveyPorts): Promise<readonly Survey[]> 
 
 export async function surveys(ports: SurveyPorts, records: readonly FunctionRecord[]): Promise<readonly Survey[]> {
   const live = await resolveAll(ports, records);
-  const partitions = await Promise.all(live.map(one => readBacklog(ports, one)));
+  const partitions = await Promise.all(live.map(one => asFarAsTold(readBacklog(ports, one))));
   const reports = new Map(ports.dispatcher.report().map(report => [report.unit, report]));
-  return records.map((record, index) => ({ record, report: reports.get(record.unit), partitions: partitions[index] ?? [] }));
+  return records.map((record, index) => ({ record, report: reports.get(record.unit), partitions: partitions[index] }));
+}
+
+/** Undefined: the stores do not tell, for a reason that is among the conditions of the function. */
+export async function asFarAsTold<Told>(telling: Promise<Told>): Promise<Told | undefined> {
+  return telling.catch(error => {
+    if (conditionOfError(error) === undefined) throw error;
+    return undefined;
+  });
 }
 
 export async function summaryOf(ports: SurveyPorts, { record, report, partitions }: Survey): Promise<FunctionAnswer> {
@@ -45,7 +55,7 @@ export async function summaryOf(ports: SurveyPorts, { record, report, partitions
     triggers: live.spec.on.map(triggerSentence),
     activatedAtMs,
     pods: { ready, draining: pods.length - ready },
-    backlogEvents: backlogEvents(partitions),
+    ...(partitions && { backlogEvents: backlogEvents(partitions) }),
     ...(age !== undefined && { oldestAgeMs: age }),
     conditions: [...(await ports.conditions.of(unit))],
   };

@@ -48,12 +48,13 @@ const observation = strict({
 });
 
 const preference = words('cost', 'balanced', 'latency');
-const boundsFrom = words('manifest', 'schedule', 'override', 'budget');
+const boundsFrom = words('manifest', 'schedule', 'override', 'budget', 'habit', 'due', 'caller');
 const policy = strict({
   maxAgeMs: number,
   min: natural,
   max: natural,
   boundsFrom,
+  budget: optional(strict({ pods: natural, share: natural, needed: natural, neededByAll: natural, weight: number, weightOfAll: number })),
   prefer: preference,
   lagThreshold: optional(natural),
   concurrency: natural,
@@ -78,7 +79,7 @@ export const ScaleInputsAnswer = strict({
 export type ScaleInputsAnswer = Static<typeof ScaleInputsAnswer>;
 
 const condition = strict({
-  type: words('PartitionBound', 'DownstreamBound', 'Stuck', 'MetricsStale', 'AtMax', 'Failing'),
+  type: words('PartitionBound', 'DownstreamBound', 'Stuck', 'MetricsStale', 'AtMax', 'BudgetBound', 'Failing'),
   message: text,
   advice: text,
 });

@@ -114,6 +114,7 @@ const functionSpec = strict({
     maxAgeMs: milliseconds,
     lagThreshold: Type.Optional(count),
     prefer: Type.Optional(words('cost', 'balanced', 'latency')),
+    weight: Type.Optional(Type.Integer({ minimum: 1, maximum: 100 })),
     schedule: Type.Optional(Type.Array(strict({ cron: text, timezone: text, min: count, max: count }), { maxItems: 100 })),
   }),
   warm: strict({ keepMs: Type.Union([Type.Literal('auto'), milliseconds]), min: count }),

@@ -40,6 +40,7 @@ const exit = Type.Object({
   code: Type.Union([Type.Integer(), Type.Null()]),
   signal: Type.Union([Type.String(), Type.Null()]),
   unit: Type.Optional(Type.String()),
+  detail: Type.Optional(Type.String()),
 });
 
 const unitReport = Type.Object({

@@ -47,6 +47,7 @@ export const conditionTable = {
     meaning:
       'The function has fewer pods than it was granted, because pods cannot be started: no room, no image, a quota. Tried again by itself.',
   },
+  BudgetBound: { lasts: false, meaning: 'More pods are needed for `scale.maxAge` than the share of `scale.budget` allows.' },
   AtMax: { lasts: false, meaning: 'More pods are needed for `scale.maxAge` than `scale.max` allows.' },
 } as const satisfies Record<string, ConditionRow>;
 

@@ -55,6 +55,7 @@ const enoughEvents = { ofFunction: 4_000, ofPartition: 200 };
 const reclaimMs = { min: 100, max: 5_000 };
 const resendMs = 100;
 const emptyFetchMs = { min: 1, max: 200 };
+const failedFetchMsMax = 2_000;
 
 /** One partition of one function while the group assigns it to us: sessions one after another, each from its claim to its end. */
 export class PartitionLoop {
@@ -315,7 +316,7 @@ export class PartitionLoop {
         this.stepOf(session, { kind: 'fetched', result, nowMs: this.#now() });
       } else if (this.#now() - before < fetchWaitMs / 2) {
         await dispatcher.clock.sleep(pauseMs, signal);
-        pauseMs = Math.min(emptyFetchMs.max, pauseMs * 2);
+        pauseMs = Math.min(result === undefined ? failedFetchMsMax : emptyFetchMs.max, pauseMs * 2);
       }
     }
   }

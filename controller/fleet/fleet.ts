@@ -12,7 +12,7 @@ import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
 import { BundleCache } from './bundle-cache.ts';
 import { loadRequestOf } from './load-request.ts';
-import { asFleetPod, isOf, type Member, memberOf, viewOf, type Wish } from './member.ts';
+import { asFleetPod, countsOf, exitEntry, isOf, type Member, memberOf, startEntry, viewOf, type Wish } from './member.ts';
 import { drainSentence, type FleetAction, type FleetLimits, type FleetPod, loadBackoffMs, planFleet, podSize } from './plan-fleet.ts';
 import { tellPodsMissing } from './pods-missing.ts';
 
@@ -176,14 +176,7 @@ export class Fleet implements PodDirectory {
 
   /** Pods of each unit; those that are wished for and not there yet are starting. */
   counts(): ReadonlyMap<string, { readonly ready: number; readonly starting: number; readonly draining: number }> {
-    const counts = new Map([...this.#wishes].map(([unit, { replicas }]) => [unit, { ready: 0, starting: 0, draining: 0, replicas }]));
-    for (const { live, phase } of this.#members.values()) {
-      const count = counts.get(live?.unit ?? '');
-      if (count === undefined) continue;
-      if (phase === 'ready' || phase === 'draining') count[phase] += 1;
-    }
-    for (const count of counts.values()) count.starting = Math.max(0, count.replicas - count.ready);
-    return counts;
+    return countsOf(this.#members.values(), this.wishes());
   }
 
   /** All pods, for telemetry and the API. */
@@ -354,7 +347,7 @@ export class Fleet implements PodDirectory {
     }
     metrics.observe('faas_cold_start_seconds', { unit: live.unit, phase: 'load' }, result.phases.loadMs / 1000);
     metrics.observe('faas_cold_start_seconds', { unit: live.unit, phase: 'init' }, result.phases.initMs / 1000);
-    this.#recordStart(member, live, result.phases);
+    this.#options.history.write(startEntry(member, live, result.phases, this.#options.clock.now()));
     const wish = this.#wishes.get(live.unit);
     if (wish !== undefined && wish.live.revision === live.revision) wish.loadFailures = 0;
     member.handler = result.handler;
@@ -379,15 +372,6 @@ export class Fleet implements PodDirectory {
       member.phase = 'draining';
       this.#track(this.#options.pods.stop(member.info.id, 0).then(() => undefined));
     }
-  }
-
-  #recordStart({ info, bootMs }: Member, live: LiveFunction, phases: { readonly loadMs: number; readonly initMs: number }): void {
-    this.#options.history.write({
-      kind: 'decision',
-      atMs: this.#options.clock.now(),
-      unit: live.unit,
-      data: { what: 'pod-start', pod: info.id, revision: live.revision, bootMs, ...phases },
-    });
   }
 
   #drain(member: Member, why: Extract<FleetAction, { kind: 'drain' }>['why']): void {
@@ -417,19 +401,7 @@ export class Fleet implements PodDirectory {
     this.#options.metrics.count('faas_pod_exits_total', { unit: unit ?? '', reason: exit.reason });
     if (exit.reason !== 'stopped') {
       this.#options.log.warn('pod ended by itself', { pod: exit.id, unit, reason: exit.reason, code: exit.code, signal: exit.signal });
-      this.#options.history.write({
-        kind: 'decision',
-        atMs: this.#options.clock.now(),
-        unit: unit ?? '',
-        data: {
-          what: 'pod-exit',
-          pod: exit.id,
-          reason: exit.reason,
-          code: exit.code,
-          signal: exit.signal,
-          ...(exit.detail !== undefined && { detail: exit.detail }),
-        },
-      });
+      this.#options.history.write(exitEntry(exit, unit, this.#options.clock.now()));
     }
     if (exit.reason !== 'stopped' && unit !== undefined) this.#crashed(unit);
     for (const listener of this.#exitListeners) listener({ ...exit, unit });

@@ -1,5 +1,6 @@
 import type { LiveFunction } from '../functions/live-function.ts';
-import type { PodInfo } from '../ports/pods.ts';
+import type { NewHistoryEntry } from '../ports/history.ts';
+import type { PodExit, PodInfo } from '../ports/pods.ts';
 import type { PodView } from '../wire/pod-directory.ts';
 import type { FleetPod } from './plan-fleet.ts';
 
@@ -54,4 +55,31 @@ export function asFleetPod(member: Member, inFlightByPod: ReadonlyMap<string, nu
 export function viewOf({ info, phase, live, handler }: Member, unit: string): PodView | undefined {
   if (live?.unit !== unit || (phase !== 'ready' && phase !== 'draining')) return undefined;
   return { pod: info, unit, revision: live.revision, state: phase, handler, concurrency: live.spec.limits.concurrency };
+}
+
+/** Pods of each function; those that are wished for and not there yet are starting. */
+export function countsOf(members: Iterable<Member>, replicas: ReadonlyMap<string, number>) {
+  const counts = new Map([...replicas].map(([unit, starting]) => [unit, { ready: 0, starting, draining: 0 }]));
+  for (const { live, phase } of members) {
+    const count = counts.get(live?.unit ?? '');
+    if (count !== undefined && (phase === 'ready' || phase === 'draining')) count[phase] += 1;
+  }
+  for (const count of counts.values()) count.starting = Math.max(0, count.starting - count.ready);
+  return counts;
+}
+
+/** For the history: a pod has become a function. */
+export function startEntry(
+  { info, bootMs }: Member,
+  live: LiveFunction,
+  phases: { readonly loadMs: number; readonly initMs: number },
+  atMs: number,
+): NewHistoryEntry {
+  return { kind: 'decision', atMs, unit: live.unit, data: { what: 'pod-start', pod: info.id, revision: live.revision, bootMs, ...phases } };
+}
+
+/** For the history: a pod has ended by itself. */
+export function exitEntry({ id, reason, code, signal, detail }: PodExit, unit: string | undefined, atMs: number): NewHistoryEntry {
+  const data = { what: 'pod-exit', pod: id, reason, code, signal, ...(detail !== undefined && { detail }) };
+  return { kind: 'decision', atMs, unit: unit ?? '', data };
 }

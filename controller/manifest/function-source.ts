@@ -117,11 +117,17 @@ export const functionSource = Type.Object(
                 'Bounds in place of `min` and `max`, each from its due time until that of another; before the first one `min` and `max` hold.',
             }),
           ),
+          weight: Type.Optional(
+            whole(1, 100, {
+              default: 1,
+              description: 'Its part where functions need more pods than `scale.budget` has: twice the weight, twice the pods.',
+            }),
+          ),
           lagThreshold: Type.Optional(whole(1, Number.MAX_SAFE_INTEGER, { description: 'Expert override: waiting events per pod.' })),
         },
         {
           ...strict,
-          title: 'a mapping with min, max, maxAge, prefer, schedule and lagThreshold',
+          title: 'a mapping with min, max, maxAge, prefer, schedule, weight and lagThreshold',
           description: 'The service level, and the bounds within which it is kept.',
         },
       ),
@@ -131,10 +137,11 @@ export const functionSource = Type.Object(
         {
           keep: Type.Optional(
             Type.String({
-              pattern: `^auto$|${durationPattern}`,
-              title: 'auto, or a duration such as 5m',
+              pattern: `^(auto|never)$|${durationPattern}`,
+              title: 'auto, never, or a duration such as 5m',
               default: 'auto',
-              description: 'How long an idle pod is kept.',
+              description:
+                'How long an idle pod is kept. `auto`: as its own idle times make it cheapest, called back ahead of the next event, a due time or a caller.',
             }),
           ),
           min: Type.Optional(whole(0, 1000, { default: 0, description: 'Pods that are kept warm in any case.' })),

@@ -74,6 +74,7 @@ function functionSource(fn: FunctionSpec, context: string) {
       max: scale.max,
       maxAge: printDuration(scale.maxAgeMs),
       prefer: scale.prefer,
+      weight: scale.weight,
       schedule: scale.schedule,
       lagThreshold: scale.lagThreshold,
     },

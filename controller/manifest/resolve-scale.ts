@@ -14,6 +14,7 @@ export function resolveScale(at: Cursor): ScaleSpec {
     maxAgeMs: at.at('maxAge').amount(parseDuration, 30_000, '100ms', '30d'),
     lagThreshold: at.at('lagThreshold').whole(),
     prefer: at.at('prefer').choice(['cost', 'balanced', 'latency'], undefined),
+    weight: at.at('weight').whole(),
     schedule: schedule.length === 0 ? undefined : schedule,
   };
 }

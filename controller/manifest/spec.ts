@@ -160,6 +160,8 @@ export interface ScaleSpec {
   readonly lagThreshold: number | undefined;
   /** How full pods may be against how long events may wait. */
   readonly prefer?: 'cost' | 'balanced' | 'latency' | undefined;
+  /** Its part of `scale.budget`; absent: 1. */
+  readonly weight?: number | undefined;
   /** In place of `min` and `max`: each from its due time until that of any other. */
   readonly schedule?: readonly ScheduledBounds[] | undefined;
 }

@@ -1,6 +1,7 @@
 import type { ScaleCondition, ScaleInputs, ScaleMemory, Sizing } from './decision.ts';
 import type { Figure } from './figure.ts';
 import { eventsText, perSecond, podsText, timeText } from './figure-text.ts';
+import type { BudgetShare } from './policy.ts';
 import { hotPartitions } from './size.ts';
 
 /** What keeps a function from being as quick as it should, or its scaling from acting; each with what can be done about it. */
@@ -86,9 +87,18 @@ function atMax({ policy, replicas }: ScaleInputs, sizing: Sizing | undefined): S
   if (sizing === undefined || replicas < policy.max || sizing.predictedAgeMs <= sizing.ageBoundMs) return undefined;
   const needed = Math.ceil(Math.min(sizing.unclamped, sizing.useful));
   if (needed <= policy.max) return undefined;
+  if (policy.budget !== undefined) return budgetBound(policy.budget, needed);
   return {
     type: 'AtMax',
     message: `${podsText(needed)} are needed for ${timeText(policy.maxAgeMs)} and ${policy.max} are allowed (${policy.boundsFrom})`,
     advice: 'Raise `scale.max`, or `scale.maxAge`, or make the handler quicker.',
+  };
+}
+
+function budgetBound({ pods, share, neededByAll }: BudgetShare, needed: number): ScaleCondition {
+  return {
+    type: 'BudgetBound',
+    message: `${podsText(needed)} are needed and ${share} are its share: all functions need ${neededByAll}, and ${pods} may run`,
+    advice: 'Raise the setting `scale.budget`, lower `scale.max` of others, or give this function a larger `scale.weight`.',
   };
 }

@@ -41,7 +41,7 @@ export type ScaleReason =
   | 'steady'
   | 'held';
 
-export type ScaleConditionType = 'PartitionBound' | 'DownstreamBound' | 'Stuck' | 'MetricsStale' | 'AtMax' | 'Failing';
+export type ScaleConditionType = 'PartitionBound' | 'DownstreamBound' | 'Stuck' | 'MetricsStale' | 'AtMax' | 'BudgetBound' | 'Failing';
 
 export interface ScaleCondition {
   readonly type: ScaleConditionType;
@@ -65,6 +65,8 @@ export interface Sizing {
   readonly forBacklog: number;
   readonly forCalls: number;
   readonly unclamped: number;
+  /** The least that is wanted, whatever the load; a maximum below it holds all the same. */
+  readonly floor: number;
   /** What the partitions, or a downstream that gives no more, leave useful; Infinity: no such bound. */
   readonly useful: number;
   readonly recommended: number;

@@ -3,7 +3,7 @@ import type { ScaleDecision, ScaleInputs, ScaleReason, Sizing } from './decision
 import { amountOf } from './figure.ts';
 import { eventsText, figureText, number, perSecond, podsText, timeText } from './figure-text.ts';
 import type { ScaleObservation } from './observation.ts';
-import { bands, type ScalePolicy } from './policy.ts';
+import { type BudgetShare, bands, type ScalePolicy } from './policy.ts';
 import { unreachable } from './reachable.ts';
 import { hotPartitions } from './size.ts';
 
@@ -61,9 +61,14 @@ function arithmeticLines(inputs: ScaleInputs, sizing: Sizing, decision: ScaleDec
       ? `for arrivals ${podsText(sizing.forArrivals)} of ${perSecond(rate)}; for the backlog within ${timeText(sizing.drainMs)} ${number(sizing.forBacklog)}; for calls ${sizing.forCalls}`
       : `one pod per ${policy.lagThreshold} waiting events: ${number(sizing.unclamped)}`,
     `together ${number(sizing.unclamped)}; useful at most ${number(sizing.useful)}; within ${policy.min}..${policy.max}: ${sizing.recommended}`,
+    ...(policy.budget === undefined ? [] : [budgetLine(policy.budget)]),
     `recommended at most in the last 5 minutes: ${sizing.highestLately}`,
     `${decision.from} -> ${podsText(decision.replicas)} (${decision.reason})`,
   ];
+}
+
+function budgetLine({ pods, share, needed, neededByAll, weight, weightOfAll }: BudgetShare): string {
+  return `budget of ${podsText(pods)} for all: needed ${needed} here and ${neededByAll} by all, weight ${weight} of ${weightOfAll}; its share is ${share}`;
 }
 
 function because({ reason, from, replicas }: ScaleDecision, inputs: ScaleInputs): string {
@@ -76,7 +81,7 @@ function because({ reason, from, replicas }: ScaleDecision, inputs: ScaleInputs)
     'lag-threshold': 'the expert threshold asks for it',
     'less-load': 'no more was needed in the last 5 minutes',
     idle: `nothing waits and nothing came for ${timeText(policy.keepMs)}`,
-    minimum: `at least ${policy.min} are wanted (${policy.boundsFrom})`,
+    minimum: `at least ${policy.min} ${policy.min === 1 ? 'is' : 'are'} wanted (${policy.boundsFrom}${aheadText[policy.boundsFrom] ?? ''})`,
     maximum: `at most ${policy.max} are allowed (${policy.boundsFrom})`,
     downstream: `the step to ${from} brought nothing`,
   };
@@ -89,6 +94,13 @@ function because({ reason, from, replicas }: ScaleDecision, inputs: ScaleInputs)
       return sentences[reason];
   }
 }
+
+/** Why there is a pod ahead of work. */
+const aheadText: Partial<Record<ScalePolicy['boundsFrom'], string>> = {
+  habit: ': by its idle times something comes about now',
+  due: ': a schedule is due',
+  caller: ': what calls it has woken',
+};
 
 function heldBecause({ observation }: ScaleInputs): string {
   if (observation.paused) return 'dispatching is paused because almost every event failed';

@@ -6,7 +6,9 @@ export interface ScalePolicy {
   readonly maxAgeMs: number;
   readonly min: number;
   readonly max: number;
-  readonly boundsFrom: 'manifest' | 'schedule' | 'override' | 'budget';
+  readonly boundsFrom: 'manifest' | 'schedule' | 'override' | 'budget' | 'habit' | 'due' | 'caller';
+  /** With `boundsFrom: 'budget'`: how `max` came about. */
+  readonly budget?: BudgetShare;
   readonly prefer: Preference;
   /** Expert override: one pod per so many waiting events, and nothing else. */
   readonly lagThreshold?: number;
@@ -15,6 +17,16 @@ export interface ScalePolicy {
   readonly order: 'partition' | 'key' | 'none';
   /** An idle function keeps its pods for so long. */
   readonly keepMs: number;
+}
+
+/** A function's part of the pods that all functions share. */
+export interface BudgetShare {
+  readonly pods: number;
+  readonly share: number;
+  readonly needed: number;
+  readonly neededByAll: number;
+  readonly weight: number;
+  readonly weightOfAll: number;
 }
 
 export interface Band {

@@ -5,8 +5,10 @@ import type { LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
 import type { StateStore } from '../ports/state.ts';
 import type { Streams } from '../ports/streams.ts';
+import type { Random } from '../random.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { BudgetBook } from './budget-book.ts';
 import type { ScaleConditionType, ScaleDecision, ScaleInputs } from './decision.ts';
 import { LogEnds } from './log-ends.ts';
 import type { PartitionFigures } from './observe.ts';
@@ -16,6 +18,8 @@ import { readPartitions } from './read-sample.ts';
 import { policyOf } from './resolve-policy.ts';
 import type { ScaleView } from './scale-view.ts';
 import { UnitScaling } from './unit-scaling.ts';
+import { type IdleFunction, WarmBook } from './warm-book.ts';
+import { loadHabits, saveHabits } from './warm-store.ts';
 
 export interface PodCounts {
   readonly ready: number;
@@ -29,9 +33,15 @@ export interface ScaleLoopOptions {
   readonly metrics: Metrics;
   readonly history: Pick<History, 'write'>;
   readonly streams: Pick<Streams, 'ends' | 'bounds' | 'committed'>;
-  readonly state: Pick<StateStore, 'progress'>;
+  readonly state: Pick<StateStore, 'progress' | 'claim' | 'read' | 'commit' | 'list'>;
+  readonly random: Random;
   readonly conditions: Pick<Conditions, 'raise' | 'clear'>;
+  /** What a cold start is worth in time of an idle pod, and how long a function is kept whose idle times are not known. */
   readonly idleLimitMs: number;
+  /** Idle pods that are kept beyond the minimum of their functions, over all of them. */
+  readonly idlePodsMax: number;
+  /** Pods over all functions; 0: no such bound. */
+  readonly budget: number;
   readonly live: () => readonly LiveFunction[];
   readonly report: () => readonly UnitReport[];
   /** Direct calls: work that no stream shows. `takenTotal` only grows. */
@@ -47,6 +57,8 @@ const tickMs = 1_000;
 const readWaitMs = 500;
 /** A function without pods and without work is looked at in one tick of so many. */
 const idleEvery = 10;
+/** Idle times are stored in one tick of so many. */
+const habitsEvery = 600;
 const observationEveryMs = 10_000;
 const quietEveryMs = 60_000;
 const stuckAfterMs = 60_000;
@@ -66,11 +78,15 @@ export class ScaleLoop implements ScaleView {
   readonly #options: ScaleLoopOptions;
   readonly #logs: LogEnds;
   readonly #units = new Map<string, Unit>();
+  readonly #budget: BudgetBook;
+  readonly #warm: WarmBook;
   #ticks = 0;
 
   constructor(options: ScaleLoopOptions) {
     this.#options = options;
     this.#logs = new LogEnds(options);
+    this.#budget = new BudgetBook(options.budget);
+    this.#warm = new WarmBook(options.idleLimitMs);
   }
 
   inputs(unit: string): ScaleInputs | undefined {
@@ -91,6 +107,7 @@ export class ScaleLoop implements ScaleView {
     if (live === undefined) return;
     const unit = this.#unitOf(name);
     unit.askedPods = Math.max(pods, unit.askedPods);
+    this.#budget.ask(name, pods);
     const asked = {
       atMs: clock.now(),
       steadyMs: clock.steady(),
@@ -99,11 +116,12 @@ export class ScaleLoop implements ScaleView {
       replicas: wished,
       pods: unit.scaling.latest?.observation.pods ?? noPods,
     };
-    this.#act(name, unit, unit.scaling.ask(asked, this.#policyOf(live)));
+    this.#act(live, unit, unit.scaling.ask(asked, this.#policyOf(live)));
   }
 
   async run(signal: AbortSignal): Promise<void> {
     const { clock, log } = this.#options;
+    await loadHabits(this.#options, this.#warm).catch(error => log.warn('idle times cannot be read', { error }));
     while (!signal.aborted) {
       await this.tick().catch(error => log.error('scaling failed', { error }));
       await clock.sleep(tickMs, signal);
@@ -115,12 +133,17 @@ export class ScaleLoop implements ScaleView {
     const reports = new Map(report().map(one => [one.unit, one]));
     const functions = live();
     this.#forget(functions);
-    const due = functions.filter(one => this.#isDue(one.unit, reports.get(one.unit)));
+    const due = functions.filter(one => this.#isDue(one, reports.get(one.unit)));
     const topics = new Set(due.flatMap(one => one.subscriptions.map(({ topic }) => topic)));
     if (this.#ticks % idleEvery === 0) void overrides.load().catch(error => this.#options.log.warn('overrides cannot be read', { error }));
+    if (this.#ticks % habitsEvery === habitsEvery - 1)
+      void saveHabits(this.#options, this.#warm).catch(error => this.#options.log.warn('idle times cannot be stored', { error }));
     this.#ticks += 1;
     await Promise.race([this.#logs.read([...topics]), clock.sleep(readWaitMs)]);
     const counts = pods();
+    this.#warm.evict(this.#idle(functions), this.#options.idlePodsMax);
+    if (this.#options.budget > 0) for (const one of functions) this.#policyOf(one);
+    this.#budget.share();
     for (const one of due) this.#decide(one, reports.get(one.unit), counts.get(one.unit) ?? noPods);
   }
 
@@ -148,19 +171,37 @@ export class ScaleLoop implements ScaleView {
     unit.askedPods = 0;
     const stuckMs = Math.max(stuckAfterMs, 2 * live.spec.limits.timeoutMs);
     const decision = unit.scaling.tick(sample, this.#policyOf(live), stuckMs);
-    this.#act(name, unit, decision);
+    this.#act(live, unit, decision);
     this.#observed(name, unit, decision);
   }
 
-  #policyOf({ unit, spec }: LiveFunction): ScalePolicy {
-    const { clock, idleLimitMs, overrides } = this.#options;
-    return policyOf(spec, { nowMs: clock.now(), idleLimitMs, override: overrides.of(unit) });
+  /** Functions that keep pods for nothing but the next event. */
+  #idle(functions: readonly LiveFunction[]): readonly IdleFunction[] {
+    return functions.flatMap(({ unit, spec }) => {
+      const { observation, policy } = this.#units.get(unit)?.scaling.latest ?? {};
+      const pods = this.#options.replicas(unit) - Math.min(policy?.min ?? 0, policy?.max ?? 0);
+      const idleMs = observation?.idleMs;
+      return spec.warm.keepMs !== 'auto' || idleMs === undefined || pods <= 0 ? [] : [{ unit, idleMs, pods }];
+    });
   }
 
-  #act(name: string, unit: Unit, decision: ScaleDecision): void {
+  #policyOf(live: LiveFunction): ScalePolicy {
+    const { unit, spec } = live;
+    const { clock, idleLimitMs, overrides } = this.#options;
+    const now = { nowMs: clock.now(), steadyMs: clock.steady() };
+    const bounds = policyOf(spec, { nowMs: now.nowMs, idleLimitMs, override: overrides.of(unit) });
+    const policy = this.#warm.within(live, bounds, this.#units.get(unit)?.scaling.latest?.observation, now);
+    return this.#budget.within(unit, policy, spec.scale.weight ?? 1);
+  }
+
+  #act(live: LiveFunction, unit: Unit, decision: ScaleDecision): void {
+    const name = live.unit;
     const { replicas, from, reason } = decision;
     const { scale, metrics, log } = this.#options;
     const isChange = replicas !== from;
+    if (unit.scaling.latest !== undefined) this.#warm.observe(name, unit.scaling.latest.observation);
+    if (from === 0 && replicas > 0) this.#warm.woke(live, this.#options.clock.steady());
+    this.#budget.note(name, decision, this.#options.clock.steady());
     if (isChange) {
       scale(name, replicas);
       metrics.count('faas_scale_decisions_total', { unit: name, reason });
@@ -213,12 +254,18 @@ export class ScaleLoop implements ScaleView {
   }
 
   /** Idle functions take turns, so that a thousand of them cost little. */
-  #isDue(name: string, report: UnitReport | undefined): boolean {
+  #isDue(live: LiveFunction, report: UnitReport | undefined): boolean {
+    const name = live.unit;
     const unit = this.#unitOf(name);
     const { latest } = unit.scaling;
     if (latest === undefined || this.#ticks % idleEvery === unit.turn) return true;
     const { backlogEvents, openCalls, idleMs } = latest.observation;
     const isIdle = backlogEvents.state === 'known' && backlogEvents.value === 0 && openCalls === 0 && idleMs !== undefined;
+    if (
+      isIdle &&
+      this.#warm.isExpected(live, latest.observation, { nowMs: this.#options.clock.now(), steadyMs: this.#options.clock.steady() })
+    )
+      return true;
     return !isIdle || this.#options.replicas(name) > 0 || (report?.waiting ?? 0) > 0 || unit.askedPods > 0;
   }
 
@@ -240,6 +287,8 @@ export class ScaleLoop implements ScaleView {
     if (this.#units.size <= functions.length) return;
     const names = new Set(functions.map(one => one.unit));
     for (const name of this.#units.keys()) if (!names.has(name)) this.#units.delete(name);
+    this.#budget.keepOnly(names);
+    this.#warm.keepOnly(names);
     this.#logs.keepOnly(new Set(functions.flatMap(one => one.subscriptions.map(({ topic }) => topic))), names);
   }
 }

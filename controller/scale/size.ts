@@ -97,6 +97,7 @@ export function size(inputs: ScaleInputs, known: Known, highestLately: (recommen
     forBacklog: demand.forBacklog,
     forCalls,
     unclamped,
+    floor: policy.min,
     useful,
     recommended,
     highestLately: highestLately(recommended),

@@ -7,6 +7,9 @@ import { check, deploy, eventually, nothing, type Sent, send } from './shop-run.
 
 export const hits = [1, 3, 7] as const;
 
+/** Servers that live for seconds would start a pod each for nobody. */
+const withoutPool = { FAAS_PODS_POOL: '0' };
+
 /** Places that events, calls, schedules and deploys pass. Those of a replay and of a watch of resources have tests of their own: test/replay, test/watch. */
 export const pointsOfLoad = faultPointNames.filter(at => !at.startsWith('replay.') && !at.startsWith('watch.'));
 
@@ -19,7 +22,7 @@ export async function crashAtEach(
   let sent = nothing;
   let sending = Promise.resolve();
   for (const hit of hits) {
-    await server.start({ ...env, FAAS_FAULT_POINT: `${at}:${hit}` });
+    await server.start({ ...env, ...withoutPool, FAAS_FAULT_POINT: `${at}:${hit}` });
     const before = sent;
     const after = { webhooks: before.webhooks + 16, calls: before.calls + 8 };
     // Who sends does not know of deaths: what was not accepted goes to the next server, which is armed for its own.
@@ -28,7 +31,7 @@ export async function crashAtEach(
     if (end !== 'SIGKILL') return [`at hit ${hit} it ended with ${end}`];
     sent = after;
   }
-  await server.start(env);
+  await server.start({ ...env, ...withoutPool });
   await sending;
   return check(server, sent);
 }
@@ -41,7 +44,7 @@ export async function crashPodsAtEach(
 ): Promise<readonly string[]> {
   const passages = join(server.folder, 'passages');
   await mkdir(passages);
-  await server.start({ ...env, FAAS_POD_FAULT_POINT: `${at}:${hits.join()}:${passages}` });
+  await server.start({ ...env, ...withoutPool, FAAS_POD_FAULT_POINT: `${at}:${hits.join()}:${passages}` });
   const sent = { webhooks: 32, calls: 16 };
   const last = hits[hits.length - 1] ?? 1;
   await deployAndSend(server, at.startsWith('load.') ? last : 1, nothing, sent);

@@ -110,6 +110,16 @@ export class ServerProcess {
     return { code, output };
   }
 
+  /** A GET of the admin API. Throws when it is not answered with 2xx. */
+  async ask<Answer>(path: string): Promise<Answer> {
+    const address = await this.address();
+    if (address === undefined) throw new Error('no server');
+    const headers = { authorization: `Bearer ${await this.token()}` };
+    const answer = await fetch(`${address.adminUrl}/v1${path}`, { headers, signal: AbortSignal.timeout(10_000) });
+    if (!answer.ok) throw new Error(`${path} got ${answer.status}: ${await answer.text()}`);
+    return (await answer.json()) as Answer;
+  }
+
   async token(): Promise<string> {
     return (await readFile(join(this.folder, 'token'), 'utf8')).trim();
   }

@@ -200,6 +200,7 @@ const fn = (context: string, name: string, streams: readonly string[], functions
           maxAgeMs: ms(100, 30 * day),
           lagThreshold: maybe(fc.integer({ min: 1 })),
           prefer: maybe(fc.constantFrom('cost' as const, 'balanced' as const, 'latency' as const)),
+          weight: maybe(fc.integer({ min: 1, max: 100 })),
           schedule: maybe(fc.array(scheduledBounds, { minLength: 1, maxLength: 3 })),
         })
         .map(({ a, b, ...rest }) => ({ min: Math.min(a, b), max: Math.max(a, b), ...rest })),

@@ -157,7 +157,7 @@ test('the same inputs give the same decision, also after they were stored; expla
       const stored: ScaleInputs = JSON.parse(JSON.stringify(given));
       const { decision, arithmetic } = explain(stored);
       const same = decide(given).replicas === decision.replicas;
-      const says = decision.sizing === undefined || arithmetic.at(-1)?.includes(`-> ${decision.replicas} pods`);
+      const says = decision.sizing === undefined || arithmetic.at(-1)?.includes(`-> ${decision.replicas} pod`);
       if (!same || says !== true) expect(arithmetic).toBe(decide(given).replicas);
     }),
     runs,

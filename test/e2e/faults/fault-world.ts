@@ -326,14 +326,8 @@ export class FaultWorld {
     return new Map(entries.map(({ key, value }) => [key, value]));
   }
 
-  /** A GET of the admin API. */
-  async ask<Answer>(path: string): Promise<Answer> {
-    const address = await this.server.address();
-    if (address === undefined) throw new Error('no server');
-    const headers = { authorization: `Bearer ${await this.server.token()}` };
-    const answer = await fetch(`${address.adminUrl}/v1${path}`, { headers, signal: AbortSignal.timeout(10_000) });
-    if (!answer.ok) throw new Error(`${path} got ${answer.status}: ${await answer.text()}`);
-    return (await answer.json()) as Answer;
+  ask<Answer>(path: string): Promise<Answer> {
+    return this.server.ask<Answer>(path);
   }
 
   async stop(): Promise<void> {
