@@ -20,6 +20,11 @@ export function writeGauges(metrics: Metrics, reports: readonly UnitReport[], po
   }
 }
 
+export function writeClusterGauges(metrics: Metrics, { hub, hasLeader }: { readonly hub: unknown; readonly hasLeader: boolean }): void {
+  metrics.set('faas_leads', {}, hub === undefined ? 0 : 1);
+  metrics.set('faas_has_leader', {}, hasLeader ? 1 : 0);
+}
+
 /** Undefined when the end of one partition is not known: a sum without it would be too small. */
 function lagOf(partitions: readonly PartitionReport[]): number | undefined {
   let lag = 0;

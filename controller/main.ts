@@ -5,10 +5,14 @@ import { replayLetters } from './api/replay-letters.ts';
 import { removeServerFile, writeServerFile } from './api/server-file.ts';
 import { loadToken, readGivenToken } from './api/token-file.ts';
 import { systemClock } from './clock.ts';
+import { Cluster, leadership } from './cluster/cluster.ts';
+import type { Hub } from './cluster/hub.ts';
+import type { PodsWish } from './cluster/messages.ts';
 import { ConditionBoard } from './conditions/condition-board.ts';
 import { runSchedules } from './cron/schedule-loop.ts';
 import { createDispatcher } from './dispatch/create-dispatcher.ts';
-import type { UnitReport } from './dispatch/dispatcher.ts';
+import type { Dispatcher, UnitReport } from './dispatch/dispatcher.ts';
+import { noDispatcher } from './dispatch/stored-results.ts';
 import { dashboardFolder } from './entries.ts';
 import { armFaultPoint } from './fault-points.ts';
 import { Fleet } from './fleet/fleet.ts';
@@ -21,7 +25,7 @@ import { createGatewayServer } from './gateway/gateway-server.ts';
 import { createPodCallbacks } from './gateway/pod-callbacks.ts';
 import { createSecrets } from './gateway/secrets.ts';
 import { adoptOrphans, keepSlot, takeSlot } from './gateway/slot-loop.ts';
-import { writeGauges } from './gauges.ts';
+import { writeClusterGauges, writeGauges } from './gauges.ts';
 import { runLagTriggers } from './lag/lag-loop.ts';
 import { exclusively } from './lease/exclusive-work.ts';
 import { runWhileLeading } from './lease/leadership-loop.ts';
@@ -34,8 +38,10 @@ import { writingDeployments } from './operator/writing-deployments.ts';
 import { systemRandom } from './random.ts';
 import { runReplays } from './replay/replay-loop.ts';
 import { ReplayStore } from './replay/replay-store.ts';
+import { rolesOf } from './roles.ts';
 import { createOverrides } from './scale/overrides.ts';
 import { ScaleLoop } from './scale/scale-loop.ts';
+import { readClusterSecret } from './server-secrets.ts';
 import type { Settings } from './settings.ts';
 import type { SettingOrigins } from './settings-source.ts';
 import type { Log } from './telemetry/log.ts';
@@ -56,7 +62,8 @@ export interface ServerOptions {
 
 export interface RunningServer {
   readonly adminUrl: string;
-  readonly gatewayUrl: string;
+  /** Undefined: the process is no gateway. */
+  readonly gatewayUrl: string | undefined;
   /** Resolves when the server cannot go on (its store is gone): end the process then, nothing acknowledged is lost. */
   readonly failure: Promise<Error>;
   /** Refuses new work, finishes what is in flight within `shutdown.grace`, ends the pods, closes the stores. */
@@ -101,8 +108,11 @@ async function open(
   const stores = await openStores({ settings, env: process.env, clock, random, log });
   onStop(() => stores.close());
   const { streams, state, registry, history } = stores;
-  const cluster = await openCluster({ settings, clock, random, log });
-  if (cluster !== undefined) onStop(() => cluster.close());
+  const secret = stores.shared ? await readClusterSecret(settings, process.env.FAAS_CLUSTER_SECRET) : undefined;
+  const roles = rolesOf(settings.roles, { shared: stores.shared, hasSecret: secret !== undefined });
+  const kubernetes = await openCluster({ settings, clock, random, log });
+  if (kubernetes !== undefined) onStop(() => kubernetes.close());
+  const leaders = settings.leadership === 'lease' ? kubernetes?.leadership : stores.shared ? registry : undefined;
   const tokenFile = settings['admin.tokenFile'];
   const token = tokenFile === '' ? await loadToken(folder, random) : await readGivenToken(tokenFile);
   const conditions = new ConditionBoard({ registry, history, clock, log });
@@ -111,8 +121,11 @@ async function open(
   const client = createHttpPodClient({ clock, log });
   onStop(() => client.close());
 
+  const hosts = roles.has('dispatcher');
+  const startsPods = hosts || roles.has('controller');
   const fleet = new Fleet({
-    pods: await openPods({ settings, env: process.env, clock, random, log }),
+    // A gateway starts none, wherever they are.
+    pods: await openPods({ settings: startsPods ? settings : { ...settings, pods: 'process' }, env: process.env, clock, random, log }),
     client,
     registry,
     history,
@@ -120,48 +133,78 @@ async function open(
     clock,
     log,
     metrics,
-    limits: { pool: settings['pods.pool'], podsMax: settings['pods.max'] },
+    limits: { pool: hosts ? settings['pods.pool'] : 0, podsMax: settings['pods.max'] },
     drainMs: settings['pods.drain'],
     loadTimeoutMs,
-    callbackUrl: () => settings['pods.callback'] || adminUrl,
+    callbackUrl: () => settings['pods.callback'] || address(),
+    hosts,
+    released: async () => cluster?.released(),
     podMemoryBytes,
   });
-  const data = { streams, state, history, conditions, pods: fleet, client, tokens, clock, random, faults, log, metrics };
-  const dispatcher = createDispatcher({
-    ...data,
-    metrics: meter.watching(metrics),
-    limits: {
-      ...dispatchLimits,
-      commitEventsMax: stores.state.capabilities.commitEventsMax,
-      bytesPerPartitionMax: settings['dispatch.bytesPerPartition'],
-      dedupeWindowMs,
-    },
-  });
-  const lease: LeaseHolder = { registry, clock, log, holder: random.token() };
+  const name = random.token();
+  const cluster: Cluster | undefined =
+    secret === undefined
+      ? undefined
+      : new Cluster({
+          secret,
+          process: name,
+          address,
+          callbackUrl: () => settings['pods.callback'] || address(),
+          registry: leaders ?? registry,
+          fleet,
+          hosts,
+          podsMax: settings['pods.max'],
+          units: () => dispatcher.report(),
+          calls: () => functions.live().map(({ unit }) => ({ unit, ...calls.figures(unit) })),
+          clock,
+          log,
+        });
+  const data = { streams, state, history, conditions, pods: cluster?.pods ?? fleet, client, tokens, clock, random, faults, log, metrics };
+  const dispatcher: Dispatcher = roles.has('dispatcher')
+    ? createDispatcher({
+        ...data,
+        metrics: meter.watching(metrics),
+        limits: {
+          ...dispatchLimits,
+          commitEventsMax: stores.state.capabilities.commitEventsMax,
+          bytesPerPartitionMax: settings['dispatch.bytesPerPartition'],
+          dedupeWindowMs,
+        },
+      })
+    : noDispatcher(data);
+  const lease: LeaseHolder = { registry, clock, log, holder: name };
   const slot = stores.shared ? await takeSlot(lease) : 'local';
   const calls = createDirectCalls({ ...data, dedupeWindowMs, slot });
   const secrets = createSecrets({ env: process.env, folder: settings['secrets.dir'], clock });
-  const gateway = await createGatewayServer({ ...data, settings, token, calls, dispatcher, secrets });
+  const gateway = roles.has('gateway') ? await createGatewayServer({ ...data, settings, token, calls, dispatcher, secrets }) : undefined;
   const functions = createFunctionsLoop({ registry, clock, log }, (live, handled) => {
-    conditions.keep(new Set(live.map(({ unit }) => unit)));
-    for (const role of [fleet, calls, gateway]) role.update(live);
+    const units = new Set(live.map(({ unit }) => unit));
+    conditions.keep(units);
+    cluster?.hub?.keep(units);
+    for (const role of [fleet, calls, gateway]) role?.update(live);
     dispatcher.update(handled);
   });
   const overrides = createOverrides(state, clock, random);
-  const scale = new ScaleLoop({
+  const scaling = {
     ...data,
     overrides,
     idleLimitMs: settings['scale.idle'],
     idlePodsMax: Math.max(1, Math.floor(settings['pods.max'] / 2)),
     budget: settings['scale.budget'],
     live: functions.live,
+  };
+  const alone = new ScaleLoop({
+    ...scaling,
     report: () => dispatcher.report(),
     calls: calls.figures,
     pods: () => fleet.counts(),
     replicas: unit => fleet.replicas(unit),
     scale: (unit, replicas) => fleet.scale(unit, replicas),
   });
-  fleet.onWant((unit, wanted, reason) => scale.want(unit, wanted, reason));
+  fleet.onWant((unit, wanted, reason) => alone.want(unit, wanted, reason));
+  /** Of this process, or while it leads of all of them. */
+  let scale = alone;
+  const report = () => cluster?.hub?.reports() ?? dispatcher.report();
   const deployments = createDeployments({
     registry,
     streams,
@@ -173,20 +216,20 @@ async function open(
     abandon: revisions => fleet.abandon(revisions),
     exclusively: work => (stores.shared ? exclusively(lease, 'deployments', work) : work()),
     refresh: functions.refresh,
-    watchesResources: cluster !== undefined,
+    watchesResources: kubernetes !== undefined,
     topicDefaults: {
       partitions: settings['streams.partitions'],
       retention: { ageMs: settings['streams.retention'], bytesPerPartition: settings['streams.retentionBytes'] },
     },
   });
-  const resources = settings['kubernetes.resources'] ? cluster?.resources : undefined;
+  const resources = settings['kubernetes.resources'] ? kubernetes?.resources : undefined;
   const version = packageVersion();
   const podCallbacks = createPodCallbacks({ state, calls, tokens, metrics });
   let isLeaving = false;
   const readyChecks = [
     { name: 'staying', check: async () => !isLeaving },
     { name: 'store', check: async () => (await registry.functions()).length >= 0 },
-    { name: 'dispatcher', check: async () => hasJoined(functions.handled(), dispatcher.report()) },
+    { name: 'dispatcher', check: async () => !roles.has('dispatcher') || hasJoined(functions.handled(), dispatcher.report()) },
   ];
   const admin = await createAdminServer({
     ...data,
@@ -197,8 +240,8 @@ async function open(
     registry,
     deployments: resources === undefined ? deployments : writingDeployments(deployments, { resources, log }),
     calls,
-    dispatcher,
-    scale,
+    dispatcher: { report },
+    scale: { inputs: unit => scale.inputs(unit), partitions: unit => scale.partitions(unit) },
     overrides,
     secrets,
     examine: topics => stores.examine(topics),
@@ -206,10 +249,20 @@ async function open(
     dashboardFolder: dashboardFolder(),
     podCallbacks,
     readyChecks,
+    cluster: cluster && secret !== undefined ? { secret, hub: () => cluster.hub, signal: stopping.signal } : undefined,
+    servesApi: roles.has('controller'),
   });
 
   onStop(() => admin.close());
   const { url: adminUrl } = await admin.listen();
+  if (cluster !== undefined) {
+    const leaving = new AbortController();
+    const member = cluster.run(leaving.signal);
+    onStop(() => {
+      leaving.abort();
+      return member;
+    });
+  }
   onStop(() => fleet.stop());
   onStop(() => dispatcher.stop(settings['shutdown.grace']));
   if (stores.shared) {
@@ -222,45 +275,72 @@ async function open(
   }
   onStop(() => calls.stop(settings['shutdown.grace']));
   onStop(async () => functions.stop());
-  await fleet.adopt();
+  if (hosts) await fleet.adopt();
   await functions.refresh();
-  const figures = () => summaries({ ...data, registry, dispatcher });
+  const figures = () => summaries({ ...data, registry, dispatcher: { report } });
   const duties = (signal: AbortSignal, fencing = 0) =>
     Promise.all([
       runSchedules({ ...data, live: functions.live }, signal),
       runLagTriggers({ ...data, live: functions.live }, signal),
       runReplays({ ...data, replays: new ReplayStore(data), live: functions.live }, signal),
       runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
-      ...(cluster === undefined ? [] : [runWatches({ ...data, objects: cluster.objects, live: functions.live }, signal)]),
-      ...(cluster === undefined || resources === undefined
+      ...(kubernetes === undefined ? [] : [runWatches({ ...data, objects: kubernetes.objects, live: functions.live }, signal)]),
+      ...(kubernetes === undefined || resources === undefined
         ? []
-        : [runOperator({ ...data, objects: cluster.objects, resources, registry, deployments, overrides, figures }, fencing, signal)]),
+        : [runOperator({ ...data, objects: kubernetes.objects, resources, registry, deployments, overrides, figures }, fencing, signal)]),
       ...(stores.shared ? [adoptOrphans(lease, calls, signal)] : []),
     ]);
-  const leadership = settings.leadership === 'lease' ? cluster?.leadership : stores.shared ? registry : undefined;
+  const guard = (signal: AbortSignal) => runGuard({ ...data, registry, deployments, report, replay: replayOf }, signal);
+  const leads = async (signal: AbortSignal, fencing: number): Promise<void> => {
+    if (cluster === undefined) return void (await duties(signal, fencing));
+    const onWant = (wish: PodsWish) => scale.want(wish.unit, wish.pods, wish.reason);
+    const work = async (hub: Hub) => {
+      scale = new ScaleLoop({
+        ...scaling,
+        report: () => hub.reports(),
+        calls: unit => hub.calls(unit),
+        pods: () => hub.counts(),
+        replicas: unit => hub.replicas(unit),
+        scale: (unit, replicas) => hub.scale(unit, replicas),
+      });
+      await Promise.all([duties(signal, fencing), guard(signal), hub.complete(signal).then(() => scale.run(signal))]);
+    };
+    await cluster.lead({ term: random.token(), fencing, onWant }, work, signal);
+  };
+  const leader = { ...lease, registry: leaders ?? registry, holder: cluster?.holder ?? name };
   const loops = [
-    scale.run(stopping.signal),
     recordHandling({ ...data, meter }, stopping.signal),
-    runGuard({ ...data, registry, deployments, report: () => dispatcher.report(), replay: replayOf }, stopping.signal),
-    leadership === undefined
-      ? duties(stopping.signal)
-      : runWhileLeading({ ...lease, registry: leadership }, 'controller', duties, stopping.signal),
     watchFigures(),
+    ...(cluster === undefined ? [alone.run(stopping.signal), guard(stopping.signal)] : []),
+    ...(leaders === undefined ? [duties(stopping.signal)] : []),
+    ...(leaders !== undefined && roles.has('controller') ? [runWhileLeading(leader, leadership, leads, stopping.signal)] : []),
   ];
   onStop(async () => {
     stopping.abort();
     await Promise.all(loops);
   });
-  onStop(() => gateway.close());
-  const { url: gatewayUrl } = await gateway.listen();
+  onStop(async () => gateway?.close());
+  const gatewayUrl = (await gateway?.listen())?.url;
   onStop(() => {
     isLeaving = true;
     return clock.sleep(settings['shutdown.delay']);
   });
   await writeServerFile(folder, { pid: process.pid, adminUrl, gatewayUrl, startedAtMs, version });
   onStop(() => removeServerFile(folder, process.pid));
-  log.info('server listens', { admin: adminUrl, gateway: gatewayUrl, data: folder, streams: streams.capabilities.adapter, version });
+  log.info('server listens', {
+    roles: [...roles],
+    admin: adminUrl,
+    gateway: gatewayUrl,
+    data: folder,
+    streams: streams.capabilities.adapter,
+    version,
+  });
   return { adminUrl, gatewayUrl, failure: stores.failure };
+
+  /** Where others reach this process, and its pods call back. */
+  function address(): string {
+    return settings['cluster.address'] === '' ? adminUrl : settings['cluster.address'].replace(/\/$/, '');
+  }
 
   async function replayOf(unit: string, revision: string, sinceMs: number): Promise<number> {
     const where = `revision="${revision}", age<=${Math.max(0, clock.now() - sinceMs)}ms`;
@@ -270,8 +350,9 @@ async function open(
   async function watchFigures(): Promise<void> {
     while (!stopping.signal.aborted) {
       const reports = dispatcher.report();
-      fleet.observe(new Map(reports.flatMap(report => [...report.inFlightByPod])));
+      if (cluster === undefined) fleet.observe(new Map(reports.flatMap(report => [...report.inFlightByPod])));
       writeGauges(metrics, reports, fleet.list(), clock.now());
+      if (cluster !== undefined) writeClusterGauges(metrics, cluster);
       await clock.sleep(gaugesEveryMs, stopping.signal);
     }
   }

@@ -22,7 +22,7 @@ export async function openPods(options: OpenPodsOptions): Promise<Pods> {
   if (options.settings.pods === 'kubernetes') return openKubernetesPods(options);
   const { createProcessPods } = await import('./adapters/process/process-pods.ts');
   const { clock, random, log, settings } = options;
-  return createProcessPods({ clock, random, log, folder: settings.data });
+  return createProcessPods({ clock, random, log, folder: settings.data, host: settings['pods.host'] });
 }
 
 async function openKubernetesPods({ settings, env, clock, random, log }: OpenPodsOptions): Promise<Pods> {

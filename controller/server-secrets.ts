@@ -4,7 +4,7 @@ import type { Settings } from './settings.ts';
 
 /** Settings of one kind of server: `kafka.passwordFile`, `state.ca` and so on. */
 type Prefix = 'kafka' | 'state';
-type SecretFile = `${Prefix}.passwordFile` | 'kubernetes.secretFile';
+type SecretFile = `${Prefix}.passwordFile` | 'kubernetes.secretFile' | 'cluster.secretFile';
 
 /** From the variable, or the first line of `<prefix>.passwordFile`: never from a flag, which every user of the machine can read. */
 export async function readPassword(prefix: Prefix, settings: Settings, given: string | undefined): Promise<string | undefined> {
@@ -14,7 +14,22 @@ export async function readPassword(prefix: Prefix, settings: Settings, given: st
 /** From the variable, or the first line of the file that the setting names. */
 export async function readSecretText(name: SecretFile, settings: Settings, given: string | undefined): Promise<string | undefined> {
   if (given !== undefined && given !== '') return given;
-  const [line = ''] = (await readSettingFile(name, settings))?.split(/\r?\n/) ?? [];
+  return firstLineOf(await readSettingFile(name, settings));
+}
+
+/** By what the processes of a cluster know each other: from the variable, or the first line of `cluster.secretFile`. Throws FAAS_SETTING_VALUE for a poor one. */
+export async function readClusterSecret(settings: Settings, given: string | undefined): Promise<string | undefined> {
+  const secret = await readSecretText('cluster.secretFile', settings, given);
+  if (secret === undefined || /^[!-~]{16,256}$/.test(secret)) return secret;
+  throw new FaasError(
+    'FAAS_SETTING_VALUE',
+    'the secret of the cluster must have 16 to 256 letters, digits or signs, without blanks',
+    'Make one with `openssl rand -hex 32`.',
+  );
+}
+
+function firstLineOf(text: string | undefined): string | undefined {
+  const [line = ''] = text?.split(/\r?\n/) ?? [];
   return line === '' ? undefined : line;
 }
 

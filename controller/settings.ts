@@ -4,6 +4,24 @@
  */
 export const settingTable = {
   data: { type: 'path', default: './.faas', meaning: 'Data folder: database, token, lock.' },
+  roles: {
+    type: 'list',
+    default: ['controller', 'dispatcher', 'gateway'],
+    meaning:
+      'What this process does: controller (API, schedules, scaling), dispatcher (streams, pods), gateway (webhooks, direct calls). A part of them needs Kafka, Redis and a secret of the cluster.',
+  },
+  'cluster.secretFile': {
+    type: 'path',
+    default: '',
+    meaning:
+      'File whose first line is the secret by which the processes of a cluster know each other; FAAS_CLUSTER_SECRET comes first. Without one each server is for itself.',
+  },
+  'cluster.address': {
+    type: 'text',
+    default: '',
+    meaning:
+      'Where other processes and their pods reach the admin listener of this one, `http://10.0.0.7:7070`; without it the address at which it listens.',
+  },
   'admin.host': { type: 'text', default: '127.0.0.1', meaning: 'Address of the admin listener (API, internal protocol, metrics, health).' },
   'admin.port': { type: 'port', default: 7070, meaning: 'Port of the admin listener; 0 takes a free one.' },
   'admin.tokenFile': {
@@ -44,6 +62,11 @@ export const settingTable = {
     meaning: 'Where functions run: `process`, as children of the server, or `kubernetes`, as pods of a cluster (docs/kubernetes.md).',
   },
   'pods.pool': { type: 'number', default: 1, max: 64, meaning: 'Generic warm pods that wait for a function; in a cluster, of each size.' },
+  'pods.host': {
+    type: 'text',
+    default: '127.0.0.1',
+    meaning: 'Address at which pods that are processes listen, and at which other processes of a cluster reach them.',
+  },
   'pods.max': { type: 'number', default: 16, min: 1, max: 1_000, meaning: 'Pods of this server at most, generic ones included.' },
   'pods.drain': { type: 'duration', default: 30_000, meaning: 'How long a pod may finish its events after it was told to end.' },
   'pods.callback': {

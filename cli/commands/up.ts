@@ -9,7 +9,8 @@ export async function run(invocation: Invocation): Promise<number> {
   const { settings } = loaded;
   const server = await startServer(loaded, { level: settings['log.level'], format: settings['log.format'] });
   // Elsewhere the log says so, in its own form.
-  if (out.interactive) out.progress(`admin ${server.adminUrl}, gateway ${server.gatewayUrl}, data ${settings.data}; Ctrl-C stops`);
+  if (out.interactive)
+    out.progress(`admin ${server.adminUrl}, gateway ${server.gatewayUrl ?? 'none'}, data ${settings.data}; Ctrl-C stops`);
   const failure = await Promise.race([aborted(signal), server.failure]);
   if (failure !== undefined) throw failure;
   if (out.interactive) out.progress('stopping; Ctrl-C again ends it at once, and loses nothing');

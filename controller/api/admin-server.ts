@@ -6,6 +6,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { ApiPorts } from './api-ports.ts';
 import { type Doorman, refusalOf, tokenBytes } from './auth.ts';
 import { answerBrokenRequest } from './broken-request.ts';
+import { type ClusterDoor, mountCluster } from './cluster-routes.ts';
 import { assetPath, mountDashboard, pagePaths } from './dashboard-routes.ts';
 import { type HealthOptions, mountHealth } from './health.ts';
 import { parseJsonBody } from './json-body.ts';
@@ -24,6 +25,10 @@ export interface AdminServerOptions extends ApiPorts, HealthOptions {
   /** Where the files of the dashboard are. */
   readonly dashboardFolder: string;
   readonly podCallbacks: PodCallbacks;
+  /** Where the processes of a cluster meet; undefined: this server is for itself. */
+  readonly cluster?: ClusterDoor | undefined;
+  /** False: only health, metrics and what is internal; the API is served by processes that are controllers. */
+  readonly servesApi?: boolean;
   readonly log: Log;
   readonly limits?: Partial<AdminLimits>;
 }
@@ -78,12 +83,15 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
   takeBodies(app);
   mountHealth(app, options);
   mountPodCallbacks(app, options.podCallbacks);
-  mountDashboard(app, options.dashboardFolder);
+  if (options.cluster !== undefined) mountCluster(app, options.cluster);
   const letters = new OpenLetters(options);
-  const board = new LiveBoard({ ...options, letters });
-  await mountRoutes(app, allRoutes(options, { board, sessions, letters }), stopping.signal);
+  const board = options.servesApi === false ? undefined : new LiveBoard({ ...options, letters });
+  if (board !== undefined) {
+    mountDashboard(app, options.dashboardFolder);
+    await mountRoutes(app, allRoutes(options, { board, sessions, letters }), stopping.signal);
+  }
   await app.ready();
-  const watching = board.run(stopping.signal);
+  const watching = board?.run(stopping.signal);
   return {
     listen: () => listen(app, options),
     async close() {
@@ -102,19 +110,24 @@ const headersOfEveryAnswer = {
   strictTransportSecurity: false,
 } as const;
 
-/** Health needs no token; pods bring the token of their batch, and a browser the code of its link; the page itself holds nothing. */
+/** Health needs no token; pods bring the token of their batch, other processes the secret of the cluster, and a browser the code of its link; the page itself holds nothing. */
 const openPaths: ReadonlySet<string> = new Set([
   paths.healthz,
   paths.readyz,
   paths.internalState,
   paths.internalCall,
+  paths.internalReport,
+  paths.internalPods,
+  paths.internalWant,
   paths.signIn,
   ...pagePaths,
   assetPath,
 ]);
 
 function guard(app: FastifyInstance, options: AdminServerOptions, sessions: Sessions): void {
-  const hosts = new Set([options.settings['admin.host'], ...options.settings.hosts].map(host => host.toLowerCase()));
+  const { settings } = options;
+  const own = settings['cluster.address'] === '' ? [] : [new URL(settings['cluster.address']).hostname];
+  const hosts = new Set([settings['admin.host'], ...own, ...settings.hosts].map(host => host.toLowerCase()));
   const session: Doorman['session'] = cookie => sessions.find(cookie, options.clock.now());
   const doorman: Doorman = { token: tokenBytes(options.token), hosts, openPaths, session };
   app.addHook('onRequest', async (request, reply) => {

@@ -52,6 +52,10 @@ export const paths = {
   /** For pods, authorised by the token of a running batch. */
   internalState: '/internal/v1/state',
   internalCall: '/internal/v1/call',
+  /** For processes of the same cluster, authorised by its secret. */
+  internalReport: '/internal/v1/report',
+  internalPods: '/internal/v1/pods',
+  internalWant: '/internal/v1/want',
   metrics: '/metrics',
   healthz: '/healthz',
   readyz: '/readyz',

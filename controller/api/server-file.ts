@@ -5,7 +5,8 @@ import { join } from 'node:path';
 export interface ServerFile {
   readonly pid: number;
   readonly adminUrl: string;
-  readonly gatewayUrl: string;
+  /** Undefined: the process is no gateway. */
+  readonly gatewayUrl: string | undefined;
   readonly startedAtMs: number;
   readonly version: string;
 }

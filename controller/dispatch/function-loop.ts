@@ -14,6 +14,7 @@ import { eventIdOf } from './read-records.ts';
 import { ResultWaiters } from './result-waiters.ts';
 import { sendBatch } from './send-batch.ts';
 import type { Draft, DraftEnd, Effect, Session } from './session-state.ts';
+import { settleKnown, watchKnown } from './stored-results.ts';
 import { hasLoner, hasSuspect, lonerAtMs, offerable, takeLoner, takeShared, takeSuspect, windowEndMs } from './take-batch.ts';
 import { loadTargets, TopicSizes } from './topic-sizes.ts';
 import { UnitFigures } from './unit-figures.ts';
@@ -21,7 +22,6 @@ import { UnitFigures } from './unit-figures.ts';
 const offsetEveryMs = 2_000;
 const wantAgainMs = 1_000;
 const stopPollMs = 10;
-const knownPollMs = { min: 25, max: 400 };
 /** Before so many events nobody knows whether a function uses state. */
 const newFunctionEvents = 200;
 
@@ -88,7 +88,8 @@ export class FunctionLoop {
 
   resultOf(eventId: string, timeoutMs: number): Promise<SettledResult> {
     const waiting = this.#waiters.wait(eventId, timeoutMs);
-    void this.#watchKnown(eventId);
+    const isShared = this.#options.streams.capabilities.shared;
+    void watchKnown(this.#options, { unit: this.#live.unit, id: eventId, isShared }, this.#waiters);
     return waiting;
   }
 
@@ -306,10 +307,11 @@ export class FunctionLoop {
     onAnswered: (count: number) => void,
   ): Promise<DraftEnd> {
     const { unit, spec } = this.#live;
-    const { pod, revision } = load.view;
+    const { view } = load;
     const { end, alone } = await sendBatch(this.#options, {
-      pod,
-      batch: { unit, revision, order: session.subscription.order, ...prepared },
+      view,
+      alone: draft.alone,
+      batch: { unit, revision: view.revision, order: session.subscription.order, ...prepared },
       calls: new Set(spec.calls),
       onResults: (results, alone) => {
         onAnswered(results.length);
@@ -374,31 +376,7 @@ export class FunctionLoop {
     }
     for (const event of known) {
       const id = eventIdOf(at, event);
-      if (this.#waiters.has(id)) void this.#settleKnown(id);
-    }
-  }
-
-  /** Another server may have the partition, and commit there what is waited for here. */
-  async #watchKnown(id: string): Promise<void> {
-    const { streams, clock } = this.#options;
-    await this.#settleKnown(id);
-    for (
-      let pauseMs = knownPollMs.min;
-      streams.capabilities.shared && this.#waiters.has(id);
-      pauseMs = Math.min(knownPollMs.max, pauseMs * 2)
-    ) {
-      await clock.sleep(pauseMs);
-      await this.#settleKnown(id);
-    }
-  }
-
-  /** A repetition of an event that was handled before gets the stored answer. */
-  async #settleKnown(id: string): Promise<void> {
-    try {
-      const [found] = await this.#options.state.known(this.#live.unit, [id]);
-      if (found !== undefined) this.#waiters.settle(id, { kind: 'ok', answer: found.answer });
-    } catch (error) {
-      this.#options.log.warn('looking up an id failed', { unit: this.#live.unit, error: String(error) });
+      if (this.#waiters.has(id)) void settleKnown(this.#options, this.#live.unit, id, this.#waiters);
     }
   }
 

@@ -1,12 +1,14 @@
 import type { Batch, BatchEnd, EventResult, PodLog } from '../../runtime/protocol/messages.ts';
-import type { PodInfo } from '../ports/pods.ts';
+import type { PodView } from '../wire/pod-directory.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
 
 export interface BatchRequest {
-  readonly pod: PodInfo;
+  readonly view: Pick<PodView, 'pod' | 'shared'>;
   readonly batch: Omit<Batch, 'batchToken'>;
   /** Units that its handlers may call. */
   readonly calls: ReadonlySet<string>;
+  /** Nothing else may run beside it. */
+  readonly alone: boolean;
   /** What came in one turn, together. `alone`: nothing else has run on the pod so far, of a gateway either. */
   onResults(results: readonly EventResult[], alone: boolean): void;
   onLog(line: PodLog): void;
@@ -18,7 +20,8 @@ export async function sendBatch(
   request: BatchRequest,
 ): Promise<{ readonly end: BatchEnd; readonly alone: boolean }> {
   const { client, tokens, random, faults, metrics } = options;
-  const { pod, batch, calls, onResults, onLog } = request;
+  const { view, batch, calls, alone, onResults, onLog } = request;
+  const { pod, shared } = view;
   const batchToken = random.token();
   tokens.grant(batchToken, { unit: batch.unit, podId: pod.id, calls, depth: 0 });
   let waiting: EventResult[] = [];
@@ -33,7 +36,8 @@ export async function sendBatch(
   };
   try {
     metrics.observe('faas_batch_events', { unit: batch.unit }, batch.events.length);
-    const sent = client.run(pod, { ...batch, batchToken }, { result, log: onLog });
+    const how = shared === undefined ? undefined : { callbackUrl: shared.callbackUrl, exclusive: alone };
+    const sent = client.run(pod, { ...batch, batchToken, ...how }, { result, log: onLog });
     faults('dispatch.sent');
     const end = await sent;
     flush();

@@ -12,7 +12,7 @@ import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
 import { BundleCache } from './bundle-cache.ts';
 import { loadRequestOf } from './load-request.ts';
-import { asFleetPod, drainBusyAtMs, isOf, type Member, memberOf, type Wish } from './member.ts';
+import { asFleetPod, countsOf, drainBusyAtMs, exitEntry, isOf, type Member, memberOf, startEntry, viewOf, type Wish } from './member.ts';
 import { drainSentence, type FleetAction, type FleetLimits, type FleetPod, loadBackoffMs, planFleet, podSize } from './plan-fleet.ts';
 import { tellPodsMissing } from './pods-missing.ts';
 
@@ -30,6 +30,10 @@ export interface FleetOptions {
   readonly loadTimeoutMs: number;
   /** Where pods reach us; known once the admin listener has its port. */
   readonly callbackUrl: () => string;
+  /** False: functions are only proved here, and their pods run elsewhere. */
+  readonly hosts: boolean;
+  /** Resolves when everybody who sends to its pods knows what they are now. */
+  readonly released: () => Promise<void>;
   /** Memory of the smallest pod; the function's own limit travels with its load. */
   readonly podMemoryBytes: number;
 }
@@ -82,8 +86,9 @@ export class Fleet implements PodDirectory {
     return this.#views.get(unit) ?? [];
   }
 
-  want(...request: Parameters<PodDirectory['want']>): void {
+  want(...request: Parameters<PodDirectory['want']>): boolean {
     for (const listener of this.#wantListeners) listener(...request);
+    return true;
   }
 
   onWant(listener: WantListener): () => void {
@@ -150,6 +155,16 @@ export class Fleet implements PodDirectory {
     return this.#wishes.get(unit)?.replicas ?? 0;
   }
 
+  /** Pods of all functions, as others see them. */
+  views(): readonly PodView[] {
+    return [...this.#views.values()].flat();
+  }
+
+  /** How many pods each function is to have here. */
+  wishes(): ReadonlyMap<string, number> {
+    return new Map([...this.#wishes].map(([unit, { replicas }]) => [unit, replicas]));
+  }
+
   /** Figures of the data plane, so that idle pods go first. */
   observe(inFlightByPod: ReadonlyMap<string, number>): void {
     this.#inFlightByPod = inFlightByPod;
@@ -159,14 +174,7 @@ export class Fleet implements PodDirectory {
 
   /** Pods of each unit; those that are wished for and not there yet are starting. */
   counts(): ReadonlyMap<string, { readonly ready: number; readonly starting: number; readonly draining: number }> {
-    const counts = new Map([...this.#wishes].map(([unit, { replicas }]) => [unit, { ready: 0, starting: 0, draining: 0, replicas }]));
-    for (const { live, phase } of this.#members.values()) {
-      const count = counts.get(live?.unit ?? '');
-      if (count === undefined) continue;
-      if (phase === 'ready' || phase === 'draining') count[phase] += 1;
-    }
-    for (const count of counts.values()) count.starting = Math.max(0, count.replicas - count.ready);
-    return counts;
+    return countsOf(this.#members.values(), this.wishes());
   }
 
   /** All pods, for telemetry and the API. */
@@ -199,6 +207,8 @@ export class Fleet implements PodDirectory {
   async stop(): Promise<void> {
     this.#stopped = true;
     this.#cancelTimer?.();
+    for (const member of this.#members.values()) this.#retire(member);
+    await this.#options.released();
     await Promise.all([...this.#members.values()].map(member => this.#options.pods.stop(member.info.id, this.#options.drainMs)));
     await Promise.allSettled([...this.#underWay]);
     await this.#options.pods.close();
@@ -328,7 +338,7 @@ export class Fleet implements PodDirectory {
     }
     metrics.observe('faas_cold_start_seconds', { unit: live.unit, phase: 'load' }, result.phases.loadMs / 1000);
     metrics.observe('faas_cold_start_seconds', { unit: live.unit, phase: 'init' }, result.phases.initMs / 1000);
-    this.#recordStart(member, live, result.phases);
+    this.#options.history.write(startEntry(member, live, result.phases, this.#options.clock.now()));
     const wish = this.#wishes.get(live.unit);
     if (wish !== undefined && wish.live.revision === live.revision) wish.loadFailures = 0;
     member.handler = result.handler;
@@ -355,22 +365,23 @@ export class Fleet implements PodDirectory {
     }
   }
 
-  #recordStart({ info, bootMs }: Member, live: LiveFunction, phases: { readonly loadMs: number; readonly initMs: number }): void {
-    this.#options.history.write({
-      kind: 'decision',
-      atMs: this.#options.clock.now(),
-      unit: live.unit,
-      data: { what: 'pod-start', pod: info.id, revision: live.revision, bootMs, ...phases },
-    });
-  }
-
   #drain(member: Member, why: Extract<FleetAction, { kind: 'drain' }>['why']): void {
     if (member.phase === 'draining') return;
+    const { pods, log, drainMs, released } = this.#options;
+    const { id } = member.info;
+    log.debug('pod drains', { pod: id, unit: member.live?.unit, why: drainSentence(why) });
+    this.#retire(member);
+    this.#track(
+      released()
+        .then(() => (this.#members.has(id) ? pods.stop(id, drainMs) : undefined))
+        .then(() => undefined),
+    );
+  }
+
+  /** It takes no new batch from now on. */
+  #retire(member: Member): void {
     member.phase = 'draining';
-    const unit = member.live?.unit;
-    this.#options.log.debug('pod drains', { pod: member.info.id, unit, why: drainSentence(why) });
-    if (unit !== undefined) this.#changed(unit);
-    this.#track(this.#options.pods.stop(member.info.id, this.#options.drainMs).then(() => undefined));
+    if (member.live !== undefined) this.#changed(member.live.unit);
   }
 
   #ended(exit: PodExit): void {
@@ -381,19 +392,7 @@ export class Fleet implements PodDirectory {
     this.#options.metrics.count('faas_pod_exits_total', { unit: unit ?? '', reason: exit.reason });
     if (exit.reason !== 'stopped') {
       this.#options.log.warn('pod ended by itself', { pod: exit.id, unit, reason: exit.reason, code: exit.code, signal: exit.signal });
-      this.#options.history.write({
-        kind: 'decision',
-        atMs: this.#options.clock.now(),
-        unit: unit ?? '',
-        data: {
-          what: 'pod-exit',
-          pod: exit.id,
-          reason: exit.reason,
-          code: exit.code,
-          signal: exit.signal,
-          ...(exit.detail !== undefined && { detail: exit.detail }),
-        },
-      });
+      this.#options.history.write(exitEntry(exit, unit, this.#options.clock.now()));
     }
     if (exit.reason !== 'stopped' && unit !== undefined) this.#crashed(unit);
     for (const listener of this.#exitListeners) listener({ ...exit, unit });
@@ -452,19 +451,7 @@ export class Fleet implements PodDirectory {
   }
 
   #changed(unit: string): void {
-    const views: PodView[] = [];
-    for (const member of this.#members.values()) {
-      if (member.live?.unit !== unit || (member.phase !== 'ready' && member.phase !== 'draining')) continue;
-      const { live } = member;
-      views.push({
-        pod: member.info,
-        unit,
-        revision: live.revision,
-        state: member.phase,
-        handler: member.handler,
-        concurrency: live.spec.limits.concurrency,
-      });
-    }
+    const views = [...this.#members.values()].flatMap(member => viewOf(member, unit) ?? []);
     if (views.length === 0) this.#views.delete(unit);
     else this.#views.set(unit, views);
     for (const listener of this.#changeListeners) listener(unit);
@@ -475,6 +462,10 @@ export class Fleet implements PodDirectory {
     const wish = this.#wishes.get(live.unit);
     for (const member of this.#members.values()) {
       if (member.phase !== 'trial' || !isOf(member, live) || wish === undefined) continue;
+      if (!this.#options.hosts) {
+        this.#drain(member, 'replaced');
+        continue;
+      }
       member.phase = 'ready';
       wish.replicas = Math.max(wish.replicas, 1);
       this.#changed(live.unit);

@@ -1,5 +1,7 @@
 import type { LiveFunction } from '../functions/live-function.ts';
-import type { PodInfo } from '../ports/pods.ts';
+import type { NewHistoryEntry } from '../ports/history.ts';
+import type { PodExit, PodInfo } from '../ports/pods.ts';
+import type { PodView } from '../wire/pod-directory.ts';
 import type { FleetPod } from './plan-fleet.ts';
 
 /** A pod as the fleet has it. */
@@ -57,4 +59,37 @@ export function drainBusyAtMs(wish: Wish, ready: number, drainMs: number, nowMs:
   wish.surplusSinceMs = ready > wish.replicas ? (wish.surplusSinceMs ?? nowMs) : undefined;
   const mayInterrupt = wish.live.spec.limits.timeoutMs <= drainMs;
   return mayInterrupt && wish.surplusSinceMs !== undefined ? wish.surplusSinceMs + busySurplusMs : Number.POSITIVE_INFINITY;
+}
+
+/** As those see it who send batches to this function; undefined: they do not. */
+export function viewOf({ info, phase, live, handler }: Member, unit: string): PodView | undefined {
+  if (live?.unit !== unit || (phase !== 'ready' && phase !== 'draining')) return undefined;
+  return { pod: info, unit, revision: live.revision, state: phase, handler, concurrency: live.spec.limits.concurrency };
+}
+
+/** Pods of each function; those that are wished for and not there yet are starting. */
+export function countsOf(members: Iterable<Member>, replicas: ReadonlyMap<string, number>) {
+  const counts = new Map([...replicas].map(([unit, starting]) => [unit, { ready: 0, starting, draining: 0 }]));
+  for (const { live, phase } of members) {
+    const count = counts.get(live?.unit ?? '');
+    if (count !== undefined && (phase === 'ready' || phase === 'draining')) count[phase] += 1;
+  }
+  for (const count of counts.values()) count.starting = Math.max(0, count.starting - count.ready);
+  return counts;
+}
+
+/** For the history: a pod has become a function. */
+export function startEntry(
+  { info, bootMs }: Member,
+  live: LiveFunction,
+  phases: { readonly loadMs: number; readonly initMs: number },
+  atMs: number,
+): NewHistoryEntry {
+  return { kind: 'decision', atMs, unit: live.unit, data: { what: 'pod-start', pod: info.id, revision: live.revision, bootMs, ...phases } };
+}
+
+/** For the history: a pod has ended by itself. */
+export function exitEntry({ id, reason, code, signal, detail }: PodExit, unit: string | undefined, atMs: number): NewHistoryEntry {
+  const data = { what: 'pod-exit', pod: id, reason, code, signal, ...(detail !== undefined && { detail }) };
+  return { kind: 'decision', atMs, unit: unit ?? '', data };
 }

@@ -35,6 +35,8 @@ export interface UnitCallsOptions {
 /** A PodLoad in the making. */
 type OwnLoad = { -readonly [Figure in keyof PodLoad]: PodLoad[Figure] };
 
+/** Nobody can start the first pod: better known at once than at the end of a caller's patience. */
+const unavailable = { kind: 'unavailable', retryAfterMs: 1_000 } as const;
 export const waitingCallsMax = 10_000;
 const batchCallsMax = 128;
 const batchBytesMax = wireLimits.batchBytesMax / 4;
@@ -165,7 +167,15 @@ export class UnitCalls {
     this.#wantedAtMs = nowMs;
     const ready = pods.podsOf(this.#live.unit).filter(view => view.state === 'ready').length;
     clock.after(wantEveryMs, () => this.flushSoon());
-    pods.want(this.#live.unit, ready + 1, 'direct-call');
+    const isHeard = pods.want(this.#live.unit, ready + 1, 'direct-call');
+    if (!isHeard && ready === 0) this.#refuseWaiting();
+  }
+
+  #refuseWaiting(): void {
+    for (const call of this.#waiting.drain()) {
+      call.settle(unavailable);
+      this.#waiting.release(call);
+    }
   }
 
   #send(view: PodView, calls: readonly PendingCall[]): void {
@@ -191,7 +201,7 @@ export class UnitCalls {
       const events = calls.map((call, index) => eventOfCall(call, index, this.#shared, nowMs));
       const end = await client.run(
         view.pod,
-        { batchToken, unit: this.#live.unit, revision: view.revision, order: 'none', events, state },
+        { batchToken, ...view.shared, unit: this.#live.unit, revision: view.revision, order: 'none', events, state },
         {
           result: result => {
             const call = open[result.index];

@@ -11,7 +11,7 @@ export async function runWhileLeading(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, log } = lease;
-  let term: { readonly stop: AbortController; readonly over: Promise<unknown> } | undefined;
+  let term: { readonly fencing: number; readonly stop: AbortController; readonly over: Promise<unknown> } | undefined;
   let leadsUntilMs = Number.NEGATIVE_INFINITY;
   let fencing = 0;
   const end = async () => {
@@ -22,21 +22,26 @@ export async function runWhileLeading(
   while (!signal.aborted) {
     const askedAtMs = clock.now();
     try {
-      const held = await tryLead(lease, name);
-      leadsUntilMs = held === undefined ? Number.NEGATIVE_INFINITY : askedAtMs + leaseMs - renewMs;
-      fencing = held?.fencing ?? fencing;
+      const led = await tryLead(lease, name);
+      fencing = led?.fencing ?? fencing;
+      leadsUntilMs = led === undefined ? Number.NEGATIVE_INFINITY : askedAtMs + leaseMs - renewMs;
     } catch (error) {
       log.warn('lease could not be renewed', { lease: name, error: String(error) });
     }
     const leads = clock.now() < leadsUntilMs;
-    if (!leads && term !== undefined) {
+    // Another number: somebody else has led meanwhile, and may have gone again.
+    if (term !== undefined && (!leads || term.fencing !== fencing)) {
       log.warn('does not lead any more', { lease: name });
       await end();
     }
     if (leads && term === undefined && !signal.aborted) {
-      log.info('leads', { lease: name });
+      log.info('leads', { lease: name, fencing });
       const stop = new AbortController();
-      term = { stop, over: work(stop.signal, fencing).catch(error => log.error('work of the leader failed', { lease: name, error })) };
+      term = {
+        fencing,
+        stop,
+        over: work(stop.signal, fencing).catch(error => log.error('work of the leader failed', { lease: name, error })),
+      };
     }
     await clock.sleep(renewMs, signal);
   }

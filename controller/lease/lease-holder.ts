@@ -4,7 +4,7 @@ import type { Log } from '../telemetry/log.ts';
 
 /** One process among several that share a registry. */
 export interface LeaseHolder {
-  readonly registry: Leadership;
+  readonly registry: Pick<Leadership, 'lead' | 'resign'>;
   readonly clock: Clock;
   readonly log: Log;
   /** Unique per process and start. */

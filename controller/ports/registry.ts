@@ -11,6 +11,7 @@ import type { ContextSpec, FunctionSpec } from '../manifest/spec.ts';
  * R5 `watch` calls back after every change, at least once, with no more than a hint: read again.
  * R6 at most one holder leads a name at a time; its fencing number grows with each change of holder.
  * R7 a held function is live, and nobody handles its streams until the hold is released or its time is over; it outlives whoever asked for it.
+ * R8 `leader` says who leads a name and with which fencing number, for as long as its time lasts: a holder's text is what others find it by.
  */
 export interface Registry extends Leadership {
   contexts(): Promise<readonly ContextRecord[]>;
@@ -42,6 +43,13 @@ export interface Leadership {
   /** Takes or renews leadership; undefined when someone else holds it. */
   lead(name: string, holder: string, ttlMs: number, nowMs: number): Promise<{ readonly fencing: number } | undefined>;
   resign(name: string, holder: string): Promise<void>;
+  /** R8. Undefined: nobody leads. */
+  leader(name: string, nowMs: number): Promise<Leader | undefined>;
+}
+
+export interface Leader {
+  readonly holder: string;
+  readonly fencing: number;
 }
 
 export interface ContextRecord {

@@ -28,7 +28,7 @@ export async function callBatchHandler(call: RunningCall, parts: CallParts): Pro
     fn,
     host,
     batchId: id,
-    batchToken: batch.batchToken,
+    batch,
     view,
     scope: call.scope,
     cold: parts.cold,

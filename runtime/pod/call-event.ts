@@ -31,7 +31,7 @@ export function callEventHandler(call: RunningCall, position: number, parts: Cal
   }
   checkSchema(fn, wire.stream, run.event.data, 'the payload');
   call.effects.push(run.effects);
-  const context = createContext(run, { fn, host, batchId: id, batchToken: batch.batchToken, view, scope: call.scope, cold: parts.cold });
+  const context = createContext(run, { fn, host, batchId: id, batch, view, scope: call.scope, cold: parts.cold });
   const startedAtMs = host.monotonic();
   const finish = (returned: unknown): Outcome =>
     run.effects.outcome({ enteredAtMs: call.enteredAtMs, busyMs: host.monotonic() - startedAtMs }, answerOf(run, returned));

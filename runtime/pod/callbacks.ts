@@ -1,6 +1,6 @@
 import type { Agent, request as httpRequest } from 'node:http';
 import { decodeUtf8, encodeUtf8, isArray, NativePromise, parseJson, stringifyJson } from '../protocol/intrinsics.ts';
-import type { BatchState } from '../protocol/messages.ts';
+import type { BatchOrigin, BatchState } from '../protocol/messages.ts';
 import { FaasError } from '../sdk/errors.ts';
 import type { CallAnswer, CallRequest } from './function-host.ts';
 
@@ -11,8 +11,8 @@ const answerBytesMax = 32 * 2 ** 20;
 /** The way back to the server, under the token of the batch: reads of state, and calls of other functions (docs/wire.md). */
 export interface Callbacks {
   /** Reads that are asked for in one turn travel as one request. */
-  readState(batchToken: string, keys: readonly string[]): Promise<readonly BatchState[]>;
-  call(batchToken: string, request: CallRequest): Promise<CallAnswer>;
+  readState(batch: BatchOrigin, keys: readonly string[]): Promise<readonly BatchState[]>;
+  call(batch: BatchOrigin, request: CallRequest): Promise<CallAnswer>;
 }
 
 interface Pending {
@@ -22,28 +22,30 @@ interface Pending {
 
 export function createCallbacks(baseUrl: () => string): Callbacks {
   const pending = new Map<string, Pending>();
-  const fetchState = async (batchToken: string, keys: readonly string[]): Promise<ReadonlyMap<string, BatchState>> => {
+  const fetchState = async (batch: BatchOrigin, keys: readonly string[]): Promise<ReadonlyMap<string, BatchState>> => {
     await new NativePromise<void>(resolve => later(resolve));
-    pending.delete(batchToken);
-    const answer = await post(`${baseUrl()}/internal/v1/state`, batchToken, { keys }, stateTimeoutMs).catch(unread);
+    pending.delete(batch.batchToken);
+    const answer = await post(`${batch.callbackUrl ?? baseUrl()}/internal/v1/state`, batch.batchToken, { keys }, stateTimeoutMs).catch(
+      unread,
+    );
     const entries = readEntries(answer.body, answer.status);
     return new Map(entries.map(entry => [entry.key, entry]));
   };
   return {
-    async readState(batchToken, keys) {
-      let shared = pending.get(batchToken);
+    async readState(batch, keys) {
+      let shared = pending.get(batch.batchToken);
       if (shared === undefined) {
         const asked: string[] = [];
-        shared = { keys: asked, answer: fetchState(batchToken, asked) };
-        pending.set(batchToken, shared);
+        shared = { keys: asked, answer: fetchState(batch, asked) };
+        pending.set(batch.batchToken, shared);
       }
       shared.keys.push(...keys.filter(key => !shared.keys.includes(key)));
       const found = await shared.answer;
       return keys.map(key => found.get(key) ?? { key, version: null, value: undefined });
     },
-    async call(batchToken, request) {
+    async call({ batchToken, callbackUrl = baseUrl() }, request) {
       try {
-        return readAnswer(await post(`${baseUrl()}/internal/v1/call`, batchToken, request, request.timeoutMs + 1_000));
+        return readAnswer(await post(`${callbackUrl}/internal/v1/call`, batchToken, request, request.timeoutMs + 1_000));
       } catch (error) {
         return {
           kind: 'failed',

@@ -1,4 +1,5 @@
 import { encodeUtf8, parseJson } from '../protocol/intrinsics.ts';
+import type { BatchOrigin } from '../protocol/messages.ts';
 import type { BatchContext, CallOptions, Context, EmitOptions, Log, StateHandle } from '../sdk/context.ts';
 import { FaasError } from '../sdk/errors.ts';
 import type { FaasEvent } from '../sdk/event.ts';
@@ -12,7 +13,7 @@ export interface ContextParts {
   readonly fn: LoadedFunction;
   readonly host: FunctionHost;
   readonly batchId: number;
-  readonly batchToken: string;
+  readonly batch: BatchOrigin;
   readonly view: BatchStateView;
   readonly scope: CallScope;
   readonly cold: boolean;
@@ -165,7 +166,7 @@ class EventsContext extends SharedContext implements BatchContext {
 function forget(run: EventRun, parts: ContextParts, target: string, key: string | null, data: unknown): void {
   const request = { ...callRequest(run, parts, target, key, data, undefined), wait: 'forget' as const };
   const refused = (code: string): void => run.log('warn', 'fire-and-forget call was not accepted', { target: request.target, code });
-  const sent = parts.host.call(parts.batchToken, request).then(
+  const sent = parts.host.call(parts.batch, request).then(
     answer => answer.kind === 'failed' && refused(answer.code),
     () => refused('FAAS_CALL_UNAVAILABLE'),
   );
@@ -204,7 +205,7 @@ function call(
   const request = callRequest(run, parts, target, key, data, options);
   parts.scope.openCalls += 1;
   const answered = parts.host
-    .call(parts.batchToken, request)
+    .call(parts.batch, request)
     .then(resultOf)
     .finally(() => {
       parts.scope.openCalls -= 1;

@@ -1,4 +1,4 @@
-import type { BatchState, LoadRequest, PodLog } from '../protocol/messages.ts';
+import type { BatchOrigin, BatchState, LoadRequest, PodLog } from '../protocol/messages.ts';
 
 /** What the handler's module gives and the manifest allows: the same in a pod and in `faas/testing`. */
 export interface LoadedFunction {
@@ -25,8 +25,8 @@ export interface FunctionHost {
   readonly monotonic: () => number;
   /** `bytes` random bytes as hex digits; for span ids. */
   readonly randomHex: (bytes: number) => string;
-  readState(batchToken: string, keys: readonly string[]): Promise<readonly BatchState[]>;
-  call(batchToken: string, request: CallRequest): Promise<CallAnswer>;
+  readState(batch: BatchOrigin, keys: readonly string[]): Promise<readonly BatchState[]>;
+  call(batch: BatchOrigin, request: CallRequest): Promise<CallAnswer>;
   /** For people; `batchId` says with which batch it travels. */
   log(batchId: number, log: PodLog): void;
 }

@@ -9,6 +9,7 @@ type FromParent =
 
 const memoryBytes = Number(process.argv[2]);
 const bootId = process.argv[3] ?? '';
+const host = process.argv[4] ?? '127.0.0.1';
 const defaultGraceMs = 25_000;
 
 const pod = createPod({
@@ -46,7 +47,7 @@ if (!process.connected) endAtOnce();
 void listen();
 
 async function listen(): Promise<void> {
-  const [port] = await Promise.all([pod.listen('127.0.0.1'), admitted]);
+  const [port] = await Promise.all([pod.listen(host), admitted]);
   process.send?.({ kind: 'listening', port });
   // While the parent hears of it, and not when its first request waits for it.
   crypto();

@@ -1,5 +1,5 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
-import { readBatchHead } from '../protocol/batch.ts';
+import { type BatchHead, readBatchHead } from '../protocol/batch.ts';
 import { decodeLoad, loadBytesMax } from '../protocol/control.ts';
 import { readFrames } from '../protocol/frame.ts';
 import { type LoadRequest, type PodStatus, wireLimits } from '../protocol/messages.ts';
@@ -11,11 +11,7 @@ import { isAdmitted, type PodSecret } from './pod-credentials.ts';
 export interface PodHandlers {
   status(): PodStatus;
   load(request: LoadRequest, loadTimeoutMs: number, response: ServerResponse): void;
-  batch(
-    head: { readonly unit: string; readonly revision: string; readonly eventCount: number },
-    bytes: Uint8Array<ArrayBuffer>,
-    response: ServerResponse,
-  ): void;
+  batch(head: BatchHead, bytes: Uint8Array<ArrayBuffer>, response: ServerResponse): void;
   /** A request has passed the door. */
   seen?(): void;
   /** What only some parents ask for, after the door: whether this path was one of them. */

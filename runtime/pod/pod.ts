@@ -1,5 +1,6 @@
 import type { Server, ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
+import type { BatchHead } from '../protocol/batch.ts';
 import { encodeLoadResult } from '../protocol/control.ts';
 import type { LoadRequest, LoadResult, PodStatus, WireError } from '../protocol/messages.ts';
 import { wireVersions } from '../protocol/version.ts';
@@ -142,11 +143,7 @@ class RunningPod implements Pod {
     this.#step({ kind: 'load', nowMs: Date.now(), limits: { concurrency, lifespanMs, memoryBytes, loadTimeoutMs } });
   }
 
-  #startBatch(
-    head: { unit: string; revision: string; eventCount: number },
-    bytes: Uint8Array<ArrayBuffer>,
-    response: ServerResponse,
-  ): void {
+  #startBatch(head: BatchHead, bytes: Uint8Array<ArrayBuffer>, response: ServerResponse): void {
     this.#faults('batch.received');
     const batchId = this.#nextBatchId;
     this.#nextBatchId += 1;
@@ -161,7 +158,7 @@ class RunningPod implements Pod {
       this.#perform({ kind: 'end-batch', batchId, end: 'draining' });
       return;
     }
-    this.#step({ kind: 'batch', batchId, events: head.eventCount, bytes: bytes.length });
+    this.#step({ kind: 'batch', batchId, events: head.eventCount, bytes: bytes.length, exclusive: head.exclusive, nowMs: Date.now() });
   }
 
   #startWorker(workerId: number): void {

@@ -7,6 +7,8 @@ export interface Shim {
   readonly phase: PodState;
   readonly workers: readonly WorkerState[];
   readonly batches: readonly HeldBatch[];
+  /** Until then nothing but an exclusive batch is admitted: one was refused because of others, and comes again. */
+  readonly reservedUntilMs: number;
   readonly limits: ShimLimits | undefined;
   readonly nextWorkerId: number;
   readonly drain: { readonly abortAtMs: number; readonly giveUpAtMs: number; readonly aborted: boolean } | undefined;
@@ -41,6 +43,8 @@ export interface HeldBatch {
   readonly bytes: number;
   /** undefined: waits for a worker. */
   readonly workerId: number | undefined;
+  /** Nothing else may run beside it. */
+  readonly exclusive: boolean;
 }
 
 export type ShimInput =
@@ -52,7 +56,14 @@ export type ShimInput =
       readonly result: LoadResult & { readonly kind: 'ready' };
     }
   | { readonly kind: 'load-failed'; readonly nowMs: number; readonly workerId: number; readonly error: WireError }
-  | { readonly kind: 'batch'; readonly batchId: number; readonly events: number; readonly bytes: number }
+  | {
+      readonly kind: 'batch';
+      readonly batchId: number;
+      readonly nowMs: number;
+      readonly events: number;
+      readonly bytes: number;
+      readonly exclusive: boolean;
+    }
   | { readonly kind: 'answered'; readonly nowMs: number; readonly batchId: number; readonly count: number }
   /** Nobody listens to the batch any more, or the worker cannot read it. */
   | { readonly kind: 'batch-gone'; readonly nowMs: number; readonly batchId: number }

@@ -9,11 +9,22 @@ const terminateMsMax = 1_000;
 const shutdownMsMax = 5_000;
 const batchBytesInFlightMax = 48 * 2 ** 20;
 const eventsPerConcurrency = 4;
+/** Longer than whoever was refused waits before it asks again. */
+const reservedMs = 1_500;
 
 /** A generic pod: one idle worker, no function. */
 export function emptyShim(): Shim {
   const idle = { id: 1, phase: 'idle', dueAtMs: 0, loadedAtMs: 0, used: false, verdict: undefined } as const;
-  return { phase: 'empty', workers: [idle], batches: [], limits: undefined, nextWorkerId: 2, drain: undefined, exit: undefined };
+  return {
+    phase: 'empty',
+    workers: [idle],
+    batches: [],
+    reservedUntilMs: 0,
+    limits: undefined,
+    nextWorkerId: 2,
+    drain: undefined,
+    exit: undefined,
+  };
 }
 
 /**
@@ -29,7 +40,7 @@ export function step(shim: Shim, input: ShimInput): Step {
     case 'load-failed':
       return loadFailed(shim, input.workerId, input.error, input.nowMs);
     case 'batch':
-      return admit(shim, { id: input.batchId, events: input.events, open: input.events, bytes: input.bytes, workerId: undefined });
+      return admit(shim, heldBatch(input), input.nowMs);
     case 'answered':
       return answered(shim, input.batchId, input.count, input.nowMs);
     case 'batch-gone':
@@ -93,14 +104,22 @@ function loadFailed(shim: Shim, workerId: number, error: WireError, nowMs: numbe
   );
 }
 
+function heldBatch({ batchId, events, bytes, exclusive }: ShimInput & { kind: 'batch' }): HeldBatch {
+  return { id: batchId, events, open: events, bytes, workerId: undefined, exclusive };
+}
+
 /** At least two batches keep the worker fed; of small ones, as direct calls are, a few times what it runs at once. */
-function admit(shim: Shim, batch: HeldBatch): Step {
+function admit(shim: Shim, batch: HeldBatch, nowMs: number): Step {
   if (shim.phase !== 'ready' || shim.limits === undefined)
     return { shim, effects: [{ kind: 'end-batch', batchId: batch.id, end: 'draining' }] };
   const events = shim.batches.reduce((sum, { open }) => sum + open, batch.events);
   const bytes = shim.batches.reduce((sum, held) => sum + held.bytes, batch.bytes);
   const full = shim.batches.length >= 2 && (events > shim.limits.concurrency * eventsPerConcurrency || bytes > batchBytesInFlightMax);
-  if (full) return { shim, effects: [{ kind: 'end-batch', batchId: batch.id, end: 'busy' }] };
+  const isTaken = batch.exclusive ? shim.batches.length > 0 : shim.batches.some(one => one.exclusive) || nowMs < shim.reservedUntilMs;
+  if (full || isTaken) {
+    const reservedUntilMs = batch.exclusive ? nowMs + reservedMs : shim.reservedUntilMs;
+    return { shim: { ...shim, reservedUntilMs }, effects: [{ kind: 'end-batch', batchId: batch.id, end: 'busy' }] };
+  }
   if (batch.events === 0) return { shim, effects: [{ kind: 'end-batch', batchId: batch.id, end: 'done' }] };
   const worker = shim.workers.find(({ phase }) => phase === 'ready');
   if (worker === undefined) return { shim: { ...shim, batches: [...shim.batches, batch] }, effects: [] };

@@ -64,7 +64,7 @@ export class WorkQueue {
   add(id: number, batch: Batch, receivedAtMs: number): void {
     const { fn, host } = this.#options;
     const view = new BatchStateView(batch.state, async key => {
-      const [state] = await host.readState(batch.batchToken, [key]);
+      const [state] = await host.readState(batch, [key]);
       if (state === undefined) throw new FaasError('FAAS_STATE_READ', 'the state could not be read');
       return state;
     });

@@ -14,6 +14,7 @@ export interface BatchHead {
   readonly unit: string;
   readonly revision: string;
   readonly eventCount: number;
+  readonly exclusive: boolean;
 }
 
 /** A `batch` frame, `states` frames and `events` frames. Throws FAAS_WIRE_* on what is over the limits. */
@@ -23,9 +24,11 @@ export function encodeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   checkPlaces(batch.events);
   const writer = new FrameWriter(1024 + batch.events.length * 512);
   const order = batch.order === undefined ? '' : `,"order":${quote(batch.order)}`;
+  const callback = batch.callbackUrl === undefined ? '' : `,"callbackUrl":${quote(batch.callbackUrl)}`;
+  const exclusive = batch.exclusive === true ? ',"exclusive":true' : '';
   writer.write(
     `{"kind":"batch","batchToken":${quote(batch.batchToken)},"unit":${quote(batch.unit)},"revision":${quote(batch.revision)}` +
-      `${order},"states":${batch.state.length},"events":${batch.events.length}}`,
+      `${order}${callback}${exclusive},"states":${batch.state.length},"events":${batch.events.length}}`,
     [],
   );
   for (const state of batch.state) writer.row(statesHeader, state, writeState);
@@ -47,7 +50,12 @@ export function readBatchHead(bytes: Uint8Array): BatchHead {
   const eventCount = integerField(header, 'events');
   if (eventCount < 0 || eventCount > wireLimits.batchEventsMax)
     throw new FaasError('FAAS_WIRE', `a batch of ${eventCount} events is not allowed`);
-  return { unit: textField(header, 'unit'), revision: textField(header, 'revision'), eventCount };
+  return {
+    unit: textField(header, 'unit'),
+    revision: textField(header, 'revision'),
+    eventCount,
+    exclusive: own(header, 'exclusive') === true,
+  };
 }
 
 /** Keys, values and header values are views into `bytes`. */
@@ -87,7 +95,12 @@ function checkPlaces(events: readonly BatchEvent[]): void {
 
 function readHead({ header }: Frame): Omit<Batch, 'events' | 'state'> {
   const head = { batchToken: textField(header, 'batchToken'), unit: textField(header, 'unit'), revision: textField(header, 'revision') };
-  return own(header, 'order') === undefined ? head : { ...head, order: choiceField(header, 'order', orders) };
+  return {
+    ...head,
+    ...(own(header, 'order') !== undefined && { order: choiceField(header, 'order', orders) }),
+    ...(own(header, 'callbackUrl') !== undefined && { callbackUrl: textField(header, 'callbackUrl') }),
+    ...(own(header, 'exclusive') === true && { exclusive: true }),
+  };
 }
 
 const statesHeader = '{"kind":"states"}';

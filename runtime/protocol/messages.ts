@@ -60,10 +60,17 @@ export interface Batch {
    * an event that failed holds nobody up. With key and partition, what follows a failed event in its row is `returned` as `after-failure`.
    */
   readonly order?: 'key' | 'partition' | 'none';
+  /** Base URL of the server that knows the token; undefined: the one that the pod was told at its start. */
+  readonly callbackUrl?: string;
+  /** Nothing else may run on the pod beside it: a pod that others use is `busy` until they have finished, and takes nothing from them until it has. */
+  readonly exclusive?: boolean;
   readonly events: readonly BatchEvent[];
   /** Prefetched state of the events' keys. */
   readonly state: readonly BatchState[];
 }
+
+/** Who asks when the events of a batch read state or call. */
+export type BatchOrigin = Pick<Batch, 'batchToken' | 'callbackUrl'>;
 
 export interface BatchEvent {
   /** Position in the batch; results name it. */

@@ -21,4 +21,16 @@ export function leadershipLaw(leadership: () => Leadership): void {
     const answers = await Promise.all(Array.from({ length: 8 }, (_, i) => leadership().lead('crowd', `holder-${i}`, 100, 1000)));
     expect(answers.filter(answer => answer !== undefined)).toEqual([{ fencing: 1 }]);
   });
+
+  test('R8 others see who leads, and with which fencing, until its time is over or it resigned', async () => {
+    expect(await leadership().leader('seen', 1000)).toBeUndefined();
+    await leadership().lead('seen', 'one http://127.0.0.1:7070', 100, 1000);
+    expect(await leadership().leader('seen', 1099)).toEqual({ holder: 'one http://127.0.0.1:7070', fencing: 1 });
+    expect(await leadership().leader('unseen', 1099)).toBeUndefined();
+    expect(await leadership().leader('seen', 1100)).toBeUndefined();
+    await leadership().lead('seen', 'two', 100, 1100);
+    expect(await leadership().leader('seen', 1101)).toEqual({ holder: 'two', fencing: 2 });
+    await leadership().resign('seen', 'two');
+    expect(await leadership().leader('seen', 1101)).toBeUndefined();
+  });
 }

@@ -78,6 +78,8 @@ beforeEach(async () => {
     drainMs: 1_000,
     loadTimeoutMs: 10_000,
     callbackUrl: () => 'http://127.0.0.1:1',
+    hosts: true,
+    released: async () => undefined,
     podMemoryBytes: 2 ** 28,
   });
 });

@@ -22,7 +22,14 @@ function play(shim: Shim, ...inputs: readonly ShimInput[]): { readonly shim: Shi
 }
 
 const loaded = () => play(emptyShim(), { kind: 'load', nowMs: 0, limits }, { kind: 'loaded', nowMs: 1, workerId: 1, result: ready }).shim;
-const batch = (batchId: number, events: number): ShimInput => ({ kind: 'batch', batchId, events, bytes: 10 });
+const batch = (batchId: number, events: number, exclusive = false, nowMs = 0): ShimInput => ({
+  kind: 'batch',
+  nowMs,
+  batchId,
+  events,
+  bytes: 10,
+  exclusive,
+});
 const tick = (nowMs: number, board: BoardView = quiet, rssBytes = 1): ShimInput => ({
   kind: 'tick',
   nowMs,
@@ -75,6 +82,22 @@ describe('the shim', () => {
         ? { kind: 'run', workerId: 1, batchId: batches.at(-1)?.[0] }
         : { kind: 'end-batch', batchId: batches.at(-1)?.[0], end },
     );
+  });
+
+  test('an exclusive batch runs by itself: not beside others, and nothing beside it; refused, it is waited for a while', () => {
+    const done = (batchId: number): ShimInput => ({ kind: 'answered', nowMs: 0, batchId, count: 1 });
+    const { shim, effects } = play(loaded(), batch(1, 1), batch(2, 1, true), done(1), batch(3, 1), batch(4, 1, true), batch(5, 1), done(4));
+    expect(effects).toEqual([
+      { kind: 'run', workerId: 1, batchId: 1 },
+      { kind: 'end-batch', batchId: 2, end: 'busy' },
+      { kind: 'end-batch', batchId: 1, end: 'done' },
+      { kind: 'end-batch', batchId: 3, end: 'busy' },
+      { kind: 'run', workerId: 1, batchId: 4 },
+      { kind: 'end-batch', batchId: 5, end: 'busy' },
+      { kind: 'end-batch', batchId: 4, end: 'done' },
+    ]);
+    expect(step(shim, batch(6, 1, false, 1_499)).effects).toEqual([{ kind: 'end-batch', batchId: 6, end: 'busy' }]);
+    expect(step(shim, batch(6, 1, false, 1_500)).effects).toEqual([{ kind: 'run', workerId: 1, batchId: 6 }]);
   });
 
   test('a batch ends with its last result', () => {
@@ -184,7 +207,14 @@ describe('the shim', () => {
 
   test('law: every admitted batch is ended exactly once, whatever happens, and a pod that is to end does', () => {
     const inputOf = fc.oneof(
-      fc.record({ kind: fc.constant('batch' as const), batchId: fc.constant(0), events: fc.nat(6), bytes: fc.constant(1) }),
+      fc.record({
+        kind: fc.constant('batch' as const),
+        nowMs: fc.constant(0),
+        batchId: fc.constant(0),
+        events: fc.nat(6),
+        bytes: fc.constant(1),
+        exclusive: fc.boolean(),
+      }),
       fc.record({
         kind: fc.constant('answered' as const),
         nowMs: fc.constant(0),
@@ -240,7 +270,7 @@ describe('the shim', () => {
           if (input.kind === 'pass') tickAll();
           else if (input.kind === 'batch') {
             batches += 1;
-            take({ ...input, batchId: batches });
+            take({ ...input, batchId: batches, nowMs });
           } else if ('workerId' in input) {
             if (!alive.has(input.workerId)) continue;
             if (input.kind === 'worker-ended') alive.delete(input.workerId);

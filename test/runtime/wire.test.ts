@@ -169,11 +169,24 @@ describe('batches and replies', () => {
       fc.property(
         fc.array(eventOf, { maxLength: 6 }),
         fc.array(fc.record({ key: fc.string(), version: fc.option(fc.string()), value: fc.option(bytesOf, { nil: undefined }) })),
-        (events, state) => {
-          const batch = { batchToken: 't', unit: 'a.b', revision: 'r', state, events: events.map((event, index) => ({ ...event, index })) };
+        fc.record({ callbackUrl: fc.webUrl(), exclusive: fc.constant(true) }, { requiredKeys: [] }),
+        (events, state, how) => {
+          const batch = {
+            batchToken: 't',
+            unit: 'a.b',
+            revision: 'r',
+            ...how,
+            state,
+            events: events.map((event, index) => ({ ...event, index })),
+          };
           const bytes = encodeBatch(batch);
           expect(plainBatch(bytes)).toEqual(batch);
-          expect(readBatchHead(bytes)).toEqual({ unit: 'a.b', revision: 'r', eventCount: events.length });
+          expect(readBatchHead(bytes)).toEqual({
+            unit: 'a.b',
+            revision: 'r',
+            eventCount: events.length,
+            exclusive: how.exclusive ?? false,
+          });
         },
       ),
     );

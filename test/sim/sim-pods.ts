@@ -122,10 +122,11 @@ export class SimPods implements PodDirectory, PodClient {
       .map(pod => (pod.state === 'draining' ? { ...pod.view, state: 'draining' } : pod.view));
   }
 
-  want(unit: string, pods: number): void {
+  want(unit: string, pods: number): boolean {
     this.#trace.add(this.#link.name, `wants ${pods} pods of ${unit}`);
     const alive = this.podsOf(unit).filter(view => view.state === 'ready').length;
     for (let i = alive + (this.#starting.get(unit) ?? 0); i < Math.min(pods, podsMax); i += 1) this.#startSoon(unit);
+    return true;
   }
 
   onChange(listener: (unit: string) => void): () => void {

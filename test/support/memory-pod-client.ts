@@ -168,9 +168,10 @@ export class MemoryPodFleet implements PodDirectory {
       .map(pod => ({ ...pod.view, state: pod.draining ? ('draining' as const) : ('ready' as const) }));
   }
 
-  want(unit: string, pods: number, reason: 'first-event' | 'waiting-events' | 'direct-call'): void {
+  want(unit: string, pods: number, reason: 'first-event' | 'waiting-events' | 'direct-call'): boolean {
     this.wishes.push({ unit, pods, reason });
     this.onWant?.(unit, pods, reason);
+    return true;
   }
 
   onChange(listener: (unit: string) => void): () => void {

@@ -1,5 +1,5 @@
 import { FaasError } from '../../errors.ts';
-import type { Leadership } from '../../ports/registry.ts';
+import type { Leader, Leadership } from '../../ports/registry.ts';
 import { expectOk, type KubernetesApi } from './kubernetes-api.ts';
 import { isRecord } from './kubernetes-object.ts';
 
@@ -38,6 +38,11 @@ export class KubernetesLeadership implements Leadership {
       if (await this.#write(name, { ...held, holder, fencing, untilMs: nowMs + ttlMs }, { ttlMs, nowMs })) return { fencing };
     }
     throw new FaasError('FAAS_STORE_BUSY', `others kept changing the Lease ${leaseName(name)}`, 'Try again.');
+  }
+
+  async leader(name: string, nowMs: number): Promise<Leader | undefined> {
+    const { holder, fencing, untilMs } = await this.#read(name);
+    return holder === '' || untilMs <= nowMs ? undefined : { holder, fencing };
   }
 
   async resign(name: string, holder: string): Promise<void> {

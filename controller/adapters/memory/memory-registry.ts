@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
 import { FaasError } from '../../errors.ts';
 import type { ContextSpec } from '../../manifest/spec.ts';
-import type { Bundle, Condition, ContextRecord, FunctionRecord, NewRevision, Registry, RevisionRecord } from '../../ports/registry.ts';
+import type {
+  Bundle,
+  Condition,
+  ContextRecord,
+  FunctionRecord,
+  Leader,
+  NewRevision,
+  Registry,
+  RevisionRecord,
+} from '../../ports/registry.ts';
 
 interface Unit {
   /** Survives a delete, so that counters only grow. */
@@ -133,6 +142,13 @@ export class MemoryRegistry implements Registry {
   async resign(name: string, holder: string): Promise<void> {
     const lease = this.#leases.get(name);
     if (lease?.holder === holder) this.#leases.set(name, { ...lease, holder: '', untilMs: 0 });
+  }
+
+  async leader(name: string, nowMs: number): Promise<Leader | undefined> {
+    const lease = this.#leases.get(name);
+    return lease === undefined || lease.holder === '' || lease.untilMs <= nowMs
+      ? undefined
+      : { holder: lease.holder, fencing: lease.fencing };
   }
 
   async close(): Promise<void> {

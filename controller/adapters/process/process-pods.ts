@@ -13,6 +13,8 @@ export interface ProcessPodsOptions {
   readonly log: Log;
   /** Where certificates that pods trust besides Node's own are written. */
   readonly folder: string;
+  /** Where pods listen; loopback where nothing is given. */
+  readonly host?: string;
   /** The pod's entry file; by default the bundled one. */
   readonly entry?: string;
 }
@@ -45,9 +47,11 @@ class ProcessPods implements Pods {
   #trust: Trust | undefined;
   #count = 0;
   #closed = false;
+  readonly #host: string;
 
   constructor(options: ProcessPodsOptions) {
     this.#options = options;
+    this.#host = options.host ?? '127.0.0.1';
   }
 
   async start(spec: PodSpec): Promise<PodInfo> {
@@ -80,7 +84,7 @@ class ProcessPods implements Pods {
       this.#listening(child, exited),
       tell(child, { kind: 'admit', token, callbackUrl: spec.callbackUrl }),
     ]);
-    const info: PodInfo = { id, bootId, address: `http://127.0.0.1:${port}`, token, startedAtMs: clock.now(), pid: child.pid };
+    const info: PodInfo = { id, bootId, address: `http://${inUrl(this.#host)}:${port}`, token, startedAtMs: clock.now(), pid: child.pid };
     this.#starting.delete(child);
     pod.running = { info, child, exited, asked: false };
     this.#pods.set(id, pod.running);
@@ -150,7 +154,7 @@ class ProcessPods implements Pods {
   #spawn(id: string, bootId: string, spec: PodSpec): ChildProcess {
     const entry = this.#options.entry ?? entryPath('pod');
     this.#trust ??= this.#readTrust();
-    const child = spawn(process.execPath, [...this.#trust.flags, entry, String(spec.memoryBytes), bootId], {
+    const child = spawn(process.execPath, [...this.#trust.flags, entry, String(spec.memoryBytes), bootId, this.#host], {
       stdio: ['ignore', 'pipe', 'pipe', 'ipc'],
       env: { ...allowedEnvironment(), ...this.#trust.env },
       serialization: 'json',
@@ -197,6 +201,10 @@ class ProcessPods implements Pods {
       first === 'late' ? `a pod did not start within ${startMsMax} ms` : `a pod ended while it started (${first.signal ?? first.code})`,
     );
   }
+}
+
+function inUrl(host: string): string {
+  return host.includes(':') ? `[${host}]` : host;
 }
 
 function allowedEnvironment(): Record<string, string> {

@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
 import { FaasError } from '../../errors.ts';
 import type { ContextSpec } from '../../manifest/spec.ts';
-import type { Bundle, Condition, ContextRecord, FunctionRecord, NewRevision, Registry, RevisionRecord } from '../../ports/registry.ts';
+import type {
+  Bundle,
+  Condition,
+  ContextRecord,
+  FunctionRecord,
+  Leader,
+  NewRevision,
+  Registry,
+  RevisionRecord,
+} from '../../ports/registry.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { RedisLinks } from './redis-links.ts';
 import { changeScript, leadScript, resignScript } from './registry-scripts.ts';
@@ -131,6 +140,12 @@ export class RedisRegistry implements Registry {
     const link = await this.#links.of(tag);
     const fencing = asNumber(await link.run(leadScript, [leaseKey(name)], [holder, ttlMs, nowMs]));
     return fencing === 0 ? undefined : { fencing };
+  }
+
+  async leader(name: string, nowMs: number): Promise<Leader | undefined> {
+    const link = await this.#links.of(tag);
+    const [holder = '', until, fencing] = asBuffers(await link.command('HMGET', leaseKey(name), 'holder', 'until', 'fencing')).map(String);
+    return holder === '' || Number(until) <= nowMs ? undefined : { holder, fencing: Number(fencing) };
   }
 
   async resign(name: string, holder: string): Promise<void> {

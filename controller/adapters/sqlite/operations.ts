@@ -1,6 +1,6 @@
 import type { ContextSpec } from '../../manifest/spec.ts';
 import type { HistoryQuery } from '../../ports/history.ts';
-import type { Bundle, Condition, ContextRecord, FunctionRecord, NewRevision, RevisionRecord } from '../../ports/registry.ts';
+import type { Bundle, Condition, ContextRecord, FunctionRecord, Leader, NewRevision, RevisionRecord } from '../../ports/registry.ts';
 import type { CommitRequest, CommitResult, KnownId, ParkedEvent, SourceProgress, StateFigures } from '../../ports/state.ts';
 import type { CommittedOffset, TopicOptions } from '../../ports/streams.ts';
 import type { Chunk } from './record-codec.ts';
@@ -28,6 +28,7 @@ export interface ReadOperations {
   revisions(unit: string): readonly RevisionRecord[];
   conditions(unit: string): readonly Condition[];
   bundle(hash: string): Bundle | undefined;
+  leader(at: { name: string; nowMs: number }): Leader | undefined;
   readHistory(query: HistoryQuery): readonly StoredHistoryEntry[];
   lastHistoryId(): number;
 }

@@ -1,6 +1,6 @@
 import { FaasError } from '../../errors.ts';
 import type { ContextSpec, FunctionSpec } from '../../manifest/spec.ts';
-import type { Bundle, Condition, ContextRecord, FunctionRecord, NewRevision, RevisionRecord } from '../../ports/registry.ts';
+import type { Bundle, Condition, ContextRecord, FunctionRecord, Leader, NewRevision, RevisionRecord } from '../../ports/registry.ts';
 import type { Database } from './database.ts';
 import { bytes, bytesOrNone, integer, type SqlRow, text } from './driver.ts';
 import type { ArgumentOf } from './operations.ts';
@@ -152,6 +152,13 @@ export class RegistryTable {
       )
       .get(name, holder, nowMs + ttlMs, nowMs);
     return row === undefined ? undefined : { fencing: integer(row, 'fencing') };
+  }
+
+  leader({ name, nowMs }: ArgumentOf<'leader'>): Leader | undefined {
+    const row = this.#database
+      .sql(`SELECT holder, fencing FROM leases WHERE name = ?1 AND holder <> '' AND until_ms > ?2`)
+      .get(name, nowMs);
+    return row === undefined ? undefined : { holder: text(row, 'holder'), fencing: integer(row, 'fencing') };
   }
 
   resign(name: string, holder: string): void {

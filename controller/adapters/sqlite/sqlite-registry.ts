@@ -1,7 +1,16 @@
 import { createHash } from 'node:crypto';
 import { FaasError } from '../../errors.ts';
 import type { ContextSpec } from '../../manifest/spec.ts';
-import type { Bundle, Condition, ContextRecord, FunctionRecord, NewRevision, Registry, RevisionRecord } from '../../ports/registry.ts';
+import type {
+  Bundle,
+  Condition,
+  ContextRecord,
+  FunctionRecord,
+  Leader,
+  NewRevision,
+  Registry,
+  RevisionRecord,
+} from '../../ports/registry.ts';
 import type { SqliteClient } from './sqlite-client.ts';
 
 /**
@@ -92,6 +101,10 @@ export class SqliteRegistry implements Registry {
 
   lead(name: string, holder: string, ttlMs: number, nowMs: number): Promise<{ readonly fencing: number } | undefined> {
     return this.#client.request('lead', { name, holder, ttlMs, nowMs });
+  }
+
+  leader(name: string, nowMs: number): Promise<Leader | undefined> {
+    return this.#client.request('leader', { name, nowMs });
   }
 
   async resign(name: string, holder: string): Promise<void> {

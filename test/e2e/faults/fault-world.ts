@@ -16,6 +16,10 @@ export interface WorldOptions {
   readonly brokers?: 1 | 3;
   readonly redis?: Readonly<Record<string, string>>;
   readonly durability?: 'default' | 'strict';
+  /** Besides what every server of the world gets. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** Starts what else is needed, on the same brokers and store; answers the one that takes webhooks and calls. */
+  readonly others?: (env: Readonly<Record<string, string>>) => Promise<ServerProcess>;
 }
 
 /** Orders that were sent, or are being sent, under names of their own. */
@@ -57,6 +61,8 @@ export class FaultWorld {
   readonly admin: Admin;
   readonly #producer: Producer;
   readonly #options: WorldOptions;
+  /** Takes webhooks and calls; undefined: the server does. */
+  gateway: ServerProcess | undefined;
   #watcher: Watcher | undefined;
   #loads = 0;
   /** Dead letters that an earlier verdict has named. */
@@ -113,6 +119,7 @@ export class FaultWorld {
     await this.admin.connect();
     await this.#producer.connect();
     await this.startServer();
+    this.gateway = await this.#options.others?.(this.environment);
     await this.deploy();
     this.#watcher = await Watcher.start(this.client, 'bank.int.entries');
     await this.verdict(undefined, this.load());
@@ -144,6 +151,7 @@ export class FaultWorld {
       FAAS_STREAMS: `kafka://${this.kafka.bootstrap.join(',')}`,
       FAAS_STATE: `redis://127.0.0.1:${this.redisProxy.port}`,
       FAAS_KAFKA_SESSION: `${sessionMs}ms`,
+      ...this.#options.env,
     };
   }
 
@@ -221,7 +229,7 @@ export class FaultWorld {
       topic,
       partitions,
       producer: this.#producer,
-      server: () => this.server,
+      server: () => this.gateway ?? this.server,
     });
   }
 

@@ -1,0 +1,190 @@
+import { type Static, type TSchema, Type } from '@sinclair/typebox';
+import { Ajv, type ValidateFunction } from 'ajv';
+import type { FailingReport } from '../dispatch/dispatcher.ts';
+import { FaasError } from '../errors.ts';
+import type { PodsAnswer, PodsQuestion, PodsWish, ProcessReport, ReportAnswer } from './messages.ts';
+
+/**
+ * The JSON of `/internal/v1` between processes. What is unknown in a message is ignored, so that members may be added within a version; a new version is
+ * needed where the other side would do something wrong without knowing them.
+ */
+export const clusterVersion = 1;
+/** The header of a request with the version of its sender, and of a refusal with the one that would have been right. */
+export const clusterVersionHeader = 'faas-cluster';
+
+const count = Type.Integer({ minimum: 0 });
+const number = Type.Number({ minimum: 0 });
+const counts = Type.Record(Type.String(), count);
+const reasons = ['stopped', 'crashed', 'killed', 'memory', 'stuck'] as const;
+
+const pod = Type.Object({
+  pod: Type.Object({
+    id: Type.String(),
+    bootId: Type.String(),
+    address: Type.String({ pattern: '^https?://' }),
+    token: Type.String(),
+    startedAtMs: number,
+    pid: Type.Optional(count),
+  }),
+  unit: Type.String(),
+  revision: Type.String(),
+  state: Type.Union([Type.Literal('ready'), Type.Literal('draining')]),
+  handler: Type.Union([Type.Literal('event'), Type.Literal('batch')]),
+  concurrency: count,
+});
+
+const exit = Type.Object({
+  id: Type.String(),
+  bootId: Type.String(),
+  reason: Type.Union(reasons.map(reason => Type.Literal(reason))),
+  code: Type.Union([Type.Integer(), Type.Null()]),
+  signal: Type.Union([Type.String(), Type.Null()]),
+  unit: Type.Optional(Type.String()),
+  detail: Type.Optional(Type.String()),
+});
+
+const unitReport = Type.Object({
+  unit: Type.String(),
+  waiting: count,
+  inFlight: count,
+  finishedTotal: number,
+  failedTotal: number,
+  deadLettersTotal: number,
+  emitsTotal: number,
+  busyMsTotal: number,
+  isFull: Type.Boolean(),
+  usablePods: count,
+  inFlightByPod: counts,
+  partitions: Type.Array(
+    Type.Object({
+      topic: Type.String(),
+      partition: count,
+      frontier: number,
+      endOffset: Type.Optional(number),
+      inFlight: count,
+      nextOffset: number,
+      openEvents: count,
+      oldestAppendedAtMs: Type.Optional(Type.Number()),
+    }),
+  ),
+  failing: Type.Optional(Type.Unsafe<FailingReport>(Type.Object({ sinceMs: number, revision: Type.String() }))),
+});
+
+const report = Type.Object({
+  process: Type.String(),
+  hosting: Type.Optional(
+    Type.Object({ podsMax: count, revision: count, pods: Type.Array(pod), replicas: counts, exits: Type.Array(exit) }),
+  ),
+  units: Type.Array(unitReport),
+  calls: Type.Array(Type.Object({ unit: Type.String(), open: count, takenTotal: number })),
+});
+
+const term = { term: Type.String(), fencing: count };
+const reportAnswer = Type.Object({ ...term, inFlightByPod: counts });
+const question = Type.Object({ process: Type.String(), term: Type.Optional(Type.String()), revision: count });
+const podsAnswer = Type.Object({
+  ...term,
+  revision: count,
+  isComplete: Type.Boolean(),
+  hosts: Type.Record(Type.String(), Type.Array(pod)),
+  exits: Type.Array(exit),
+  shares: Type.Optional(counts),
+  released: count,
+});
+const wish = Type.Object({
+  unit: Type.String(),
+  pods: count,
+  reason: Type.Union([Type.Literal('first-event'), Type.Literal('waiting-events'), Type.Literal('direct-call')]),
+});
+
+export function encodeReport({ hosting, units, ...rest }: ProcessReport): string {
+  return JSON.stringify({
+    ...rest,
+    hosting: hosting && { ...hosting, replicas: Object.fromEntries(hosting.replicas) },
+    units: units.map(one => ({ ...one, inFlightByPod: Object.fromEntries(one.inFlightByPod) })),
+  });
+}
+
+export function decodeReport(value: unknown): ProcessReport {
+  const { hosting, units, ...rest } = checked(report, 'report', value);
+  return {
+    ...rest,
+    hosting: hosting && {
+      ...hosting,
+      pods: hosting.pods.map(podOf),
+      replicas: new Map(Object.entries(hosting.replicas)),
+      exits: hosting.exits.map(exitOf),
+    },
+    units: units.map(({ partitions, failing, ...one }) => ({
+      ...one,
+      inFlightByPod: new Map(Object.entries(one.inFlightByPod)),
+      partitions: partitions.map(({ endOffset, oldestAppendedAtMs, ...figures }) => ({ ...figures, endOffset, oldestAppendedAtMs })),
+      failing,
+    })),
+  };
+}
+
+export function encodeReportAnswer(answer: ReportAnswer): string {
+  return JSON.stringify({ ...answer, inFlightByPod: Object.fromEntries(answer.inFlightByPod) });
+}
+
+export function decodeReportAnswer(value: unknown): ReportAnswer {
+  const answer = checked(reportAnswer, 'answer to a report', value);
+  return { ...answer, inFlightByPod: new Map(Object.entries(answer.inFlightByPod)) };
+}
+
+export function encodeQuestion(asked: PodsQuestion): string {
+  return JSON.stringify(asked);
+}
+
+export function decodeQuestion(value: unknown): PodsQuestion {
+  const { term: known, ...rest } = checked(question, 'question for pods', value);
+  return { ...rest, term: known };
+}
+
+export function encodePodsAnswer(answer: PodsAnswer): string {
+  const { hosts, shares } = answer;
+  return JSON.stringify({ ...answer, hosts: Object.fromEntries(hosts), shares: shares && Object.fromEntries(shares) });
+}
+
+export function decodePodsAnswer(value: unknown): PodsAnswer {
+  const { hosts, exits, shares, ...rest } = checked(podsAnswer, 'answer with pods', value);
+  return {
+    ...rest,
+    hosts: new Map(Object.entries(hosts).map(([process, pods]) => [process, pods.map(podOf)])),
+    exits: exits.map(exitOf),
+    shares: shares && new Map(Object.entries(shares)),
+  };
+}
+
+export function encodeWish(wanted: PodsWish): string {
+  return JSON.stringify(wanted);
+}
+
+export function decodeWish(value: unknown): PodsWish {
+  return checked(wish, 'wish for pods', value);
+}
+
+function podOf({ pod: { pid, ...info }, ...view }: Static<typeof pod>) {
+  return { ...view, pod: { ...info, pid } };
+}
+
+function exitOf({ unit, reason, ...rest }: Static<typeof exit>) {
+  return { ...rest, unit, reason: reasons.find(one => one === reason) ?? 'crashed' };
+}
+
+const ajv = new Ajv({ strict: false });
+const validators = new Map<TSchema, ValidateFunction>();
+
+/** Throws FAAS_CLUSTER_MESSAGE with the place of the first thing that is wrong. */
+function checked<Schema extends TSchema>(schema: Schema, what: string, value: unknown): Static<Schema> {
+  const validate = validators.get(schema) ?? ajv.compile(schema);
+  validators.set(schema, validate);
+  if (validate(value)) return value as Static<Schema>;
+  const [first] = validate.errors ?? [];
+  throw new FaasError(
+    'FAAS_CLUSTER_MESSAGE',
+    `a ${what} of another process is not what it must be: ${first?.instancePath ?? ''} ${first?.message ?? ''}`,
+    'All processes of a cluster run releases that speak the same version of /internal/v1.',
+  );
+}

@@ -1,0 +1,65 @@
+import { type Dispatcher, Pool } from 'undici';
+import { paths } from '../api/paths.ts';
+import { FaasError } from '../errors.ts';
+import {
+  clusterVersion,
+  clusterVersionHeader,
+  decodePodsAnswer,
+  decodeReportAnswer,
+  encodeQuestion,
+  encodeReport,
+  encodeWish,
+} from './codec.ts';
+import type { LeaderLink } from './messages.ts';
+
+/** Longer than the leader waits before it answers that nothing is new. */
+const answerMsMax = 3_500;
+
+/** The way to a leader in another process. */
+export class LeaderClient implements LeaderLink {
+  readonly #pool: Pool;
+  readonly #headers: Readonly<Record<string, string>>;
+
+  constructor(address: string, secret: string) {
+    this.#pool = new Pool(address, { connections: 4, pipelining: 1, keepAliveTimeout: 10_000, connect: { timeout: 1_000 } });
+    this.#headers = {
+      authorization: `Bearer ${secret}`,
+      'content-type': 'application/json',
+      [clusterVersionHeader]: String(clusterVersion),
+    };
+  }
+
+  async report(report: Parameters<LeaderLink['report']>[0]) {
+    return decodeReportAnswer(await this.#post(paths.internalReport, encodeReport(report)));
+  }
+
+  async pods(question: Parameters<LeaderLink['pods']>[0], signal: AbortSignal) {
+    return decodePodsAnswer(await this.#post(paths.internalPods, encodeQuestion(question), signal));
+  }
+
+  async want(wish: Parameters<LeaderLink['want']>[0]) {
+    await this.#post(paths.internalWant, encodeWish(wish));
+  }
+
+  close(): Promise<void> {
+    return this.#pool.destroy();
+  }
+
+  async #post(path: string, body: string, signal?: AbortSignal): Promise<unknown> {
+    const request: Dispatcher.RequestOptions = { method: 'POST', path, headers: this.#headers, body };
+    const answer = await this.#pool.request({
+      ...request,
+      headersTimeout: answerMsMax,
+      bodyTimeout: answerMsMax,
+      ...(signal !== undefined && { signal }),
+    });
+    const value: unknown = await answer.body.json().catch(() => undefined);
+    if (answer.statusCode === 200) return value;
+    throw refusal(path, answer.statusCode, value);
+  }
+}
+
+function refusal(path: string, status: number, problem: unknown): FaasError {
+  const said = typeof problem === 'object' && problem !== null ? String(Reflect.get(problem, 'detail') ?? '') : '';
+  return new FaasError('FAAS_CLUSTER_REFUSED', `the leader answered ${status} at ${path}: ${said}`);
+}
