@@ -13,7 +13,7 @@ import { median } from '../statistics.ts';
 
 const functions = 1_000;
 const partitions = 100;
-const warmUp = 70;
+const warmUp = 100;
 const ticks = 15;
 const boundMs = 250;
 
