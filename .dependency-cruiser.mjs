@@ -2,7 +2,7 @@
 
 /** Files that meet the outside: loops, servers, clients, routes. Everything else in a duty decides, and knows nothing of the world. */
 const edge = '-(loop|server|client|routes?)\\.ts$';
-const duties = 'api|cron|dispatch|fleet|functions|gateway|lag|scale|tune';
+const duties = 'api|cron|dispatch|fleet|functions|gateway|lag|scale|tune|watch';
 /** What every file of the controller may use. */
 const ground = '^controller/(clock|random|errors|error-codes|fault-points|entries)\\.ts$';
 const servers = '(^|/)node_modules/(fastify|@fastify|undici|pino|prom-client)/';
@@ -66,7 +66,7 @@ export default {
       severity: 'error',
       from: {
         path: '^(controller|cli)/',
-        pathNot: ['^controller/adapters/', '^controller/(main|open-stores|open-kafka|open-redis)\\.ts$'],
+        pathNot: ['^controller/adapters/', '^controller/(main|open-stores|open-kafka|open-redis|open-pods|open-cluster)\\.ts$'],
       },
       to: { path: '^controller/adapters/' },
     },

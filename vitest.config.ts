@@ -4,7 +4,7 @@ import { configDefaults, defineConfig } from 'vitest/config';
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
 /** They use all of the machine by themselves: simulations on all cores, servers that are killed. One file after the other, after the rest. */
-const heavy = ['test/sim/**/*.test.ts', 'test/e2e/**/*.test.ts'];
+const heavy = ['test/sim/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/services/kubernetes/**/*.test.ts', 'test/**/*.kubernetes.test.ts'];
 
 export default defineConfig({
   resolve: {

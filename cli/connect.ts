@@ -2,15 +2,15 @@ import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { type ApiClient, apiClient, type ServerAddress } from './api-client.ts';
-import type { Arguments } from './arguments.ts';
 import type { Invocation } from './command.ts';
 import { CommandFailure } from './failure.ts';
+import { chosenContext, type ServerContext, serverAddress } from './server-contexts.ts';
 
-/** The client that `--server`, `--token` and `--data` describe. */
+/** The client that `--server`, `--use`, `--token`, `--data` and the context in use describe. */
 export async function connect(invocation: Pick<Invocation, 'args' | 'env' | 'cwd'>): Promise<ApiClient> {
   const { args } = invocation;
   const folder = await dataFolder(invocation);
-  return apiClient(await addressOf(args, folder), { timeoutMs: args.duration('timeout') ?? 30_000, folder });
+  return apiClient(await addressOf(invocation, folder), { timeoutMs: args.duration('timeout') ?? 30_000, folder });
 }
 
 /** Without --data that of the settings here: the server may have been started with them. */
@@ -21,19 +21,30 @@ async function dataFolder({ args, env, cwd }: Pick<Invocation, 'args' | 'env' | 
   return resolve(cwd, (await resolveSettings({ args, env, cwd }, false)).settings.data);
 }
 
-async function addressOf(args: Arguments, folder: string): Promise<ServerAddress> {
+/** What a flag or its variable says comes first, then the context in use, then the server of the data folder. */
+async function addressOf({ args, env, cwd }: Pick<Invocation, 'args' | 'env' | 'cwd'>, folder: string): Promise<ServerAddress> {
   const server = args.text('server');
   const given = args.text('token');
-  if (server !== undefined) {
-    if (!URL.canParse(server) || !/^https?:$/.test(new URL(server).protocol)) {
-      throw new CommandFailure('FAAS_SERVER_ADDRESS', `"${server}" is not an http address`, {
-        hint: 'Write --server http://127.0.0.1:7070.',
-      });
-    }
-    return { adminUrl: server.replace(/\/$/, ''), gatewayUrl: undefined, token: given ?? (await readToken(folder)) };
+  if (server !== undefined) return { adminUrl: serverAddress(server), gatewayUrl: undefined, token: given ?? (await readToken(folder)) };
+  const isLocal = args.origin('data') !== 'default' && args.text('use') === undefined;
+  const context = isLocal ? undefined : await chosenContext(env, args.text('use'));
+  if (context !== undefined) {
+    return { adminUrl: context.server, gatewayUrl: undefined, token: given ?? (await tokenOf(context, cwd)) };
   }
   const found = await readServerFile(folder);
   return { ...found, token: given ?? (await readToken(folder)) };
+}
+
+async function tokenOf({ name, token, tokenFile }: ServerContext & { readonly name: string }, cwd: string): Promise<string> {
+  if (token !== undefined) return token;
+  try {
+    return firstLine(await readFile(resolve(cwd, tokenFile ?? ''), 'utf8'));
+  } catch (cause) {
+    throw new CommandFailure('FAAS_NO_TOKEN', `cannot read ${tokenFile ?? 'a token'} of the context "${name}"`, {
+      hint: `Set FAAS_TOKEN, or write it anew with: faas context add ${name} --server <url> --token-file <path>`,
+      cause,
+    });
+  }
 }
 
 /** What the running server wrote into its data folder. */
@@ -72,18 +83,22 @@ function unreadable(file: string, what: string): CommandFailure {
 
 function noServer(folder: string, cause?: unknown): CommandFailure {
   return new CommandFailure('FAAS_NO_SERVER', `no server runs on the data folder ${folder}`, {
-    hint: 'Start one with: faas up. For another folder or machine: --data <folder> or --server <url>.',
+    hint: 'Start one with: faas up. For another folder or machine: --data <folder>, --server <url>, or faas context use <name>.',
     cause,
   });
 }
 
 export async function readToken(folder: string): Promise<string> {
   try {
-    return (await readFile(join(folder, 'token'), 'utf8')).trim();
+    return firstLine(await readFile(join(folder, 'token'), 'utf8'));
   } catch (cause) {
     throw new CommandFailure('FAAS_NO_TOKEN', `cannot read the server's token in ${folder}`, {
       hint: 'Run as the user who runs the server, name its data folder with --data, or set FAAS_TOKEN.',
       cause,
     });
   }
+}
+
+export function firstLine(text: string): string {
+  return (text.split('\n', 1)[0] ?? '').trim();
 }

@@ -13,3 +13,10 @@ export async function startServer(
   const colour = output.isTTY === true && (process.env.NO_COLOR ?? '') === '';
   return main.startServer({ settings, origins, log: createLog({ ...logs, output, colour }) });
 }
+
+/** Creates or upgrades the definitions of our custom resources in a cluster. */
+export async function upgradeDefinitions(
+  ...args: Parameters<typeof import('../controller/upgrade-definitions.ts').upgradeDefinitions>
+): Promise<void> {
+  await (await import('../controller/upgrade-definitions.ts')).upgradeDefinitions(...args);
+}

@@ -5,7 +5,12 @@ import { fileURLToPath } from 'node:url';
  * starts without its loader of modules, whose start a cold start would wait for twice.
  * Works from the sources (tests) and from dist alike.
  */
-const files = { pod: 'pod.cjs', 'pod-worker': 'pod-worker.cjs', 'sqlite-worker': 'sqlite-worker.js' } as const;
+const files = {
+  pod: 'pod.cjs',
+  'pod-alone': 'pod-alone.cjs',
+  'pod-worker': 'pod-worker.cjs',
+  'sqlite-worker': 'sqlite-worker.js',
+} as const;
 
 export type EntryName = keyof typeof files;
 

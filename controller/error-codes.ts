@@ -99,6 +99,7 @@ export const errorTable = {
     FAAS_STATE_NOT_A_NUMBER: { title: 'An increment of what is no number' },
     FAAS_STATE_TOO_LARGE: { title: 'State that is larger than 1 MiB' },
     FAAS_STATE_READ: { title: 'State that could not be read' },
+    FAAS_STATE_REFUSED: { title: 'State that is not given: too many keys, or a batch that is over' },
     FAAS_OUT_OF_MEMORY: { title: 'The handler took more memory than it may' },
   },
   pod: {
@@ -156,6 +157,13 @@ export const errorTable = {
     FAAS_KAFKA_VERSION: { title: 'The broker is too old' },
     FAAS_KAFKA_CODEC: { title: 'Records are compressed in a way that cannot be read here' },
     FAAS_KAFKA_FAILED: { status: 500, title: 'Kafka refused it' },
+  },
+  kubernetes: {
+    FAAS_KUBERNETES_CONFIG: { title: 'The kubeconfig cannot be used' },
+    FAAS_KUBERNETES_UNREACHABLE: { status: 503, title: 'The API server of Kubernetes does not answer' },
+    FAAS_POD_QUOTA: { title: 'The quota of the namespace has no room for a pod' },
+    FAAS_KUBERNETES_REFUSED: { status: 503, title: 'The API server of Kubernetes refuses it' },
+    FAAS_KUBERNETES_KIND: { status: 409, title: 'The cluster has no such kind of resource' },
   },
 } as const satisfies Record<string, Record<string, ErrorRow>>;
 

@@ -24,6 +24,8 @@ export const faultPointNames = [
   'replay.after-append',
   'tick.before-append',
   'tick.after-append',
+  'watch.before-commit',
+  'watch.after-commit',
   'call.before-commit',
   'call.after-commit',
   'deploy.before-activate',

@@ -1,8 +1,9 @@
 import { mkdir } from 'node:fs/promises';
 import { createAdminServer } from './api/admin-server.ts';
+import { summaries } from './api/function-survey.ts';
 import { replayLetters } from './api/replay-letters.ts';
 import { removeServerFile, writeServerFile } from './api/server-file.ts';
-import { loadToken } from './api/token-file.ts';
+import { loadToken, readGivenToken } from './api/token-file.ts';
 import { systemClock } from './clock.ts';
 import { ConditionBoard } from './conditions/condition-board.ts';
 import { runSchedules } from './cron/schedule-loop.ts';
@@ -25,7 +26,11 @@ import { runLagTriggers } from './lag/lag-loop.ts';
 import { exclusively } from './lease/exclusive-work.ts';
 import { runWhileLeading } from './lease/leadership-loop.ts';
 import type { LeaseHolder } from './lease/lease-holder.ts';
+import { openCluster } from './open-cluster.ts';
+import { openPods } from './open-pods.ts';
 import { openStores } from './open-stores.ts';
+import { runOperator } from './operator/operator-loop.ts';
+import { writingDeployments } from './operator/writing-deployments.ts';
 import { systemRandom } from './random.ts';
 import { runReplays } from './replay/replay-loop.ts';
 import { ReplayStore } from './replay/replay-store.ts';
@@ -39,6 +44,7 @@ import { recordHandling } from './tune/handling-loop.ts';
 import { HandlingMeter } from './tune/handling-meter.ts';
 import { runUpkeep } from './upkeep-loop.ts';
 import { packageVersion } from './version.ts';
+import { runWatches } from './watch/watch-loop.ts';
 import { BatchTokens } from './wire/batch-tokens.ts';
 import { createHttpPodClient } from './wire/http-pod-client.ts';
 
@@ -95,8 +101,10 @@ async function open(
   const stores = await openStores({ settings, env: process.env, clock, random, log });
   onStop(() => stores.close());
   const { streams, state, registry, history } = stores;
-  const token = await loadToken(folder, random);
-  const { createProcessPods } = await import('./adapters/process/process-pods.ts');
+  const cluster = await openCluster({ settings, clock, random, log });
+  if (cluster !== undefined) onStop(() => cluster.close());
+  const tokenFile = settings['admin.tokenFile'];
+  const token = tokenFile === '' ? await loadToken(folder, random) : await readGivenToken(tokenFile);
   const conditions = new ConditionBoard({ registry, history, clock, log });
   await conditions.load();
   onStop(async () => conditions.close());
@@ -104,17 +112,18 @@ async function open(
   onStop(() => client.close());
 
   const fleet = new Fleet({
-    pods: createProcessPods({ clock, random, log, folder }),
+    pods: await openPods({ settings, env: process.env, clock, random, log }),
     client,
     registry,
     history,
+    conditions,
     clock,
     log,
     metrics,
     limits: { pool: settings['pods.pool'], podsMax: settings['pods.max'] },
     drainMs: settings['pods.drain'],
     loadTimeoutMs,
-    callbackUrl: () => adminUrl,
+    callbackUrl: () => settings['pods.callback'] || adminUrl,
     podMemoryBytes,
   });
   const data = { streams, state, history, conditions, pods: fleet, client, tokens, clock, random, faults, log, metrics };
@@ -164,11 +173,13 @@ async function open(
     abandon: revisions => fleet.abandon(revisions),
     exclusively: work => (stores.shared ? exclusively(lease, 'deployments', work) : work()),
     refresh: functions.refresh,
+    watchesResources: cluster !== undefined,
     topicDefaults: {
       partitions: settings['streams.partitions'],
       retention: { ageMs: settings['streams.retention'], bytesPerPartition: settings['streams.retentionBytes'] },
     },
   });
+  const resources = settings['kubernetes.resources'] ? cluster?.resources : undefined;
   const version = packageVersion();
   const podCallbacks = createPodCallbacks({ state, calls, tokens, metrics });
   let isLeaving = false;
@@ -184,12 +195,13 @@ async function open(
     settings,
     origins,
     registry,
-    deployments,
+    deployments: resources === undefined ? deployments : writingDeployments(deployments, { resources, log }),
     calls,
     dispatcher,
     scale,
     overrides,
     secrets,
+    examine: topics => stores.examine(topics),
     token,
     dashboardFolder: dashboardFolder(),
     podCallbacks,
@@ -210,20 +222,29 @@ async function open(
   }
   onStop(() => calls.stop(settings['shutdown.grace']));
   onStop(async () => functions.stop());
+  await fleet.adopt();
   await functions.refresh();
-  const duties = (signal: AbortSignal) =>
+  const figures = () => summaries({ ...data, registry, dispatcher });
+  const duties = (signal: AbortSignal, fencing = 0) =>
     Promise.all([
       runSchedules({ ...data, live: functions.live }, signal),
       runLagTriggers({ ...data, live: functions.live }, signal),
       runReplays({ ...data, replays: new ReplayStore(data), live: functions.live }, signal),
       runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
+      ...(cluster === undefined ? [] : [runWatches({ ...data, objects: cluster.objects, live: functions.live }, signal)]),
+      ...(cluster === undefined || resources === undefined
+        ? []
+        : [runOperator({ ...data, objects: cluster.objects, resources, registry, deployments, overrides, figures }, fencing, signal)]),
       ...(stores.shared ? [adoptOrphans(lease, calls, signal)] : []),
     ]);
+  const leadership = settings.leadership === 'lease' ? cluster?.leadership : stores.shared ? registry : undefined;
   const loops = [
     scale.run(stopping.signal),
     recordHandling({ ...data, meter }, stopping.signal),
     runGuard({ ...data, registry, deployments, report: () => dispatcher.report(), replay: replayOf }, stopping.signal),
-    stores.shared ? runWhileLeading(lease, 'controller', duties, stopping.signal) : duties(stopping.signal),
+    leadership === undefined
+      ? duties(stopping.signal)
+      : runWhileLeading({ ...lease, registry: leadership }, 'controller', duties, stopping.signal),
     watchFigures(),
   ];
   onStop(async () => {

@@ -1,5 +1,6 @@
 import type { RedisAdapters } from './adapters/redis/redis-adapters.ts';
 import type { Clock } from './clock.ts';
+import { FaasError } from './errors.ts';
 import { readPassword, readTls } from './server-secrets.ts';
 import type { Settings } from './settings.ts';
 import type { Log } from './telemetry/log.ts';
@@ -22,5 +23,12 @@ export async function openRedis({ settings, env, clock, log }: OpenRedisOptions)
     replicas: settings['state.replicas'],
     clock,
     log,
-  });
+  }).catch(atStart);
+}
+
+/** A running server tries again; one that starts ends, and somebody has to look. */
+function atStart(error: unknown): never {
+  if (!(error instanceof FaasError) || error.code !== 'FAAS_STORE_UNREACHABLE') throw error;
+  const hint = 'Check the address in the setting state, and whether the server expects TLS (rediss://).';
+  throw new FaasError(error.code, error.message, hint, { cause: error });
 }

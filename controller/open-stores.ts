@@ -2,6 +2,7 @@ import type { Clock } from './clock.ts';
 import { FaasError } from './errors.ts';
 import { openKafka } from './open-kafka.ts';
 import { openRedis } from './open-redis.ts';
+import type { Checkup } from './ports/checkup.ts';
 import type { History } from './ports/history.ts';
 import type { Registry } from './ports/registry.ts';
 import type { StateStore } from './ports/state.ts';
@@ -18,6 +19,8 @@ export interface Stores {
   readonly history: History;
   /** Other servers may be at work on the same stores. */
   readonly shared: boolean;
+  /** For `faas doctor`: looks at the servers and disks that the stores stand on. `topics` are those that functions use. */
+  examine(topics: ReadonlySet<string>): Promise<readonly Checkup[]>;
   /** Resolves when a store is gone for good; the process had better start again. */
   readonly failure: Promise<Error>;
   close(): Promise<void>;
@@ -42,8 +45,11 @@ export async function openStores(options: StoresOptions): Promise<Stores> {
   const streams = await openKafka(place, options);
   try {
     // What a commit emits waits in the outbox for Kafka.
-    const { state, registry, history, failure, close } = isRedis ? await openSharedState(options) : await openSqlite(options, 'outbox');
-    return { streams, state, registry, history, shared: isRedis, failure, close: () => streams.close().then(close) };
+    const { state, registry, history, failure, examine, close } = isRedis
+      ? await openSharedState(options)
+      : await openSqlite(options, 'outbox');
+    const examineBoth = async (topics: ReadonlySet<string>) => [...(await streams.examine(topics)), ...(await examine())];
+    return { streams, state, registry, history, shared: isRedis, failure, examine: examineBoth, close: () => streams.close().then(close) };
   } catch (error) {
     await streams.close();
     throw error;

@@ -4,11 +4,17 @@ import type { Settings } from './settings.ts';
 
 /** Settings of one kind of server: `kafka.passwordFile`, `state.ca` and so on. */
 type Prefix = 'kafka' | 'state';
+type SecretFile = `${Prefix}.passwordFile` | 'kubernetes.secretFile';
 
 /** From the variable, or the first line of `<prefix>.passwordFile`: never from a flag, which every user of the machine can read. */
 export async function readPassword(prefix: Prefix, settings: Settings, given: string | undefined): Promise<string | undefined> {
+  return readSecretText(`${prefix}.passwordFile`, settings, given);
+}
+
+/** From the variable, or the first line of the file that the setting names. */
+export async function readSecretText(name: SecretFile, settings: Settings, given: string | undefined): Promise<string | undefined> {
   if (given !== undefined && given !== '') return given;
-  const [line = ''] = (await readSettingFile(`${prefix}.passwordFile`, settings))?.split(/\r?\n/) ?? [];
+  const [line = ''] = (await readSettingFile(name, settings))?.split(/\r?\n/) ?? [];
   return line === '' ? undefined : line;
 }
 
@@ -22,10 +28,7 @@ export async function readTls(prefix: Prefix, settings: Settings): Promise<{ ca?
   return { ...(ca && { ca }), ...(cert && { cert }), ...(key && { key }) };
 }
 
-async function readSettingFile(
-  name: `${Prefix}.${'passwordFile' | 'ca' | 'cert' | 'key'}`,
-  settings: Settings,
-): Promise<string | undefined> {
+async function readSettingFile(name: SecretFile | `${Prefix}.${'ca' | 'cert' | 'key'}`, settings: Settings): Promise<string | undefined> {
   const file = settings[name];
   if (file === '') return undefined;
   return readFile(file, 'utf8').catch(error => {

@@ -6,6 +6,12 @@ export const settingTable = {
   data: { type: 'path', default: './.faas', meaning: 'Data folder: database, token, lock.' },
   'admin.host': { type: 'text', default: '127.0.0.1', meaning: 'Address of the admin listener (API, internal protocol, metrics, health).' },
   'admin.port': { type: 'port', default: 7070, meaning: 'Port of the admin listener; 0 takes a free one.' },
+  'admin.tokenFile': {
+    type: 'path',
+    default: '',
+    meaning:
+      'File whose first line is the token of the API; without it one is made in the data folder. Servers behind one address share one.',
+  },
   'gateway.host': { type: 'text', default: '127.0.0.1', meaning: 'Address of the gateway listener (webhooks, direct calls).' },
   'gateway.port': { type: 'port', default: 7071, meaning: 'Port of the gateway listener; 0 takes a free one.' },
   'gateway.bodyMax': {
@@ -31,9 +37,58 @@ export const settingTable = {
     meaning: 'Host names that the listeners answer to besides localhost and their own address; others get 421.',
   },
   'secrets.dir': { type: 'path', default: '', meaning: 'Folder with one file per secret; FAAS_SECRET_<NAME> comes first.' },
-  'pods.pool': { type: 'number', default: 1, max: 64, meaning: 'Generic warm pods that wait for a function.' },
-  'pods.max': { type: 'number', default: 16, min: 1, max: 1_000, meaning: 'Pods at most on this machine, generic ones included.' },
+  pods: {
+    type: 'text',
+    default: 'process',
+    oneOf: ['process', 'kubernetes'],
+    meaning: 'Where functions run: `process`, as children of the server, or `kubernetes`, as pods of a cluster (docs/kubernetes.md).',
+  },
+  'pods.pool': { type: 'number', default: 1, max: 64, meaning: 'Generic warm pods that wait for a function; in a cluster, of each size.' },
+  'pods.max': { type: 'number', default: 16, min: 1, max: 1_000, meaning: 'Pods of this server at most, generic ones included.' },
   'pods.drain': { type: 'duration', default: 30_000, meaning: 'How long a pod may finish its events after it was told to end.' },
+  'pods.callback': {
+    type: 'text',
+    default: '',
+    meaning: 'URL at which pods reach this server, `http://10.0.0.7:7070`; without it the address of the admin listener.',
+  },
+  'pods.orphan': {
+    type: 'duration',
+    default: 120_000,
+    min: 5_000,
+    max: 3_600_000,
+    meaning: 'Pods of a cluster end when they have heard of no server for so long: the time that a restart may take without losing them.',
+  },
+  'kubernetes.image': { type: 'text', default: '', meaning: 'Image of pods: that of the server, made by `npm run image`.' },
+  'kubernetes.namespace': {
+    type: 'text',
+    default: '',
+    meaning: 'Namespace of pods; without it that of the server’s pod or of the kubeconfig.',
+  },
+  'kubernetes.serviceAccount': { type: 'text', default: 'default', meaning: 'Service account of pods. They get no token of it.' },
+  'kubernetes.cpu': { type: 'text', default: '50m', meaning: 'Processor that a pod requests; it may use what is idle.' },
+  'kubernetes.server': {
+    type: 'text',
+    default: '',
+    meaning: 'Name under which this server has its pods, and finds them again after a restart; without it the name of the machine.',
+  },
+  'kubernetes.kubeconfig': {
+    type: 'path',
+    default: '',
+    meaning: 'Kubeconfig for a server outside of the cluster; without it the service account of its pod, or what kubectl would use.',
+  },
+  'kubernetes.resources': {
+    type: 'boolean',
+    default: false,
+    meaning:
+      'Contexts and functions are resources of the cluster as well: what is applied there is deployed, and what is deployed is applied there.',
+  },
+  'kubernetes.context': { type: 'text', default: '', meaning: 'Context of the kubeconfig.' },
+  'kubernetes.secretFile': {
+    type: 'path',
+    default: '',
+    meaning:
+      'File of the secret from which tokens of pods are made; FAAS_KUBERNETES_SECRET comes first, and without both one is kept in the data folder.',
+  },
   'scale.budget': {
     type: 'number',
     default: 0,
@@ -41,7 +96,11 @@ export const settingTable = {
     max: 100_000,
     meaning: 'Pods that scaling may wish for over all functions, shared by need and `scale.weight`; 0: no such bound.',
   },
-  'scale.idle': { type: 'duration', default: 300_000, meaning: 'What a cold start is worth in time of an idle pod. So long a function keeps its pods whose idle times are not known yet.' },
+  'scale.idle': {
+    type: 'duration',
+    default: 300_000,
+    meaning: 'What a cold start is worth in time of an idle pod. So long a function keeps its pods whose idle times are not known yet.',
+  },
   streams: {
     type: 'text',
     default: 'sqlite',
@@ -113,6 +172,12 @@ export const settingTable = {
     type: 'boolean',
     default: false,
     meaning: 'Take a Redis without append-only file, or one that evicts: what it acknowledged may be lost.',
+  },
+  leadership: {
+    type: 'text',
+    default: 'store',
+    oneOf: ['store', 'lease'],
+    meaning: 'Who says which of several servers fires schedules and watches resources: `store`, or a Lease of the cluster.',
   },
   'streams.partitions': {
     type: 'number',

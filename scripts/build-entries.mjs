@@ -7,6 +7,7 @@ const root = fileURLToPath(new URL('..', import.meta.url));
 /** What starts as a process or a thread of its own: one bundled file each, because thirty files cost 25 ms more to start than one. */
 const entries = {
   pod: { file: 'runtime/pod/main.ts', format: 'cjs' },
+  'pod-alone': { file: 'runtime/pod/main-alone.ts', format: 'cjs' },
   'pod-worker': { file: 'runtime/pod/worker.ts', format: 'cjs' },
   'pod-empty': { file: 'runtime/pod/empty.ts', format: 'esm' },
   'sqlite-worker': { file: 'controller/adapters/sqlite/sqlite-worker.ts', format: 'esm' },

@@ -38,6 +38,7 @@ function idlePorts(): ApiPorts {
     ...loadSettings({ flags: {}, env: {} }),
     version: '',
     startedAtMs: 0,
+    examine: async () => [],
     deployments: {
       exclusively: work => work(),
       deploy: async () => ({ kind: 'refused', problems: [] }),

@@ -9,6 +9,7 @@ import { referencePage, referencePageFile } from '../controller/manifest/referen
 import { envOf, flagOf, settingKeys, settingRow } from '../controller/settings.ts';
 import { printSetting } from '../controller/settings-value.ts';
 import { type MetricRow, metricTable } from '../controller/telemetry/metrics.ts';
+import { customResourceFiles } from './custom-resources.ts';
 import { openApiDocument } from './openapi.ts';
 
 export const root = fileURLToPath(new URL('..', import.meta.url));
@@ -24,6 +25,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
     ['docs/reference/openapi.json', `${JSON.stringify(await openApiDocument(), null, 2)}\n`],
     [publishedSchemaFile, `${JSON.stringify(publishedSchema(), null, 2)}\n`],
     [referencePageFile, referencePage()],
+    ...customResourceFiles(),
   ]);
 }
 
@@ -65,6 +67,7 @@ const areas: Readonly<Record<ErrorArea, string>> = {
   handler: 'Handlers: reasons of failed attempts and dead letters',
   pod: 'Pods and the wire to them',
   store: 'Stores',
+  kubernetes: 'Kubernetes',
 };
 
 function errorsPage(): string {

@@ -1,5 +1,7 @@
 import { startKafka } from '../test/services/kafka/kafka-cluster.ts';
 import { kafkaService } from '../test/services/kafka/kafka-home.ts';
+import { kubernetesService, nodePrograms } from '../test/services/kubernetes/programs.ts';
+import { openTestCluster } from '../test/services/kubernetes/test-cluster.ts';
 import { isOnPath, type NeededService } from '../test/services/needed-service.ts';
 import { redisService, startRedis, startRedisCluster, startSentinelRedis } from '../test/services/redis.ts';
 
@@ -19,6 +21,16 @@ interface Started {
 const services: Readonly<Record<string, Startable>> = {
   kafka: { needs: kafkaService, what: 'one broker', start: () => startKafka().then(withStreams) },
   'kafka-3': { needs: kafkaService, what: 'three brokers', start: () => startKafka({ brokers: 3 }).then(withStreams) },
+  kubernetes: {
+    needs: kubernetesService,
+    what: 'a cluster of one node, with our image',
+    start: async () => {
+      const { kubeconfig, image, hostAddress, stop } = await openTestCluster();
+      process.stdout.write(`export KUBECONFIG=${kubeconfig}\n`);
+      const flags = { pods: 'kubernetes', 'kubernetes-kubeconfig': kubeconfig, 'kubernetes-image': image, 'admin-host': hostAddress };
+      return { flags, stop };
+    },
+  },
   redis: { needs: redisService, what: 'one Redis', start: () => startRedis().then(withState) },
   'redis-sentinel': { needs: redisService, what: 'primary, replica, three sentinels', start: () => startSentinelRedis().then(withState) },
   'redis-cluster': { needs: redisService, what: 'a cluster of three', start: () => startRedisCluster().then(withState) },
@@ -33,6 +45,8 @@ function withState(started: { readonly url: string; stop(): Promise<void> }): St
 }
 
 async function main(names: readonly string[]): Promise<void> {
+  // For a machine on which tests will need it: what takes minutes is done once.
+  if (names[0] === '--prepare' && names[1] === 'kubernetes') return void (await nodePrograms());
   const chosen = names.flatMap(name => services[name] ?? []);
   if (chosen.length === 0 || chosen.length < names.length) {
     const known = Object.entries(services).map(([name, { what }]) => `  ${name.padEnd(16)}${what}`);

@@ -1,5 +1,5 @@
-import type { SettingsAnswer } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
+import type { SettingsAnswer } from '../../controller/api/server-schema.ts';
 import { envOf, flagOf, settingKeys, settingRow } from '../../controller/settings.ts';
 import { printSetting } from '../../controller/settings-value.ts';
 import type { Invocation } from '../command.ts';

@@ -1,8 +1,12 @@
 import type { DeployAnswer } from '../../controller/api/contract.ts';
+import { pathTo } from '../../controller/api/paths.ts';
+import type { ApiClient } from '../api-client.ts';
 import { type BundleProblem, type BundleResult, bundleFunction } from '../bundle.ts';
 import type { Invocation } from '../command.ts';
 import { connect } from '../connect.ts';
 import { type Bundled, deployBundles, foreignSchemas } from '../deployment.ts';
+import { showDryRun } from '../dry-run.ts';
+import { CommandFailure } from '../failure.ts';
 import type { Output } from '../output.ts';
 import { printable, size, table } from '../output.ts';
 import { problemsFailure } from '../problem-text.ts';
@@ -14,7 +18,7 @@ export async function run(invocation: Invocation): Promise<number> {
   for (const warning of project.warnings) {
     out.warning(`${out.paintError('yellow', 'warning:')} ${warning.file}:${warning.line}:${warning.column} ${printable(warning.message)}`);
   }
-  if (args.on('dry-run')) return dryRun(project, out, cwd);
+  if (args.on('dry-run')) return dryRun(invocation, project);
   const client = await connect(invocation);
   const bundles = await bundleAll(project, await foreignSchemas(client, project.spec), out, cwd);
   out.status('deploying…');
@@ -24,22 +28,25 @@ export async function run(invocation: Invocation): Promise<number> {
   return 0;
 }
 
-/** Without a server the schemas of other contexts' streams are not known; everything else is checked. */
-async function dryRun(project: Project, out: Output, cwd: string): Promise<number> {
-  const bundles = await bundleAll(project, new Map(), out, cwd);
-  const rows = [...bundles].map(([name, bundle]) => ({
-    function: `${project.spec.context}.${name}`,
-    hash: bundle.hash,
-    bytes: bundle.code.byteLength,
-  }));
-  await out.result({ functions: rows }, () =>
-    table(
-      ['FUNCTION', 'BUNDLE', 'SIZE'],
-      rows.map(row => [row.function, row.hash.slice(0, 12), size(row.bytes)]),
-    ),
-  );
-  out.progress('nothing was deployed (--dry-run)');
+/** Without a server the schemas of other contexts' streams are not known, and nothing is compared; everything else is checked. */
+async function dryRun(invocation: Invocation, project: Project): Promise<number> {
+  const { out, cwd } = invocation;
+  const client = await reachable(invocation);
+  const bundles = await bundleAll(project, client === undefined ? new Map() : await foreignSchemas(client, project.spec), out, cwd);
+  await showDryRun(project, bundles, client, out);
   return 0;
+}
+
+async function reachable(invocation: Invocation): Promise<ApiClient | undefined> {
+  try {
+    const client = await connect(invocation);
+    await client.get(pathTo('contexts', {}));
+    return client;
+  } catch (cause) {
+    if (!(cause instanceof CommandFailure)) throw cause;
+    invocation.out.progress(`not compared with what is live: ${printable(cause.message)}`);
+    return undefined;
+  }
 }
 
 async function bundleAll(

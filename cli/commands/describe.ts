@@ -43,7 +43,7 @@ function overview(answer: FunctionDetailAnswer, ago: (ms: number) => string): (r
     ['Backlog', answer.backlogEvents === undefined ? 'not known' : `${answer.backlogEvents} events${age(answer.oldestAgeMs)}`],
     ['State', `${answer.state.keys} keys, ${size(answer.state.valueBytes)}`],
     ['Parked keys', answer.parkedKeys === 0 ? undefined : String(answer.parkedKeys)],
-    ['Dead letters', String(answer.deadLetters)],
+    ['Dead letters', answer.deadLetters === undefined ? 'not known' : String(answer.deadLetters)],
     [
       'Since start',
       totals && `${totals.finished} finished, ${totals.failed} failed attempts, ${totals.emits} emitted, ${totals.inFlight} in flight`,

@@ -25,6 +25,12 @@ export const serverFlags: readonly FlagSpec[] = [
     meaning: 'Token of the server, instead of the one in the data folder. Safer in FAAS_TOKEN than on the command line.',
   },
   data,
+  {
+    name: 'use',
+    kind: 'text',
+    label: 'context',
+    meaning: 'Server that is saved under this name (faas context list), for this command; `local` is that of the data folder.',
+  },
   { name: 'timeout', kind: 'duration', label: 'time', default: '30s', meaning: 'How long to wait for an answer.' },
 ];
 

@@ -1,8 +1,9 @@
 import { readFile, writeFile } from 'node:fs/promises';
 import { relative, resolve } from 'node:path';
-import type { FunctionDetailAnswer, SettingsAnswer } from '../../controller/api/contract.ts';
+import type { FunctionDetailAnswer } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
 import type { ObservationsAnswer } from '../../controller/api/scale-schema.ts';
+import type { SettingsAnswer } from '../../controller/api/server-schema.ts';
 import { number, perSecond, timeText } from '../../controller/scale/figure-text.ts';
 import type { ScaledSpec } from '../../controller/scale/resolve-policy.ts';
 import type { ApiClient } from '../api-client.ts';

@@ -1,5 +1,5 @@
-import type { SecretsAnswer } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
+import type { SecretsAnswer } from '../../controller/api/server-schema.ts';
 import type { Invocation } from '../command.ts';
 import { connect } from '../connect.ts';
 import { CommandFailure } from '../failure.ts';

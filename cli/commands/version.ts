@@ -1,6 +1,6 @@
 import { readFile } from 'node:fs/promises';
-import type { VersionAnswer } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
+import type { VersionAnswer } from '../../controller/api/server-schema.ts';
 import type { Invocation } from '../command.ts';
 import { connect } from '../connect.ts';
 import { CommandFailure } from '../failure.ts';

@@ -4,6 +4,7 @@ import type { Dispatcher } from '../dispatch/dispatcher.ts';
 import type { Deployments } from '../functions/deployments.ts';
 import type { DirectCalls } from '../gateway/direct-calls.ts';
 import type { Secrets } from '../gateway/secrets.ts';
+import type { Checkup } from '../ports/checkup.ts';
 import type { History } from '../ports/history.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { StateStore } from '../ports/state.ts';
@@ -32,6 +33,8 @@ export interface ApiPorts {
   readonly pods: Pick<PodDirectory, 'podsOf'>;
   readonly scale: ScaleView;
   readonly overrides: Overrides;
+  /** Of the stores, for `faas doctor`. */
+  examine(topics: ReadonlySet<string>): Promise<readonly Checkup[]>;
   readonly secrets: Pick<Secrets, 'check'>;
   readonly clock: Clock;
   readonly random: Random;

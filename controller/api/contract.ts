@@ -64,52 +64,6 @@ export const Problem = Type.Object(
 );
 export type Problem = Static<typeof Problem>;
 
-// The server
-
-export const VersionAnswer = strict({
-  name: Type.Literal('faas'),
-  version: text,
-  node: text,
-  wireVersion: natural,
-  startedAtMs: milliseconds,
-  streams: Type.String({ description: 'The adapter behind the streams port.' }),
-  state: Type.String({ description: 'The adapter behind the state port.' }),
-});
-export type VersionAnswer = Static<typeof VersionAnswer>;
-
-export const SettingsAnswer = strict({
-  settings: Type.Array(
-    strict({
-      key: text,
-      /** As held: milliseconds, bytes, text, a list. */
-      value: json,
-      /** As a person writes it, with units. */
-      text,
-      origin: Type.Union([Type.Literal('flag'), Type.Literal('env'), Type.Literal('file'), Type.Literal('default')]),
-      flag: text,
-      env: text,
-      meaning: text,
-    }),
-  ),
-});
-export type SettingsAnswer = Static<typeof SettingsAnswer>;
-
-/** Names only: no request ever answers a secret's value. */
-export const SecretsAnswer = strict({
-  secrets: Type.Array(
-    strict({
-      name: text,
-      usedBy: Type.Array(unit),
-      /** Where it was found; absent: it is missing. */
-      source: optional(text),
-      /** How many values are valid at the moment: 2 during a rotation. */
-      values: natural,
-      env: Type.String({ description: 'The variable in which the server looks first.' }),
-    }),
-  ),
-});
-export type SecretsAnswer = Static<typeof SecretsAnswer>;
-
 // Contexts and deployments
 
 const streamInfo = {
@@ -216,8 +170,8 @@ export const FunctionDetailAnswer = Type.Composite(
       state: strict({ keys: natural, valueBytes: natural, outboxEntries: natural }),
       /** Held back behind an event that is out of attempts. */
       parkedKeys: natural,
-      /** Neither replayed nor dropped yet. */
-      deadLetters: natural,
+      /** Neither replayed nor dropped yet; absent: not known. */
+      deadLetters: optional(natural),
       partitions: Type.Array(partitionLag),
       /** Since this server started; absent: its dispatcher does not know the function (yet). */
       totals: optional(

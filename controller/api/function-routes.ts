@@ -1,16 +1,14 @@
 import type { UnitReport } from '../dispatch/dispatcher.ts';
 import { FaasError } from '../errors.ts';
 import { deadLetterTopicOf, groupOf, inboxTopicOf } from '../functions/live-function.ts';
-import type { FunctionRecord } from '../ports/registry.ts';
 import type { ApiPorts } from './api-ports.ts';
-import { backlogEvents, oldestAgeMs, type PartitionBacklog } from './backlog.ts';
-import { type FunctionAnswer, FunctionDetailAnswer, FunctionParams, FunctionsAnswer, LagAnswer } from './contract.ts';
+import { backlogEvents, oldestAgeMs } from './backlog.ts';
+import { FunctionDetailAnswer, FunctionParams, FunctionsAnswer, LagAnswer } from './contract.ts';
 import { findFunction } from './find-unit.ts';
-import { readBacklog, resolveAll } from './function-backlog.ts';
+import { asFarAsTold, type Survey, summaries, summaryOf, surveyAll, surveys } from './function-survey.ts';
 import type { OpenLetters } from './open-letters.ts';
 import { defineRoute, type Route } from './route.ts';
 import { printSpec } from './spec-json.ts';
-import { triggerSentence } from './trigger-sentence.ts';
 
 /** What runs, how it is, and how far behind it is. */
 export function functionRoutes(ports: ApiPorts, letters: Pick<OpenLetters, 'count'>): readonly Route[] {
@@ -20,7 +18,7 @@ export function functionRoutes(ports: ApiPorts, letters: Pick<OpenLetters, 'coun
     tag: 'functions',
     summary: 'All live functions',
     answer: FunctionsAnswer,
-    handle: async () => ({ functions: await Promise.all((await surveyAll(ports)).map(survey => summaryOf(ports, survey))) }),
+    handle: async () => ({ functions: [...(await summaries(ports))] }),
   });
   const show = defineRoute({
     method: 'GET',
@@ -32,7 +30,7 @@ export function functionRoutes(ports: ApiPorts, letters: Pick<OpenLetters, 'coun
     handle: async ({ params }) => {
       const [survey] = await surveys(ports, [await findFunction(ports.registry, params)]);
       if (survey === undefined) throw new FaasError('FAAS_FUNCTION_UNKNOWN', 'the function is gone');
-      return detailOf(ports, survey, await letters.count(survey.record.unit));
+      return detailOf(ports, survey, await asFarAsTold(letters.count(survey.record.unit)));
     },
   });
   const lag = defineRoute({
@@ -46,44 +44,7 @@ export function functionRoutes(ports: ApiPorts, letters: Pick<OpenLetters, 'coun
   return [list, show, lag];
 }
 
-interface Survey {
-  readonly record: FunctionRecord;
-  /** Undefined: the dispatcher does not know the function (yet). */
-  readonly report: UnitReport | undefined;
-  readonly partitions: readonly PartitionBacklog[];
-}
-
-async function surveyAll(ports: ApiPorts): Promise<readonly Survey[]> {
-  return surveys(ports, await ports.registry.functions());
-}
-
-async function surveys(ports: ApiPorts, records: readonly FunctionRecord[]): Promise<readonly Survey[]> {
-  const live = await resolveAll(ports, records);
-  const partitions = await Promise.all(live.map(one => readBacklog(ports, one)));
-  const reports = new Map(ports.dispatcher.report().map(report => [report.unit, report]));
-  return records.map((record, index) => ({ record, report: reports.get(record.unit), partitions: partitions[index] ?? [] }));
-}
-
-async function summaryOf(ports: ApiPorts, { record, report, partitions }: Survey): Promise<FunctionAnswer> {
-  const { unit, context, name, live, activatedAtMs } = record;
-  const pods = ports.pods.podsOf(unit);
-  const ready = pods.filter(pod => pod.state === 'ready').length;
-  const age = oldestAgeMs(report, ports.clock.now());
-  return {
-    unit,
-    context,
-    name,
-    revision: live.id,
-    triggers: live.spec.on.map(triggerSentence),
-    activatedAtMs,
-    pods: { ready, draining: pods.length - ready },
-    backlogEvents: backlogEvents(partitions),
-    ...(age !== undefined && { oldestAgeMs: age }),
-    conditions: [...(await ports.conditions.of(unit))],
-  };
-}
-
-async function detailOf(ports: ApiPorts, survey: Survey, deadLetters: number): Promise<FunctionDetailAnswer> {
+async function detailOf(ports: ApiPorts, survey: Survey, deadLetters: number | undefined): Promise<FunctionDetailAnswer> {
   const { report } = survey;
   const { unit, live, previousLive } = survey.record;
   const revisions = await ports.registry.revisions(unit);
@@ -104,8 +65,8 @@ async function detailOf(ports: ApiPorts, survey: Survey, deadLetters: number): P
     running: runningPods(ports, unit, report?.inFlightByPod),
     state: await ports.state.figures(unit),
     parkedKeys: (await ports.state.parked(unit)).length,
-    deadLetters,
-    partitions: [...survey.partitions],
+    ...(deadLetters !== undefined && { deadLetters }),
+    partitions: [...(survey.partitions ?? [])],
     ...(report && { totals: totalsOf(report) }),
   };
 }
@@ -130,9 +91,9 @@ function lagOf(ports: ApiPorts, { record, report, partitions }: Survey): LagAnsw
   const age = oldestAgeMs(report, ports.clock.now());
   return {
     unit: record.unit,
-    backlogEvents: backlogEvents(partitions),
+    ...(partitions && { backlogEvents: backlogEvents(partitions) }),
     ...(age !== undefined && { oldestAgeMs: age }),
     ...(report && { waiting: report.waiting, inFlight: report.inFlight }),
-    partitions: [...partitions],
+    partitions: [...(partitions ?? [])],
   };
 }

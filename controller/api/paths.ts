@@ -47,6 +47,7 @@ export const paths = {
   signIn: '/v1/sign-in',
   session: '/v1/session',
   settings: '/v1/settings',
+  doctor: '/v1/doctor',
   secrets: '/v1/secrets',
   /** For pods, authorised by the token of a running batch. */
   internalState: '/internal/v1/state',

@@ -54,9 +54,7 @@ const policy = strict({
   min: natural,
   max: natural,
   boundsFrom,
-  budget: optional(
-    strict({ pods: natural, share: natural, needed: natural, neededByAll: natural, weight: number, weightOfAll: number }),
-  ),
+  budget: optional(strict({ pods: natural, share: natural, needed: natural, neededByAll: natural, weight: number, weightOfAll: number })),
   prefer: preference,
   lagThreshold: optional(natural),
   concurrency: natural,

@@ -3,9 +3,10 @@ import { secretsNamedBy, variableOf } from '../gateway/secrets.ts';
 import { envOf, flagOf, settingKeys, settingRow } from '../settings.ts';
 import { printSetting } from '../settings-value.ts';
 import type { ApiPorts } from './api-ports.ts';
-import { SecretsAnswer, SettingsAnswer, VersionAnswer } from './contract.ts';
+import { examineAll } from './doctor.ts';
 import { resolveAll } from './function-backlog.ts';
 import { defineRoute, type Route } from './route.ts';
+import { DoctorAnswer, SecretsAnswer, SettingsAnswer, VersionAnswer } from './server-schema.ts';
 
 const tag = 'server';
 
@@ -50,7 +51,15 @@ export function serverRoutes(ports: ApiPorts): readonly Route[] {
       return { secrets: await Promise.all(secrets) };
     },
   });
-  return [version, settings, secrets];
+  const doctor = defineRoute({
+    method: 'GET',
+    path: 'doctor',
+    tag,
+    summary: 'How the server, the stores under it and the functions are',
+    answer: DoctorAnswer,
+    handle: async () => ({ nowMs: ports.clock.now(), checks: [...(await examineAll(ports))] }),
+  });
+  return [version, settings, secrets, doctor];
 }
 
 function settingAnswer({ settings, origins }: ApiPorts, key: (typeof settingKeys)[number]): SettingsAnswer['settings'][number] {

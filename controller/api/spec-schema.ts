@@ -71,10 +71,12 @@ const scheduleTrigger = strict({
 
 const resourceTrigger = strict({
   kind: Type.Literal('resource'),
+  name: text,
   apiVersion: text,
   resourceKind: text,
   namespace: Type.Optional(text),
   selector: Type.Optional(text),
+  fields: Type.Array(text, { maxItems: 100 }),
   events: Type.Array(words('added', 'modified', 'deleted')),
 });
 

@@ -1,14 +1,16 @@
-import { Ajv } from 'ajv';
+import { Ajv, type ValidateFunction } from 'ajv';
 import type { History, HistoryEntry } from '../ports/history.ts';
 import type { ScaleInputs } from '../scale/decision.ts';
 import { ScaleInputsAnswer } from './scale-schema.ts';
 
-const isInputs = new Ajv({ strict: false }).compile<ScaleInputs>(ScaleInputsAnswer);
+let isInputs: ValidateFunction<ScaleInputs> | undefined;
 
 /** The inputs in an entry of the history; undefined where it is no decision about scaling, or one of another version. */
 export function inputsOf(entry: HistoryEntry): ScaleInputs | undefined {
   const { what, inputs } = entry.data;
-  return what === 'scale' && isInputs(inputs) ? inputs : undefined;
+  if (what !== 'scale') return undefined;
+  isInputs ??= new Ajv({ strict: false }).compile<ScaleInputs>(ScaleInputsAnswer);
+  return isInputs(inputs) ? inputs : undefined;
 }
 
 /** Observations are this far apart at most. */

@@ -16,6 +16,24 @@ export async function loadToken(folder: string, random: Random): Promise<string>
   throw new FaasError('FAAS_TOKEN_FILE', `${file} does not hold a token`, 'Remove the file; the next start makes a new one.');
 }
 
+/** The admin token that somebody else made, on the first line of `file`: a mounted secret. */
+export async function readGivenToken(file: string): Promise<string> {
+  const text = await readFile(file, 'utf8').catch(error => {
+    throw new FaasError(
+      'FAAS_TOKEN_FILE',
+      `admin.tokenFile: ${file} cannot be read: ${String(error.code ?? error)}`,
+      'Check the path and its rights.',
+    );
+  });
+  const [token = ''] = text.split(/\r?\n/);
+  if (tokenPattern.test(token)) return token;
+  throw new FaasError(
+    'FAAS_TOKEN_FILE',
+    `admin.tokenFile: the first line of ${file} is no token`,
+    'Write 32 to 256 letters, digits, - and _.',
+  );
+}
+
 /** Undefined: there is none. A file that others may read is closed again before it is used. */
 async function readToken(file: string): Promise<string | undefined> {
   try {

@@ -26,6 +26,11 @@ export const conditionTable = {
     lasts: false,
     meaning: 'A store works, but not as the runtime needs it: out of memory, a slot without a node, another version of our data.',
   },
+  ResourceUnseen: {
+    lasts: false,
+    meaning:
+      'Changes of a Kubernetes resource cannot be seen: its kind is not there, rights are missing, or the API server is away. Tried again by itself.',
+  },
   PartitionBound: { lasts: false, meaning: 'Events wait in so few partitions or keys that more pods would find no work.' },
   DownstreamBound: {
     lasts: false,
@@ -36,6 +41,11 @@ export const conditionTable = {
   LagUnknown: {
     lasts: false,
     meaning: 'A group that a lag trigger watches has committed nothing on its topics: there is no such group, or it has not begun to read.',
+  },
+  PodsMissing: {
+    lasts: false,
+    meaning:
+      'The function has fewer pods than it was granted, because pods cannot be started: no room, no image, a quota. Tried again by itself.',
   },
   BudgetBound: { lasts: false, meaning: 'More pods are needed for `scale.maxAge` than the share of `scale.budget` allows.' },
   AtMax: { lasts: false, meaning: 'More pods are needed for `scale.maxAge` than `scale.max` allows.' },

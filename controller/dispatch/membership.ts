@@ -1,3 +1,4 @@
+import { FaasError } from '../errors.ts';
 import type { LiveFunction, Subscription } from '../functions/live-function.ts';
 import type { GroupMember, TopicPartition } from '../ports/streams.ts';
 import type { Breaker } from './breaker.ts';
@@ -8,6 +9,8 @@ import { loadTargets, type TopicSizes } from './topic-sizes.ts';
 import { Troubles } from './troubles.ts';
 
 const rejoinMs = 1_000;
+/** A topic that is gone is looked for again. */
+const goneEveryMs = 2_000;
 
 /** One function's place in its consumer group: joins, keeps a loop per partition that it is given, and joins again when it is lost. */
 export class Membership {
@@ -19,6 +22,8 @@ export class Membership {
   /** Of all partitions: state belongs to the function. */
   readonly #cache = new StateCache();
   readonly #troubles: Troubles;
+  /** Topics that may not be there, while they are looked for. */
+  readonly #gone = new Set<string>();
   readonly #stop = new AbortController();
   #live: LiveFunction;
   /** Ends the current membership. */
@@ -99,6 +104,7 @@ export class Membership {
     });
     this.#troubles.over('group');
     this.#assigned(member, early);
+    this.#lookFor(this.#live.subscriptions.map(({ topic }) => topic));
     await over;
     await this.#leave(member);
     if (isLost) await clock.sleep(rejoinMs, this.#stop.signal);
@@ -122,13 +128,12 @@ export class Membership {
       const key = `${at.topic}.${at.partition}`;
       const before = this.#partitions.get(key);
       before?.loop.abort();
-      const { partitionsOf } = this.#sizes;
       const loop = new PartitionLoop(
         {
           dispatcher: this.#options,
           member,
           at,
-          partitionsOf,
+          sizes: this.#sizes,
           events: this.#events,
           cache: this.#cache,
           breaker: this.#breaker,
@@ -145,11 +150,40 @@ export class Membership {
 
   #revoked(revoked: readonly TopicPartition[]): void {
     for (const at of revoked) this.#partitions.get(`${at.topic}.${at.partition}`)?.loop.abort();
+    this.#lookFor(revoked.map(({ topic }) => topic));
+  }
+
+  /** Nobody reads what is not there, so that nothing fails: it has to be said. */
+  #lookFor(topics: readonly string[]): void {
+    for (const topic of new Set(topics)) {
+      if (this.#gone.has(topic)) continue;
+      this.#gone.add(topic);
+      void this.#whileGone(topic).finally(() => this.#gone.delete(topic));
+    }
+  }
+
+  async #whileGone(topic: string): Promise<void> {
+    const { streams, clock } = this.#options;
+    const place = `topic ${topic}`;
+    const isGone = async () => (await streams.describeTopic(topic)) === undefined;
+    while (!this.#stop.signal.aborted && this.#subscription(topic) !== undefined && (await isGone().catch(() => false))) {
+      this.#troubles.met(place, missing(topic));
+      await clock.sleep(goneEveryMs, this.#stop.signal);
+    }
+    this.#troubles.over(place);
   }
 
   #subscription(topic: string): Subscription | undefined {
     return this.#live.subscriptions.find(subscription => subscription.topic === topic);
   }
+}
+
+function missing(topic: string): FaasError {
+  return new FaasError(
+    'FAAS_STREAM_UNKNOWN_TOPIC',
+    `read ${topic}: there is no such topic`,
+    'Create it, or deploy the context that owns it.',
+  );
 }
 
 function topicsOf(live: LiveFunction): string {

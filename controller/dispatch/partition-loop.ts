@@ -13,10 +13,10 @@ import { PublishLoop } from './publish-loop.ts';
 import { fetchLimit } from './read-records.ts';
 import { isQuiet, stepSession, wakeAtMs } from './session.ts';
 import { type Draft, type Effect, type EndReason, type Input, newSession, type Session } from './session-state.ts';
-import type { PartitionsOf } from './settle.ts';
 import type { StateCache } from './state-cache.ts';
 import { withStoreTries } from './store-tries.ts';
 import { ToldOffset } from './told-offset.ts';
+import type { TopicSizes } from './topic-sizes.ts';
 import type { Troubles } from './troubles.ts';
 
 /** What a partition tells the function that it belongs to. */
@@ -33,7 +33,7 @@ export interface PartitionOptions {
   readonly dispatcher: DispatcherOptions;
   readonly member: GroupMember;
   readonly at: TopicPartition;
-  readonly partitionsOf: PartitionsOf;
+  readonly sizes: Pick<TopicSizes, 'partitionsOf' | 'recordBytesMaxOf'>;
   readonly breaker: Breaker;
   readonly events: PartitionEvents;
   readonly cache: StateCache;
@@ -55,6 +55,7 @@ const enoughEvents = { ofFunction: 4_000, ofPartition: 200 };
 const reclaimMs = { min: 100, max: 5_000 };
 const resendMs = 100;
 const emptyFetchMs = { min: 1, max: 200 };
+const failedFetchMsMax = 2_000;
 
 /** One partition of one function while the group assigns it to us: sessions one after another, each from its claim to its end. */
 export class PartitionLoop {
@@ -221,7 +222,7 @@ export class PartitionLoop {
   }
 
   async #claim(): Promise<Session> {
-    const { dispatcher, member, at, partitionsOf, breaker } = this.#options;
+    const { dispatcher, member, at, sizes, breaker } = this.#options;
     const { state, random, limits, faults } = dispatcher;
     const committed = await member.committed(at);
     const committedOffset = committed?.offset ?? (await firstOffset(dispatcher.streams, this.#subscription, at.partition));
@@ -249,10 +250,10 @@ export class PartitionLoop {
         commitEventsMax: limits.commitEventsMax,
         commitBytesMax: limits.commitBytesMax,
         dedupeWindowMs: limits.dedupeWindowMs,
-        recordBytesMax: dispatcher.streams.capabilities.recordBytesMax ?? Number.POSITIVE_INFINITY,
         mayRollBack,
       },
-      partitionsOf,
+      partitionsOf: sizes.partitionsOf,
+      recordBytesMaxOf: sizes.recordBytesMaxOf,
       breaker,
       claimed,
     });
@@ -315,7 +316,7 @@ export class PartitionLoop {
         this.stepOf(session, { kind: 'fetched', result, nowMs: this.#now() });
       } else if (this.#now() - before < fetchWaitMs / 2) {
         await dispatcher.clock.sleep(pauseMs, signal);
-        pauseMs = Math.min(emptyFetchMs.max, pauseMs * 2);
+        pauseMs = Math.min(result === undefined ? failedFetchMsMax : emptyFetchMs.max, pauseMs * 2);
       }
     }
   }

@@ -8,7 +8,7 @@ import { Fifo } from './fifo.ts';
 import { Lanes } from './lanes.ts';
 import { OffsetRanges } from './offset-ranges.ts';
 import type { Doom, LastWrites, PendingEvent, Result } from './pending-event.ts';
-import type { PartitionsOf } from './settle.ts';
+import type { PartitionsOf, RecordBytesMaxOf } from './settle.ts';
 
 /** One ownership of one partition of one function, from its claim to its end. All of it is forgotten when it ends; the store knows the rest. */
 export interface Session {
@@ -19,6 +19,7 @@ export interface Session {
   readonly generation: number;
   readonly limits: SessionLimits;
   readonly partitionsOf: PartitionsOf;
+  readonly recordBytesMaxOf: RecordBytesMaxOf;
   /** Of the whole function. */
   readonly breaker: Breaker;
   /** Changes with a deploy, in the middle of a session. */
@@ -91,8 +92,6 @@ export interface SessionLimits {
   readonly commitEventsMax: number;
   readonly commitBytesMax: number;
   readonly dedupeWindowMs: number;
-  /** Of one record that is emitted. */
-  readonly recordBytesMax: number;
   /** The store may lose its last second: nothing counts as durable before `verify`. */
   readonly mayRollBack: boolean;
 }
@@ -213,6 +212,7 @@ export function newSession(options: {
   ownerToken: string;
   limits: SessionLimits;
   partitionsOf: PartitionsOf;
+  recordBytesMaxOf: RecordBytesMaxOf;
   breaker: Breaker;
   claimed: Claimed;
 }): Session {

@@ -1,6 +1,6 @@
 import { headerNames } from '../../runtime/protocol/headers.ts';
 import type { OkOutcome, WireEmit, WireError } from '../../runtime/protocol/messages.ts';
-import { type PackedRecord, packRecord, RecordPacker } from '../../runtime/protocol/record.ts';
+import { type PackedRecord, packedSizeOf, packRecord, RecordPacker } from '../../runtime/protocol/record.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import { inboxTopicOf } from '../functions/live-function.ts';
 import { inboxRecord } from '../inbox/inbox-record.ts';
@@ -21,6 +21,9 @@ export interface Cause {
 
 /** Partitions of a topic; undefined when there is no such topic. */
 export type PartitionsOf = (topic: string) => number | undefined;
+
+/** How large a record of a topic may be, with its headers. */
+export type RecordBytesMaxOf = (topic: string) => number;
 
 export type Settled =
   | { readonly kind: 'settled'; readonly emits: readonly Emit[] }
@@ -43,6 +46,18 @@ export function settleOutcome(outcome: OkOutcome, cause: Cause, partitionsOf: Pa
     emits.push(record(emit, index, cause, topic, partitions, nowMs));
   }
   return { kind: 'settled', emits };
+}
+
+/** Why these emits must not be committed: one of them would wait for the broker for ever, and all behind it. */
+export function tooLarge(emits: readonly Emit[], recordBytesMaxOf: RecordBytesMaxOf): WireError | undefined {
+  const large = emits.find(emit => sizeOf(emit) > recordBytesMaxOf(emit.topic));
+  if (large === undefined) return undefined;
+  const message = `an emit to ${large.topic} has ${sizeOf(large)} bytes with its headers; the broker takes ${recordBytesMaxOf(large.topic)}`;
+  return { code: 'FAAS_EMIT_TOO_LARGE', name: 'FaasError', message, stack: undefined };
+}
+
+function sizeOf(emit: Emit): number {
+  return emit.packed?.packedBytes ?? packedSizeOf(emit);
 }
 
 function emitRecord(emit: WireEmit, index: number, cause: Cause, topic: string, partitions: number, nowMs: number): Emit {

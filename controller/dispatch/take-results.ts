@@ -1,13 +1,11 @@
 import type { EventResult, FailureReason, OkOutcome, Outcome } from '../../runtime/protocol/messages.ts';
-import { packedSizeOf } from '../../runtime/protocol/record.ts';
-import type { Emit } from '../ports/state.ts';
 import { giveUp } from './parking.ts';
 import type { Doom, PendingEvent, ReadCheck } from './pending-event.ts';
 import { eventIdOf } from './read-records.ts';
 import { addReady, noReads, requeue, sized } from './results.ts';
 import { backoffMs, decideRetry, isCrash, isCrashedOut } from './retry.ts';
 import type { Draft, DraftEnd, Effect, Input, Session } from './session-state.ts';
-import { type Cause, noEmits, settleOutcome } from './settle.ts';
+import { type Cause, noEmits, settleOutcome, tooLarge } from './settle.ts';
 import { answered, crashOf, idempotencyKeyOf } from './take-batch.ts';
 
 interface Turn {
@@ -82,7 +80,12 @@ function takeOutcome(turn: Turn, event: PendingEvent, index: number, outcome: Ou
       return;
     default:
       if (outcome.why === 'worker-ended') suspect(turn, event);
-      else requeue(turn.session, event, turn.nowMs);
+      else {
+        // The store is asked again after a pause, not as fast as pods can fail.
+        if (outcome.why === 'state-unread')
+          event.notBeforeMs = turn.nowMs + backoffMs(1, turn.session.live.spec.retry.backoffMs, turn.fraction);
+        requeue(turn.session, event, turn.nowMs);
+      }
   }
 }
 
@@ -99,9 +102,9 @@ function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutco
     takeFailure(turn, event, { reason: 'error', error: settled.error }, true);
     return;
   }
-  const large = settled.emits.find(emit => sizeOf(emit) > session.limits.recordBytesMax);
+  const large = tooLarge(settled.emits, session.recordBytesMaxOf);
   if (large !== undefined) {
-    takeFailure(turn, event, { reason: 'too-large', error: tooLarge(large, session.limits.recordBytesMax) }, false);
+    takeFailure(turn, event, { reason: 'too-large', error: large }, false);
     return;
   }
   const { writes, answer } = outcome;
@@ -125,16 +128,6 @@ function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutco
   }
   session.breaker.wentWell(event, nowMs);
   addReady(session, result, nowMs);
-}
-
-function sizeOf(emit: Emit): number {
-  return emit.packed?.packedBytes ?? packedSizeOf(emit);
-}
-
-/** Committed, it would wait for the broker for ever, and all behind it. */
-function tooLarge(emit: Emit, bytesMax: number): Doom['error'] {
-  const message = `an emit to ${emit.topic} has ${sizeOf(emit)} bytes with its headers; the broker takes ${bytesMax}`;
-  return { code: 'FAAS_EMIT_TOO_LARGE', name: 'FaasError', message, stack: undefined };
 }
 
 /** undefined: it read what another event of the batch wrote, and that result does not stand. */

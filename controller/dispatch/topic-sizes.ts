@@ -5,19 +5,22 @@ import type { Streams } from '../ports/streams.ts';
 
 interface Known {
   readonly partitions: number;
+  readonly recordBytesMax: number | undefined;
   readonly readAtMs: number;
 }
 
 /** What is older is looked up again: others may have added partitions, and their producers use them. */
 const freshMs = 5_000;
 
-/** Partitions of the topics that are sent to. Bounded by manifests. */
+type Described = Pick<Streams, 'describeTopic' | 'capabilities'>;
+
+/** What the topics that are sent to are like: how many partitions, how large a record may be. Bounded by manifests. */
 export class TopicSizes {
-  readonly #streams: Pick<Streams, 'describeTopic'>;
+  readonly #streams: Described;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #sizes = new Map<string, Known>();
 
-  constructor(streams: Pick<Streams, 'describeTopic'>, clock: Pick<Clock, 'now'>) {
+  constructor(streams: Described, clock: Pick<Clock, 'now'>) {
     this.#streams = streams;
     this.#clock = clock;
   }
@@ -29,6 +32,10 @@ export class TopicSizes {
     if (this.#clock.now() - known.readAtMs >= freshMs) this.#refresh(topic, known);
     return known.partitions;
   };
+
+  /** With its headers, as far as it was looked up. */
+  readonly recordBytesMaxOf = (topic: string): number =>
+    this.#sizes.get(topic)?.recordBytesMax ?? this.#streams.capabilities.recordBytesMax ?? Number.POSITIVE_INFINITY;
 
   haveAll(topics: readonly string[]): boolean {
     return topics.every(topic => this.#sizes.has(topic));
@@ -52,7 +59,8 @@ export class TopicSizes {
 
   async #read(topic: string): Promise<void> {
     const info = await this.#streams.describeTopic(topic);
-    if (info !== undefined) this.#sizes.set(topic, { partitions: info.partitions, readAtMs: this.#clock.now() });
+    if (info === undefined) return;
+    this.#sizes.set(topic, { partitions: info.partitions, recordBytesMax: info.recordBytesMax, readAtMs: this.#clock.now() });
   }
 }
 

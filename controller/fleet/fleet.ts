@@ -1,22 +1,27 @@
 import { performance } from 'node:perf_hooks';
 import type { LoadRequest, LoadResult } from '../../runtime/protocol/messages.ts';
 import type { Clock } from '../clock.ts';
+import type { Conditions } from '../conditions/conditions.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
-import type { PodExit, PodInfo, Pods } from '../ports/pods.ts';
-import type { Bundle, Registry } from '../ports/registry.ts';
+import type { AdoptedPod, PodExit, PodLeaving, Pods } from '../ports/pods.ts';
+import type { Registry } from '../ports/registry.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
+import { BundleCache } from './bundle-cache.ts';
 import { loadRequestOf } from './load-request.ts';
-import { drainSentence, type FleetAction, type FleetLimits, type FleetPod, loadBackoffMs, planFleet } from './plan-fleet.ts';
+import { asFleetPod, isOf, type Member, memberOf, type Wish } from './member.ts';
+import { drainSentence, type FleetAction, type FleetLimits, type FleetPod, loadBackoffMs, planFleet, podSize } from './plan-fleet.ts';
+import { tellPodsMissing } from './pods-missing.ts';
 
 export interface FleetOptions {
   readonly pods: Pods;
   readonly client: PodClient;
-  readonly registry: Registry;
+  readonly registry: Pick<Registry, 'bundle'>;
   readonly history: History;
+  readonly conditions: Conditions;
   readonly clock: Clock;
   readonly log: Log;
   readonly metrics: Metrics;
@@ -25,43 +30,23 @@ export interface FleetOptions {
   readonly loadTimeoutMs: number;
   /** Where pods reach us; known once the admin listener has its port. */
   readonly callbackUrl: () => string;
-  /** Memory of a generic pod; the function's own limit travels with its load. */
+  /** Memory of the smallest pod; the function's own limit travels with its load. */
   readonly podMemoryBytes: number;
 }
 
 /** What a listener of wishes gets: `dispatcher` and `gateway` ask, `scale` answers. */
 export type WantListener = (unit: string, pods: number, reason: Parameters<PodDirectory['want']>[2]) => void;
 
-interface Member {
-  readonly info: PodInfo;
-  /** `trial`: has loaded a revision that is not live yet; nobody sees it. */
-  phase: FleetPod['phase'] | 'trial';
-  live: LiveFunction | undefined;
-  handler: 'event' | 'batch';
-  /** A generic one is greeted again then. */
-  greetAtMs: number;
-  /** From the wish for a process to its answer. */
-  readonly bootMs: number;
-}
-
-interface Wish {
-  live: LiveFunction;
-  replicas: number;
-  loadFailures: number;
-  /** When pods of it ended by themselves, lately. */
-  crashedAtMs: readonly number[];
-  notBeforeMs: number;
-}
-
 /** So many crashes within this time are ordinary (a bad event is found by them); each further one delays the next start. */
 const crashesFree = 4;
 const crashWindowMs = 60_000;
 
+/** So long a surplus pod may wait until it is seen idle, which under load it never is. */
+const busySurplusMs = 5_000;
 /** Between the last load and the refilling of the pool. */
 const refillDelayMs = 250;
 /** Well within the time after which an idle connection to a pod is closed. */
 const greetEveryMs = 45_000;
-const bundleKeptBytesMax = 256 * 2 ** 10;
 
 /** The pods of all functions: starts generic ones, makes them functions, drains them, replaces those that ended. */
 export class Fleet implements PodDirectory {
@@ -72,11 +57,14 @@ export class Fleet implements PodDirectory {
   readonly #exitListeners = new Set<Parameters<PodDirectory['onExit']>[0]>();
   readonly #wantListeners = new Set<WantListener>();
   readonly #views = new Map<string, readonly PodView[]>();
-  /** Small bundles of live functions: reading one from the store would be a good part of a warm start. */
-  readonly #bundles = new Map<string, Bundle>();
+  readonly #bundles: BundleCache;
   readonly #underWay = new Set<Promise<void>>();
   #inFlightByPod: ReadonlyMap<string, number> = new Map();
-  #starting = 0;
+  /** Sizes of those that start now. */
+  readonly #starting: number[] = [];
+  /** Pods of an earlier server that have a function, until it is known which functions there are. */
+  #adopted: readonly AdoptedPod[] = [];
+  #startError: unknown;
   #startFailures = 0;
   #startNotBeforeMs = 0;
   #refillNotBeforeMs = 0;
@@ -86,7 +74,9 @@ export class Fleet implements PodDirectory {
 
   constructor(options: FleetOptions) {
     this.#options = options;
+    this.#bundles = new BundleCache(options.registry);
     options.pods.onExit(exit => this.#ended(exit));
+    options.pods.onLeaving(leaving => this.#leaves(leaving));
     options.pods.onOutput(output => options.log.info('pod output', { pod: output.id, stream: output.stream, text: output.text }));
   }
 
@@ -113,20 +103,42 @@ export class Fleet implements PodDirectory {
     return () => this.#exitListeners.delete(listener);
   }
 
+  /** Takes over what an earlier server has left; before the first {@link update}. */
+  async adopt(): Promise<void> {
+    const found = await this.#options.pods.adopt(this.#options.callbackUrl());
+    for (const { info, memoryBytes, loaded } of found) {
+      if (loaded === undefined) this.#members.set(info.id, memberOf(info, memoryBytes, 'generic'));
+    }
+    this.#adopted = found.filter(({ loaded }) => loaded !== undefined);
+    if (found.length > 0) this.#options.log.info('pods of an earlier server are taken over', { pods: found.length });
+  }
+
   /** The functions that may have pods from now on. Keeps the replicas of those it knows. */
   update(functions: readonly LiveFunction[]): void {
+    this.#settleAdopted(functions);
     const units = new Set(functions.map(live => live.unit));
     for (const unit of this.#wishes.keys()) if (!units.has(unit)) this.#wishes.delete(unit);
     for (const live of functions) {
-      const wish = this.#wishes.get(live.unit);
-      if (wish === undefined) this.#wishes.set(live.unit, { live, replicas: 0, loadFailures: 0, crashedAtMs: [], notBeforeMs: 0 });
-      else if (wish.live.revision !== live.revision) Object.assign(wish, { live, loadFailures: 0, crashedAtMs: [], notBeforeMs: 0 });
+      const wish = this.#wishOf(live);
+      if (wish.live.revision !== live.revision) Object.assign(wish, { live, loadFailures: 0, crashedAtMs: [], notBeforeMs: 0 });
       else wish.live = live;
       this.#adoptTrials(live);
     }
-    const hashes = new Set(functions.map(live => live.bundleHash));
-    for (const hash of this.#bundles.keys()) if (!hashes.has(hash)) this.#bundles.delete(hash);
+    this.#bundles.keep(new Set(functions.map(live => live.bundleHash)));
     this.#plan();
+  }
+
+  #wishOf(live: LiveFunction): Wish {
+    const wish = this.#wishes.get(live.unit) ?? {
+      live,
+      replicas: 0,
+      loadFailures: 0,
+      crashedAtMs: [],
+      notBeforeMs: 0,
+      surplusSinceMs: undefined,
+    };
+    this.#wishes.set(live.unit, wish);
+    return wish;
   }
 
   scale(unit: string, replicas: number): void {
@@ -143,6 +155,7 @@ export class Fleet implements PodDirectory {
   /** Figures of the data plane, so that idle pods go first. */
   observe(inFlightByPod: ReadonlyMap<string, number>): void {
     this.#inFlightByPod = inFlightByPod;
+    this.#tellTrouble();
     this.#plan();
   }
 
@@ -160,7 +173,11 @@ export class Fleet implements PodDirectory {
 
   /** All pods, for telemetry and the API. */
   list(): readonly (FleetPod & { readonly address: string; readonly pid: number | undefined })[] {
-    return [...this.#members.values()].map(member => ({ ...this.#asFleetPod(member), address: member.info.address, pid: member.info.pid }));
+    return [...this.#members.values()].map(member => ({
+      ...asFleetPod(member, this.#inFlightByPod),
+      address: member.info.address,
+      pid: member.info.pid,
+    }));
   }
 
   /**
@@ -168,9 +185,10 @@ export class Fleet implements PodDirectory {
    * never becomes so. Takes a generic pod or starts one even above `podsMax`, so that a full machine can still be redeployed.
    */
   async trial(live: LiveFunction): Promise<LoadResult> {
-    const generic = [...this.#members.values()].find(member => member.phase === 'generic');
+    const size = this.#sizeFor(live);
+    const generic = [...this.#members.values()].find(member => member.phase === 'generic' && member.memoryBytes === size);
     if (generic !== undefined) generic.phase = 'loading';
-    return this.#load(generic ?? (await this.#startOne('loading')), live, 'trial');
+    return this.#load(generic ?? (await this.#startOne('loading', this.#sizeFor(live))), live, 'trial');
   }
 
   /** Drains the trial pods of revisions that did not become live. */
@@ -199,19 +217,30 @@ export class Fleet implements PodDirectory {
   }
 
   #act(): void {
-    const { clock, limits } = this.#options;
+    const { clock, limits, podMemoryBytes } = this.#options;
     const nowMs = clock.now();
-    const pods = [...this.#members.values()].map(member => this.#asFleetPod(member));
-    for (let i = 0; i < this.#starting; i += 1)
-      pods.push({ id: `starting-${i}`, phase: 'starting', unit: undefined, revision: undefined, eventsInFlight: 0, startedAtMs: nowMs });
+    const pods = [...this.#members.values()].map(member => asFleetPod(member, this.#inFlightByPod));
+    for (const [i, memoryBytes] of this.#starting.entries())
+      pods.push({
+        id: `starting-${i}`,
+        phase: 'starting',
+        unit: undefined,
+        revision: undefined,
+        eventsInFlight: 0,
+        startedAtMs: nowMs,
+        memoryBytes,
+      });
     const wishes = [...this.#wishes.values()].map(wish => ({
       unit: wish.live.unit,
       revision: wish.live.revision,
       replicas: wish.replicas,
       notBeforeMs: wish.notBeforeMs,
+      memoryBytes: this.#sizeFor(wish.live),
+      drainBusyAtMs: this.#drainBusyAtMs(wish, nowMs),
     }));
     const refillNotBeforeMs = this.#refillNotBeforeMs;
-    for (const action of planFleet(pods, wishes, { ...limits, refillNotBeforeMs }, nowMs)) this.#do(action, nowMs);
+    for (const action of planFleet(pods, wishes, { ...limits, refillNotBeforeMs, memoryBytes: podMemoryBytes }, nowMs))
+      this.#do(action, nowMs);
     const waits = [...this.#wishes.values()].filter(wish => wish.replicas > 0).map(wish => wish.notBeforeMs);
     this.#greet(nowMs);
     this.#wakeAt(Math.min(...[...waits, this.#startNotBeforeMs, refillNotBeforeMs].filter(atMs => atMs > nowMs)), nowMs);
@@ -228,7 +257,7 @@ export class Fleet implements PodDirectory {
 
   #do(action: FleetAction, nowMs: number): void {
     if (action.kind === 'start') {
-      if (nowMs >= this.#startNotBeforeMs) this.#track(this.#startOne('generic').then(() => undefined));
+      if (nowMs >= this.#startNotBeforeMs) this.#track(this.#startOne('generic', action.memoryBytes).then(() => undefined));
       return;
     }
     const member = this.#members.get(action.podId);
@@ -248,24 +277,26 @@ export class Fleet implements PodDirectory {
     this.#underWay.add(settled);
   }
 
-  async #startOne(phase: 'generic' | 'loading'): Promise<Member> {
+  async #startOne(phase: 'generic' | 'loading', memoryBytes: number): Promise<Member> {
     const { pods, metrics, clock } = this.#options;
-    this.#starting += 1;
+    this.#starting.push(memoryBytes);
     const beginMs = performance.now();
     try {
-      const info = await pods.start({ memoryBytes: this.#options.podMemoryBytes, callbackUrl: this.#options.callbackUrl() });
+      const info = await pods.start({ memoryBytes, callbackUrl: this.#options.callbackUrl() });
       const bootMs = performance.now() - beginMs;
       metrics.observe('faas_cold_start_seconds', { unit: '', phase: 'boot' }, bootMs / 1000);
-      const member: Member = { info, phase, live: undefined, handler: 'event', greetAtMs: 0, bootMs };
+      const member = memberOf(info, memoryBytes, phase, bootMs);
       this.#members.set(info.id, member);
       this.#startFailures = 0;
+      this.#startError = undefined;
       return member;
     } catch (error) {
       this.#startFailures += 1;
+      this.#startError = error;
       this.#startNotBeforeMs = clock.now() + loadBackoffMs(this.#startFailures);
       throw error;
     } finally {
-      this.#starting -= 1;
+      this.#starting.splice(this.#starting.indexOf(memoryBytes), 1);
       this.#plan();
     }
   }
@@ -275,7 +306,11 @@ export class Fleet implements PodDirectory {
     member.live = live;
     const { client, metrics, loadTimeoutMs } = this.#options;
     this.#delayRefill();
-    const bundle = await this.#bundle(live.bundleHash);
+    const bundle = await this.#bundles.get(live.bundleHash).catch(error => {
+      // A pod that loads for ever would count as one of the function's.
+      this.#loadFailed(member, live, String(error));
+      throw error;
+    });
     if (bundle === undefined) {
       const error = {
         code: 'FAAS_BUNDLE_UNKNOWN',
@@ -307,18 +342,13 @@ export class Fleet implements PodDirectory {
     if (wish !== undefined && wish.live.revision === live.revision) wish.loadFailures = 0;
     member.handler = result.handler;
     member.phase = then;
+    this.#options.pods.mark(member.info.id, { unit: live.unit, revision: live.revision });
     if (then === 'ready') this.#changed(live.unit);
     return result;
   }
 
   #delayRefill(): void {
     this.#refillNotBeforeMs = this.#options.clock.now() + refillDelayMs;
-  }
-
-  async #bundle(hash: string): Promise<Bundle | undefined> {
-    const bundle = this.#bundles.get(hash) ?? (await this.#options.registry.bundle(hash));
-    if (bundle !== undefined && bundle.code.length + (bundle.sourceMap?.length ?? 0) <= bundleKeptBytesMax) this.#bundles.set(hash, bundle);
-    return bundle;
   }
 
   #loadFailed(member: Member, live: LiveFunction, message: string): void {
@@ -364,13 +394,68 @@ export class Fleet implements PodDirectory {
         kind: 'decision',
         atMs: this.#options.clock.now(),
         unit: unit ?? '',
-        data: { what: 'pod-exit', pod: exit.id, reason: exit.reason, code: exit.code, signal: exit.signal },
+        data: {
+          what: 'pod-exit',
+          pod: exit.id,
+          reason: exit.reason,
+          code: exit.code,
+          signal: exit.signal,
+          ...(exit.detail !== undefined && { detail: exit.detail }),
+        },
       });
     }
     if (exit.reason !== 'stopped' && unit !== undefined) this.#crashed(unit);
     for (const listener of this.#exitListeners) listener({ ...exit, unit });
     if (unit !== undefined) this.#changed(unit);
     this.#plan();
+  }
+
+  /** Somebody else has told it to end, or it cannot be reached: another one is started at once. */
+  #leaves({ id, why }: PodLeaving): void {
+    const member = this.#members.get(id);
+    if (member === undefined || member.phase === 'draining' || member.phase === 'lost') return;
+    this.#options.log.info('pod leaves', { pod: id, unit: member.live?.unit, why });
+    member.phase = why === 'told' ? 'draining' : 'lost';
+    if (member.live !== undefined) this.#changed(member.live.unit);
+    this.#plan();
+  }
+
+  #settleAdopted(functions: readonly LiveFunction[]): void {
+    const adopted = this.#adopted;
+    this.#adopted = [];
+    for (const { info, memoryBytes, loaded } of adopted) {
+      const live = functions.find(({ unit, revision }) => unit === loaded?.unit && revision === loaded.revision);
+      const member = memberOf(info, memoryBytes, 'ready');
+      this.#members.set(info.id, member);
+      if (live === undefined || loaded === undefined) this.#drain(member, 'removed');
+      else {
+        Object.assign(member, { live, handler: loaded.handler });
+        this.#wishOf(live).replicas += 1;
+        this.#changed(live.unit);
+      }
+    }
+  }
+
+  #tellTrouble(): void {
+    const { pods, conditions } = this.#options;
+    const missing = new Map([...this.#wishes].map(([unit, { replicas }]) => [unit, replicas > this.#readyOf(unit)]));
+    tellPodsMissing(conditions, missing, pods.waiting()[0], this.#startError);
+  }
+
+  /** A handler that may run for longer than a drain waits is not interrupted for the sake of a smaller number. */
+  #drainBusyAtMs(wish: Wish, nowMs: number): number {
+    wish.surplusSinceMs = this.#readyOf(wish.live.unit) > wish.replicas ? (wish.surplusSinceMs ?? nowMs) : undefined;
+    const mayInterrupt = wish.live.spec.limits.timeoutMs <= this.#options.drainMs;
+    return mayInterrupt && wish.surplusSinceMs !== undefined ? wish.surplusSinceMs + busySurplusMs : Number.POSITIVE_INFINITY;
+  }
+
+  #readyOf(unit: string): number {
+    return this.podsOf(unit).filter(({ state }) => state === 'ready').length;
+  }
+
+  #sizeFor({ spec }: LiveFunction): number {
+    const { pods, podMemoryBytes } = this.#options;
+    return pods.capabilities.memoryFixed ? podSize(spec.limits.memoryBytes, podMemoryBytes) : podMemoryBytes;
   }
 
   /** A function whose pods keep ending is started more slowly, so that it does not take the machine from the others. */
@@ -412,23 +497,8 @@ export class Fleet implements PodDirectory {
     }
   }
 
-  #asFleetPod(member: Member): FleetPod {
-    return {
-      id: member.info.id,
-      phase: member.phase === 'trial' ? 'loading' : member.phase,
-      unit: member.live?.unit,
-      revision: member.live?.revision,
-      eventsInFlight: this.#inFlightByPod.get(member.info.id) ?? 0,
-      startedAtMs: member.info.startedAtMs,
-    };
-  }
-
   #wakeAt(atMs: number, nowMs: number): void {
     this.#cancelTimer?.();
     this.#cancelTimer = atMs === Infinity ? undefined : this.#options.clock.after(Math.max(1, atMs - nowMs), () => this.#plan());
   }
-}
-
-function isOf(member: Member, live: LiveFunction): boolean {
-  return member.live?.unit === live.unit && member.live.revision === live.revision;
 }

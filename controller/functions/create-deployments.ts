@@ -29,6 +29,8 @@ export interface DeploymentsOptions {
   readonly exclusively: <Result>(work: () => Promise<Result>) => Promise<Result>;
   /** Tells everyone what is live now; resolves when they know. */
   readonly refresh: () => Promise<void>;
+  /** Whether the server has a cluster whose resources can be watched. */
+  readonly watchesResources: boolean;
   readonly topicDefaults: Required<Pick<TopicOptions, 'partitions'>> & { readonly retention: NonNullable<TopicOptions['retention']> };
 }
 
@@ -50,12 +52,10 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
 }
 
 async function deploy(options: DeploymentsOptions, spec: ContextSpec, bundleHashes: ReadonlyMap<string, string>): Promise<DeployResult> {
-  const { registry, state, clock } = options;
+  const { registry, state, clock, watchesResources } = options;
   const contexts = new Map((await registry.contexts()).map(record => [record.spec.context, record.spec]));
-  const problems = [
-    ...checkDeployment(spec, [...contexts.values()], state.capabilities),
-    ...(await missingBundles(registry, spec, bundleHashes)),
-  ];
+  const abilities = { keepsStrict: state.capabilities.keepsStrict, watchesResources };
+  const problems = [...checkDeployment(spec, [...contexts.values()], abilities), ...(await missingBundles(registry, spec, bundleHashes))];
   if (problems.length > 0) return { kind: 'refused', problems };
   contexts.set(spec.context, spec);
   const nowMs = clock.now();

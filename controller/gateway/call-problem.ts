@@ -20,9 +20,14 @@ export function problemOfAnswer(answer: Exclude<DirectAnswer, { kind: 'ok' }>): 
     case 'timeout':
       return new ProblemError('FAAS_CALL_TIMEOUT', 'the call took longer than its deadline', 'Give it longer with X-Faas-Timeout.');
     case 'unavailable':
-      return new ProblemError('FAAS_CALL_UNAVAILABLE', 'no pod of the function became ready in time', 'Call again.', {
-        headers: { 'retry-after': String(Math.max(1, Math.ceil(answer.retryAfterMs / 1000))) },
-      });
+      return new ProblemError(
+        'FAAS_CALL_UNAVAILABLE',
+        'no pod of the function became ready in time, or its state could not be read',
+        'Call again.',
+        {
+          headers: { 'retry-after': String(Math.max(1, Math.ceil(answer.retryAfterMs / 1000))) },
+        },
+      );
     default:
       return answer satisfies never;
   }

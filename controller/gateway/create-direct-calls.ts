@@ -19,7 +19,7 @@ import type { PendingCall } from './pending-call.ts';
 import { UnitCalls } from './unit-calls.ts';
 
 export interface DirectCallsOptions {
-  readonly streams: Pick<Streams, 'append' | 'describeTopic'>;
+  readonly streams: Pick<Streams, 'append' | 'describeTopic' | 'capabilities'>;
   readonly state: StateStore;
   readonly history: Pick<History, 'write'>;
   readonly pods: PodDirectory;

@@ -30,5 +30,5 @@ export type DirectAnswer =
   | { readonly kind: 'unknown-function' }
   | { readonly kind: 'too-deep' }
   | { readonly kind: 'timeout' }
-  /** No pod within the time; try again after `retryAfterMs`. */
+  /** No pod within the time, or a store that does not answer; try again after `retryAfterMs`. */
   | { readonly kind: 'unavailable'; readonly retryAfterMs: number };

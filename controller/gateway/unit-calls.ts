@@ -2,7 +2,7 @@ import type { BatchState, EventResult, OkOutcome, Outcome, PodLog, WireError, Wi
 import { wireLimits } from '../../runtime/protocol/messages.ts';
 import { assertNever } from '../../runtime/sdk/assert-never.ts';
 import type { Clock } from '../clock.ts';
-import { settleOutcome } from '../dispatch/settle.ts';
+import { settleOutcome, tooLarge } from '../dispatch/settle.ts';
 import type { TopicSizes } from '../dispatch/topic-sizes.ts';
 import { inboxTopicOf, type LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
@@ -39,6 +39,8 @@ export const waitingCallsMax = 10_000;
 const batchCallsMax = 128;
 const batchBytesMax = wireLimits.batchBytesMax / 4;
 const returnsMax = 5;
+/** A store that was away may be back. */
+const storeAwayMs = 1_000;
 const busyMs = 10;
 const wantEveryMs = 100;
 /** After so many results without state, a function counts as stateless until it shows otherwise: no lanes, nothing to prefetch. */
@@ -273,8 +275,14 @@ export class UnitCalls {
       traceparent: call.traceparent,
       hop: call.request.depth,
     };
-    const settled = settleOutcome(outcome, cause, this.#options.sizes.partitionsOf, nowMs);
-    if (settled.kind === 'refused') this.#fail(call, 'undeclared', settled.error);
+    const { sizes } = this.#options;
+    const settled = settleOutcome(outcome, cause, sizes.partitionsOf, nowMs);
+    if (settled.kind === 'refused') {
+      this.#fail(call, 'undeclared', settled.error);
+      return;
+    }
+    const large = tooLarge(settled.emits, sizes.recordBytesMaxOf);
+    if (large !== undefined) this.#fail(call, 'too-large', large);
     else this.#session.submit({ call, outcome, emits: settled.emits });
   }
 
@@ -286,6 +294,11 @@ export class UnitCalls {
 
   #takeBack(call: PendingCall, why: Extract<Outcome, { kind: 'returned' }>['why']): void {
     if (why === 'worker-ended') call.suspect = true;
+    if (why === 'state-unread') {
+      call.settle({ kind: 'unavailable', retryAfterMs: storeAwayMs });
+      this.finish(call);
+      return;
+    }
     this.#waiting.release(call);
     call.returns += 1;
     if (call.returns > returnsMax)

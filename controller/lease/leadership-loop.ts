@@ -7,12 +7,13 @@ import { giveUp, type LeaseHolder, leaseMs, renewMs, tryLead } from './lease-hol
 export async function runWhileLeading(
   lease: LeaseHolder,
   name: string,
-  work: (signal: AbortSignal) => Promise<unknown>,
+  work: (signal: AbortSignal, fencing: number) => Promise<unknown>,
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, log } = lease;
   let term: { readonly stop: AbortController; readonly over: Promise<unknown> } | undefined;
   let leadsUntilMs = Number.NEGATIVE_INFINITY;
+  let fencing = 0;
   const end = async () => {
     term?.stop.abort();
     await term?.over;
@@ -21,7 +22,9 @@ export async function runWhileLeading(
   while (!signal.aborted) {
     const askedAtMs = clock.now();
     try {
-      leadsUntilMs = (await tryLead(lease, name)) === undefined ? Number.NEGATIVE_INFINITY : askedAtMs + leaseMs - renewMs;
+      const held = await tryLead(lease, name);
+      leadsUntilMs = held === undefined ? Number.NEGATIVE_INFINITY : askedAtMs + leaseMs - renewMs;
+      fencing = held?.fencing ?? fencing;
     } catch (error) {
       log.warn('lease could not be renewed', { lease: name, error: String(error) });
     }
@@ -33,7 +36,7 @@ export async function runWhileLeading(
     if (leads && term === undefined && !signal.aborted) {
       log.info('leads', { lease: name });
       const stop = new AbortController();
-      term = { stop, over: work(stop.signal).catch(error => log.error('work of the leader failed', { lease: name, error })) };
+      term = { stop, over: work(stop.signal, fencing).catch(error => log.error('work of the leader failed', { lease: name, error })) };
     }
     await clock.sleep(renewMs, signal);
   }

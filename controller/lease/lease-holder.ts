@@ -1,10 +1,10 @@
 import type { Clock } from '../clock.ts';
-import type { Registry } from '../ports/registry.ts';
+import type { Leadership } from '../ports/registry.ts';
 import type { Log } from '../telemetry/log.ts';
 
 /** One process among several that share a registry. */
 export interface LeaseHolder {
-  readonly registry: Pick<Registry, 'lead' | 'resign'>;
+  readonly registry: Leadership;
   readonly clock: Clock;
   readonly log: Log;
   /** Unique per process and start. */

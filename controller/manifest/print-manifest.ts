@@ -108,8 +108,8 @@ function triggerSource(trigger: TriggerSpec) {
         },
       };
     case 'resource': {
-      const { kind, resourceKind, ...rest } = trigger;
-      return { resource: { ...rest, kind: resourceKind } };
+      const { kind, resourceKind, fields, ...rest } = trigger;
+      return { resource: { ...rest, ...(fields.length > 0 && { fields }), kind: resourceKind } };
     }
     case 'lag':
       return {

@@ -103,7 +103,8 @@ function resolveLimits(at: Cursor): LimitsSpec {
 function resolveWarm(at: Cursor): FunctionSpec['warm'] {
   const keep = at.at('keep');
   return {
-    keepMs: keep.text() === 'auto' ? 'auto' : keep.text() === 'never' ? 0 : keep.isThere ? keep.amount(parseDuration, 0, '0ms', '30d') : 'auto',
+    keepMs:
+      keep.text() === 'auto' ? 'auto' : keep.text() === 'never' ? 0 : keep.isThere ? keep.amount(parseDuration, 0, '0ms', '30d') : 'auto',
     min: at.at('min').whole() ?? 0,
   };
 }

@@ -2,10 +2,11 @@ import { assertNever } from '../../runtime/sdk/assert-never.ts';
 import type { Cursor } from './cursor.ts';
 import { parseInstant } from './instant.ts';
 import { resolveStreamRefs } from './resolve-references.ts';
+import { resolveResource } from './resolve-resource.ts';
 import { resolveSchedule } from './resolve-schedule.ts';
 import { resolveWebhook } from './resolve-webhook.ts';
 import type { Neighbours, Resolving } from './resolving.ts';
-import type { FilterSpec, LagTrigger, ResourceTrigger, StreamTrigger, TriggerSpec } from './spec.ts';
+import type { FilterSpec, LagTrigger, StreamTrigger, TriggerSpec } from './spec.ts';
 import { parseDuration } from './units.ts';
 
 const kinds = ['stream', 'webhook', 'schedule', 'resource', 'lag'] as const;
@@ -13,6 +14,7 @@ const kinds = ['stream', 'webhook', 'schedule', 'resource', 'lag'] as const;
 export function resolveTriggers(functionName: string, at: Cursor, neighbours: Neighbours, resolving: Resolving): readonly TriggerSpec[] {
   const triggers: TriggerSpec[] = [];
   const schedules = new Set<string>();
+  const resources = new Set<string>();
   const read = new Set<string>();
   for (const item of at.items()) {
     const kind = kinds.find(kind => item.at(kind).isThere);
@@ -29,7 +31,7 @@ export function resolveTriggers(functionName: string, at: Cursor, neighbours: Ne
         triggers.push(resolveSchedule(inner, schedules, resolving));
         break;
       case 'resource':
-        triggers.push(resolveResource(inner));
+        triggers.push(resolveResource(inner, resources));
         break;
       case 'lag':
         triggers.push(resolveLag(inner));
@@ -87,19 +89,6 @@ function resolveFilter(at: Cursor): FilterSpec | undefined {
     .entries()
     .map(([name, value]) => [name.toLowerCase(), value.text() ?? ''] as const);
   return { key: at.at('key').text(), headers: Object.fromEntries(headers), data };
-}
-
-function resolveResource(at: Cursor): ResourceTrigger {
-  const events = at.at('events');
-  const all = ['added', 'modified', 'deleted'] as const;
-  return {
-    kind: 'resource',
-    apiVersion: at.at('apiVersion').text() ?? '',
-    resourceKind: at.at('kind').text() ?? '',
-    namespace: at.at('namespace').text(),
-    selector: at.at('selector').text(),
-    events: events.isThere ? all.filter(event => events.items().some(item => item.value === event)) : all,
-  };
 }
 
 function resolveLag(at: Cursor): LagTrigger {

@@ -114,10 +114,16 @@ export interface ScheduleTrigger {
 
 export interface ResourceTrigger {
   readonly kind: 'resource';
+  /** Unique within the function: as written, or `resource-<n>`. What was delivered is remembered under it. */
+  readonly name: string;
   readonly apiVersion: string;
   readonly resourceKind: string;
+  /** undefined: all of them. */
   readonly namespace: string | undefined;
+  /** A label selector, as kubectl takes it. */
   readonly selector: string | undefined;
+  /** JSON pointers: a change is a change of one of these. None: of anything but `status` and what the API server keeps for itself. */
+  readonly fields: readonly string[];
   readonly events: readonly ('added' | 'modified' | 'deleted')[];
 }
 

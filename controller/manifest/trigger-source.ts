@@ -151,20 +151,43 @@ const scheduleTrigger = Type.Object(
 
 const resourceTrigger = Type.Object(
   {
-    apiVersion: Type.String({ pattern: '^([a-z0-9.-]{1,200}/)?v[a-z0-9]{1,40}$', title: 'an API version such as v1 or apps/v1' }),
-    kind: Type.String({ pattern: '^[A-Z][A-Za-z0-9]{0,99}$', title: 'a kind such as ConfigMap' }),
+    name: Type.Optional(
+      identifier({ description: 'What was delivered is remembered under it; unique within the function. Default: `resource-<n>`.' }),
+    ),
+    apiVersion: Type.String({
+      pattern: '^([a-z0-9.-]{1,200}/)?v[a-z0-9]{1,40}$',
+      title: 'an API version such as v1 or apps/v1',
+      description: 'Group and version of the kind.',
+    }),
+    kind: Type.String({
+      pattern: '^[A-Z][A-Za-z0-9]{0,99}$',
+      title: 'a kind such as ConfigMap',
+      description: 'Built in, or of a custom resource.',
+    }),
     namespace: Type.Optional(
       Type.String({
         pattern: '^[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$',
         title: 'the name of a namespace',
-        description: 'Default: all namespaces that the server may watch.',
+        description: 'Default: all namespaces, which needs a ClusterRole.',
       }),
     ),
-    selector: Type.Optional(text(1000, { title: 'a label selector such as app=prices' })),
+    selector: Type.Optional(
+      text(1000, { title: 'a label selector such as app=prices', description: 'An object that leaves the selection counts as deleted.' }),
+    ),
+    fields: Type.Optional(
+      Type.Array(Type.String({ pattern: '^(/[^/]+)+$', maxLength: 500, title: 'a JSON pointer such as /status/phase' }), {
+        minItems: 1,
+        maxItems: 32,
+        title: 'a list of JSON pointers',
+        description:
+          '`modified` is a change of one of these. Default: a new generation, or for kinds without one a change of anything but `status`.',
+      }),
+    ),
     events: Type.Optional(
       Type.Array(oneOf(['added', 'modified', 'deleted'], {}), {
         minItems: 1,
         title: 'a list of added, modified, deleted',
+        description: 'Which changes run the function.',
         default: ['added', 'modified', 'deleted'],
       }),
     ),

@@ -12,7 +12,7 @@ import type { ContextSpec, FunctionSpec } from '../manifest/spec.ts';
  * R6 at most one holder leads a name at a time; its fencing number grows with each change of holder.
  * R7 a held function is live, and nobody handles its streams until the hold is released or its time is over; it outlives whoever asked for it.
  */
-export interface Registry {
+export interface Registry extends Leadership {
   contexts(): Promise<readonly ContextRecord[]>;
   context(name: string): Promise<ContextRecord | undefined>;
   /** Functions that are live, of all contexts or of one. */
@@ -34,10 +34,14 @@ export interface Registry {
   /** Removes bundles that no kept revision names; answers how many. The last `keep` revisions of each function are kept. */
   prune(keep: number): Promise<number>;
   watch(onChange: () => void): () => void;
+  close(): Promise<void>;
+}
+
+/** Who leads (R6). Every registry can tell; a cluster can as well. */
+export interface Leadership {
   /** Takes or renews leadership; undefined when someone else holds it. */
   lead(name: string, holder: string, ttlMs: number, nowMs: number): Promise<{ readonly fencing: number } | undefined>;
   resign(name: string, holder: string): Promise<void>;
-  close(): Promise<void>;
 }
 
 export interface ContextRecord {

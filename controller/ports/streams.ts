@@ -59,6 +59,8 @@ export interface TopicOptions {
 export interface TopicInfo {
   readonly topic: string;
   readonly partitions: number;
+  /** Where a topic takes less than `capabilities.recordBytesMax`: so large may a record with its headers be. Told by `describeTopic` alone. */
+  readonly recordBytesMax?: number;
 }
 
 /** A header's value is bytes, as in Kafka; names may repeat. */

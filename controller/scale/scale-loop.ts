@@ -261,7 +261,11 @@ export class ScaleLoop implements ScaleView {
     if (latest === undefined || this.#ticks % idleEvery === unit.turn) return true;
     const { backlogEvents, openCalls, idleMs } = latest.observation;
     const isIdle = backlogEvents.state === 'known' && backlogEvents.value === 0 && openCalls === 0 && idleMs !== undefined;
-    if (isIdle && this.#warm.isExpected(live, latest.observation, { nowMs: this.#options.clock.now(), steadyMs: this.#options.clock.steady() })) return true;
+    if (
+      isIdle &&
+      this.#warm.isExpected(live, latest.observation, { nowMs: this.#options.clock.now(), steadyMs: this.#options.clock.steady() })
+    )
+      return true;
     return !isIdle || this.#options.replicas(name) > 0 || (report?.waiting ?? 0) > 0 || unit.askedPods > 0;
   }
 

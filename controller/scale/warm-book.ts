@@ -46,7 +46,12 @@ export class WarmBook {
     this.#coldMs = coldMs;
   }
 
-  within(live: LiveFunction, policy: ScalePolicy, seen: ScaleObservation | undefined, now: { nowMs: number; steadyMs: number }): ScalePolicy {
+  within(
+    live: LiveFunction,
+    policy: ScalePolicy,
+    seen: ScaleObservation | undefined,
+    now: { nowMs: number; steadyMs: number },
+  ): ScalePolicy {
     if (live.spec.warm.keepMs !== 'auto') return policy;
     const habit = this.#of(live.unit);
     const ahead = this.#isAhead(live, seen, now);
@@ -152,7 +157,9 @@ function dueOf(habit: Habit, live: LiveFunction, nowMs: number): number | undefi
   const { due } = habit;
   const isFresh = due?.of === live && (due.atMs === undefined || due.atMs + graceMs > nowMs);
   if (due !== undefined && isFresh) return due.atMs;
-  const times = live.spec.on.flatMap(trigger => (trigger.kind === 'schedule' ? [nextDue(trigger, nowMs)] : [])).filter(time => time !== undefined);
+  const times = live.spec.on
+    .flatMap(trigger => (trigger.kind === 'schedule' ? [nextDue(trigger, nowMs)] : []))
+    .filter(time => time !== undefined);
   const atMs = times.length === 0 ? undefined : Math.min(...times);
   habit.due = { of: live, atMs };
   return atMs;

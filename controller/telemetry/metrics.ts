@@ -71,6 +71,11 @@ export const metricTable = {
     labels: ['unit', 'crossed'],
     help: 'Events of lag triggers: above when a group fell behind, below when it had caught up.',
   },
+  faas_resource_changes_total: {
+    kind: 'counter',
+    labels: ['unit', 'event'],
+    help: 'Changes of Kubernetes resources that were appended to inboxes: added, modified, deleted.',
+  },
   faas_scale_decisions_total: { kind: 'counter', labels: ['unit', 'reason'], help: 'Scale decisions that changed the number of pods.' },
   faas_history_dropped_total: { kind: 'counter', labels: [], help: 'History entries dropped because the writer was too slow.' },
   faas_dedupe_bound_hit_total: {

@@ -184,7 +184,9 @@ const states = ['empty', 'loading', 'ready', 'draining', 'gone'] as const satisf
 
 function readStatus(body: unknown): PodStatus | undefined {
   if (typeof body !== 'object' || body === null) return undefined;
-  const { wireVersions, state, bootId, unit, revision, eventsInFlight, rssBytes } = body as Readonly<Record<keyof PodStatus, unknown>>;
+  const { wireVersions, state, bootId, unit, revision, handler, eventsInFlight, rssBytes } = body as Readonly<
+    Record<keyof PodStatus, unknown>
+  >;
   const known = states.find(name => name === state);
   if (known === undefined || !Array.isArray(wireVersions) || typeof bootId !== 'string') return undefined;
   return {
@@ -193,6 +195,7 @@ function readStatus(body: unknown): PodStatus | undefined {
     bootId,
     unit: typeof unit === 'string' ? unit : undefined,
     revision: typeof revision === 'string' ? revision : undefined,
+    handler: handler === 'event' || handler === 'batch' ? handler : undefined,
     eventsInFlight: Number(eventsInFlight),
     rssBytes: Number(rssBytes),
   };

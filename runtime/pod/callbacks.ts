@@ -20,12 +20,12 @@ interface Pending {
   readonly answer: Promise<ReadonlyMap<string, BatchState>>;
 }
 
-export function createCallbacks(baseUrl: string): Callbacks {
+export function createCallbacks(baseUrl: () => string): Callbacks {
   const pending = new Map<string, Pending>();
   const fetchState = async (batchToken: string, keys: readonly string[]): Promise<ReadonlyMap<string, BatchState>> => {
     await new NativePromise<void>(resolve => later(resolve));
     pending.delete(batchToken);
-    const answer = await post(`${baseUrl}/internal/v1/state`, batchToken, { keys }, stateTimeoutMs);
+    const answer = await post(`${baseUrl()}/internal/v1/state`, batchToken, { keys }, stateTimeoutMs).catch(unread);
     const entries = readEntries(answer.body, answer.status);
     return new Map(entries.map(entry => [entry.key, entry]));
   };
@@ -43,7 +43,7 @@ export function createCallbacks(baseUrl: string): Callbacks {
     },
     async call(batchToken, request) {
       try {
-        return readAnswer(await post(`${baseUrl}/internal/v1/call`, batchToken, request, request.timeoutMs + 1_000));
+        return readAnswer(await post(`${baseUrl()}/internal/v1/call`, batchToken, request, request.timeoutMs + 1_000));
       } catch (error) {
         return {
           kind: 'failed',
@@ -55,9 +55,18 @@ export function createCallbacks(baseUrl: string): Callbacks {
   };
 }
 
+/** The way there, or the store behind the server. */
+function unread(cause: unknown): never {
+  const facts = cause instanceof Error ? cause.message : 'no answer';
+  throw new FaasError('FAAS_STATE_READ', `the state could not be read: ${facts}`, 'The event is handled again.', { cause });
+}
+
 function readEntries(body: unknown, status: number): readonly BatchState[] {
+  if (status >= 400 && status < 500) {
+    throw new FaasError('FAAS_STATE_REFUSED', `the state was not read: the server answered ${status}`, 'Read fewer keys at a time.');
+  }
   const entries = status === 200 && typeof body === 'object' && body !== null ? Reflect.get(body, 'entries') : undefined;
-  if (!isArray(entries)) throw new FaasError('FAAS_STATE_READ', `the state could not be read: the server answered ${status}`);
+  if (!isArray(entries)) return unread(new Error(`the server answered ${status}`));
   return entries.map(entry => {
     const { key, version, value } = entry as { key: string; version: string | null; value: string | null };
     return { key, version, value: value === null ? undefined : encodeUtf8(value) };

@@ -22,6 +22,7 @@ export class EventEffects {
   #reads: StateVersion[] | undefined;
   #starts = 0;
   #over = false;
+  #isUnread = false;
 
   /** What a handler does after it resolved, or after its time was over, goes nowhere: it is told so. */
   close(): void {
@@ -31,6 +32,15 @@ export class EventEffects {
   assertOpen(): void {
     if (this.#over)
       throw new FaasError('FAAS_EVENT_OVER', 'the handling of this event is over', 'Await everything before the handler returns.');
+  }
+
+  /** A read of state failed, and not by the handler's fault: what it makes of that would stand on state that it has not seen. */
+  stateUnread(): void {
+    this.#isUnread = true;
+  }
+
+  get isUnread(): boolean {
+    return this.#isUnread;
   }
 
   get reads(): readonly StateVersion[] {

@@ -1,9 +1,11 @@
 import { dirname, join } from 'node:path';
 import { crypto } from './late-modules.ts';
-import { createPod, type PodCredentials } from './pod.ts';
+import { createPod } from './pod.ts';
 
 /** The pod's process: what it is told and what it says goes over the IPC channel of its parent; without a parent it ends. */
-type FromParent = ({ readonly kind: 'admit' } & PodCredentials) | { readonly kind: 'stop'; readonly graceMs: number };
+type FromParent =
+  | { readonly kind: 'admit'; readonly token: string; readonly callbackUrl: string }
+  | { readonly kind: 'stop'; readonly graceMs: number };
 
 const memoryBytes = Number(process.argv[2]);
 const bootId = process.argv[3] ?? '';
@@ -14,6 +16,7 @@ const pod = createPod({
   memoryBytes,
   workerFile: join(dirname(process.argv[1] ?? ''), 'pod-worker.cjs'),
   rssBytes: () => process.memoryUsage.rss(),
+  faultPoint: process.env.FAAS_POD_FAULT_POINT,
   output: (stream, text) => void process[stream].write(text),
   exit: (reason, threadsLeft) => {
     const leave = (): void => {
@@ -28,7 +31,7 @@ const pod = createPod({
 const admitted = new Promise<void>(resolve => {
   process.on('message', (message: FromParent) => {
     if (message.kind === 'stop') return pod.stop(message.graceMs);
-    pod.admit(message);
+    pod.admit({ secret: { kind: 'token', text: message.token }, callbackUrl: message.callbackUrl });
     return resolve();
   });
 });

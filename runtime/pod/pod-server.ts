@@ -4,7 +4,8 @@ import { decodeLoad, loadBytesMax } from '../protocol/control.ts';
 import { readFrames } from '../protocol/frame.ts';
 import { type LoadRequest, type PodStatus, wireLimits } from '../protocol/messages.ts';
 import { acceptedVersion, wireVersionHeader, wireVersions } from '../protocol/version.ts';
-import { crypto, http } from './late-modules.ts';
+import { http } from './late-modules.ts';
+import { isAdmitted, type PodSecret } from './pod-credentials.ts';
 
 /** What the pod does with requests that passed the door. */
 export interface PodHandlers {
@@ -15,16 +16,23 @@ export interface PodHandlers {
     bytes: Uint8Array<ArrayBuffer>,
     response: ServerResponse,
   ): void;
+  /** A request has passed the door. */
+  seen?(): void;
+  /** What only some parents ask for, after the door: whether this path was one of them. */
+  more?(request: IncomingMessage, response: ServerResponse): boolean;
 }
 
-/** The pod's HTTP edge: token, wire version, sizes. Bodies are handed on as bytes. `token` is undefined until the parent has told it. */
-export function createPodServer(token: () => string | undefined, handlers: PodHandlers): Server {
+/** The pod's HTTP edge: token, wire version, sizes. Bodies are handed on as bytes. `secret` is undefined until the parent has told it. */
+export function createPodServer(secret: () => PodSecret | undefined, handlers: PodHandlers): Server {
   const server = http().createServer(
     { keepAliveTimeout: 120_000, requestTimeout: 120_000, headersTimeout: 10_000, noDelay: true },
     (request, response) => {
-      const refused = refusal(request, token());
-      if (refused !== undefined) return answerProblem(response, refused);
       const path = request.url;
+      // Asked by whoever looks whether the process is alive; it tells nothing else.
+      if (request.method === 'GET' && path === '/healthz') return answerJson(response, 200, {});
+      const refused = refusal(request, secret());
+      if (refused !== undefined) return answerProblem(response, refused);
+      handlers.seen?.();
       if (request.method === 'GET' && path === '/v1/status') return answerJson(response, 200, handlers.status());
       if (request.method === 'POST' && path === '/v1/batch') {
         return readBody(request, response, wireLimits.batchBytesMax, bytes => handlers.batch(readBatchHead(bytes), bytes, response));
@@ -41,6 +49,7 @@ export function createPodServer(token: () => string | undefined, handlers: PodHa
           ),
         );
       }
+      if (handlers.more?.(request, response) === true) return undefined;
       return answerProblem(response, { status: 404, code: 'FAAS_WIRE_PATH', detail: 'there is nothing at this path' });
     },
   );
@@ -54,8 +63,8 @@ interface Problem {
   readonly detail: string;
 }
 
-function refusal(request: IncomingMessage, token: string | undefined): Problem | undefined {
-  if (token === undefined || !sameToken(request.headers.authorization, `Bearer ${token}`)) {
+function refusal(request: IncomingMessage, secret: PodSecret | undefined): Problem | undefined {
+  if (secret === undefined || !isAdmitted(request.headers.authorization, secret)) {
     return { status: 401, code: 'FAAS_WIRE_TOKEN', detail: 'the token is not the one of this pod' };
   }
   const version = request.headers[wireVersionHeader];
@@ -65,14 +74,8 @@ function refusal(request: IncomingMessage, token: string | undefined): Problem |
   return undefined;
 }
 
-function sameToken(given: string | undefined, wanted: string): boolean {
-  const a = Buffer.from(given ?? '');
-  const b = Buffer.from(wanted);
-  return a.length === b.length && crypto().timingSafeEqual(a, b);
-}
-
 /** Collects the body into one buffer that can be handed to a thread. A length that is missing, wrong or too large is refused. */
-function readBody(
+export function readBody(
   request: IncomingMessage,
   response: ServerResponse,
   bytesMax: number,
@@ -109,7 +112,7 @@ function answerProblem(response: ServerResponse, { status, code, detail }: Probl
   answerJson(response, status, { type: 'about:blank', title: code, status, code, detail }, 'application/problem+json');
 }
 
-function answerJson(response: ServerResponse, status: number, body: unknown, contentType = 'application/json'): void {
+export function answerJson(response: ServerResponse, status: number, body: unknown, contentType = 'application/json'): void {
   const text = JSON.stringify(body);
   response.writeHead(status, {
     'content-type': contentType,

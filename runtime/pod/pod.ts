@@ -6,8 +6,10 @@ import { wireVersions } from '../protocol/version.ts';
 import { assertNever } from '../sdk/assert-never.ts';
 import { type BoardView, readBoard } from './board.ts';
 import { type BundleFile, hashMatches, writeBundle } from './bundle-file.ts';
+import { armPodFaultPoint, type PodFaultPoints } from './fault-points.ts';
 import { OpenBatch } from './open-batch.ts';
-import { createPodServer } from './pod-server.ts';
+import type { PodCredentials } from './pod-credentials.ts';
+import { createPodServer, type PodHandlers } from './pod-server.ts';
 import { emptyShim, step } from './shim.ts';
 import type { ExitReason, Shim, ShimEffect, ShimInput } from './shim-state.ts';
 import type { FromWorker } from './thread-messages.ts';
@@ -20,19 +22,20 @@ export interface PodOptions {
   readonly workerFile: string;
   readonly rssBytes: () => number;
   readonly output: (stream: 'stdout' | 'stderr', text: string) => void;
+  /** Where a test ends this pod. */
+  readonly faultPoint?: string | undefined;
   /** Called once, after everything is answered. A thread that is left sits in a native call, and would keep `process.exit` waiting for ever. */
   readonly exit: (reason: ExitReason, threadsLeft: boolean) => void;
-}
-
-/** What the parent tells its pod once it has started. */
-export interface PodCredentials {
-  readonly token: string;
-  readonly callbackUrl: string;
+  /** Called as soon as the reason is known, before the server is closed. */
+  readonly ending?: (reason: ExitReason) => void;
+  readonly more?: PodHandlers['more'];
+  readonly seen?: () => void;
 }
 
 export interface Pod {
-  /** Resolves with the port on loopback. */
-  listen(host: string): Promise<number>;
+  /** Resolves with the port; 0 takes a free one. */
+  listen(host: string, port?: number): Promise<number>;
+  /** Once before anything else, and again by a parent that has taken over. */
   admit(credentials: PodCredentials): void;
   stop(graceMs: number): void;
   /** Ends the threads and the server without a word. */
@@ -53,6 +56,7 @@ export function createPod(options: PodOptions): Pod {
 
 class RunningPod implements Pod {
   readonly #options: PodOptions;
+  readonly #faults: PodFaultPoints;
   readonly #server: Server;
   readonly #workers = new Map<number, WorkerClient>();
   readonly #batches = new Map<number, OpenBatch>();
@@ -62,6 +66,7 @@ class RunningPod implements Pod {
   /** While workers import them. */
   readonly #bundles = new Map<number, BundleFile>();
   #nextBatchId = 1;
+  #handler: PodStatus['handler'];
   #timer: ReturnType<typeof setTimeout> | undefined;
   #tickDueAtMs = 0;
   #beatAtMs = 0;
@@ -69,19 +74,22 @@ class RunningPod implements Pod {
 
   constructor(options: PodOptions) {
     this.#options = options;
+    this.#faults = armPodFaultPoint(options.faultPoint, () => process.kill(process.pid, 'SIGKILL'));
     // The thread first: it starts up beside the server.
     this.#startWorker(1);
-    this.#server = createPodServer(() => this.#credentials?.token, {
+    this.#server = createPodServer(() => this.#credentials?.secret, {
       status: () => this.#status(),
       load: (request, loadTimeoutMs, response) => this.#startLoad(request, loadTimeoutMs, response),
       batch: (head, bytes, response) => this.#startBatch(head, bytes, response),
+      more: (request, response) => options.more?.(request, response) ?? false,
+      seen: () => options.seen?.(),
     });
   }
 
-  async listen(host: string): Promise<number> {
+  async listen(host: string, port = 0): Promise<number> {
     await new Promise<void>((resolve, reject) => {
       this.#server.once('error', reject);
-      this.#server.listen(0, host, resolve);
+      this.#server.listen(port, host, resolve);
     });
     this.#schedule();
     return (this.#server.address() as AddressInfo).port;
@@ -89,6 +97,7 @@ class RunningPod implements Pod {
 
   admit(credentials: PodCredentials): void {
     this.#credentials = credentials;
+    this.#tellCallback();
   }
 
   stop(graceMs: number): void {
@@ -111,6 +120,7 @@ class RunningPod implements Pod {
       bootId: this.#options.bootId,
       unit: this.#load?.request.unit,
       revision: this.#load?.request.revision,
+      handler: this.#handler,
       eventsInFlight: this.#shim.batches.reduce((sum, { open }) => sum + open, 0),
       rssBytes: this.#options.rssBytes(),
     };
@@ -126,6 +136,7 @@ class RunningPod implements Pod {
       return;
     }
     this.#load = { request, response };
+    this.#faults('load.received');
     const { concurrency, lifespanMs } = request;
     const memoryBytes = Math.max(request.memoryBytes, this.#options.rssBytes() + handlerBytesMin);
     this.#step({ kind: 'load', nowMs: Date.now(), limits: { concurrency, lifespanMs, memoryBytes, loadTimeoutMs } });
@@ -136,6 +147,7 @@ class RunningPod implements Pod {
     bytes: Uint8Array<ArrayBuffer>,
     response: ServerResponse,
   ): void {
+    this.#faults('batch.received');
     const batchId = this.#nextBatchId;
     this.#nextBatchId += 1;
     this.#batches.set(batchId, new OpenBatch(head.eventCount, bytes, response));
@@ -173,14 +185,19 @@ class RunningPod implements Pod {
         const { batchId, frames, answered } = message;
         const batch = this.#batches.get(batchId);
         if (batch === undefined) return;
-        if (!batch.pass(frames, answered)) this.#endGuessing(workerId, nowMs);
+        this.#faults('replies.before-pass');
+        const isPassed = batch.pass(frames, answered);
+        this.#faults('replies.after-pass');
+        if (!isPassed) this.#endGuessing(workerId, nowMs);
         else if (answered.length > 0) this.#step({ kind: 'answered', nowMs, batchId, count: answered.length });
         return;
       }
       case 'loaded': {
         const phases = { loadMs: message.loadMs, initMs: message.initMs };
         this.#step({ kind: 'loaded', nowMs, workerId, result: { kind: 'ready', handler: message.handler, phases } });
+        this.#handler = message.handler;
         this.#bundles.get(workerId)?.removeLater(() => this.#bundles.delete(workerId));
+        this.#tellCallback();
         break;
       }
       case 'load-failed':
@@ -263,12 +280,20 @@ class RunningPod implements Pod {
     try {
       const bundle = writeBundle(this.#load.request);
       this.#bundles.set(workerId, bundle);
-      this.#workers.get(workerId)?.load({ request, bundleUrl: bundle.url, callbackUrl: this.#credentials?.callbackUrl ?? '' });
+      const callbackUrl = this.#credentials?.callbackUrl ?? '';
+      this.#workers.get(workerId)?.load({ request, bundleUrl: bundle.url, callbackUrl, faultPoint: this.#options.faultPoint });
     } catch (error) {
       const message = `the bundle could not be written: ${error instanceof Error ? error.message : 'unknown'}`;
       // After the effects of this step: the machine takes one input at a time.
       queueMicrotask(() => this.#step({ kind: 'load-failed', nowMs: Date.now(), workerId, error: loadError('FAAS_LOAD_WRITE', message) }));
     }
+  }
+
+  /** To workers that have their function; one that loads is told when it has. */
+  #tellCallback(): void {
+    if (this.#handler === undefined || this.#credentials === undefined) return;
+    const { callbackUrl } = this.#credentials;
+    for (const worker of this.#workers.values()) worker.send({ kind: 'callback', callbackUrl });
   }
 
   #removeBundle(workerId: number): void {
@@ -278,15 +303,19 @@ class RunningPod implements Pod {
 
   #run(workerId: number, batchId: number): void {
     const bytes = this.#batches.get(batchId)?.bytes;
-    if (bytes !== undefined) this.#workers.get(workerId)?.send({ kind: 'batch', batchId, bytes, receivedAtMs: Date.now() }, [bytes.buffer]);
+    if (bytes === undefined) return;
+    this.#workers.get(workerId)?.send({ kind: 'batch', batchId, bytes, receivedAtMs: Date.now() }, [bytes.buffer]);
+    this.#faults('batch.handed-over');
   }
 
   #endBatch(batchId: number, end: 'done' | 'busy' | 'draining'): void {
+    if (end === 'done') this.#faults('batch.before-end');
     this.#batches.get(batchId)?.end(end);
     this.#batches.delete(batchId);
   }
 
   #answerLoad(response: ServerResponse, result: LoadResult): void {
+    this.#faults('load.before-answer');
     response.writeHead(200, { 'content-type': 'application/x-faas-frames' });
     response.end(encodeLoadResult(result));
   }
@@ -323,6 +352,7 @@ class RunningPod implements Pod {
     this.#over = true;
     clearTimeout(this.#timer);
     for (const bundle of this.#bundles.values()) bundle.remove();
+    this.#options.ending?.(reason);
     const done = () => this.#options.exit(reason, this.#workers.size > 0);
     const closing = setInterval(() => this.#server.closeIdleConnections(), 5);
     const late = setTimeout(() => this.#server.closeAllConnections(), lastAnswersMsMax);

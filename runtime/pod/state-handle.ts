@@ -2,8 +2,8 @@ import { hasOwn, NativePromise, parseJson, textSlice } from '../protocol/intrins
 import { wireLimits } from '../protocol/messages.ts';
 import type { StateHandle } from '../sdk/context.ts';
 import { FaasError } from '../sdk/errors.ts';
-import type { BatchStateView } from './batch-state.ts';
-import { bounded } from './describe-error.ts';
+import type { BatchStateView, StateBase } from './batch-state.ts';
+import { bounded, failureOf } from './describe-error.ts';
 import type { EventEffects } from './effects.ts';
 import { encodeJson } from './emission.ts';
 
@@ -31,6 +31,15 @@ abstract class KeyHandle<State> implements StateHandle<State> {
   protected abstract read(): Value | Promise<Value>;
   /** null deletes. */
   protected abstract write(value: Uint8Array | null): void;
+
+  protected base(view: BatchStateView, key: string): StateBase | Promise<StateBase> {
+    const base = view.base(key);
+    if (!(base instanceof NativePromise)) return base;
+    return base.catch((error: unknown) => {
+      if (failureOf(error).error.code === 'FAAS_STATE_READ') this.effects.stateUnread();
+      throw error;
+    });
+  }
 
   get get(): StateHandle<State>['get'] {
     return () => this.#reading(bytes => (bytes === undefined ? undefined : (decodeState(bytes) as State)));
@@ -85,7 +94,7 @@ class EventHandle<State> extends KeyHandle<State> {
     if (own !== undefined) return own.value ?? undefined;
     const known = this.effects.seen(this.#key);
     if (known !== undefined) return known.value;
-    return whenKnown(this.#view.base(this.#key), base => {
+    return whenKnown(this.base(this.#view, this.#key), base => {
       this.effects.assertOpen();
       this.effects.see(this.#key, base);
       return base.value;
@@ -110,7 +119,7 @@ class SharedHandle<State> extends KeyHandle<State> {
   }
 
   protected read(): Value | Promise<Value> {
-    return whenKnown(this.#view.base(this.#key), base => {
+    return whenKnown(this.base(this.#view, this.#key), base => {
       this.effects.assertOpen();
       if (base.version !== `@${this.#index}`) this.effects.recordRead(this.#key, base.version);
       return base.value;

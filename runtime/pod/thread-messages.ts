@@ -9,10 +9,14 @@ export type ToWorker =
       readonly bundleUrl: string;
       readonly board: SharedArrayBuffer;
       readonly callbackUrl: string;
+      /** Where a test ends the pod. */
+      readonly faultPoint: string | undefined;
     }
   | { readonly kind: 'batch'; readonly batchId: number; readonly bytes: Uint8Array; readonly receivedAtMs: number }
   /** Nobody waits for the batch any more: what has not begun does not begin. */
   | { readonly kind: 'cancel'; readonly batchId: number }
+  /** The server is elsewhere from now on. */
+  | { readonly kind: 'callback'; readonly callbackUrl: string }
   /** What has not begun is returned. */
   | { readonly kind: 'drain' }
   /** What runs is asked to stop: its signals abort. */

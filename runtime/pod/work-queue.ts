@@ -226,7 +226,8 @@ export class WorkQueue {
     call.scope.end();
     for (const effects of call.effects) effects.close();
     if (call.slot !== undefined) this.#options.board.leave(call.slot);
-    for (const [position, outcome] of outcomes) {
+    const unread = call.effects.some(({ isUnread }) => isUnread);
+    for (const [position, outcome] of unread ? allOf(call, { kind: 'returned', why: 'state-unread' }) : outcomes) {
       if (!this.#answer(call.queued, position, outcome) || outcome.kind !== 'ok') call.state = 'failed';
     }
     call.onOver();

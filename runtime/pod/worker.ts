@@ -10,6 +10,7 @@ import { createCallbacks } from './callbacks.ts';
 import { captureOutput } from './captured-output.ts';
 import { describeError } from './describe-error.ts';
 import type { EventRun } from './event-run.ts';
+import { armPodFaultPoint } from './fault-points.ts';
 import type { FunctionHost } from './function-host.ts';
 import { loadBundle } from './load-bundle.ts';
 import { rehearse } from './rehearse.ts';
@@ -63,7 +64,9 @@ async function prepare(): Promise<void> {
 
 async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Promise<void> {
   const send = (out: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(out, transfer);
-  const { request, bundleUrl, board: memory, callbackUrl } = message;
+  const { request, bundleUrl, board: memory } = message;
+  let { callbackUrl } = message;
+  const faults = armPodFaultPoint(message.faultPoint, () => killProcess(ownPid, 'SIGKILL'));
   const folder = new URL('.', bundleUrl).pathname;
   const board = new BoardWriter(memory);
   const replies = new ReplyBuffer(
@@ -86,13 +89,21 @@ async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Pr
   });
   try {
     const bundle = await loadBundle(request, bundleUrl, monotonic);
-    const host: FunctionHost = { now, monotonic, randomHex, log, ...createCallbacks(callbackUrl) };
+    const callbacks = createCallbacks(() => callbackUrl);
+    const readState: FunctionHost['readState'] = async (batchToken, keys) => {
+      faults('state.before-read');
+      const found = await callbacks.readState(batchToken, keys);
+      faults('state.after-read');
+      return found;
+    };
+    const host: FunctionHost = { now, monotonic, randomHex, log, ...callbacks, readState };
     const queue = new WorkQueue({
       fn: bundle.fn,
       host,
       board,
       concurrency: request.concurrency,
       enter: (call, run, handle) => {
+        faults('handler.before');
         if (call.slot === undefined) return current.run({ call, run }, handle);
         board.enterSynchronous(call.slot);
         try {
@@ -101,12 +112,18 @@ async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Pr
           board.leaveSynchronous();
         }
       },
-      onResult: (batchId, result) => replies.result(batchId, result),
+      onResult: (batchId, result) => {
+        faults('handler.after');
+        return replies.result(batchId, result);
+      },
       yieldTurn: () => new NativePromise(resolve => later(resolve)),
     });
     guard(queue, board, replies, send, folder);
     setInterval(() => board.beat(now()), heartbeatMs).unref();
-    port.on('message', (next: ToWorker) => receive(next, queue, board, replies, send, bundle.shutdown));
+    port.on('message', (next: ToWorker) => {
+      if (next.kind === 'callback') callbackUrl = next.callbackUrl;
+      else receive(next, queue, board, replies, send, bundle.shutdown);
+    });
     send({ kind: 'loaded', handler: bundle.fn.kind, loadMs: bundle.loadMs, initMs: bundle.initMs });
   } catch (error) {
     send({ kind: 'load-failed', error: describeError(error, folder) });
@@ -114,7 +131,7 @@ async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Pr
 }
 
 function receive(
-  message: ToWorker,
+  message: Exclude<ToWorker, { kind: 'callback' }>,
   queue: WorkQueue,
   board: BoardWriter,
   replies: ReplyBuffer,

@@ -112,10 +112,11 @@ export type Outcome =
   /**
    * Was not run, or was stopped for somebody else's sake: send again without an attempt. `worker-ended`: it was running, with others, when the worker
    * ended or hung, and nobody knows whose fault it was: send it alone (a suspect). `neighbour-crash`, `neighbour-timeout`: the guilty one is known.
+   * `state-unread`: the server could not read state that it asked for, whatever the handler made of that.
    */
   | { readonly kind: 'returned'; readonly why: ReturnReason };
 
-export type ReturnReason = 'neighbour-timeout' | 'neighbour-crash' | 'worker-ended' | 'draining' | 'after-failure';
+export type ReturnReason = 'neighbour-timeout' | 'neighbour-crash' | 'worker-ended' | 'draining' | 'after-failure' | 'state-unread';
 
 export interface OkOutcome {
   readonly kind: 'ok';
@@ -185,6 +186,8 @@ export interface PodStatus {
   readonly bootId: string;
   readonly unit: string | undefined;
   readonly revision: string | undefined;
+  /** Whether its handler takes one event or a batch; undefined before it has loaded. */
+  readonly handler: 'event' | 'batch' | undefined;
   readonly eventsInFlight: number;
   readonly rssBytes: number;
 }

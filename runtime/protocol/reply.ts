@@ -32,6 +32,7 @@ const returnReasons = [
   'worker-ended',
   'draining',
   'after-failure',
+  'state-unread',
 ] as const satisfies readonly ReturnReason[];
 const levels = ['debug', 'info', 'warn', 'error'] as const;
 

@@ -1,17 +1,20 @@
 import { readFileSync } from 'node:fs';
+import { Partitioners } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { KafkaStreams } from '../../controller/adapters/kafka/kafka-streams.ts';
 import { partitionOf } from '../../controller/ports/partition-of.ts';
+import { type Certificates, certificateService, makeCertificates } from '../services/certificates.ts';
 import { type FaultProxy, kafkaFrame, startFaultProxy } from '../services/fault-proxy.ts';
 import { saslUsers } from '../services/kafka/broker-properties.ts';
 import { type KafkaCluster, startKafka } from '../services/kafka/kafka-cluster.ts';
 import { kafkaService } from '../services/kafka/kafka-home.ts';
-import { openStreams } from '../services/kafka/open-kafka.ts';
-import { describeWith } from '../services/needed-service.ts';
+import { openStreams, plainClient } from '../services/kafka/open-kafka.ts';
+import { describeWith, type NeededService } from '../services/needed-service.ts';
 
 const partitions = 6;
 const limit = { timeout: 120_000 };
 const isProduce = (request: Buffer) => request.readInt16BE(4) === 0;
+const offsetFetch = 9;
 
 describeWith(kafkaService, 'three brokers that fail', () => {
   let kafka: KafkaCluster;
@@ -49,6 +52,35 @@ describeWith(kafkaService, 'three brokers that fail', () => {
     expect(await lost(topic, ids)).toEqual([]);
   });
 
+  test(
+    'without a key another client loses what it calls acknowledged, when the first request to one of three fails; we lose nothing',
+    limit,
+    async () => {
+      const ids = Array.from({ length: 550 }, (_, i) => `${i}`);
+      const failFirst = () => proxies[1]?.cut(isProduce, { of: 'request', bytes: 20 });
+      const theirs = await makeTopic();
+      const producer = plainClient(kafka.bootstrap).producer({ createPartitioner: Partitioners.DefaultPartitioner });
+      await producer.connect();
+      failFirst();
+      await producer.send({ topic: theirs, messages: ids.map(value => ({ value })) });
+      await producer.disconnect();
+      for (const proxy of proxies) proxy.heal();
+      const ours = await makeTopic();
+      failFirst();
+      await streams.append(
+        ours,
+        ids.map(id => ({ partition: partitionOf(null, id, partitions), key: null, value: Buffer.from(id), headers: [] })),
+      );
+      for (const proxy of proxies) proxy.heal();
+      const [lostByThem, lostByUs] = await Promise.all([theirs, ours].map(topic => missing(topic, ids)));
+      process.stdout.write(
+        `first request to one of three brokers fails, ${ids.length} without a key: kafkajs lost ${lostByThem}, we lost ${lostByUs}\n`,
+      );
+      expect(lostByThem).toBeGreaterThan(0);
+      expect(lostByUs).toBe(0);
+    },
+  );
+
   test('each broker is killed under load: nothing acknowledged is lost', limit, async () => {
     const topic = await makeTopic();
     const acknowledged: string[] = [];
@@ -75,6 +107,28 @@ describeWith(kafkaService, 'three brokers that fail', () => {
     expect(await lost(topic, acknowledged)).toEqual([]);
   });
 
+  test('the offsets of one group that are asked for in one turn are one request', async () => {
+    const topics = [await makeTopic(), await makeTopic()];
+    const [first = '', second = ''] = topics;
+    await streams.setCommitted('asked', first, [{ partition: 4, offset: 7, metadata: 'a' }], 'replace');
+    await streams.setCommitted('asked', second, [{ partition: 1, offset: 9, metadata: 'b' }], 'replace');
+    let requests = 0;
+    for (const proxy of proxies) {
+      proxy.hold(request => {
+        if (request.readInt16BE(4) === offsetFetch) requests += 1;
+        return false;
+      });
+    }
+    const asked = await Promise.all([first, second, first].map(topic => streams.committed('asked', topic)));
+    for (const proxy of proxies) proxy.heal();
+    const [inFirst, inSecond] = [
+      { partition: 4, offset: 7, metadata: 'a' },
+      { partition: 1, offset: 9, metadata: 'b' },
+    ];
+    expect(asked).toEqual([[inFirst], [inSecond], [inFirst]]);
+    expect(requests).toBe(1);
+  });
+
   async function makeTopic(): Promise<string> {
     topics += 1;
     const topic = `broken-${topics}`;
@@ -98,6 +152,15 @@ describeWith(kafkaService, 'three brokers that fail', () => {
     await Promise.all(calls);
   }
 
+  async function missing(topic: string, ids: readonly string[]): Promise<number> {
+    const found = new Set<string>();
+    for (let partition = 0; partition < partitions; partition += 1) {
+      const { records } = await streams.read(topic, partition, 0, { records: 5_000, bytes: 2 ** 22 });
+      for (const { value } of records) found.add(Buffer.from(value ?? []).toString());
+    }
+    return ids.filter(id => !found.has(id)).length;
+  }
+
   /** What is not in the partition of its key. */
   async function lost(topic: string, ids: readonly string[]): Promise<readonly string[]> {
     const found = new Set<string>();
@@ -116,14 +179,39 @@ describeWith(kafkaService, 'three brokers that fail', () => {
   }
 });
 
-describeWith(kafkaService, 'brokers that want TLS and a password', () => {
-  let kafka: KafkaCluster;
-  beforeAll(async () => {
-    kafka = await startKafka({ security: 'sasl-tls' });
-  }, 300_000);
-  afterAll(() => kafka?.stop());
+const kafkaWithTls: NeededService = {
+  name: kafkaService.name,
+  commands: [...kafkaService.commands, ...certificateService.commands],
+  howToGet: `${kafkaService.howToGet}; ${certificateService.howToGet}`,
+};
 
-  const tls = () => ({ ca: readFileSync(kafka.certificateFile, 'utf8') });
+describeWith(kafkaWithTls, 'brokers that want TLS, a certificate of ours and a password', () => {
+  let kafka: KafkaCluster;
+  let certificates: Certificates;
+  beforeAll(async () => {
+    certificates = await makeCertificates();
+    const settings = {
+      'listener.name.client.ssl.client.auth': 'required',
+      'ssl.truststore.type': 'PEM',
+      'ssl.truststore.location': certificates.files.ca,
+    };
+    kafka = await startKafka({ security: 'sasl-tls', settings });
+  }, 300_000);
+  afterAll(async () => {
+    await kafka?.stop();
+    await certificates?.remove();
+  });
+
+  const tls = () => ({ ca: readFileSync(kafka.certificateFile, 'utf8'), ...certificates.client });
+
+  test.each([
+    ['none', () => ({})],
+    ['a foreign one', () => certificates.stranger],
+  ])('who shows %s is not let in', async (_, shown) => {
+    const ca = readFileSync(kafka.certificateFile, 'utf8');
+    const refused = openStreams(kafka.bootstrap, { tls: { ca, ...shown() }, sasl: { mechanism: 'plain', ...saslUsers.plain } });
+    await expect(refused).rejects.toMatchObject({ code: 'FAAS_KAFKA_UNREACHABLE' });
+  });
 
   test.each([
     ['plain', saslUsers.plain],

@@ -4,6 +4,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest
 import type { Compression } from '../../controller/adapters/kafka/codecs.ts';
 import type { KafkaStreams } from '../../controller/adapters/kafka/kafka-streams.ts';
 import type { NewRecord, StreamRecord, TopicPartition } from '../../controller/ports/streams.ts';
+import { produceByJava } from '../services/kafka/java-producer.ts';
 import { type KafkaCluster, startKafka } from '../services/kafka/kafka-cluster.ts';
 import { kafkaService } from '../services/kafka/kafka-home.ts';
 import { openStreams, plainClient, rollBackTransaction } from '../services/kafka/open-kafka.ts';
@@ -38,6 +39,13 @@ describeWith(kafkaService, 'Kafka behind the port of streams', () => {
     const { records } = await streams.read(topic, 0, 0, all);
     expect(records.map(text)).toEqual(many(500, 'x'.repeat(200)).map(({ value }) => Buffer.from(value ?? []).toString()));
     expect(records.map(({ offset }) => offset)).toEqual(records.map((_, i) => i));
+  });
+
+  test.each(codecs)('%s: what the producer of Kafka itself compressed is read', { timeout: 60_000 }, async compression => {
+    await streams.ensureTopic(topic, { partitions: 1 });
+    const values = Array.from({ length: 300 }, (_, i) => `${i}-${'y'.repeat(i)}`);
+    await produceByJava(kafka.bootstrap, topic, compression, values);
+    expect((await streams.read(topic, 0, 0, all)).records.map(text)).toEqual(values);
   });
 
   test('what another client compressed is read, from the middle of a batch too', async () => {

@@ -66,6 +66,23 @@ describeWith(redisService, 'on a cluster', () => {
     }
   });
 
+  test('a slot that no node serves: the cluster is refused, with what to do, until one does', async () => {
+    const slot = 16_383;
+    for (const { admin } of nodes()) await admin.call('CLUSTER', 'DELSLOTS', slot).catch(() => undefined);
+    await expect(openOn(address(), systemClock)).rejects.toMatchObject({
+      code: 'FAAS_REDIS_SLOTS',
+      message: expect.stringContaining(`slot ${slot}`),
+      hint: expect.stringContaining('--cluster fix'),
+    });
+    await nodes().at(-1)?.admin.call('CLUSTER', 'ADDSLOTS', slot);
+    await eventually('all nodes know of it', () =>
+      openOn(address(), systemClock).then(
+        async ({ close }) => close().then(() => true),
+        () => false,
+      ),
+    );
+  });
+
   async function moveSlotOf(tag: string): Promise<void> {
     const [first] = nodes();
     const slot = Number(await first?.admin.call('CLUSTER', 'KEYSLOT', tag));

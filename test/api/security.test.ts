@@ -3,7 +3,7 @@ import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { loadToken } from '../../controller/api/token-file.ts';
+import { loadToken, readGivenToken } from '../../controller/api/token-file.ts';
 import { systemRandom } from '../../controller/random.ts';
 import { bundle, bundleHash, startAdmin } from './start-admin.ts';
 
@@ -275,6 +275,15 @@ describe('the token file', () => {
     expect((await stat(join(folder, 'token'))).mode & 0o777).toBe(0o600);
     expect(await loadToken(folder, systemRandom)).toBe(token);
     expect(await readdir(folder)).toStrictEqual(['token']);
+  });
+
+  test('a given file is read, and what is no token is refused with the name of the setting', async () => {
+    const file = join(await mkdtemp(join(tmpdir(), 'faas-token-')), 'token');
+    await expect(readGivenToken(file)).rejects.toThrow(`admin.tokenFile: ${file} cannot be read: ENOENT`);
+    await writeFile(file, 'short\n');
+    await expect(readGivenToken(file)).rejects.toThrow(`admin.tokenFile: the first line of ${file} is no token`);
+    await writeFile(file, `${'a'.repeat(32)}\r\nmore`);
+    expect(await readGivenToken(file)).toBe('a'.repeat(32));
   });
 
   test('two first starts at once agree on one token', async () => {

@@ -89,6 +89,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     secretsEnv: {} as Record<string, string>,
   };
   const deployments = createDeployments({
+    watchesResources: false,
     exclusively: work => work(),
     ...adapters,
     clock,
@@ -110,6 +111,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
   const server = await createAdminServer({
     version: '1.2.3',
     startedAtMs: clock.now(),
+    examine: async () => [],
     token: world.token,
     dashboardFolder: dashboardFolder(),
     settings,

@@ -27,10 +27,11 @@ const faas = (words: readonly string[], options: CliOptions = {}) =>
   runCli(words, { cwd: project, ...options, env: { FAAS_SERVER: admin.url, FAAS_DATA: admin.folder, ...options.env } });
 
 describe('deploy', () => {
-  test('--dry-run checks and bundles, and asks no server', async () => {
+  test('--dry-run checks and bundles where no server answers', async () => {
     const { code, stdout, stderr } = await faas(['deploy', '--dry-run'], { env: { FAAS_SERVER: 'http://127.0.0.1:1' } });
     expect(code).toBe(0);
     expect(stdout).toMatch(/^FUNCTION +BUNDLE +SIZE\nshop\.customer-totals +[0-9a-f]{12} +[\d.]+Ki\nshop\.tax +[0-9a-f]{12} +\d+B\n$/);
+    expect(stderr).toContain('not compared with what is live: ');
     expect(stderr).toContain('nothing was deployed (--dry-run)');
   });
 

@@ -22,7 +22,7 @@ export function startCli(args: readonly string[], options: CliOptions = {}): Chi
   const { PATH = '', HOME = '' } = process.env;
   return spawn(process.execPath, [cliFile, ...args], {
     cwd: options.cwd,
-    env: { PATH, HOME, ...options.env },
+    env: { PATH, HOME, XDG_CONFIG_HOME: '/nonexistent', ...options.env },
     stdio: ['pipe', 'pipe', 'pipe'],
   });
 }

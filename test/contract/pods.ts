@@ -5,17 +5,17 @@ import { batchEvent, batchOf, startPod, type TestPod, text } from '../pod/pod-fi
 
 export interface PodsSubject {
   readonly name: string;
-  readonly create: () => Pods;
+  readonly create: () => Pods | Promise<Pods>;
   /** Pods that are processes of their own, which can be killed and looked at from outside. */
   readonly processes: boolean;
 }
 
 /** The laws of controller/ports/pods.ts, for every adapter. */
 export function podsContract({ name, create, processes }: PodsSubject): void {
-  describe(`pods: ${name}`, () => {
+  describe(`pods: ${name}`, { timeout: 90_000 }, () => {
     const open: TestPod[] = [];
     const start = async (): Promise<TestPod> => {
-      const pod = await startPod(create());
+      const pod = await startPod(await create());
       open.push(pod);
       return pod;
     };

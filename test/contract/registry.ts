@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { ContextSpec, FunctionSpec } from '../../controller/manifest/spec.ts';
 import type { Condition, NewRevision, Registry } from '../../controller/ports/registry.ts';
+import { leadershipLaw } from './leadership.ts';
 
 export interface RegistryUnderTest {
   registry: Registry;
@@ -208,19 +209,7 @@ export function registryContract(adapter: string, open: () => Promise<RegistryUn
       expect(told).toBe(last);
     });
 
-    test('R6 one holder leads at a time, renews with the same fencing, and a new holder gets a higher one', async () => {
-      expect(await registry.lead('controller', 'one', 100, 1000)).toEqual({ fencing: 1 });
-      expect(await registry.lead('controller', 'two', 100, 1099)).toBeUndefined();
-      expect(await registry.lead('controller', 'one', 100, 1099)).toEqual({ fencing: 1 });
-      expect(await registry.lead('controller', 'two', 100, 1198)).toBeUndefined();
-      expect(await registry.lead('controller', 'two', 100, 1199)).toEqual({ fencing: 2 });
-      expect(await registry.lead('controller', 'one', 100, 1200)).toBeUndefined();
-      await registry.resign('controller', 'one');
-      expect(await registry.lead('controller', 'one', 100, 1200)).toBeUndefined();
-      await registry.resign('controller', 'two');
-      expect(await registry.lead('controller', 'one', 100, 1201)).toEqual({ fencing: 3 });
-      expect(await registry.lead('other', 'two', 100, 1201)).toEqual({ fencing: 1 });
-    });
+    leadershipLaw(() => registry);
 
     test('everything outlives the process', async () => {
       if (subject.reopen === undefined) return;

@@ -14,8 +14,9 @@ function sessionWith(records: number, keys: number): Session {
   if (subscription === undefined) throw new Error('no subscription');
   const session = newSession({
     ...{ live, subscription, source: { unit: live.unit, name: 't.0' }, partition: 0, ownerToken: 'owner' },
-    limits: { ...defaultLimits, bytesMax: 1e9, windowOffsetsMax: 8_192, mayRollBack: false, recordBytesMax: 1_000_000 },
+    limits: { ...defaultLimits, bytesMax: 1e9, windowOffsetsMax: 8_192, mayRollBack: false },
     partitionsOf: () => 1,
+    recordBytesMaxOf: () => 1_000_000,
     breaker: new Breaker(),
     claimed: { generation: 1, frontier: 0, highSeqOffset: 0, highSeqs: new Map(), done: [], attempts: [], outbox: [], parked: [] },
   });

@@ -129,10 +129,10 @@ export class SessionScript {
         ...defaultLimits,
         bytesMax: 1e9,
         windowOffsetsMax: Number(option(words, 'window') ?? 100),
-        recordBytesMax: 10_000,
         mayRollBack: words.includes('rollback'),
       },
       breaker: new Breaker(),
+      recordBytesMaxOf: () => 10_000,
       partitionsOf: topic => (topic === 'missing' ? undefined : 1),
       claimed: {
         generation: 7,
@@ -254,7 +254,8 @@ function outcomeOf(command: string, words: readonly string[]): Outcome {
     const reason = word === 'timeout' || word === 'decode' || word === 'crash' ? word : 'error';
     return { kind: 'failed', reason, retryable: !words.includes('hopeless'), error };
   }
-  if (command === 'returned') return { kind: 'returned', why: word === 'worker-ended' || word === 'draining' ? word : 'after-failure' };
+  if (command === 'returned')
+    return { kind: 'returned', why: word === 'worker-ended' || word === 'draining' || word === 'state-unread' ? word : 'after-failure' };
   const pairs = (name: string) => words.filter(one => one.startsWith(`${name}=`)).map(one => one.slice(2).split(':'));
   return {
     kind: 'ok',

@@ -4,6 +4,7 @@ import { kafkaAndRedis } from '../services/kafka-and-redis.ts';
 import { describeWith } from '../services/needed-service.ts';
 import { FaultWorld, produces } from './faults/fault-world.ts';
 import { exact } from './faults/verdict.ts';
+import { eventually } from './shop-run.ts';
 
 const limit = { timeout: 240_000 };
 
@@ -37,6 +38,24 @@ describeWith(kafkaAndRedis, 'a bank on three brokers and Redis', () => {
     await sleep(1_500);
     const verdict = await world.verdict('the coordinator killed for 4 s', load);
     expect(verdict, world.server.output).toMatchObject({ ...exact, attemptsCounted: 0 });
+  });
+
+  test('too few replicas in sync: said so, and what waits arrives once when there are enough', limit, async () => {
+    const wanted = (replicas: string) => {
+      const configEntries = [{ name: 'min.insync.replicas', value: replicas }];
+      return world.admin.alterConfigs({ validateOnly: false, resources: [{ type: 2, name: 'bank.int.entries', configEntries }] });
+    };
+    await wanted('3');
+    const [broker] = world.kafka.brokers;
+    await broker?.kill();
+    const load = world.load();
+    await eventually(async () => (await world.conditions()).get('TooFewReplicas')?.includes('min.insync.replicas') === true);
+    expect(await world.mustRun(['describe', 'bank.ledger'])).toMatch(/TooFewReplicas +yes/);
+    await broker?.start();
+    const verdict = await world.verdict('too few replicas in sync', load);
+    expect(verdict, world.server.output).toMatchObject({ ...exact, attemptsCounted: 0 });
+    await eventually(async () => !(await world.conditions()).has('TooFewReplicas'));
+    await wanted('2');
   });
 
   test(

@@ -1,11 +1,17 @@
+import { mkdir, readdir } from 'node:fs/promises';
+import { join } from 'node:path';
 import { type FaultPoint, faultPointNames } from '../../controller/fault-points.ts';
+import type { PodFaultPoint } from '../../runtime/pod/fault-points.ts';
 import { patienceMs, type ServerProcess } from './server-process.ts';
-import { check, deploy, nothing, type Sent, send } from './shop-run.ts';
+import { check, deploy, eventually, nothing, type Sent, send } from './shop-run.ts';
 
 export const hits = [1, 3, 7] as const;
 
-/** Places that events, calls, schedules and deploys pass. A replay's own are passed while somebody replays: test/replay dies there. */
-export const pointsOfLoad = faultPointNames.filter(at => !at.startsWith('replay.'));
+/** Servers that live for seconds would start a pod each for nobody. */
+const withoutPool = { FAAS_PODS_POOL: '0' };
+
+/** Places that events, calls, schedules and deploys pass. Those of a replay and of a watch of resources have tests of their own: test/replay, test/watch. */
+export const pointsOfLoad = faultPointNames.filter(at => !at.startsWith('replay.') && !at.startsWith('watch.'));
 
 /** The server dies at a place when it is passed for the first, the third and the seventh time, each time after a restart; what is wrong in the end. */
 export async function crashAtEach(
@@ -16,18 +22,40 @@ export async function crashAtEach(
   let sent = nothing;
   let sending = Promise.resolve();
   for (const hit of hits) {
-    await server.start({ ...env, FAAS_FAULT_POINT: `${at}:${hit}` });
+    await server.start({ ...env, ...withoutPool, FAAS_FAULT_POINT: `${at}:${hit}` });
     const before = sent;
     const after = { webhooks: before.webhooks + 16, calls: before.calls + 8 };
     // Who sends does not know of deaths: what was not accepted goes to the next server, which is armed for its own.
-    sending = sending.then(() => deployAndSend(server, at.startsWith('deploy.') ? hit : 1, before, after));
+    sending = sending.then(() => deployAndSend(server, deploysFor(at, hit), before, after));
     const end = await Promise.race([server.ended(patienceMs), failureOf(sending)]);
     if (end !== 'SIGKILL') return [`at hit ${hit} it ended with ${end}`];
     sent = after;
   }
-  await server.start(env);
+  await server.start({ ...env, ...withoutPool });
   await sending;
   return check(server, sent);
+}
+
+/** Pods die at a place when it is passed for the first, the third and the seventh time, whichever pod does; what is wrong in the end. */
+export async function crashPodsAtEach(
+  server: ServerProcess,
+  at: PodFaultPoint,
+  env: Readonly<Record<string, string>> = {},
+): Promise<readonly string[]> {
+  const passages = join(server.folder, 'passages');
+  await mkdir(passages);
+  await server.start({ ...env, ...withoutPool, FAAS_POD_FAULT_POINT: `${at}:${hits.join()}:${passages}` });
+  const sent = { webhooks: 32, calls: 16 };
+  const last = hits[hits.length - 1] ?? 1;
+  await deployAndSend(server, at.startsWith('load.') ? last : 1, nothing, sent);
+  await eventually(async () => (await readdir(passages)).includes(String(last)));
+  return check(server, sent);
+}
+
+/** What is deployed stays. */
+function deploysFor(at: FaultPoint, hit: number): number {
+  if (at.startsWith('deploy.')) return hit;
+  return hit === hits[0] ? 1 : 0;
 }
 
 export async function deployAndSend(server: ServerProcess, deploys: number, before: Sent, after: Sent): Promise<void> {

@@ -142,8 +142,7 @@ describeWith(kafkaAndRedis, 'a bank on Kafka and Redis', () => {
 
     test('FLUSHALL', limit, async () => {
       const load = world.load(withoutCalls);
-      await sleep(3_000);
-      await world.allToldToBroker();
+      await world.oneToldToBroker();
       await world.redis.admin.flushall();
       await world.deploy();
       await world.standsStill(load, 'the state store knows nothing of');

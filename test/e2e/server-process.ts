@@ -77,6 +77,15 @@ export class ServerProcess {
     await this.#ended;
   }
 
+  /** SIGSTOP: it stands still, and its connections stay open. Its pods go on. */
+  freeze(): void {
+    this.#child?.kill('SIGSTOP');
+  }
+
+  thaw(): void {
+    this.#child?.kill('SIGCONT');
+  }
+
   /** Processes that the server started: its pods. */
   async pods(): Promise<readonly number[]> {
     return childrenOf(this.#child?.pid);
@@ -99,6 +108,16 @@ export class ServerProcess {
     }
     const code = await new Promise<number | null>(resolve => child.once('close', resolve));
     return { code, output };
+  }
+
+  /** A GET of the admin API. Throws when it is not answered with 2xx. */
+  async ask<Answer>(path: string): Promise<Answer> {
+    const address = await this.address();
+    if (address === undefined) throw new Error('no server');
+    const headers = { authorization: `Bearer ${await this.token()}` };
+    const answer = await fetch(`${address.adminUrl}/v1${path}`, { headers, signal: AbortSignal.timeout(10_000) });
+    if (!answer.ok) throw new Error(`${path} got ${answer.status}: ${await answer.text()}`);
+    return (await answer.json()) as Answer;
   }
 
   async token(): Promise<string> {

@@ -116,7 +116,7 @@ async function disagreements(server: ServerProcess, { webhooks, calls }: Sent): 
   if (counted !== undefined) wrong.push(`tally: ${counted}`);
   wrong.push(...wrongTicks(intake.get('beat') ?? []));
   for (const name of ['intake', 'tally']) {
-    const { total } = await get<{ total: number }>(server, `/functions/${server.context}/${name}/dead-letters?limit=1`);
+    const { total } = await server.ask<{ total: number }>(`/functions/${server.context}/${name}/dead-letters?limit=1`);
     if (total > 0) wrong.push(`${name} has ${total} dead letters`);
   }
   return wrong;
@@ -131,20 +131,10 @@ function wrongTicks(ids: readonly string[]): readonly string[] {
 }
 
 async function logsOf(server: ServerProcess, name: string): Promise<ReadonlyMap<string, readonly string[]>> {
-  const { entries } = await get<{ entries: { key: string; value: { log: string[] } }[] }>(
-    server,
+  const { entries } = await server.ask<{ entries: { key: string; value: { log: string[] } }[] }>(
     `/functions/${server.context}/${name}/state?limit=1000`,
   );
   return new Map(entries.map(({ key, value }) => [key, value.log]));
-}
-
-async function get<Answer>(server: ServerProcess, path: string): Promise<Answer> {
-  const address = await server.address();
-  if (address === undefined) throw new Error('no server');
-  const headers = { authorization: `Bearer ${await server.token()}` };
-  const answer = await fetch(`${address.adminUrl}/v1${path}`, { headers, signal: AbortSignal.timeout(10_000) });
-  if (!answer.ok) throw new Error(`${path} got ${answer.status}`);
-  return (await answer.json()) as Answer;
 }
 
 function differenceOf(wanted: readonly string[], seen: readonly string[]): string | undefined {

@@ -3,6 +3,7 @@ import { afterEach, beforeEach, expect, test, vi } from 'vitest';
 import { createMemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
 import { createMemoryPods } from '../../controller/adapters/memory/memory-pods.ts';
 import { systemClock } from '../../controller/clock.ts';
+import { noConditions } from '../../controller/conditions/conditions.ts';
 import { Fleet } from '../../controller/fleet/fleet.ts';
 import type { LiveFunction } from '../../controller/functions/live-function.ts';
 import { resolveLive } from '../../controller/functions/resolve-live.ts';
@@ -22,6 +23,8 @@ let pods: Pods;
 let client: PodClient;
 let fleet: Fleet;
 let greeted: string[];
+/** Reads of bundles that fail from now on. */
+let registryFailures: number;
 
 function revision(id: string, code: string, unit = 'shop.totals'): LiveFunction {
   const spec = {
@@ -47,6 +50,7 @@ beforeEach(async () => {
   pods = createMemoryPods({ clock, random: systemRandom });
   const http = createHttpPodClient({ clock, log: silentLog });
   greeted = [];
+  registryFailures = 0;
   client = {
     status(pod) {
       greeted.push(pod.id);
@@ -59,8 +63,14 @@ beforeEach(async () => {
   fleet = new Fleet({
     pods,
     client,
-    registry,
+    registry: {
+      bundle: hash => {
+        registryFailures -= 1;
+        return registryFailures >= 0 ? Promise.reject(new Error('the registry is away')) : registry.bundle(hash);
+      },
+    },
     history,
+    conditions: noConditions,
     clock,
     log: silentLog,
     metrics: noMetrics,
@@ -145,6 +155,14 @@ test('the end of a pod is reported once, and the pod replaced', async () => {
   await until(() => expect(fleet.podsOf('shop.totals').map(view => view.pod.id)).not.toContain(first));
   await until(() => expect(serving()).toEqual(['r1 ready']));
   expect(exits).toEqual(['shop.totals stopped']);
+});
+
+test('a registry that is away for a moment leaves no pod that loads for ever', async () => {
+  registryFailures = 1;
+  fleet.update([revision('r1', good)]);
+  fleet.scale('shop.totals', 1);
+  await until(() => expect(serving()).toEqual(['r1 ready']));
+  await until(() => expect(phases()).toEqual(['generic', 'ready']));
 });
 
 test('a function that is gone takes its pods with it', async () => {

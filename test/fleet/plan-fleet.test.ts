@@ -2,7 +2,8 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type FleetPod, type FleetWish, loadBackoffMs, planFleet } from '../../controller/fleet/plan-fleet.ts';
 
-const limits = { pool: 1, podsMax: 6, refillNotBeforeMs: 0 };
+const small = 2 ** 28;
+const limits = { pool: 1, podsMax: 6, refillNotBeforeMs: 0, memoryBytes: small };
 const generic = (id: string): FleetPod => ({
   id,
   phase: 'generic',
@@ -10,6 +11,7 @@ const generic = (id: string): FleetPod => ({
   revision: undefined,
   eventsInFlight: 0,
   startedAtMs: 0,
+  memoryBytes: small,
 });
 const ready = (id: string, revision = 'r2', eventsInFlight = 0): FleetPod => ({
   id,
@@ -18,12 +20,15 @@ const ready = (id: string, revision = 'r2', eventsInFlight = 0): FleetPod => ({
   revision,
   eventsInFlight,
   startedAtMs: 0,
+  memoryBytes: small,
 });
 const wish = (replicas: number, change: Partial<FleetWish> = {}): FleetWish => ({
   unit: 'shop.totals',
   revision: 'r2',
   replicas,
   notBeforeMs: 0,
+  memoryBytes: small,
+  drainBusyAtMs: Number.POSITIVE_INFINITY,
   ...change,
 });
 const brief = (pods: readonly FleetPod[], wishes: readonly FleetWish[], given = limits) =>
@@ -45,6 +50,13 @@ describe('plan', () => {
     ['what is wished for is there', [ready('a'), generic('b')], [wish(1)], []],
     ['surplus goes, the idle one first', [ready('a', 'r2', 3), ready('b'), generic('c')], [wish(1)], ['drain b surplus']],
     ['a surplus pod with work in flight stays', [ready('a', 'r2', 3), generic('c')], [wish(0)], []],
+    [
+      'of surplus pods that are never idle, the one with the least work goes in the end',
+      [ready('a', 'r2', 3), ready('b', 'r2', 2), generic('c')],
+      [wish(1, { drainBusyAtMs: 1_000 })],
+      ['drain b surplus'],
+    ],
+    ['but not before', [ready('a', 'r2', 3), ready('b', 'r2', 2), generic('c')], [wish(1, { drainBusyAtMs: 1_001 })], []],
     ['an old revision stays while the new one has no ready pod', [ready('a', 'r1'), generic('b')], [wish(1)], ['load b shop.totals']],
     ['an old revision goes when the new one is ready', [ready('a', 'r1', 2), ready('b'), generic('c')], [wish(1)], ['drain a replaced']],
     ['an old revision goes when nothing is wished', [ready('a', 'r1'), generic('c')], [wish(0)], ['drain a replaced']],
@@ -67,6 +79,18 @@ describe('plan', () => {
     expect(brief([], [], { ...limits, refillNotBeforeMs: 1_000 })).toEqual(['start']);
   });
 
+  test('a pod of fixed memory takes only functions of its size, and each size in use has its pool', () => {
+    const large = { memoryBytes: 2 * small };
+    const sizes = (pods: readonly FleetPod[], wishes: readonly FleetWish[], podsMax = 6) =>
+      planFleet(pods, wishes, { ...limits, podsMax }, 1_000).map(action =>
+        action.kind === 'start' ? `start ${action.memoryBytes / small}` : `${action.kind} ${action.podId}`,
+      );
+    expect(sizes([generic('a')], [wish(1, large)])).toEqual(['start 2', 'start 2']);
+    expect(sizes([generic('a'), { ...generic('b'), ...large }], [wish(1, large)])).toEqual(['load b']);
+    expect(sizes([generic('a'), { ...generic('b'), ...large }], [])).toEqual(['drain b']);
+    expect(sizes([generic('a')], [wish(1, large)], 1)).toEqual(['drain a']);
+  });
+
   const pods = fc.uniqueArray(
     fc.record({
       id: fc.stringMatching(/^[a-z]{1,3}$/),
@@ -75,6 +99,7 @@ describe('plan', () => {
       revision: fc.constantFrom('r1', 'r2'),
       eventsInFlight: fc.nat(3),
       startedAtMs: fc.nat(10),
+      memoryBytes: fc.constantFrom(small, 2 * small),
     }),
     { selector: pod => pod.id, maxLength: 8 },
   );

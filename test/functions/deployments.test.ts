@@ -57,6 +57,7 @@ function world() {
     return { kind: 'failed', error: { code: 'FAAS_LOAD_IMPORT', name: 'TypeError', message: 'x is not a function', stack: undefined } };
   };
   const deployments = createDeployments({
+    watchesResources: false,
     exclusively: work => work(),
     ...adapters,
     clock,
@@ -138,7 +139,10 @@ describe('deploy', () => {
       'a resource trigger',
       {
         on: [
-          { kind: 'resource', apiVersion: 'v1', resourceKind: 'ConfigMap', namespace: undefined, selector: undefined, events: ['added'] },
+          {
+            ...{ kind: 'resource', name: 'resource-1', apiVersion: 'v1', resourceKind: 'ConfigMap', namespace: undefined },
+            ...{ selector: undefined, fields: [], events: ['added'] },
+          },
         ],
       },
     ],

@@ -145,10 +145,12 @@ const trigger = (own: readonly StreamRef[], index: number): fc.Arbitrary<Trigger
     }),
     fc.record({
       kind: fc.constant('resource' as const),
+      name: fc.constant(`watch-${index}`),
       apiVersion: fc.constantFrom('v1', 'apps/v1'),
       resourceKind: fc.constant('ConfigMap'),
       namespace: maybe(fc.constant('prod')),
       selector: maybe(text),
+      fields: fc.subarray(['/spec', '/status/phase']),
       events: fc.subarray(['added' as const, 'modified' as const, 'deleted' as const], { minLength: 1 }),
     }),
     fc

@@ -391,7 +391,7 @@ test.each([
   try {
     const address = `http://127.0.0.1:${await pod.listen('127.0.0.1')}`;
     const info = { id: 'pod', bootId: 'boot', address, token: 'token', startedAtMs: 0, pid: undefined };
-    pod.admit({ token: info.token, callbackUrl: '' });
+    pod.admit({ secret: { kind: 'token', text: info.token }, callbackUrl: '' });
     expect(await client.load(info, loadRequest(''), 5_000)).toMatchObject({ kind: 'ready' });
     const result = await runOn(client, info, threeEvents());
     expect(result.end).toEqual({ kind: 'done' });

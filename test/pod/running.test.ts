@@ -147,6 +147,7 @@ describe('a batch handler', () => {
 describe('what a handler asks of the server', () => {
   async function server(
     calls: (call: DirectCall) => Promise<unknown>,
+    { isReadable } = { isReadable: true },
   ): Promise<{ url: string; tokens: BatchTokens; requests: string[]; put: (key: string, value: string) => Promise<string> }> {
     const { state } = createMemoryAdapters({ clock: systemClock, random: systemRandom });
     const tokens = new BatchTokens();
@@ -158,6 +159,10 @@ describe('what a handler asks of the server', () => {
       request.on('end', async () => {
         requests.push(request.url ?? '');
         const handle = request.url === '/internal/v1/state' ? answers.readState : answers.call;
+        if (!isReadable) {
+          response.writeHead(503, { 'content-type': 'application/json' }).end('{}');
+          return;
+        }
         const { status, body } = await handle(request.headers.authorization?.slice(7), JSON.parse(Buffer.concat(chunks).toString()));
         response.writeHead(status, { 'content-type': 'application/json' }).end(JSON.stringify(body));
       });
@@ -227,8 +232,21 @@ describe('what a handler asks of the server', () => {
     expect((await pod.run(batchOf([batchEvent(0)]))).outcomes.get(0)).toMatchObject({
       kind: 'failed',
       retryable: true,
-      error: { code: 'FAAS_STATE_READ' },
+      error: { code: 'FAAS_STATE_REFUSED' },
     });
+  });
+
+  test('state that cannot be read is no fault of the event, also when the handler goes on without it', async () => {
+    const { url, tokens } = await server(async () => ({ kind: 'timeout' }), { isReadable: false });
+    const pod = await podWith(
+      `export default async (e, ctx) => ctx.state.set({ n: 1, other: await ctx.stateOf('x').get().catch(() => 'none') })`,
+      {},
+      url,
+    );
+    const batch = batchOf([batchEvent(0, 0), batchEvent(1, 0)]);
+    tokens.grant(batch.batchToken, { unit: 'shop.f', podId: pod.pod.id, calls: new Set(), depth: 0 });
+    const { outcomes } = await pod.run(batch);
+    expect([0, 1].map(index => outcomes.get(index))).toEqual([0, 1].map(() => ({ kind: 'returned', why: 'state-unread' })));
   });
 
   test('a call is answered, within the smaller of both times; a failed one rejects; fireAndForget is handed over before the batch ends', async () => {

@@ -57,9 +57,16 @@ describe('the plan', () => {
     );
   });
 
-  test.each([[null], [7], [{ version: 2 }], [{ version: 1, count: 3, weights: [[9_999, 1], 'x', [1, -1]] }]])('what is no memory is none: %j', stored => {
-    expect(IdleTimes.read(stored).steps().every(step => step.weight === 0)).toBe(true);
-  });
+  test.each([[null], [7], [{ version: 2 }], [{ version: 1, count: 3, weights: [[9_999, 1], 'x', [1, -1]] }]])(
+    'what is no memory is none: %j',
+    stored => {
+      expect(
+        IdleTimes.read(stored)
+          .steps()
+          .every(step => step.weight === 0),
+      ).toBe(true);
+    },
+  );
 
   test('a pod for which something may come any moment is worth more than one whose time has passed', () => {
     const [soon, late] = [idleFor(...often(20_000)), idleFor(...often(3_600_000))];
@@ -68,9 +75,12 @@ describe('the plan', () => {
   });
 });
 
-test.each([0, 1_000])('on six patterns it costs no more than the best of fixed 10 minutes and a hybrid histogram on five, seeds + %i', seed => {
-  expect(compareKeepers(seed, coldMs).filter(one => one.isBest).length).toBeGreaterThanOrEqual(5);
-});
+test.each([0, 1_000])(
+  'on six patterns it costs no more than the best of fixed 10 minutes and a hybrid histogram on five, seeds + %i',
+  seed => {
+    expect(compareKeepers(seed, coldMs).filter(one => one.isBest).length).toBeGreaterThanOrEqual(5);
+  },
+);
 
 describe('the book', () => {
   const idle: ScaleObservation = {
@@ -136,7 +146,14 @@ describe('the book', () => {
   });
 
   test('a schedule is warmed ahead, and until its event has had time to come', () => {
-    const schedule = { kind: 'schedule', name: 's', when: { everyMs: 60 * minute }, timezone: 'UTC', missed: 'latest', overlap: 'allow' } as const;
+    const schedule = {
+      kind: 'schedule',
+      name: 's',
+      when: { everyMs: 60 * minute },
+      timezone: 'UTC',
+      missed: 'latest',
+      overlap: 'allow',
+    } as const;
     const book = new WarmBook(coldMs);
     const scheduled = liveFunction('shop.report', [schedule]);
     const due = 60 * minute;

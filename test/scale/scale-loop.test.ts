@@ -34,7 +34,15 @@ class Rig {
     const ready = () => ({ ready: this.replicas, starting: 0, draining: 0 });
     this.loop = new ScaleLoop({
       ...this.adapters,
-      ...{ clock: this.clock, log: silentLog, metrics: noMetrics, idleLimitMs: 300_000, idlePodsMax: 100, budget: 0, random: seededRandom(2) },
+      ...{
+        clock: this.clock,
+        log: silentLog,
+        metrics: noMetrics,
+        idleLimitMs: 300_000,
+        idlePodsMax: 100,
+        budget: 0,
+        random: seededRandom(2),
+      },
       conditions: { raise: tell('raise'), clear: tell('clear') },
       live: () => [fn],
       report: () => [this.report],

@@ -74,6 +74,9 @@ export const respFrame: FrameEnd = bytes => {
   return at;
 };
 
+/** What cannot be looked into, as behind TLS: whatever has come is passed on. */
+export const anyBytes: FrameEnd = bytes => (bytes.length === 0 ? undefined : bytes.length);
+
 /** For `Chosen`: a request that holds this text somewhere. */
 export function holds(text: string): Chosen {
   return request => request.includes(text);

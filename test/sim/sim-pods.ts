@@ -165,7 +165,16 @@ export class SimPods implements PodDirectory, PodClient {
         const pod = this.#pods.get(info.id);
         if (pod === undefined || pod.state === 'gone') return undefined;
         const { unit, revision } = pod.view;
-        return { wireVersions: [1], state: pod.state, bootId: info.bootId, unit, revision, eventsInFlight: pod.running.size, rssBytes: 0 };
+        return {
+          wireVersions: [1],
+          state: pod.state,
+          bootId: info.bootId,
+          unit,
+          revision,
+          handler: 'event',
+          eventsInFlight: pod.running.size,
+          rssBytes: 0,
+        };
       },
       false,
     );

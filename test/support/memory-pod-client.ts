@@ -192,7 +192,16 @@ export class MemoryPodFleet implements PodDirectory {
     if (pod === undefined) return undefined;
     const { unit, revision } = pod.view;
     const state = pod.draining ? 'draining' : 'ready';
-    return { wireVersions: [1], state, bootId: info.bootId, unit, revision, eventsInFlight: pod.eventsInFlight, rssBytes: 0 };
+    return {
+      wireVersions: [1],
+      state,
+      bootId: info.bootId,
+      unit,
+      revision,
+      handler: 'event',
+      eventsInFlight: pod.eventsInFlight,
+      rssBytes: 0,
+    };
   }
 
   /** As the batch is on the wire, so that its rules hold here as well. */

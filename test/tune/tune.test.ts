@@ -69,7 +69,7 @@ test('each minute is written down: times, batches and the most memory of a pod t
         status: async ({ id }) => {
           const rssBytes = rss[id];
           if (rssBytes === undefined) throw new Error('no answer');
-          return { wireVersions: [1], state: 'ready', bootId: id, unit, revision: 'r1', eventsInFlight: 0, rssBytes };
+          return { wireVersions: [1], state: 'ready', bootId: id, unit, revision: 'r1', handler: 'event', eventsInFlight: 0, rssBytes };
         },
       },
     },

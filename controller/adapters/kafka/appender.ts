@@ -204,7 +204,9 @@ export class Appender {
     queue.busy = true;
     if (!isPassing(error) || clock.now() >= queue.deadlineMs) {
       queue.busy = false;
-      this.#reject(queue, new Set(queue.entries.map(({ sink }) => sink)), error);
+      const partitions = topology.partitionsOf(queue.topic);
+      const isGone = partitions > 0 && queue.partition >= partitions;
+      this.#reject(queue, new Set(queue.entries.map(({ sink }) => sink)), isGone ? noPartition(queue, partitions) : error);
       return;
     }
     await clock.sleep(Math.min(pauseMs.max, pauseMs.min * 2 ** queue.failures));
@@ -240,6 +242,14 @@ const leaderNotAvailable = 5;
 const unknownTopic = 3;
 const unknownError = -1;
 const tooLarge: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
+
+function noPartition({ topic, partition }: Pick<Queue, 'topic' | 'partition'>, partitions: number): FaasError {
+  return new FaasError(
+    'FAAS_STREAM_UNKNOWN_TOPIC',
+    `append to ${topic}: it has no partition ${partition} any more, it was made again with ${partitions}`,
+    `Give it at least ${partition + 1} partitions: what waits for that one goes on then, in its order.`,
+  );
+}
 
 function takeBatch(queue: Queue): readonly Entry[] {
   let bytes = 0;

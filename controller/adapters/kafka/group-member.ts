@@ -8,6 +8,7 @@ import type { Coordinators } from './coordinators.ts';
 import { keyOf } from './fetch-request.ts';
 import { isPassing, kafkaError, typeOf } from './kafka-error.ts';
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription, protocolName } from './member-protocol.ts';
+import type { OffsetLookups } from './offset-lookups.ts';
 import { PartitionReader, type ReaderOptions } from './partition-reader.ts';
 import type { Topology } from './topology.ts';
 
@@ -15,6 +16,7 @@ export interface MemberOptions {
   readonly connection: ConnectionOptions;
   readonly addresses: NodeAddresses;
   readonly coordinators: Coordinators;
+  readonly offsets: OffsetLookups;
   readonly topology: Topology;
   readonly reader: ReaderOptions;
   readonly clock: Clock;
@@ -122,17 +124,8 @@ export class KafkaGroupMember implements GroupMember {
   }
 
   async committed({ topic, partition }: TopicPartition): Promise<CommittedOffset | undefined> {
-    const { coordinators, join } = this.#options;
-    try {
-      const { responses } = await coordinators.ask(join.group, requestMs, broker =>
-        broker.offsetFetch({ groupId: join.group, topics: [{ topic, partitions: [{ partition }] }] }),
-      );
-      const found = responses[0]?.partitions[0];
-      if (found === undefined || Number(found.offset) < 0) return undefined;
-      return { partition, offset: Number(found.offset), metadata: found.metadata ?? '' };
-    } catch (error) {
-      throw kafkaError(error, `read the offset of ${join.group} in ${topic}/${partition}`);
-    }
+    const [found] = await this.#options.offsets.committed(this.group, topic, [partition]);
+    return found;
   }
 
   /** Refused by the group when it has shared anew; then it depends on who has the partition now. */

@@ -1,6 +1,7 @@
 import type Broker from 'kafkajs/src/broker/index.js';
 import errors from 'kafkajs/src/protocol/error.js';
 import { FaasError } from '../../errors.ts';
+import type { Checkup } from '../../ports/checkup.ts';
 import type {
   CommittedOffset,
   GroupMember,
@@ -23,8 +24,11 @@ import { Coordinators } from './coordinators.ts';
 import { FetchLanes } from './fetch-lanes.ts';
 import { type FetchedPart, fetchCall } from './fetch-request.ts';
 import { KafkaGroupMember } from './group-member.ts';
+import { kafkaCheckups } from './kafka-checkup.ts';
 import { isPassing, kafkaError, typeOf } from './kafka-error.ts';
+import { OffsetLookups } from './offset-lookups.ts';
 import { takeRecords } from './partition-reader.ts';
+import { RecordLimits, recordBytesMax } from './record-limits.ts';
 import { type KafkaTopic, Topology } from './topology.ts';
 
 export interface KafkaStreamsOptions extends ConnectionOptions {
@@ -45,9 +49,6 @@ const readBytes = 2 ** 20;
 const earliest = -2;
 const latest = -1;
 
-/** Of 1 048 588 that a broker takes in one batch unless it is told otherwise (message.max.bytes), without what the batch itself costs. */
-const recordBytesMax = 1_048_000;
-
 /** Kafka behind the port of streams, over the connections of kafkajs. Throws FAAS_KAFKA_* when no broker can be used. */
 export async function openKafkaStreams(options: KafkaStreamsOptions): Promise<KafkaStreams> {
   const streams = new KafkaStreams(options);
@@ -67,6 +68,8 @@ export class KafkaStreams implements Streams {
   readonly #brokers: Brokers;
   readonly #topology: Topology;
   readonly #coordinators: Coordinators;
+  readonly #offsetLookups: OffsetLookups;
+  readonly #recordLimits: RecordLimits;
   readonly #lanes: FetchLanes;
   readonly #appender: Appender;
   readonly #members = new Set<KafkaGroupMember>();
@@ -79,6 +82,8 @@ export class KafkaStreams implements Streams {
     this.#brokers = new Brokers(options, this.#addresses);
     this.#topology = new Topology(this.#brokers, this.#addresses, clock);
     this.#coordinators = new Coordinators(this.#brokers, clock);
+    this.#offsetLookups = new OffsetLookups(this.#coordinators);
+    this.#recordLimits = new RecordLimits(this.#brokers, clock);
     this.#lanes = new FetchLanes(options, this.#topology, this.#addresses);
     this.#appender = new Appender({ brokers: this.#brokers, topology: this.#topology, clock, compression });
   }
@@ -88,6 +93,18 @@ export class KafkaStreams implements Streams {
     await this.#topology.meet().catch(error => {
       throw kafkaError(error, `connect to ${this.#options.seeds.map(({ host, port }) => `${host}:${port}`).join(', ')}`);
     });
+  }
+
+  /** For `faas doctor`; `topics` are those that functions use. */
+  async examine(topics: ReadonlySet<string>): Promise<readonly Checkup[]> {
+    const { clock } = this.#options;
+    const askedAtMs = clock.now();
+    try {
+      return kafkaCheckups(await this.#topology.survey(), topics, clock.now() - askedAtMs);
+    } catch (error) {
+      const { message, hint } = kafkaError(error, 'look at the topics');
+      return [{ part: 'kafka', status: 'failed', said: message, ...(hint === undefined ? {} : { hint }) }];
+    }
   }
 
   async ensureTopic(name: string, { partitions, retention }: TopicOptions): Promise<TopicInfo> {
@@ -113,7 +130,9 @@ export class KafkaStreams implements Streams {
 
   async describeTopic(name: string): Promise<TopicInfo | undefined> {
     const found = await this.#tried(`look up the topic ${name}`, () => this.#topology.find(name));
-    return found === undefined ? undefined : infoOf(found);
+    if (found === undefined) return undefined;
+    const bytes = await this.#recordLimits.of(name);
+    return bytes === undefined ? infoOf(found) : { ...infoOf(found), recordBytesMax: bytes };
   }
 
   async listTopics(): Promise<readonly TopicInfo[]> {
@@ -192,6 +211,7 @@ export class KafkaStreams implements Streams {
       connection: this.#options,
       addresses: this.#addresses,
       coordinators: this.#coordinators,
+      offsets: this.#offsetLookups,
       topology: this.#topology,
       reader: { lanes: this.#lanes, clock, bounds: at => this.#boundsOf(at) },
       clock,
@@ -209,11 +229,8 @@ export class KafkaStreams implements Streams {
   async committed(group: string, topic: string): Promise<readonly CommittedOffset[]> {
     const found = await this.#tried(`look up the topic ${topic}`, () => this.#topology.find(topic));
     if (found === undefined) return [];
-    return this.#committedOf(
-      group,
-      topic,
-      found.leaders.map((_, partition) => partition),
-    );
+    const partitions = found.leaders.map((_, partition) => partition);
+    return this.#offsetLookups.committed(group, topic, partitions);
   }
 
   async setCommitted(group: string, topic: string, offsets: readonly CommittedOffset[], mode: 'ifAbsent' | 'replace'): Promise<void> {
@@ -304,20 +321,6 @@ export class KafkaStreams implements Streams {
       });
       if (seen.every(topic => topic === 'away' || isSo(topic)) || clock.now() > untilMs) return this.#topology.refresh(name);
       await clock.sleep(pauseMs.min);
-    }
-  }
-
-  async #committedOf(group: string, topic: string, partitions: readonly number[]): Promise<readonly CommittedOffset[]> {
-    try {
-      const topics = [{ topic, partitions: partitions.map(partition => ({ partition })) }];
-      const { responses } = await this.#coordinators.ask(group, requestMs, broker => broker.offsetFetch({ groupId: group, topics }));
-      return responses
-        .flatMap(one => one.partitions)
-        .filter(({ offset }) => Number(offset) >= 0)
-        .map(({ partition, offset, metadata }) => ({ partition, offset: Number(offset), metadata: metadata ?? '' }))
-        .sort((a, b) => a.partition - b.partition);
-    } catch (error) {
-      throw kafkaError(error, `read the offsets of the group ${group}`);
     }
   }
 

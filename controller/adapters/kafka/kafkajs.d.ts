@@ -78,7 +78,12 @@ declare module 'kafkajs/src/protocol/requests/metadata/v5/response.js' {
       readonly topicErrorCode: number;
       readonly topic: string;
       readonly isInternal: boolean;
-      readonly partitionMetadata: readonly { readonly partitionId: number; readonly leader: number }[];
+      readonly partitionMetadata: readonly {
+        readonly partitionId: number;
+        readonly leader: number;
+        readonly replicas: readonly number[];
+        readonly isr: readonly number[];
+      }[];
     }[];
   }
   const response: { decode(payload: Buffer): Promise<Metadata> };
@@ -152,6 +157,9 @@ declare module 'kafkajs/src/broker/index.js' {
       }[];
       timeout: number;
     }): Promise<unknown>;
+    describeConfigs(request: {
+      resources: readonly { type: number; name: string; configNames: readonly string[] }[];
+    }): Promise<{ readonly resources: readonly { readonly configEntries: readonly { readonly configValue: string }[] }[] }>;
     deleteTopics(request: { topics: readonly string[]; timeout: number }): Promise<unknown>;
   }
 }

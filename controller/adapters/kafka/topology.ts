@@ -87,9 +87,14 @@ export class Topology {
     await this.#ask(['faas']);
   }
 
+  /** All that the cluster says about itself. */
+  survey(): Promise<Metadata> {
+    return this.#ask([]);
+  }
+
   /** All but those that belong to Kafka itself. */
   async all(): Promise<readonly KafkaTopic[]> {
-    const { topicMetadata } = await this.#ask([]);
+    const { topicMetadata } = await this.survey();
     return topicMetadata.filter(one => !one.isInternal).flatMap(one => topicOf(one) ?? []);
   }
 

@@ -26,6 +26,7 @@ export function createMemoryPods(options: MemoryPodsOptions): Pods {
 }
 
 class MemoryPods implements Pods {
+  readonly capabilities = { memoryFixed: false };
   readonly #options: MemoryPodsOptions;
   readonly #pods = new Map<string, RunningPod>();
   readonly #exitListeners = new Set<(exit: PodExit) => void>();
@@ -66,10 +67,27 @@ class MemoryPods implements Pods {
       exit: reason => over(reason, null),
     });
     const port = await pod.listen('127.0.0.1');
-    pod.admit({ token, callbackUrl: spec.callbackUrl });
+    pod.admit({ secret: { kind: 'token', text: token }, callbackUrl: spec.callbackUrl });
     const info: PodInfo = { id, bootId, address: `http://127.0.0.1:${port}`, token, startedAtMs: clock.now(), pid: undefined };
     this.#pods.set(id, { info, pod, exited, over });
     return info;
+  }
+
+  /** They end with their parent. */
+  async adopt(): Promise<readonly never[]> {
+    return [];
+  }
+
+  /** A start takes milliseconds, or fails. */
+  waiting(): readonly never[] {
+    return [];
+  }
+
+  mark(): void {}
+
+  /** Nobody else rules over them: they end, and that is all. */
+  onLeaving(): () => void {
+    return () => {};
   }
 
   list(): readonly PodInfo[] {

@@ -18,7 +18,7 @@ export interface ProcessPodsOptions {
 }
 
 /** All of the server's environment that a pod sees (law P6). */
-const environmentAllowed = ['PATH', 'TZ', 'LANG', 'LC_ALL', 'TMPDIR'];
+const environmentAllowed = ['PATH', 'TZ', 'LANG', 'LC_ALL', 'TMPDIR', 'FAAS_POD_FAULT_POINT'];
 const startMsMax = 10_000;
 
 interface RunningPod {
@@ -34,6 +34,7 @@ export function createProcessPods(options: ProcessPodsOptions): Pods {
 }
 
 class ProcessPods implements Pods {
+  readonly capabilities = { memoryFixed: false };
   readonly #options: ProcessPodsOptions;
   readonly #pods = new Map<string, RunningPod>();
   readonly #exitListeners = new Set<(exit: PodExit) => void>();
@@ -82,6 +83,23 @@ class ProcessPods implements Pods {
     pod.running = { info, child, exited, asked: false };
     this.#pods.set(id, pod.running);
     return info;
+  }
+
+  /** They end with their parent. */
+  async adopt(): Promise<readonly never[]> {
+    return [];
+  }
+
+  /** A start takes milliseconds, or fails. */
+  waiting(): readonly never[] {
+    return [];
+  }
+
+  mark(): void {}
+
+  /** Nobody else rules over them: they end, and that is all. */
+  onLeaving(): () => void {
+    return () => {};
   }
 
   list(): readonly PodInfo[] {

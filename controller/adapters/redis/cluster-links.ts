@@ -45,6 +45,10 @@ export class ClusterLinks implements RedisLinks {
     throw refusal;
   }
 
+  all(): readonly RedisLink[] {
+    return [...this.#links.values()];
+  }
+
   get isStrict(): boolean {
     return [...new Set(this.#slots)].every(node => this.#links.get(node)?.isStrict === true);
   }

@@ -1,6 +1,9 @@
 import type { Clock } from '../../clock.ts';
+import type { Checkup } from '../../ports/checkup.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { ClusterLinks } from './cluster-links.ts';
+import { checkLayout } from './data-layout.ts';
+import { examineRedis } from './redis-checkup.ts';
 import { RedisHistory } from './redis-history.ts';
 import { RedisLink } from './redis-link.ts';
 import { type RedisLinks, singleLink } from './redis-links.ts';
@@ -12,6 +15,7 @@ export interface RedisAdapters {
   readonly state: RedisState;
   readonly registry: RedisRegistry;
   readonly history: RedisHistory;
+  examine(): Promise<readonly Checkup[]>;
   close(): Promise<void>;
 }
 
@@ -39,6 +43,10 @@ export interface RedisAdapterOptions {
 export async function openRedisAdapters(options: RedisAdapterOptions): Promise<RedisAdapters> {
   const place = parseRedisPlace(options.address);
   const links = await openLinks(place, options);
+  await checkLayout(links).catch(async error => {
+    await links.close();
+    throw error;
+  });
   const state = new RedisState({ links, clock: options.clock });
   const registry = new RedisRegistry(links);
   const history = new RedisHistory({ links, clock: options.clock });
@@ -46,6 +54,7 @@ export async function openRedisAdapters(options: RedisAdapterOptions): Promise<R
     state,
     registry,
     history,
+    examine: async () => (await Promise.all(links.all().map(link => examineRedis(link, () => options.clock.now())))).flat(),
     async close() {
       await registry.close();
       await history.close();

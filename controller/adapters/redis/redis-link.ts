@@ -34,6 +34,8 @@ const fsyncMs = 1_500;
 const fsyncTriesMax = 8;
 /** To be found, connected and asked what it is. */
 const openMs = 10_000;
+/** A server that was refused. */
+const askAgainMs = 1_000;
 
 /** One connection after another to one server. Whatever was claimed over one of them is void on the next: compare `epoch`. */
 export class RedisLink {
@@ -179,8 +181,8 @@ export class RedisLink {
   }
 
   /** A server is used only after it has said that it keeps what it acknowledges: after a failover it is another one. */
-  async #admit(): Promise<void> {
-    const { log, unsafe } = this.#options;
+  async #admit(isAgain = false): Promise<void> {
+    const { log, unsafe, clock } = this.#options;
     const { epoch } = this;
     try {
       const info = `${await this.#send('INFO', ['server'])}${await this.#send('INFO', ['memory'])}${await this.#send('INFO', ['persistence'])}`;
@@ -192,7 +194,11 @@ export class RedisLink {
       this.#facts = facts;
     } catch (error) {
       this.#refusal = error;
-      log.error('the state store cannot be used', { place: this.place, error });
+      if (!isAgain) log.error('the state store cannot be used, asked again', { place: this.place, error });
+      // Somebody may mend it while the connection stays.
+      clock.after(askAgainMs, () => {
+        if (!this.#closed && epoch === this.epoch) void this.#admit(true);
+      });
     }
     this.#onAdmitted?.();
   }

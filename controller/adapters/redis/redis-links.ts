@@ -6,6 +6,8 @@ export interface RedisLinks {
   readonly place: string;
   /** The connection to where all keys of this unit (or of another hash tag) are. */
   of(unit: string): Promise<RedisLink>;
+  /** Each of them, for looking at the servers. */
+  all(): readonly RedisLink[];
   /** Whether `durability: strict` can be kept there. */
   readonly isStrict: boolean;
   /** Calls back for every message of the channel, and whenever some may have been missed. The answer stops it. */
@@ -17,6 +19,7 @@ export function singleLink(link: RedisLink): RedisLinks {
   return {
     place: link.place,
     of: async () => link,
+    all: () => [link],
     get isStrict() {
       return link.isStrict;
     },

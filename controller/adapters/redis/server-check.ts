@@ -11,14 +11,19 @@ export interface ServerFacts {
   readonly evictionPolicy: string;
 }
 
-/** `info`: what INFO answers with server, memory and persistence. */
-export function serverFacts(info: string, appendFsync: string | undefined): ServerFacts {
-  const fields = new Map(
+/** Of what INFO answers: name → value. */
+export function infoFields(info: string): ReadonlyMap<string, string> {
+  return new Map(
     info.split('\r\n').flatMap(line => {
       const at = line.indexOf(':');
       return at < 0 ? [] : [[line.slice(0, at), line.slice(at + 1)] as const];
     }),
   );
+}
+
+/** `info`: what INFO answers with server, memory and persistence. */
+export function serverFacts(info: string, appendFsync: string | undefined): ServerFacts {
+  const fields = infoFields(info);
   const [major = 0, minor = 0] = (fields.get('redis_version') ?? '').split('.').map(Number);
   return {
     runId: fields.get('run_id') ?? '',

@@ -14,6 +14,9 @@ import {
 import { applicationId, migrations, schema, schemaVersion } from './schema.ts';
 import { WalFile } from './wal-file.ts';
 
+/** In the data folder. */
+export const databaseFile = 'faas.db';
+
 /** One open database. Statements are prepared once per text; texts are literals in the tables' files, so the cache is bounded by them. */
 export class Database {
   readonly path: string;
@@ -79,7 +82,7 @@ export interface DataFolder {
  */
 export async function openDataFolder(folder: string, pid: number): Promise<DataFolder> {
   const { DatabaseSync } = await loadDriver();
-  const path = join(folder, 'faas.db');
+  const path = join(folder, databaseFile);
   const opened: { close(): void }[] = [];
   const open = (file: string) => {
     const connection = new DatabaseSync(file);

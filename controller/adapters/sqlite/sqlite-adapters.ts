@@ -1,7 +1,9 @@
 import type { Clock } from '../../clock.ts';
 import type { FaasError } from '../../errors.ts';
+import type { Checkup } from '../../ports/checkup.ts';
 import type { Random } from '../../random.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { examineFolder } from './sqlite-checkup.ts';
 import { SqliteClient } from './sqlite-client.ts';
 import { SqliteHistory } from './sqlite-history.ts';
 import { SqliteRegistry } from './sqlite-registry.ts';
@@ -16,6 +18,7 @@ export interface SqliteAdapters {
   readonly history: SqliteHistory;
   /** Resolves when the database thread ended by itself; everything fails from then on, and the process had better start again. */
   readonly failure: Promise<FaasError>;
+  examine(): Promise<readonly Checkup[]>;
   /** Writes what is buffered, closes the database and gives the folder free. The adapters answer FAAS_STORE_CLOSED afterwards. */
   close(): Promise<void>;
 }
@@ -48,6 +51,7 @@ export async function openSqliteAdapters(options: SqliteOptions): Promise<Sqlite
     registry,
     history,
     failure: client.failure,
+    examine: () => examineFolder(options.folder),
     async close() {
       await streams.close();
       await registry.close();

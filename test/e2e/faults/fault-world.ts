@@ -9,13 +9,33 @@ import { type RedisServer, startRedis } from '../../services/redis.ts';
 import { ServerProcess } from '../server-process.ts';
 import { eventually } from '../shop-run.ts';
 import { Load, type LoadRates } from './load.ts';
-import { type Account, type Found, judge, lineOf, type Verdict } from './verdict.ts';
+import { type Account, type Found, judge, lineOf, type Order, type Sent, type Verdict } from './verdict.ts';
 import { Watcher } from './watcher.ts';
 
 export interface WorldOptions {
   readonly brokers?: 1 | 3;
   readonly redis?: Readonly<Record<string, string>>;
   readonly durability?: 'default' | 'strict';
+}
+
+/** Orders that were sent, or are being sent, under names of their own. */
+export interface Sending extends Sent {
+  /** Begins their ids and keys. */
+  readonly name: string;
+  /** Resolves when all that was begun is accepted. */
+  stop(): Promise<void>;
+}
+
+export interface BacklogOptions {
+  readonly count: number;
+  /** Over so many keys in turns. */
+  readonly keys: number;
+  /** All of them there; undefined: where their keys say. */
+  readonly partition?: number;
+  /** False: what becomes a dead letter and is sent back comes after newer ones of its key. */
+  readonly isOrdered?: boolean;
+  /** What the order at that place has besides its id. */
+  readonly more?: (at: number) => Readonly<Record<string, string>>;
 }
 
 export const sessionMs = 2_000;
@@ -39,6 +59,8 @@ export class FaultWorld {
   readonly #options: WorldOptions;
   #watcher: Watcher | undefined;
   #loads = 0;
+  /** Dead letters that an earlier verdict has named. */
+  #lettersJudged = 0;
 
   private constructor(
     kafka: KafkaCluster,
@@ -100,6 +122,23 @@ export class FaultWorld {
     await this.server.start({ ...this.environment, ...env });
   }
 
+  /** Another server on the same stores for as long as the work takes. */
+  async withAnother<Result>(env: Readonly<Record<string, string>>, work: (another: ServerProcess) => Promise<Result>): Promise<Result> {
+    const another = await ServerProcess.create();
+    try {
+      await another.start({ ...this.environment, ...env });
+      return await work(another);
+    } finally {
+      await another.dispose();
+    }
+  }
+
+  /** Ids of the members of the ledger's group, in order. */
+  async members(): Promise<readonly string[]> {
+    const { groups } = await this.admin.describeGroups(['faas.bank.ledger']);
+    return (groups[0]?.members ?? []).map(({ memberId }) => memberId).sort();
+  }
+
   get environment(): Readonly<Record<string, string>> {
     return {
       FAAS_STREAMS: `kafka://${this.kafka.bootstrap.join(',')}`,
@@ -108,13 +147,15 @@ export class FaultWorld {
     };
   }
 
-  async deploy(): Promise<void> {
-    await this.mustRun(['deploy', '-f', 'test/data/e2e-faults/faas.yaml'], { DURABILITY: this.#options.durability ?? 'default' });
+  async deploy(env: Readonly<Record<string, string>> = {}): Promise<void> {
+    await this.mustRun(['deploy', '-f', 'test/data/e2e-faults/faas.yaml'], { DURABILITY: this.#options.durability ?? 'default', ...env });
   }
 
-  async mustRun(command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<void> {
+  /** What the command prints. */
+  async mustRun(command: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
     const { code, output } = await this.server.cli(command, env);
     if (code !== 0) throw new Error(`faas ${command.join(' ')}: ${output}\n${this.server.output}`);
+    return output;
   }
 
   /** The broker that leads the partition in which the group's offsets are. */
@@ -147,6 +188,14 @@ export class FaultWorld {
     });
   }
 
+  /** Resolves when the broker was told of one partition of the ledger that something is durable. */
+  async oneToldToBroker(): Promise<void> {
+    await eventually(async () => {
+      const [told] = await this.admin.fetchOffsets({ groupId: 'faas.bank.ledger', topics: [topic] });
+      return told?.partitions.some(({ metadata }) => metadata?.endsWith('durable')) === true;
+    });
+  }
+
   /** The log names the reason, and for two seconds nothing is handled although orders come. */
   async standsStill(load: Load, reason: string): Promise<void> {
     await eventually(async () => this.server.output.includes(reason));
@@ -176,8 +225,53 @@ export class FaultWorld {
     });
   }
 
+  /** One record that is of no load; `restMs`: its handling takes so long. */
+  async order(order: { readonly id: string; readonly key: string; readonly restMs: number }): Promise<void> {
+    await this.#producer.send({ topic, messages: [{ key: order.key, value: JSON.stringify(order) }] });
+  }
+
+  /** What the ledger has of a key `<name>/<rest>`. */
+  async logOf(key: string): Promise<Account['log']> {
+    return (await this.#state<Account>('ledger', key.slice(0, key.indexOf('/')))).get(key)?.log ?? [];
+  }
+
+  /** So many records at once. */
+  async backlog({ count, keys, partition, isOrdered = true, more = () => ({}) }: BacklogOptions): Promise<Sending> {
+    this.#loads += 1;
+    const name = `load-${this.#loads}`;
+    const keyOf = (at: number) => `${name}/k${at % keys}`;
+    const orders = Array.from({ length: count }, (_, at): Order => ({ id: `${name}/${at}`, key: keyOf(at), sentAtMs: Date.now() }));
+    const place = partition === undefined ? {} : { partition };
+    const messages = orders.map(({ id, key }, at) => ({ ...place, key, value: JSON.stringify({ id, ...more(at) }) }));
+    for (let from = 0; from < count; from += 1_000) await this.#producer.send({ topic, messages: messages.slice(from, from + 1_000) });
+    return { name, orders, isOrdered: () => isOrdered, partitionOf: () => undefined, stop: async () => {} };
+  }
+
+  /** Of the ledger, since the last verdict: those that were not sent back, and all. */
+  async letters(): Promise<{ readonly open: number; readonly all: number }> {
+    const path = `/functions/bank/ledger/dead-letters?limit=1000&where=${encodeURIComponent('state=open')}`;
+    const { deadLetters, total } = await this.ask<{ deadLetters: unknown[]; total: number }>(path);
+    return { open: deadLetters.length, all: total - this.#lettersJudged };
+  }
+
+  /** Of the ledger. */
+  async readyPods(): Promise<number> {
+    return (await this.ask<{ pods: { ready: number } }>('/functions/bank/ledger')).pods.ready;
+  }
+
+  /** Pods of this server that ended by themselves, as far as its last words go back. */
+  get crashes(): number {
+    return this.server.output.split('pod ended by itself').length - 1;
+  }
+
+  /** Conditions of the ledger that hold, by type. */
+  async conditions(): Promise<ReadonlyMap<string, string>> {
+    const { conditions } = await this.ask<{ conditions: { type: string; status: boolean; message: string }[] }>('/functions/bank/ledger');
+    return new Map(conditions.filter(({ status }) => status).map(({ type, message }) => [type, message]));
+  }
+
   /** Stops the load, waits while things come nearer to right, and says what is there in the end. */
-  async verdict(title: string | undefined, load: Load): Promise<Verdict> {
+  async verdict(title: string | undefined, load: Sending): Promise<Verdict> {
     await load.stop();
     let verdict: Verdict | undefined;
     let last = 'nothing could be looked at';
@@ -194,16 +288,17 @@ export class FaultWorld {
     // Nothing may come after that.
     await sleep(afterwardsMs);
     verdict = await this.#look(load);
+    this.#lettersJudged += verdict.deadLetters;
     if (title !== undefined) process.stdout.write(`${title}: ${lineOf(verdict)}\n`);
     return verdict;
   }
 
-  async #look(load: Load): Promise<Verdict> {
+  async #look(load: Sending): Promise<Verdict> {
     return judge(load, await this.found(load));
   }
 
   /** What is there of a load now. */
-  async found({ name: prefix }: Load): Promise<Found> {
+  async found({ name: prefix }: Sending): Promise<Found> {
     const [ledger, mirror] = await Promise.all([this.#state<Account>('ledger', prefix), this.#state<{ log: string[] }>('mirror', prefix)]);
     const letters = await Promise.all(
       ['ledger', 'mirror'].map(name => this.ask<{ total: number }>(`/functions/bank/${name}/dead-letters?limit=1`)),
@@ -212,7 +307,7 @@ export class FaultWorld {
       ledger,
       mirror: new Map([...mirror].map(([key, { log }]) => [key, log])),
       visible: this.#watcher?.visible,
-      deadLetters: letters.reduce((sum, { total }) => sum + total, 0),
+      deadLetters: letters.reduce((sum, { total }) => sum + total, 0) - this.#lettersJudged,
     };
   }
 
@@ -223,14 +318,8 @@ export class FaultWorld {
     return new Map(entries.map(({ key, value }) => [key, value]));
   }
 
-  /** A GET of the admin API. */
-  async ask<Answer>(path: string): Promise<Answer> {
-    const address = await this.server.address();
-    if (address === undefined) throw new Error('no server');
-    const headers = { authorization: `Bearer ${await this.server.token()}` };
-    const answer = await fetch(`${address.adminUrl}/v1${path}`, { headers, signal: AbortSignal.timeout(10_000) });
-    if (!answer.ok) throw new Error(`${path} got ${answer.status}: ${await answer.text()}`);
-    return (await answer.json()) as Answer;
+  ask<Answer>(path: string): Promise<Answer> {
+    return this.server.ask<Answer>(path);
   }
 
   async stop(): Promise<void> {

@@ -5,9 +5,10 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { freePorts } from '../free-ports.ts';
+import { publish } from '../service-cache.ts';
 import { BrokerProcess } from './broker-process.ts';
 import { type BrokerPlace, brokerProperties, keystorePassword, type Security, saslUsers } from './broker-properties.ts';
-import { archive, clusterId, fetchJars, formatted, publish } from './kafka-home.ts';
+import { archive, clusterId, fetchJars, formatted } from './kafka-home.ts';
 
 const run = promisify(execFile);
 

@@ -1,10 +1,10 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdir, mkdtemp, readFile, rename, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import type { NeededService } from '../needed-service.ts';
+import { publish, serviceCache } from '../service-cache.ts';
 
 const run = promisify(execFile);
 const version = '4.3.1';
@@ -12,10 +12,7 @@ const pom = 'test/services/kafka/pom.xml';
 const plugin = 'org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy-dependencies';
 
 /** Where the jars of this version are kept between runs. */
-const home = join(
-  process.env.FAAS_TEST_CACHE ?? join(process.env.XDG_CACHE_HOME ?? join(homedir(), '.cache'), 'faas-test'),
-  `kafka-${version}`,
-);
+const home = join(serviceCache, `kafka-${version}`);
 
 export const classPath = join(home, 'lib', '*');
 /** Class data of a first start: halves the time of every later one. */
@@ -49,13 +46,6 @@ export async function fetchJars(): Promise<void> {
   await run('mvn', copy);
   await publish(join(folder, 'lib'), join(home, 'lib'));
   await rm(folder, { recursive: true, force: true });
-}
-
-/** `from` becomes `to`, unless another process was quicker. */
-export async function publish(from: string, to: string): Promise<void> {
-  await rename(from, to).catch(error => {
-    if (!existsSync(to)) throw error;
-  });
 }
 
 const template = join(home, 'bootstrap.checkpoint');

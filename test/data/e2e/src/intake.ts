@@ -5,6 +5,8 @@ export default async function intake(event: FaasEvent<{ id: string; fail: boolea
   state.log.push(event.trigger === 'schedule' ? event.id : event.data.id);
   ctx.state.set(state);
   if (event.trigger === 'schedule') return undefined;
+  // Not read ahead: the pod asks for it.
+  await ctx.stateOf(`${event.key}-beside`).get();
   ctx.emit('counted', event.key, { id: event.data.id, n: state.log.length });
   if (event.data.fail && ctx.attempt === 1) throw new Error('the first attempt fails');
   return { n: state.log.length };

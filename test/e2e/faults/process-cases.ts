@@ -1,22 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { afterAll, beforeAll, expect, test } from 'vitest';
-import { kafkaAndRedis } from '../services/kafka-and-redis.ts';
-import { describeWith } from '../services/needed-service.ts';
-import { FaultWorld, sessionMs } from './faults/fault-world.ts';
-import { exact, resumedAfterMs } from './faults/verdict.ts';
+import { expect, test } from 'vitest';
+import { type FaultWorld, sessionMs } from './fault-world.ts';
+import { runs } from './runs.ts';
+import { exact, resumedAfterMs } from './verdict.ts';
 
 const limit = { timeout: 240_000 };
-const kills = 5;
+const kills = runs(5);
 const busy = { recordsPerSecond: 480, webhooksPerSecond: 10, callsPerSecond: 10 };
 
-describeWith(kafkaAndRedis, 'a bank on Kafka and Redis, 500 events a second', () => {
-  let world: FaultWorld;
-  beforeAll(async () => {
-    world = await FaultWorld.create();
-  }, 300_000);
-  afterAll(() => world?.stop());
-
+export function processCases(bank: () => FaultWorld): void {
   test('kill -9 of the server at random moments: each partition goes on within its session time-out and 3 s', limit, async () => {
+    const world = bank();
     const load = world.load(busy);
     const killedAtMs: number[] = [];
     for (let i = 0; i < kills; i += 1) {
@@ -35,6 +29,7 @@ describeWith(kafkaAndRedis, 'a bank on Kafka and Redis, 500 events a second', ()
   });
 
   test('kill -9 of a pod at random moments: each partition goes on within 2 s', limit, async () => {
+    const world = bank();
     const load = world.load(busy);
     const killedAtMs: number[] = [];
     for (let i = 0; i < kills; i += 1) {
@@ -53,4 +48,4 @@ describeWith(kafkaAndRedis, 'a bank on Kafka and Redis, 500 events a second', ()
     process.stdout.write(`handled again after ${resumed.join(', ')} ms\n`);
     expect(Math.max(...resumed)).toBeLessThan(2_000);
   });
-});
+}

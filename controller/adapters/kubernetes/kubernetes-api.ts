@@ -1,0 +1,165 @@
+import type { IncomingMessage } from 'node:http';
+import { Agent, type RequestOptions, request } from 'node:https';
+import { FaasError } from '../../errors.ts';
+import { readInCluster } from './in-cluster.ts';
+import { isRecord } from './kubernetes-object.ts';
+
+export interface KubernetesPlace {
+  /** A kubeconfig; without one the service account of the pod that this runs in, or what `kubectl` would use. */
+  readonly kubeconfigFile?: string;
+  readonly contextName?: string;
+}
+
+export interface ApiRequest {
+  readonly method: 'GET' | 'POST' | 'PUT' | 'PATCH' | 'DELETE';
+  /** From the root of the API server, with its query: `/api/v1/namespaces/default/pods?limit=500`. */
+  readonly path: string;
+  readonly body?: unknown;
+  /** Of a PATCH: which of the API server's ways to merge. */
+  readonly contentType?: string;
+  readonly signal?: AbortSignal;
+}
+
+export interface ApiAnswer {
+  readonly status: number;
+  readonly body: unknown;
+}
+
+/** The API server, as one user: what goes wrong on the way there is thrown, what it answers is an answer. */
+export interface KubernetesApi {
+  readonly server: string;
+  /** The namespace of the context, or of the pod that this runs in. */
+  readonly namespace: string;
+  send(request: ApiRequest): Promise<ApiAnswer>;
+  /** The pieces of an answer as they come; `silentMs` without one ends it with an error. */
+  follow(path: string, silentMs: number, signal: AbortSignal): Promise<{ readonly status: number; readonly pieces: AsyncIterable<Buffer> }>;
+  close(): void;
+}
+
+/** No answer of the API server that we ask for takes longer; a watch is a request of its own kind. */
+const answerMs = 30_000;
+/** A list of 500 objects of 1 MiB each is not asked for: pages are. */
+const answerBytesMax = 256 << 20;
+
+/** Reads the configuration; connects with the first request. A kubeconfig loads its client, 0.6 s and 90 MB, here and not before. */
+export async function openKubernetesApi(place: KubernetesPlace): Promise<KubernetesApi> {
+  const inside = place.kubeconfigFile === undefined && place.contextName === undefined ? await readInCluster() : undefined;
+  if (inside !== undefined) return new HttpsApi(inside.server, inside.namespace, inside.authorise);
+  const { KubeConfig } = await import('@kubernetes/client-node');
+  const config = new KubeConfig();
+  try {
+    if (place.kubeconfigFile === undefined) config.loadFromDefault();
+    else config.loadFromFile(place.kubeconfigFile);
+    if (place.contextName !== undefined) config.setCurrentContext(place.contextName);
+  } catch (error) {
+    throw new FaasError(
+      'FAAS_KUBERNETES_CONFIG',
+      `the kubeconfig cannot be read: ${String(error)}`,
+      'Check it with `kubectl config view`.',
+    );
+  }
+  const cluster = config.getCurrentCluster();
+  if (cluster === null) {
+    const name = config.getCurrentContext();
+    throw new FaasError(
+      'FAAS_KUBERNETES_CONFIG',
+      `the kubeconfig has no context "${name}"`,
+      'List them with `kubectl config get-contexts`.',
+    );
+  }
+  const namespace = config.getContextObject(config.getCurrentContext())?.namespace ?? 'default';
+  return new HttpsApi(cluster.server, namespace, options => config.applyToHTTPSOptions(options));
+}
+
+class HttpsApi implements KubernetesApi {
+  readonly server: string;
+  readonly namespace: string;
+  /** Adds who we are; a token that a program or a file brings is renewed by it. */
+  readonly #authorise: (options: RequestOptions) => Promise<void>;
+  #agent: Agent | undefined;
+
+  constructor(server: string, namespace: string, authorise: (options: RequestOptions) => Promise<void>) {
+    this.server = server.replace(/\/$/, '');
+    this.namespace = namespace;
+    this.#authorise = authorise;
+  }
+
+  async send({ method, path, body, contentType = 'application/json', signal }: ApiRequest): Promise<ApiAnswer> {
+    const text = body === undefined ? undefined : JSON.stringify(body);
+    const headers = text === undefined ? {} : { 'content-type': contentType, 'content-length': Buffer.byteLength(text) };
+    const limit = AbortSignal.timeout(answerMs);
+    const response = await this.#request({ method, headers }, path, text, signal === undefined ? limit : AbortSignal.any([signal, limit]));
+    const pieces: Buffer[] = [];
+    let bytes = 0;
+    for await (const piece of response) {
+      pieces.push(piece);
+      bytes += piece.length;
+      if (bytes > answerBytesMax) throw this.#unreachable(path, `an answer of more than ${answerBytesMax} bytes`);
+    }
+    return { status: response.statusCode ?? 0, body: readBody(Buffer.concat(pieces).toString('utf8')) };
+  }
+
+  async follow(path: string, silentMs: number, signal: AbortSignal): Promise<{ status: number; pieces: AsyncIterable<Buffer> }> {
+    const response = await this.#request({ method: 'GET', timeout: silentMs }, path, undefined, signal);
+    response.setTimeout(silentMs, () => {
+      this.#forgetIdle();
+      response.destroy(new Error(`nothing came for ${silentMs} ms`));
+    });
+    return { status: response.statusCode ?? 0, pieces: response };
+  }
+
+  close(): void {
+    this.#agent?.destroy();
+  }
+
+  async #request(options: RequestOptions, path: string, body: string | undefined, signal: AbortSignal): Promise<IncomingMessage> {
+    const whole: RequestOptions = { ...options, headers: { accept: 'application/json', ...options.headers } };
+    await this.#authorise(whole);
+    const { ca, cert, key, rejectUnauthorized, servername } = whole;
+    // One pool for all requests: connections to the API server are dear, on both sides.
+    this.#agent ??= new Agent({ keepAlive: true, ca, cert, key, rejectUnauthorized, servername });
+    return new Promise((resolve, reject) => {
+      const outgoing = request(`${this.server}${path}`, { ...whole, agent: this.#agent, signal });
+      outgoing.once('response', resolve);
+      outgoing.once('error', error => {
+        this.#forgetIdle();
+        reject(this.#unreachable(path, error.message));
+      });
+      outgoing.once('timeout', () => outgoing.destroy(new Error('no answer in time')));
+      outgoing.end(body);
+    });
+  }
+
+  /** Where one connection died, those that wait for their next request may have died with it, and nobody would say so. */
+  #forgetIdle(): void {
+    for (const sockets of Object.values(this.#agent?.freeSockets ?? {})) for (const socket of sockets ?? []) socket.destroy();
+  }
+
+  #unreachable(path: string, why: string): FaasError {
+    return new FaasError(
+      'FAAS_KUBERNETES_UNREACHABLE',
+      `the API server ${this.server} did not answer ${path.split('?')[0]}: ${why}`,
+      'Check the address in the kubeconfig and the network; it is tried again.',
+    );
+  }
+}
+
+function readBody(text: string): unknown {
+  try {
+    return JSON.parse(text);
+  } catch {
+    return { message: text.slice(0, 1_000) };
+  }
+}
+
+/** The answer's body, or an error that says what the API server said. `what`: in a few words, what was tried. */
+export function expectOk(answer: ApiAnswer, what: string): unknown {
+  if (answer.status < 300) return answer.body;
+  const { message, reason } = isRecord(answer.body) ? answer.body : {};
+  const text = `${what}: the API server refuses it with ${answer.status}${reason === undefined ? '' : ` ${String(reason)}`}: ${String(message ?? '')}`;
+  throw new FaasError(
+    'FAAS_KUBERNETES_REFUSED',
+    text,
+    answer.status === 403 ? 'Grant it to the server; `faas deploy --dry-run` shows what resource triggers need.' : undefined,
+  );
+}

@@ -1,0 +1,72 @@
+import { readFile, writeFile } from 'node:fs/promises';
+import { hostname } from 'node:os';
+import { join } from 'node:path';
+import type { Clock } from './clock.ts';
+import { FaasError } from './errors.ts';
+import type { Pods } from './ports/pods.ts';
+import type { Random } from './random.ts';
+import { readSecretText } from './server-secrets.ts';
+import type { Settings } from './settings.ts';
+import type { Log } from './telemetry/log.ts';
+
+export interface OpenPodsOptions {
+  readonly settings: Settings;
+  readonly env: Readonly<Record<string, string | undefined>>;
+  readonly clock: Clock;
+  readonly random: Random;
+  readonly log: Log;
+}
+
+/** Which adapter the setting `pods` names; each is loaded only where it is used. */
+export async function openPods(options: OpenPodsOptions): Promise<Pods> {
+  if (options.settings.pods === 'kubernetes') return openKubernetesPods(options);
+  const { createProcessPods } = await import('./adapters/process/process-pods.ts');
+  const { clock, random, log, settings } = options;
+  return createProcessPods({ clock, random, log, folder: settings.data });
+}
+
+async function openKubernetesPods({ settings, env, clock, random, log }: OpenPodsOptions): Promise<Pods> {
+  const image = settings['kubernetes.image'];
+  if (image === '')
+    throw new FaasError('FAAS_SETTING_VALUE', 'kubernetes.image: pods of a cluster need an image', 'Make one with `npm run image`.');
+  const { openKubernetesApi } = await import('./adapters/kubernetes/kubernetes-api.ts');
+  const { createKubernetesPods } = await import('./adapters/kubernetes/kubernetes-pods.ts');
+  const { labelValue } = await import('./adapters/kubernetes/pod-manifest.ts');
+  const { readOwner } = await import('./adapters/kubernetes/pod-owner.ts');
+  const kubeconfigFile = settings['kubernetes.kubeconfig'];
+  const contextName = settings['kubernetes.context'];
+  const api = await openKubernetesApi({
+    ...(kubeconfigFile !== '' && { kubeconfigFile }),
+    ...(contextName !== '' && { contextName }),
+  });
+  const namespace = settings['kubernetes.namespace'] || api.namespace;
+  return createKubernetesPods({
+    api,
+    clock,
+    random,
+    log,
+    secret: await podSecret(settings, env, random),
+    template: {
+      namespace,
+      image,
+      serviceAccount: settings['kubernetes.serviceAccount'],
+      server: labelValue(settings['kubernetes.server'] || hostname()),
+      cpu: settings['kubernetes.cpu'],
+      graceMs: settings['pods.drain'],
+      orphanMs: settings['pods.orphan'],
+      owner: env.FAAS_POD_NAME === undefined ? undefined : await readOwner(api, namespace, env.FAAS_POD_NAME),
+    },
+  });
+}
+
+/** Given, or made once and kept beside the data: a server that starts again must be able to speak to its pods. */
+async function podSecret(settings: Settings, env: OpenPodsOptions['env'], random: Random): Promise<string> {
+  const given = await readSecretText('kubernetes.secretFile', settings, env.FAAS_KUBERNETES_SECRET);
+  if (given !== undefined) return given;
+  const file = join(settings.data, 'pods.secret');
+  const made = `${random.token()}${random.token()}`;
+  await writeFile(file, made, { mode: 0o600, flag: 'wx' }).catch(error => {
+    if (error.code !== 'EEXIST') throw error;
+  });
+  return readFile(file, 'utf8');
+}

@@ -1,0 +1,38 @@
+import type { ClusterObject } from './objects.ts';
+
+/**
+ * Resources of ours in a cluster, as we write them: what is wished is written by people and by deploys, what was found by the server alone.
+ * A write that is made over a state which is not the newest changes nothing and answers `conflict`: read again.
+ */
+export interface Resources {
+  /** Where they are. */
+  readonly namespace: string;
+  /** Creates it or changes those fields of it that we own; what others own stays, or is refused. */
+  apply(resource: WrittenResource): Promise<void>;
+  /** Told to go; whoever put a finalizer on it comes first. One that is not there is gone. */
+  remove(kind: ResourceKind, name: string): Promise<void>;
+  writeStatus(object: ClusterObject, kind: ResourceKind, status: object): Promise<WriteResult>;
+  setFinalizers(object: ClusterObject, kind: ResourceKind, finalizers: readonly string[]): Promise<WriteResult>;
+  /** Something for `kubectl describe` and `kubectl events`; what cannot be told is not worth an error. */
+  tell(object: ClusterObject, kind: ResourceKind, event: ResourceNote): Promise<void>;
+}
+
+export type ResourceKind = 'Context' | 'Function';
+export type WriteResult = 'ok' | 'conflict';
+
+/** Group and version of our resources. */
+export const resourceApiVersion = 'faas.internal/v1';
+
+export interface WrittenResource {
+  readonly kind: ResourceKind;
+  readonly name: string;
+  readonly spec: object;
+}
+
+export interface ResourceNote {
+  readonly type: 'Normal' | 'Warning';
+  /** One word, or an error code. */
+  readonly reason: string;
+  readonly message: string;
+  readonly atMs: number;
+}

@@ -1,0 +1,87 @@
+import { expect, test } from 'vitest';
+import { settingTable } from '../../controller/settings.ts';
+import { helm, helmService } from '../services/helm.ts';
+import { describeWith } from '../services/needed-service.ts';
+import { chart, everything, kubernetesVersion, render, single, template, usual } from './chart.ts';
+
+describeWith(helmService, 'the chart', () => {
+  test('helm lint finds nothing', async () => {
+    for (const values of [usual, single])
+      expect(await helm(['lint', '--strict', '--kube-version', kubernetesVersion, chart, ...values])).toContain('0 chart(s) failed');
+  });
+
+  test('distributed: three roles with two servers each, on the Kafka and the Redis of the values', async () => {
+    const objects = await render(usual);
+    const deployments = objects.filter(({ kind }) => kind === 'Deployment');
+    expect(deployments.map(one => [one.metadata.name, one.spec.replicas])).toEqual([
+      ['faas-controller', 2],
+      ['faas-dispatcher', 2],
+      ['faas-gateway', 2],
+    ]);
+    const settings = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'faas')?.data;
+    expect(settings).toMatchObject({ FAAS_STREAMS: 'kafka://kafka:9092', FAAS_STATE: 'redis://redis:6379' });
+    expect(objects.filter(({ kind }) => kind === 'PodDisruptionBudget')).toHaveLength(3);
+    expect(objects.some(({ kind }) => kind === 'Ingress')).toBe(false);
+  });
+
+  test('single: one server, a volume that stays, no Kafka and no Redis', async () => {
+    const objects = await render(single);
+    expect(objects.find(({ kind }) => kind === 'StatefulSet')?.spec.replicas).toBe(1);
+    expect(objects.find(({ kind }) => kind === 'PersistentVolumeClaim')?.metadata.annotations).toEqual({
+      'helm.sh/resource-policy': 'keep',
+    });
+    expect(JSON.stringify(objects)).not.toMatch(/FAAS_STREAMS|FAAS_STATE|FAAS_KAFKA/);
+  });
+
+  test('every variable is a setting of the server', async () => {
+    const known = new Set(Object.keys(settingTable).map(key => `FAAS_${key.replace(/[A-Z]/g, '_$&').replaceAll('.', '_').toUpperCase()}`));
+    for (const values of [usual, single, everything]) {
+      const objects = await render(values);
+      const settings = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'faas')?.data ?? {};
+      expect(Object.keys(settings).filter(name => !known.has(name))).toEqual([]);
+    }
+  });
+
+  test('rights: no wildcard, no secrets, no exec, and a gateway has none', async () => {
+    const objects = await render(everything);
+    const rules = objects.filter(({ kind }) => kind === 'Role' || kind === 'ClusterRole').flatMap(({ rules = [] }) => rules);
+    const text = JSON.stringify(rules);
+    expect(rules.length).toBeGreaterThan(4);
+    expect(text).not.toContain('*');
+    expect(text).not.toMatch(/"secrets"|"pods\/exec"|"escalate"|"impersonate"/);
+    expect(objects.filter(({ kind }) => kind === 'RoleBinding').map(one => one.metadata.name)).not.toContain('faas-gateway');
+    const gateway = objects.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'faas-gateway');
+    expect(gateway?.spec.template.spec.automountServiceAccountToken).toBe(false);
+  });
+
+  test('no secret is in any object', async () => {
+    expect(JSON.stringify(await render(everything))).not.toMatch(/"kind":"Secret"|password":"[^p]/);
+  });
+
+  test('monitoring: alerts and the dashboard ask for metrics that there are', async () => {
+    const objects = await render(everything);
+    expect(objects.map(({ kind }) => kind)).toEqual(expect.arrayContaining(['ServiceMonitor', 'PrometheusRule']));
+    const { metricTable } = await import('../../controller/telemetry/metrics.ts');
+    const asked = JSON.stringify(objects).match(/faas_[a-z_]+/g) ?? [];
+    const known = Object.keys(metricTable).flatMap(name => [name, `${name}_bucket`]);
+    expect(asked.filter(name => !known.includes(name))).toEqual([]);
+  });
+
+  test.each([
+    ['no image', ['--set', 'image.repository='], 'image.repository is missing: build the image'],
+    ['no token', ['--set', 'secret.name='], 'there is no default token, because whoever has it may deploy code'],
+    ['no Kafka', ['--set', 'kafka.brokers=null'], 'kafka.brokers is empty: give host:port of your Kafka, or set profile to single'],
+    ['no Redis', ['--set', 'redis.url='], 'redis.url is missing'],
+    ['a password in an address', ['--set', 'redis.url=redis://u:pw@h:1'], 'redis.url holds a password'],
+    ['certificates without TLS', ['--set', 'kafka.tls.secret=c'], 'the connection would not be encrypted'],
+    ['single with a Kafka', ['--set', 'profile=single'], 'the profile single keeps streams and state on its volume'],
+    ['an Ingress without a host', ['--set', 'gateway.ingress.enabled=true'], 'gateway.ingress.host is missing'],
+    ['a setting that is none', ['--set', 'settings.LOG=debug'], 'settings.LOG is no setting'],
+    ['an unknown value', ['--set', 'kafak.brokers={h:1}'], 'kafak'],
+    ['a broker without a port', ['--set', 'kafka.brokers={kafka}'], '/kafka/brokers/0'],
+    ['an unknown profile', ['--set', 'profile=double'], 'profile'],
+    ['SASL without a user', ['--set', 'kafka.sasl.mechanism=plain'], 'kafka.sasl needs a username and a passwordSecret'],
+  ])('%s is refused in a sentence', async (_, more, sentence) => {
+    await expect(template([...usual, ...more])).rejects.toThrow(sentence);
+  });
+});
