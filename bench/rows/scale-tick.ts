@@ -24,7 +24,14 @@ export const scaleTick: Row = {
     const note = `${functions} functions of ${partitions} partitions`;
     return [
       boundRow('tick of scaling, all at work, order: key', 'ms of a core', await tickMs({ share: 1, order: 'key' }), boundMs, 0, note),
-      boundRow('tick of scaling, all at work, order: partition', 'ms of a core', await tickMs({ share: 1, order: 'partition' }), boundMs, 0, note),
+      boundRow(
+        'tick of scaling, all at work, order: partition',
+        'ms of a core',
+        await tickMs({ share: 1, order: 'partition' }),
+        boundMs,
+        0,
+        note,
+      ),
       boundRow('tick of scaling, one in ten at work', 'ms of a core', await tickMs({ share: 0.1, order: 'key' }), boundMs, 0, note),
     ];
   },
@@ -75,7 +82,15 @@ async function tickMs({ share, order }: Load): Promise<number> {
 function functionOf(index: number, order: Load['order']): LiveFunction {
   const batch = { size: 100, windowMs: 0 };
   const fn = liveFunction(`bench.f${index}`, [{ kind: 'stream', streams: [], from: 'latest', order, batch, filter: undefined }]);
-  const subscription = { topic: `topic-${index}`, stream: 'events', order, batch, filter: undefined, from: 'latest', inbox: false } as const;
+  const subscription = {
+    topic: `topic-${index}`,
+    stream: 'events',
+    order,
+    batch,
+    filter: undefined,
+    from: 'latest',
+    inbox: false,
+  } as const;
   return { ...fn, subscriptions: [subscription] };
 }
 
@@ -97,7 +112,8 @@ class UnitWorld {
 
   move(): void {
     this.#turn += 1;
-    if (this.#isBusy) for (let partition = 0; partition < partitions; partition += 1) this.ends[partition] = (this.ends[partition] ?? 0) + 1;
+    if (this.#isBusy)
+      for (let partition = 0; partition < partitions; partition += 1) this.ends[partition] = (this.ends[partition] ?? 0) + 1;
     this.report = this.#report();
   }
 
