@@ -9,6 +9,7 @@ import { latency } from './rows/latency.ts';
 import { memory, overload } from './rows/memory.ts';
 import { order, orderOnKafka } from './rows/order.ts';
 import { redisCommit } from './rows/redis-commit.ts';
+import { scaleTick } from './rows/scale-tick.ts';
 
 export const rows: readonly Row[] = [
   stateless,
@@ -25,4 +26,5 @@ export const rows: readonly Row[] = [
   help,
   redisCommit,
   dashboard,
+  scaleTick,
 ];

@@ -45,7 +45,7 @@ export function isWarm({ fromMs, untilMs }: WarmPlan, idleMs: number): boolean {
  * What keeping an idle pod saves in the next minute, per millisecond of it: the chance that something comes by then, times what a cold start is worth. Who has the
  * least is given up first.
  */
-export function valueOf(times: IdleTimes, coldMs: number, idleMs: number): number {
+export function worthOf(times: IdleTimes, coldMs: number, idleMs: number): number {
   const steps = withPrior(times.steps(), coldMs);
   const later = weightBetween(steps, idleMs, Number.POSITIVE_INFINITY);
   if (later === 0) return 0;

@@ -22,6 +22,7 @@ export class LogEnds {
   readonly #ends = new Map<string, Read<readonly number[]>>();
   readonly #starts = new Map<string, Read<ReadonlyMap<number, number>>>();
   readonly #progress = new Map<string, Read<ReadonlyMap<string, SourceProgress>>>();
+  readonly #names = new Map<string, string[]>();
   readonly #underWay = new Set<string>();
   #failing = false;
 
@@ -41,6 +42,15 @@ export class LogEnds {
 
   ends(topic: string): Read<readonly number[]> | undefined {
     return this.#ends.get(topic);
+  }
+
+  /** `<topic>.<partition>`, made once. */
+  nameOf(topic: string, partition: number): string {
+    const known = this.#names.get(topic) ?? [];
+    if (known.length === 0) this.#names.set(topic, known);
+    const name = known[partition] ?? `${topic}.${partition}`;
+    known[partition] = name;
+    return name;
   }
 
   /** Where the log of a partition begins; read now and then, because only a function that is far behind meets it. */
@@ -71,7 +81,7 @@ export class LogEnds {
   }
 
   keepOnly(topics: ReadonlySet<string>, units: ReadonlySet<string>): void {
-    for (const map of [this.#ends, this.#starts]) for (const topic of map.keys()) if (!topics.has(topic)) map.delete(topic);
+    for (const map of [this.#ends, this.#starts, this.#names]) for (const topic of map.keys()) if (!topics.has(topic)) map.delete(topic);
     for (const unit of this.#progress.keys()) if (!units.has(unit)) this.#progress.delete(unit);
   }
 

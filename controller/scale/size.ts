@@ -8,13 +8,13 @@ export const reactionMs = 2_000;
 /** Before a first start was measured. */
 const startGuessMs = 3_000;
 /** A step up is sized for this time ahead, so that a ramp takes few of them. */
-const aheadSeconds = 20;
+const aheadSeconds = 60;
 /** A breach that is expected again within this time was not prevented by a step for a burst. */
 const againMs = 30_000;
 /** A queue of this part of `maxAge` is one. */
 const queueShare = 0.1;
 /** How far a trend may carry an estimate above what was seen. */
-const trendShareMax = 1.2;
+const trendShareMax = 1.3;
 
 /** The figures that sizing cannot do without. */
 export interface Known {

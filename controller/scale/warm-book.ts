@@ -2,7 +2,7 @@ import { nextDue } from '../cron/due-times.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import { amountOf } from './figure.ts';
 import { IdleTimes } from './idle-times.ts';
-import { isWarm, planWarm, valueOf, type WarmPlan } from './keep-warm.ts';
+import { isWarm, planWarm, type WarmPlan, worthOf } from './keep-warm.ts';
 import type { ScaleObservation } from './observation.ts';
 import type { ScalePolicy } from './policy.ts';
 
@@ -98,7 +98,7 @@ export class WarmBook {
     let pods = idle.reduce((sum, one) => sum + one.pods, 0);
     const evicted = new Set<string>();
     if (pods > podsMax) {
-      const valued = idle.map(one => ({ ...one, value: valueOf(this.#of(one.unit).times, this.#coldMs, one.idleMs) }));
+      const valued = idle.map(one => ({ ...one, value: worthOf(this.#of(one.unit).times, this.#coldMs, one.idleMs) }));
       for (const one of valued.sort((a, b) => a.value - b.value || b.idleMs - a.idleMs)) {
         if (pods <= podsMax) break;
         evicted.add(one.unit);

@@ -3,7 +3,7 @@ import { describe, expect, test } from 'vitest';
 import { compareKeepers } from '../../bench/keep-warm/compare.ts';
 import { known, unknown } from '../../controller/scale/figure.ts';
 import { IdleTimes } from '../../controller/scale/idle-times.ts';
-import { isWarm, planWarm, valueOf } from '../../controller/scale/keep-warm.ts';
+import { isWarm, planWarm, worthOf } from '../../controller/scale/keep-warm.ts';
 import type { ScaleObservation } from '../../controller/scale/observation.ts';
 import { WarmBook } from '../../controller/scale/warm-book.ts';
 import { liveFunction } from '../gateway/live-functions.ts';
@@ -70,8 +70,8 @@ describe('the plan', () => {
 
   test('a pod for which something may come any moment is worth more than one whose time has passed', () => {
     const [soon, late] = [idleFor(...often(20_000)), idleFor(...often(3_600_000))];
-    expect(valueOf(soon, coldMs, 5_000)).toBeGreaterThan(valueOf(late, coldMs, 5_000));
-    expect(valueOf(soon, coldMs, 5_000)).toBeGreaterThan(valueOf(soon, coldMs, 20 * minute));
+    expect(worthOf(soon, coldMs, 5_000)).toBeGreaterThan(worthOf(late, coldMs, 5_000));
+    expect(worthOf(soon, coldMs, 5_000)).toBeGreaterThan(worthOf(soon, coldMs, 20 * minute));
   });
 });
 
