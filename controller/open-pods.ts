@@ -5,7 +5,7 @@ import type { Clock } from './clock.ts';
 import { FaasError } from './errors.ts';
 import type { Pods } from './ports/pods.ts';
 import type { Random } from './random.ts';
-import { readSecretText } from './server-secrets.ts';
+import { readClusterSecret } from './server-secrets.ts';
 import type { Settings } from './settings.ts';
 import type { Log } from './telemetry/log.ts';
 
@@ -61,7 +61,7 @@ async function openKubernetesPods({ settings, env, clock, random, log }: OpenPod
 
 /** Given, or made once and kept beside the data: a server that starts again must be able to speak to its pods. */
 async function podSecret(settings: Settings, env: OpenPodsOptions['env'], random: Random): Promise<string> {
-  const given = await readSecretText('kubernetes.secretFile', settings, env.FAAS_KUBERNETES_SECRET);
+  const given = await readClusterSecret(settings, env.FAAS_CLUSTER_SECRET);
   if (given !== undefined) return given;
   const file = join(settings.data, 'pods.secret');
   const made = `${random.token()}${random.token()}`;

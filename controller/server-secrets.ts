@@ -4,7 +4,7 @@ import type { Settings } from './settings.ts';
 
 /** Settings of one kind of server: `kafka.passwordFile`, `state.ca` and so on. */
 type Prefix = 'kafka' | 'state';
-type SecretFile = `${Prefix}.passwordFile` | 'kubernetes.secretFile' | 'cluster.secretFile';
+type SecretFile = `${Prefix}.passwordFile` | 'cluster.secretFile';
 
 /** From the variable, or the first line of `<prefix>.passwordFile`: never from a flag, which every user of the machine can read. */
 export async function readPassword(prefix: Prefix, settings: Settings, given: string | undefined): Promise<string | undefined> {

@@ -14,7 +14,7 @@ export const settingTable = {
     type: 'path',
     default: '',
     meaning:
-      'File whose first line is the secret by which the processes of a cluster know each other; FAAS_CLUSTER_SECRET comes first. Without one each server is for itself.',
+      'File whose first line is the secret by which the processes of a cluster, and pods in Kubernetes, know each other; FAAS_CLUSTER_SECRET comes first. Without one each server is for itself.',
   },
   'cluster.address': {
     type: 'text',
@@ -69,11 +69,6 @@ export const settingTable = {
   },
   'pods.max': { type: 'number', default: 16, min: 1, max: 1_000, meaning: 'Pods of this server at most, generic ones included.' },
   'pods.drain': { type: 'duration', default: 30_000, meaning: 'How long a pod may finish its events after it was told to end.' },
-  'pods.callback': {
-    type: 'text',
-    default: '',
-    meaning: 'URL at which pods reach this server, `http://10.0.0.7:7070`; without it the address of the admin listener.',
-  },
   'pods.orphan': {
     type: 'duration',
     default: 120_000,
@@ -106,12 +101,6 @@ export const settingTable = {
       'Contexts and functions are resources of the cluster as well: what is applied there is deployed, and what is deployed is applied there.',
   },
   'kubernetes.context': { type: 'text', default: '', meaning: 'Context of the kubeconfig.' },
-  'kubernetes.secretFile': {
-    type: 'path',
-    default: '',
-    meaning:
-      'File of the secret from which tokens of pods are made; FAAS_KUBERNETES_SECRET comes first, and without both one is kept in the data folder.',
-  },
   'scale.budget': {
     type: 'number',
     default: 0,

@@ -60,12 +60,10 @@ FAAS_GATEWAY_PORT: '7071'
 FAAS_GATEWAY_ALLOW_UNVERIFIED: {{ .Values.gateway.allowUnverified | quote }}
 FAAS_HOSTS: {{ include "faas.hosts" . | quote }}
 FAAS_CLUSTER_SECRET_FILE: /etc/faas/own/cluster
-FAAS_PODS: kubernetes
 FAAS_PODS_POOL: {{ .Values.functions.pool | quote }}
 FAAS_PODS_MAX: {{ .Values.functions.max | quote }}
 FAAS_KUBERNETES_IMAGE: {{ include "faas.image" . | quote }}
 FAAS_KUBERNETES_NAMESPACE: {{ .Release.Namespace | quote }}
-FAAS_KUBERNETES_RESOURCES: 'true'
 FAAS_KUBERNETES_SERVICE_ACCOUNT: {{ include "faas.name" . }}-functions
 FAAS_KUBERNETES_CPU: {{ .Values.functions.cpu | quote }}
 FAAS_SHUTDOWN_DELAY: 3s
@@ -203,6 +201,13 @@ spec:
         - configMapRef: { name: {{ include "faas.name" .root }} }
       env:
         - { name: FAAS_ROLES, value: {{ .roles | quote }} }
+        {{- if ne .part "gateway" }}
+        - { name: FAAS_PODS, value: kubernetes }
+        - { name: FAAS_POD_NAME, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
+        {{- end }}
+        {{- if contains "controller" .roles }}
+        - { name: FAAS_KUBERNETES_RESOURCES, value: 'true' }
+        {{- end }}
         - { name: POD_IP, valueFrom: { fieldRef: { fieldPath: status.podIP } } }
         - { name: FAAS_CLUSTER_ADDRESS, value: 'http://$(POD_IP):7070' }
       ports:

@@ -8,16 +8,16 @@ import { answerJson, readBody } from './pod-server.ts';
  * A pod that is nobody's child process: what it needs to know to be reached stands in its environment, which holds no secret, and its parent attaches to it over the
  * wire (docs/wire.md). It ends when no parent has been heard of for a while.
  */
-const number = (name: string): number => Number(process.env[name]);
-const graceMs = number('FAAS_POD_GRACE_MS');
-const orphanMs = number('FAAS_POD_ORPHAN_MS');
+const number = (name: string): number => Number(process.env[`FAAS_POD_${name}`]);
+const graceMs = number('GRACE_MS');
+const orphanMs = number('ORPHAN_MS');
 const orphanCheckMs = 500;
 const attachBytesMax = 4_096;
 
 const parent = new ParentStream(Date.now());
 const pod = createPod({
   bootId: process.env.FAAS_POD_BOOT_ID ?? '',
-  memoryBytes: number('FAAS_POD_MEMORY_BYTES'),
+  memoryBytes: number('MEMORY_BYTES'),
   workerFile: join(dirname(process.argv[1] ?? ''), 'pod-worker.cjs'),
   rssBytes: () => process.memoryUsage.rss(),
   output: (stream, text) => {
@@ -42,7 +42,7 @@ process.on('SIGTERM', () => drain(graceMs));
 setInterval(() => {
   if (parent.aloneMs(Date.now()) > orphanMs) drain(graceMs);
 }, orphanCheckMs);
-void pod.listen('0.0.0.0', number('FAAS_POD_PORT'));
+void pod.listen('0.0.0.0', number('PORT'));
 
 /** The parent hears of it before a batch is refused. */
 function drain(withinMs: number): void {
