@@ -66,7 +66,10 @@ export default {
       severity: 'error',
       from: {
         path: '^(controller|cli)/',
-        pathNot: ['^controller/adapters/', '^controller/(main|open-stores|open-kafka|open-redis|open-pods|open-cluster|upgrade-definitions)\\.ts$'],
+        pathNot: [
+          '^controller/adapters/',
+          '^controller/(main|open-stores|open-kafka|open-redis|open-pods|open-cluster|upgrade-definitions)\\.ts$',
+        ],
       },
       to: { path: '^controller/adapters/' },
     },
