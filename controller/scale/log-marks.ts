@@ -45,13 +45,14 @@ export class LogMarks {
   rate(atMs: number, ms: number): number {
     const { end } = this;
     if (end === undefined) return 0;
-    let from = this.#marks[0];
-    for (let index = this.#marks.length - 1; index >= 0; index -= 1) {
-      const mark = this.#marks[index];
-      if (mark === undefined) break;
-      from = mark;
-      if (mark.lastMs <= atMs - ms) break;
+    let low = 0;
+    let high = this.#marks.length;
+    while (low < high) {
+      const middle = (low + high) >> 1;
+      if ((this.#marks[middle]?.lastMs ?? 0) <= atMs - ms) low = middle + 1;
+      else high = middle;
     }
+    const from = this.#marks[Math.max(0, low - 1)];
     if (from === undefined || from.end === end) return 0;
     const fromMs = Math.max(from.lastMs, atMs - ms);
     return atMs <= fromMs ? 0 : ((end - from.end) * 1_000) / (atMs - fromMs);

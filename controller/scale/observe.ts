@@ -193,7 +193,7 @@ export class UnitObserver {
     partitions.forEach(({ endOffset, frontier, doneAbove }, index) => {
       const waiting = Math.max(0, endOffset - frontier - doneAbove);
       const rate = (rates[index] ?? 0) * scale;
-      if (waiting > 0 || rate > 0) work.push([Number(rate.toPrecision(4)), waiting]);
+      if (waiting > 0 || rate > 0) work.push([Math.round(rate * 1_000) / 1_000, waiting]);
     });
     return work;
   }
