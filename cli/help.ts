@@ -22,6 +22,7 @@ export function overview(table: readonly CommandSpec[]): string {
         'parked list',
         'dlq list',
         'dlq show',
+        'doctor',
       ],
     ],
     ['Handle again', ['dlq replay', 'dlq drop', 'parked replay', 'replay', 'replays cancel', 'offsets set']],
@@ -40,6 +41,7 @@ export function overview(table: readonly CommandSpec[]): string {
         'completion',
       ],
     ],
+    ['Elsewhere', ['context list', 'context add', 'context use', 'context remove', 'crds apply']],
   ];
   const lines = ['faas: event-driven functions on your own machines', '', 'Usage: faas <command> [arguments] [flags]'];
   for (const [title, names] of groups) {

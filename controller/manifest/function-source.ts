@@ -119,8 +119,7 @@ export const functionSource = Type.Object(
           ),
           weight: Type.Optional(
             whole(1, 100, {
-              default: 1,
-              description: 'Its part where functions need more pods than `scale.budget` has: twice the weight, twice the pods.',
+              description: 'Its part where functions need more pods than `scale.budget` has: twice the weight, twice the pods. Usually 1.',
             }),
           ),
           lagThreshold: Type.Optional(whole(1, Number.MAX_SAFE_INTEGER, { description: 'Expert override: waiting events per pod.' })),

@@ -77,11 +77,11 @@ export const metricTable = {
     help: 'Changes of Kubernetes resources that were appended to inboxes: added, modified, deleted.',
   },
   faas_scale_decisions_total: { kind: 'counter', labels: ['unit', 'reason'], help: 'Scale decisions that changed the number of pods.' },
-  faas_leads: { kind: 'gauge', labels: [], help: '1 in the process that leads its cluster, else 0. Written by processes of a cluster.' },
+  faas_leads: { kind: 'gauge', labels: [], help: 'Whether the process leads its cluster: 1 or 0. Written by processes of a cluster.' },
   faas_has_leader: {
     kind: 'gauge',
     labels: [],
-    help: '1 while a leader answers this process; at 0 pods stay as they are, and none is started. Written by processes of a cluster.',
+    help: 'Whether a leader answers this process: 1 or 0. At 0 pods stay as they are, and none is started. Written by processes of a cluster.',
   },
   faas_history_dropped_total: { kind: 'counter', labels: [], help: 'History entries dropped because the writer was too slow.' },
   faas_dedupe_bound_hit_total: {

@@ -24,6 +24,11 @@ app.kubernetes.io/managed-by: {{ .Release.Service }}
 {{ include "faas.name" . }}-{{ ternary "server" "controller" (eq .Values.profile "single") }}
 {{- end }}
 
+{{/* The variable with the address of that service. */}}
+{{- define "faas.adminAddress" -}}
+{{ include "faas.admin" . | upper | replace "-" "_" }}_SERVICE_HOST
+{{- end }}
+
 {{- define "faas.restricted" -}}
 allowPrivilegeEscalation: false
 readOnlyRootFilesystem: true
@@ -58,7 +63,6 @@ FAAS_ADMIN_TOKEN_FILE: /etc/faas/own/token
 FAAS_GATEWAY_HOST: 0.0.0.0
 FAAS_GATEWAY_PORT: '7071'
 FAAS_GATEWAY_ALLOW_UNVERIFIED: {{ .Values.gateway.allowUnverified | quote }}
-FAAS_HOSTS: {{ include "faas.hosts" . | quote }}
 FAAS_CLUSTER_SECRET_FILE: /etc/faas/own/cluster
 FAAS_PODS_POOL: {{ .Values.functions.pool | quote }}
 FAAS_PODS_MAX: {{ .Values.functions.max | quote }}
@@ -208,6 +212,8 @@ spec:
         {{- if contains "controller" .roles }}
         - { name: FAAS_KUBERNETES_RESOURCES, value: 'true' }
         {{- end }}
+        # Its names, and the address of its service, which the cluster tells to pods that start after it.
+        - { name: FAAS_HOSTS, value: '{{ include "faas.hosts" .root }},$({{ include "faas.adminAddress" .root }})' }
         - { name: POD_IP, valueFrom: { fieldRef: { fieldPath: status.podIP } } }
         - { name: FAAS_CLUSTER_ADDRESS, value: 'http://$(POD_IP):7070' }
       ports:

@@ -130,7 +130,7 @@ describe('without a server', () => {
     expect({ code, stdout, stderr }).toEqual({
       code: 1,
       stdout: '',
-      stderr: `error: no server runs on the data folder ${join(folder, '.faas')} (FAAS_NO_SERVER)\nhint: Start one with: faas up. For another folder or machine: --data <folder> or --server <url>.\n`,
+      stderr: `error: no server runs on the data folder ${join(folder, '.faas')} (FAAS_NO_SERVER)\nhint: Start one with: faas up. For another folder or machine: --data <folder>, --server <url>, or faas context use <name>.\n`,
     });
   });
 

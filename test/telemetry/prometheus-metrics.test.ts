@@ -116,7 +116,8 @@ function sortLabels(line: string): string {
   return match === null ? line : `${match[1]}{${match[3]},le="${match[2]}"} ${match[4]}`;
 }
 
-const units = ['seconds', 'bytes', 'events', 'pods', 'total'];
+/** What is counted; 0 or 1 where it is a question of yes or no. */
+const units = ['seconds', 'bytes', 'events', 'pods', 'total', 'leads', 'leader'];
 
 test.each(table)('%s keeps the naming rules', (name, row) => {
   expect(name).toMatch(/^faas_[a-z]+(_[a-z]+)*$/);
