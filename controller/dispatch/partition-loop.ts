@@ -76,6 +76,8 @@ export class PartitionLoop {
   #cancelWake: (() => void) | undefined;
   #armedAtMs: number | undefined;
   readonly #toldOffset = new ToldOffset();
+  /** The topic was not there when it was read last. Made again it begins anew, unless an offset of the old one is told to the group. */
+  #isGone = false;
   /** What `run` effects leave for the one who prepares a draft. */
   #prepared: Prepared | undefined;
 
@@ -305,10 +307,12 @@ export class PartitionLoop {
       const result = await member.fetch(at, session.position, options).catch(error => {
         if (error instanceof FaasError && error.code === 'FAAS_STREAM_OFFSET_BEYOND_END') this.fail(session, error);
         else dispatcher.log.warn('fetch failed', { ...this.#facts(), error: String(error) });
+        this.#isGone = error instanceof FaasError && error.code === 'FAAS_STREAM_UNKNOWN_TOPIC';
         this.#options.troubles.met(`${this.source.name} fetch`, error);
         return undefined;
       });
       if (signal.aborted) return;
+      this.#isGone &&= result === undefined;
       if (result !== undefined) this.#options.troubles.over(`${this.source.name} fetch`);
       if (result !== undefined && result.nextOffset > session.position) {
         pauseMs = emptyFetchMs.min;
@@ -453,7 +457,7 @@ export class PartitionLoop {
 
   async #commitOffset(session: Session, offset: number): Promise<boolean> {
     const { dispatcher, member } = this.#options;
-    if (session !== this.session) return false;
+    if (session !== this.session || this.#isGone) return false;
     try {
       dispatcher.faults('offset-commit.before');
       const answer = await member.commit(this.at, offset, offsetMetadata(session.generation, true));

@@ -116,12 +116,20 @@ function exactOver(redis?: () => RedisServer): void {
       await sendNow(plainClient(kafka.bootstrap), { topic, messages: plain(60, 60) });
       const all = Array.from({ length: 120 }, (_, id) => id);
       expect(await countedIds(all.length), server.output).toEqual(all);
-      await admin.deleteTopics({ topics: [topic] });
-      while ((await admin.listTopics()).includes(topic)) await sleep(50);
-      // Waiting for leaders would fail on metadata that do not know the topic yet.
-      await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: false });
-      await sendNow(plainClient(kafka.bootstrap), { topic, messages: plain(120, 10) });
-      expect(await countedIds(130), server.output).toEqual(Array.from({ length: 130 }, (_, id) => id));
+      // Whatever of the old one the group is still to be told when the new one is there.
+      let sent = all.length;
+      for (const awayMs of [0, 400, 1_100]) {
+        await admin.deleteTopics({ topics: [topic] });
+        while ((await admin.listTopics()).includes(topic)) await sleep(50);
+        await sleep(awayMs);
+        // Waiting for leaders would fail on metadata that do not know the topic yet.
+        await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: false });
+        for (const count of [10, 40]) {
+          await sendNow(plainClient(kafka.bootstrap), { topic, messages: plain(sent, count) });
+          sent += count;
+          expect(await countedIds(sent), server.output).toEqual(Array.from({ length: sent }, (_, id) => id));
+        }
+      }
       await admin.disconnect();
     }),
   );
