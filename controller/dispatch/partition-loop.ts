@@ -17,7 +17,7 @@ import type { StateCache } from './state-cache.ts';
 import { withStoreTries } from './store-tries.ts';
 import { ToldOffset } from './told-offset.ts';
 import type { TopicSizes } from './topic-sizes.ts';
-import type { Troubles } from './troubles.ts';
+import { isTopicGone, type Troubles } from './troubles.ts';
 
 /** What a partition tells the function that it belongs to. */
 export interface PartitionEvents {
@@ -302,12 +302,11 @@ export class PartitionLoop {
         continue;
       }
       const before = this.#now();
-      const options = { ...limit, waitMs: fetchWaitMs, signal };
       this.endOffset = session.position;
-      const result = await member.fetch(at, session.position, options).catch(error => {
+      const result = await member.fetch(at, session.position, { ...limit, waitMs: fetchWaitMs, signal }).catch(error => {
         if (error instanceof FaasError && error.code === 'FAAS_STREAM_OFFSET_BEYOND_END') this.fail(session, error);
         else dispatcher.log.warn('fetch failed', { ...this.#facts(), error: String(error) });
-        this.#isGone = error instanceof FaasError && error.code === 'FAAS_STREAM_UNKNOWN_TOPIC';
+        this.#isGone = isTopicGone(error);
         this.#options.troubles.met(`${this.source.name} fetch`, error);
         return undefined;
       });
@@ -465,6 +464,7 @@ export class PartitionLoop {
       if (answer !== 'ok') this.stepOf(session, { kind: 'fenced' });
       return answer === 'ok';
     } catch (error) {
+      this.#isGone ||= isTopicGone(error);
       dispatcher.log.warn('committing an offset failed', { ...this.#facts(), error: String(error) });
       return false;
     }

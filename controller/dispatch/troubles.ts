@@ -1,6 +1,7 @@
 import { conditionOfError } from '../conditions/condition-of-error.ts';
 import type { ConditionType } from '../conditions/condition-table.ts';
 import type { Conditions } from '../conditions/conditions.ts';
+import { FaasError } from '../errors.ts';
 
 /** What stores refuse one function, place by place, as its conditions: told when it happens, and over when the same thing goes well. */
 export class Troubles {
@@ -32,4 +33,9 @@ export class Troubles {
   overAll(prefix: string): void {
     for (const place of [...this.#open.keys()]) if (place.startsWith(prefix)) this.over(place);
   }
+}
+
+/** There is no such topic now; there may be another one of its name in a moment. */
+export function isTopicGone(error: unknown): boolean {
+  return error instanceof FaasError && error.code === 'FAAS_STREAM_UNKNOWN_TOPIC';
 }
