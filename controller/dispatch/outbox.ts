@@ -1,6 +1,4 @@
-import { headerNames } from '../../runtime/protocol/headers.ts';
 import type { OutboxEntry, Seq } from '../ports/state.ts';
-import type { NewRecord } from '../ports/streams.ts';
 import { isAbove } from './duplicate-filter.ts';
 import { Fifo } from './fifo.ts';
 
@@ -108,23 +106,6 @@ export class Outbox {
     return seq;
   }
 }
-
-/** The record as consumers filter it. */
-export function outboxRecord({ entry }: Waiting): NewRecord {
-  const { emit, stream, seq } = entry;
-  return {
-    partition: emit.partition,
-    key: emit.key,
-    value: emit.value,
-    headers: [
-      ...emit.headers,
-      [headerNames.stream, utf8.encode(stream)],
-      [headerNames.seq, utf8.encode(`${seq.generation}.${seq.counter}`)],
-    ],
-  };
-}
-
-const utf8 = new TextEncoder();
 
 function takeRequest(waiting: Fifo<Waiting>, ordinalMax: number): Waiting[] {
   const entries: Waiting[] = [];

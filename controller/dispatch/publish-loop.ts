@@ -2,9 +2,10 @@ import type { Clock } from '../clock.ts';
 import type { FaultPoints } from '../fault-points.ts';
 import type { OutboxEntry, Seq, Source, StateStore } from '../ports/state.ts';
 import type { Streams } from '../ports/streams.ts';
+import { publishedRecord } from '../published-record.ts';
 import type { Log } from '../telemetry/log.ts';
 import { isAbove } from './duplicate-filter.ts';
-import { Outbox, outboxRecord, type PublishRequest } from './outbox.ts';
+import { Outbox, type PublishRequest } from './outbox.ts';
 import type { Troubles } from './troubles.ts';
 
 export interface PublishOptions {
@@ -94,7 +95,10 @@ export class PublishLoop {
     for (let delayMs = retryMs.min; !signal.aborted; delayMs = Math.min(retryMs.max, delayMs * 2)) {
       try {
         faults('publish.before');
-        await streams.append(request.topic, request.entries.map(outboxRecord));
+        await streams.append(
+          request.topic,
+          request.entries.map(({ entry }) => publishedRecord(entry)),
+        );
         faults('publish.after');
         troubles.over(place);
         if (!signal.aborted) this.#acked(request);

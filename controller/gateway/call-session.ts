@@ -1,9 +1,9 @@
-import { headerNames } from '../../runtime/protocol/headers.ts';
 import { assertNever } from '../../runtime/sdk/assert-never.ts';
 import type { Clock } from '../clock.ts';
 import type { FaultPoints } from '../fault-points.ts';
 import type { CommitResult, OutboxEntry, Source, StateStore } from '../ports/state.ts';
 import type { Streams } from '../ports/streams.ts';
+import { publishedRecord } from '../published-record.ts';
 import type { Random } from '../random.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type CommitFacts, commitOf, confirmationOf, groupCalls, type ReadyCall } from './call-group.ts';
@@ -340,15 +340,4 @@ export class CallSession {
     this.#session = undefined;
     this.#outbox.length = 0;
   }
-}
-
-const utf8 = new TextEncoder();
-
-function publishedRecord({ seq, stream, emit }: OutboxEntry) {
-  const headers = [
-    ...emit.headers,
-    [headerNames.stream, utf8.encode(stream)],
-    [headerNames.seq, utf8.encode(`${seq.generation}.${seq.counter}`)],
-  ] as const;
-  return { partition: emit.partition, key: emit.key, value: emit.value, headers };
 }

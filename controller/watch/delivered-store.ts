@@ -1,9 +1,9 @@
-import { headerNames } from '../../runtime/protocol/headers.ts';
 import type { Clock } from '../clock.ts';
 import { FaasError } from '../errors.ts';
 import type { FaultPoints } from '../fault-points.ts';
 import type { CommitRequest, CommitResult, Emit, OutboxEntry, Seq, Source, StateStore } from '../ports/state.ts';
 import type { Streams } from '../ports/streams.ts';
+import { publishedRecord } from '../published-record.ts';
 import type { Random } from '../random.ts';
 import type { Log } from '../telemetry/log.ts';
 
@@ -168,15 +168,4 @@ function runsOfTopic(entries: readonly OutboxEntry[]): readonly (readonly Outbox
     else runs.push([entry]);
   }
   return runs;
-}
-
-const utf8 = new TextEncoder();
-
-function publishedRecord({ seq, emit }: OutboxEntry) {
-  const headers = [
-    ...emit.headers,
-    [headerNames.stream, utf8.encode(stream)],
-    [headerNames.seq, utf8.encode(`${seq.generation}.${seq.counter}`)],
-  ] as const;
-  return { partition: emit.partition, key: emit.key, value: emit.value, headers };
 }
