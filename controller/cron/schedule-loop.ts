@@ -1,7 +1,7 @@
 import type { Clock } from '../clock.ts';
 import type { FaultPoints } from '../fault-points.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
-import { inboxRecord } from '../inbox/inbox-record.ts';
+import { firstOfChain, inboxRecord } from '../inbox/inbox-record.ts';
 import type { ScheduleTrigger } from '../manifest/spec.ts';
 import type { History } from '../ports/history.ts';
 import type { StateStore } from '../ports/state.ts';
@@ -162,7 +162,7 @@ function tickId({ unit }: LiveFunction, { name }: ScheduleTrigger, dueMs: number
 function eventOf(live: LiveFunction, trigger: ScheduleTrigger, dueMs: number, random: Random) {
   const id = tickId(live, trigger, dueMs);
   const scheduledTime = new Date(dueMs).toISOString();
-  return {
+  return firstOfChain({
     id,
     source: `/schedules/${live.context}/${live.name}/${trigger.name}`,
     type: 'faas.schedule',
@@ -173,11 +173,8 @@ function eventOf(live: LiveFunction, trigger: ScheduleTrigger, dueMs: number, ra
     value: new TextEncoder().encode(JSON.stringify({ schedule: trigger.name, scheduledTime })),
     contentType: 'application/json',
     traceparent: childTraceparent(undefined, random),
-    hop: 0,
-    causationId: undefined,
-    correlationId: id,
     headers: [],
-  } as const;
+  });
 }
 
 function account(options: SchedulesOptions, { live, trigger }: Schedule, { fire, skipped }: TickDecision, nowMs: number): void {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto';
 import { headerNames } from '../../runtime/protocol/headers.ts';
-import type { InboxEvent } from '../inbox/inbox-record.ts';
+import { firstOfChain, type InboxEvent } from '../inbox/inbox-record.ts';
 import type { KeySource, VerifySpec } from '../manifest/spec.ts';
 import type { RecordHeader } from '../ports/streams.ts';
 import { readPointer } from './json-pointer.ts';
@@ -32,7 +32,7 @@ export function eventOf(match: WebhookMatch, delivery: Delivery, facts: Delivery
   const header = (name: string) => delivery.headers(name)[0];
   const id = deliveryId(trigger.verify, delivery) ?? facts.randomId;
   const github = trigger.verify.scheme === 'github' ? header('x-github-event') : undefined;
-  return {
+  return firstOfChain({
     id,
     source: header('ce-source') ?? `/hooks/${live.context}${trigger.path}`,
     type: header('ce-type') ?? (github === undefined ? `${live.unit}.webhook` : `com.github.${github}`),
@@ -43,11 +43,8 @@ export function eventOf(match: WebhookMatch, delivery: Delivery, facts: Delivery
     value: delivery.body,
     contentType: header('content-type') ?? 'application/json',
     traceparent: facts.traceparent,
-    hop: 0,
-    causationId: undefined,
-    correlationId: id,
     headers: recordHeaders(delivery),
-  };
+  });
 }
 
 /** Undefined: absent, which means an event without a key. */

@@ -24,6 +24,11 @@ export interface InboxEvent {
   readonly headers: readonly RecordHeader[];
 }
 
+/** An event that no other one caused: its chain begins with it. */
+export function firstOfChain(event: Omit<InboxEvent, 'hop' | 'causationId' | 'correlationId'>): InboxEvent {
+  return { ...event, hop: 0, causationId: undefined, correlationId: event.id };
+}
+
 /** CloudEvents 1.0, Kafka binding, binary mode. Without a key the partition comes from the id. */
 export function inboxRecord(event: InboxEvent, partitions: number): NewRecord {
   const key = event.key === null ? null : utf8.encode(event.key);

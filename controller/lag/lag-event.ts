@@ -1,4 +1,4 @@
-import type { InboxEvent } from '../inbox/inbox-record.ts';
+import { firstOfChain, type InboxEvent } from '../inbox/inbox-record.ts';
 import type { LagTrigger } from '../manifest/spec.ts';
 import type { Crossing } from './decide-lag.ts';
 import type { GroupLag } from './group-lag.ts';
@@ -49,7 +49,7 @@ export function lagEvent(
 /** Its id is made of what was remembered before it was appended: whoever appends it again, after a crash, appends the same one. */
 export function inboxEventOf(key: string, event: LagEvent, traceparent: string): InboxEvent {
   const id = `${key}@${new Date(event.atMs).toISOString()}/${event.crossed}`;
-  return {
+  return firstOfChain({
     id,
     source: `/groups/${encodeURIComponent(event.group)}`,
     type: 'faas.lag',
@@ -60,9 +60,6 @@ export function inboxEventOf(key: string, event: LagEvent, traceparent: string):
     value: new TextEncoder().encode(JSON.stringify(event)),
     contentType: 'application/json',
     traceparent,
-    hop: 0,
-    causationId: undefined,
-    correlationId: id,
     headers: [],
-  };
+  });
 }

@@ -1,5 +1,5 @@
 import type { LiveFunction } from '../functions/live-function.ts';
-import type { InboxEvent } from '../inbox/inbox-record.ts';
+import { firstOfChain, type InboxEvent } from '../inbox/inbox-record.ts';
 import type { ResourceTrigger } from '../manifest/spec.ts';
 import { type ClusterObject, objectKey } from '../ports/objects.ts';
 import type { Delivery } from './decide-delivery.ts';
@@ -23,7 +23,7 @@ export function resourceEvent(delivery: Delivery, { live, trigger, sinceMs, nowM
   const { uid } = object.metadata;
   const state = event === 'deleted' ? 'deleted' : objectMark(object, trigger.fields);
   const id = `${live.unit}/${trigger.name}/${uid}@${sinceMs.toString(36)}.${count}-${state}`;
-  return {
+  return firstOfChain({
     id,
     source: `/resources/${live.context}/${live.name}/${trigger.name}`,
     type: `faas.resource.${event}`,
@@ -34,11 +34,8 @@ export function resourceEvent(delivery: Delivery, { live, trigger, sinceMs, nowM
     value: bodyOf(delivery, trigger),
     contentType: 'application/json',
     traceparent,
-    hop: 0,
-    causationId: undefined,
-    correlationId: id,
     headers: [],
-  };
+  });
 }
 
 /**
