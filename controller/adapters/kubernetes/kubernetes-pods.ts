@@ -1,8 +1,9 @@
 import type { Clock } from '../../clock.ts';
 import { FaasError } from '../../errors.ts';
-import type { AdoptedPod, PodExit, PodInfo, PodLeaving, PodSpec, Pods, PodTrouble } from '../../ports/pods.ts';
+import type { AdoptedPod, PodExit, PodInfo, PodSpec, Pods, PodTrouble } from '../../ports/pods.ts';
 import type { Random } from '../../random.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { PodListeners } from '../pod-listeners.ts';
 import { expectOk, type KubernetesApi } from './kubernetes-api.ts';
 import { isRecord, type KubernetesObject } from './kubernetes-object.ts';
 import { KubernetesPod } from './kubernetes-pod.ts';
@@ -37,14 +38,11 @@ export function createKubernetesPods(options: KubernetesPodsOptions): Pods {
   return new KubernetesPods(options);
 }
 
-class KubernetesPods implements Pods {
+class KubernetesPods extends PodListeners implements Pods {
   readonly capabilities = { memoryFixed: true };
   readonly #options: KubernetesPodsOptions;
   readonly #path: string;
   readonly #pods = new Map<string, KubernetesPod>();
-  readonly #exitListeners = new Set<(exit: PodExit) => void>();
-  readonly #leavingListeners = new Set<(leaving: PodLeaving) => void>();
-  readonly #outputListeners = new Set<(output: { id: string; stream: 'stdout' | 'stderr'; text: string }) => void>();
   readonly #deletions = new Set<Promise<void>>();
   #closed = false;
   readonly #closing = new AbortController();
@@ -54,6 +52,7 @@ class KubernetesPods implements Pods {
   readonly #strangers = new Map<string, KubernetesObject>();
 
   constructor(options: KubernetesPodsOptions) {
+    super();
     this.#options = options;
     this.#path = `/api/v1/namespaces/${options.template.namespace}/pods`;
     let synced = () => {};
@@ -139,21 +138,6 @@ class KubernetesPods implements Pods {
     return pod.exited;
   }
 
-  onExit(listener: (exit: PodExit) => void): () => void {
-    this.#exitListeners.add(listener);
-    return () => this.#exitListeners.delete(listener);
-  }
-
-  onLeaving(listener: (leaving: PodLeaving) => void): () => void {
-    this.#leavingListeners.add(listener);
-    return () => this.#leavingListeners.delete(listener);
-  }
-
-  onOutput(listener: (output: { id: string; stream: 'stdout' | 'stderr'; text: string }) => void): () => void {
-    this.#outputListeners.add(listener);
-    return () => this.#outputListeners.delete(listener);
-  }
-
   async close(): Promise<void> {
     this.#closed = true;
     for (const pod of this.#pods.values()) if (pod.info === undefined) pod.forget();
@@ -175,15 +159,15 @@ class KubernetesPods implements Pods {
       clock,
       log,
       leaving: why => {
-        for (const listener of this.#leavingListeners) listener({ id: name, why });
+        this.tellLeaving({ id: name, why });
       },
       output: (stream, text) => {
-        for (const listener of this.#outputListeners) listener({ id: name, stream, text });
+        this.tellOutput({ id: name, stream, text });
       },
       exit: exit => {
         this.#pods.delete(name);
         void this.#delete(name, undefined);
-        for (const listener of this.#exitListeners) listener(exit);
+        this.tellExit(exit);
       },
     });
     this.#pods.set(name, pod);

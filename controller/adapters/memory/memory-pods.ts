@@ -4,6 +4,7 @@ import { entryPath } from '../../entries.ts';
 import { FaasError } from '../../errors.ts';
 import type { PodExit, PodInfo, PodSpec, Pods } from '../../ports/pods.ts';
 import type { Random } from '../../random.ts';
+import { PodsOfParent } from '../pods-of-parent.ts';
 
 export interface MemoryPodsOptions {
   readonly clock: Clock;
@@ -25,16 +26,13 @@ export function createMemoryPods(options: MemoryPodsOptions): Pods {
   return new MemoryPods(options);
 }
 
-class MemoryPods implements Pods {
-  readonly capabilities = { memoryFixed: false };
+class MemoryPods extends PodsOfParent<RunningPod> implements Pods {
   readonly #options: MemoryPodsOptions;
-  readonly #pods = new Map<string, RunningPod>();
-  readonly #exitListeners = new Set<(exit: PodExit) => void>();
-  readonly #outputListeners = new Set<(output: { id: string; stream: 'stdout' | 'stderr'; text: string }) => void>();
   #count = 0;
   #closed = false;
 
   constructor(options: MemoryPodsOptions) {
+    super();
     this.#options = options;
   }
 
@@ -50,10 +48,10 @@ class MemoryPods implements Pods {
       ended = resolve;
     });
     const over = (reason: PodExit['reason'], signal: string | null): void => {
-      if (!this.#pods.delete(id)) return;
+      if (!this.running.delete(id)) return;
       pod.destroy();
       const exit: PodExit = { id, bootId, reason, code: signal === null ? codeOf(reason) : null, signal };
-      for (const listener of this.#exitListeners) listener(exit);
+      this.tellExit(exit);
       ended(exit);
     };
     const pod = createPod({
@@ -61,41 +59,18 @@ class MemoryPods implements Pods {
       memoryBytes: spec.memoryBytes,
       workerFile: entryPath('pod-worker'),
       rssBytes: () => 0,
-      output: (stream, text) => {
-        for (const listener of this.#outputListeners) listener({ id, stream, text });
-      },
+      output: (stream, text) => this.tellOutput({ id, stream, text }),
       exit: reason => over(reason, null),
     });
     const port = await pod.listen('127.0.0.1');
     pod.admit({ secret: { kind: 'token', text: token }, callbackUrl: spec.callbackUrl });
     const info: PodInfo = { id, bootId, address: `http://127.0.0.1:${port}`, token, startedAtMs: clock.now(), pid: undefined };
-    this.#pods.set(id, { info, pod, exited, over });
+    this.running.set(id, { info, pod, exited, over });
     return info;
   }
 
-  /** They end with their parent. */
-  async adopt(): Promise<readonly never[]> {
-    return [];
-  }
-
-  /** A start takes milliseconds, or fails. */
-  waiting(): readonly never[] {
-    return [];
-  }
-
-  mark(): void {}
-
-  /** Nobody else rules over them: they end, and that is all. */
-  onLeaving(): () => void {
-    return () => {};
-  }
-
-  list(): readonly PodInfo[] {
-    return [...this.#pods.values()].map(({ info }) => info);
-  }
-
   async stop(id: string, graceMs: number): Promise<PodExit> {
-    const running = this.#find(id);
+    const running = this.find(id);
     running.pod.stop(graceMs);
     const cancel = this.#options.clock.after(graceMs, () => running.over('stopped', 'SIGKILL'));
     const exit = await running.exited;
@@ -104,30 +79,14 @@ class MemoryPods implements Pods {
   }
 
   async kill(id: string): Promise<PodExit> {
-    const running = this.#find(id);
+    const running = this.find(id);
     running.over('stopped', 'SIGKILL');
     return running.exited;
   }
 
-  onExit(listener: (exit: PodExit) => void): () => void {
-    this.#exitListeners.add(listener);
-    return () => this.#exitListeners.delete(listener);
-  }
-
-  onOutput(listener: (output: { id: string; stream: 'stdout' | 'stderr'; text: string }) => void): () => void {
-    this.#outputListeners.add(listener);
-    return () => this.#outputListeners.delete(listener);
-  }
-
   async close(): Promise<void> {
     this.#closed = true;
-    await Promise.all([...this.#pods.keys()].map(id => this.kill(id)));
-  }
-
-  #find(id: string): RunningPod {
-    const running = this.#pods.get(id);
-    if (running === undefined) throw new FaasError('FAAS_PODS_UNKNOWN', `there is no pod ${id}`);
-    return running;
+    await Promise.all([...this.running.keys()].map(id => this.kill(id)));
   }
 }
 

@@ -5,6 +5,7 @@ import { FaasError } from '../../errors.ts';
 import type { PodExit, PodInfo, PodSpec, Pods } from '../../ports/pods.ts';
 import type { Random } from '../../random.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { PodsOfParent } from '../pods-of-parent.ts';
 import { nodeTrust, type Trust, trustExtra } from './extra-certificates.ts';
 
 export interface ProcessPodsOptions {
@@ -37,12 +38,8 @@ export function createProcessPods(options: ProcessPodsOptions): Pods {
   return new ProcessPods(options);
 }
 
-class ProcessPods implements Pods {
-  readonly capabilities = { memoryFixed: false };
+class ProcessPods extends PodsOfParent<RunningPod> implements Pods {
   readonly #options: ProcessPodsOptions;
-  readonly #pods = new Map<string, RunningPod>();
-  readonly #exitListeners = new Set<(exit: PodExit) => void>();
-  readonly #outputListeners = new Set<(output: { id: string; stream: 'stdout' | 'stderr'; text: string }) => void>();
   readonly #starting = new Set<ChildProcess>();
   #trust: Trust | undefined;
   #count = 0;
@@ -50,6 +47,7 @@ class ProcessPods implements Pods {
   readonly #host: string;
 
   constructor(options: ProcessPodsOptions) {
+    super();
     this.#options = options;
     this.#host = options.host ?? '127.0.0.1';
   }
@@ -69,8 +67,8 @@ class ProcessPods implements Pods {
         const exit = { id, bootId, reason: reasonOf(code, signal, pod.running?.asked ?? false, pod.announced), code, signal };
         this.#starting.delete(child);
         if (pod.running !== undefined) {
-          this.#pods.delete(id);
-          for (const listener of this.#exitListeners) listener(exit);
+          this.running.delete(id);
+          this.tellExit(exit);
         }
         resolve(exit);
       };
@@ -87,33 +85,12 @@ class ProcessPods implements Pods {
     const info: PodInfo = { id, bootId, address: `http://${inUrl(this.#host)}:${port}`, token, startedAtMs: clock.now(), pid: child.pid };
     this.#starting.delete(child);
     pod.running = { info, child, exited, asked: false };
-    this.#pods.set(id, pod.running);
+    this.running.set(id, pod.running);
     return info;
   }
 
-  /** They end with their parent. */
-  async adopt(): Promise<readonly never[]> {
-    return [];
-  }
-
-  /** A start takes milliseconds, or fails. */
-  waiting(): readonly never[] {
-    return [];
-  }
-
-  mark(): void {}
-
-  /** Nobody else rules over them: they end, and that is all. */
-  onLeaving(): () => void {
-    return () => {};
-  }
-
-  list(): readonly PodInfo[] {
-    return [...this.#pods.values()].map(({ info }) => info);
-  }
-
   async stop(id: string, graceMs: number): Promise<PodExit> {
-    const pod = this.#find(id);
+    const pod = this.find(id);
     pod.asked = true;
     await tell(pod.child, { kind: 'stop', graceMs });
     const cancel = this.#options.clock.after(graceMs, () => pod.child.kill('SIGKILL'));
@@ -123,32 +100,16 @@ class ProcessPods implements Pods {
   }
 
   async kill(id: string): Promise<PodExit> {
-    const pod = this.#find(id);
+    const pod = this.find(id);
     pod.asked = true;
     pod.child.kill('SIGKILL');
     return pod.exited;
   }
 
-  onExit(listener: (exit: PodExit) => void): () => void {
-    this.#exitListeners.add(listener);
-    return () => this.#exitListeners.delete(listener);
-  }
-
-  onOutput(listener: (output: { id: string; stream: 'stdout' | 'stderr'; text: string }) => void): () => void {
-    this.#outputListeners.add(listener);
-    return () => this.#outputListeners.delete(listener);
-  }
-
   async close(): Promise<void> {
     this.#closed = true;
     for (const child of this.#starting) child.kill('SIGKILL');
-    await Promise.all([...this.#pods.keys()].map(id => this.kill(id)));
-  }
-
-  #find(id: string): RunningPod {
-    const pod = this.#pods.get(id);
-    if (pod === undefined) throw new FaasError('FAAS_PODS_UNKNOWN', `there is no pod ${id}`);
-    return pod;
+    await Promise.all([...this.running.keys()].map(id => this.kill(id)));
   }
 
   #spawn(id: string, bootId: string, spec: PodSpec): ChildProcess {
@@ -160,9 +121,7 @@ class ProcessPods implements Pods {
       serialization: 'json',
     });
     for (const stream of ['stdout', 'stderr'] as const) {
-      child[stream]?.setEncoding('utf8').on('data', (text: string) => {
-        for (const listener of this.#outputListeners) listener({ id, stream, text });
-      });
+      child[stream]?.setEncoding('utf8').on('data', (text: string) => this.tellOutput({ id, stream, text }));
     }
     return child;
   }
