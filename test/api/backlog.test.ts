@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { backlogEvents, oldestAgeMs, partitionBacklogs } from '../../controller/api/backlog.ts';
-import type { UnitReport } from '../../controller/dispatch/dispatcher.ts';
+import { partitionReport, unitReport } from '../support/unit-report.ts';
 
 const live = {
   subscriptions: [
@@ -71,30 +71,8 @@ test('the backlog of a function is that of its partitions', () => {
   ).toBe(7);
 });
 
-const report = (times: readonly (number | undefined)[]): UnitReport => ({
-  unit: 'a.b',
-  waiting: 0,
-  inFlight: 0,
-  finishedTotal: 0,
-  failedTotal: 0,
-  deadLettersTotal: 0,
-  emitsTotal: 0,
-  busyMsTotal: 0,
-  isFull: false,
-  usablePods: 0,
-  inFlightByPod: new Map(),
-  failing: undefined,
-  partitions: times.map((oldestAppendedAtMs, partition) => ({
-    topic: 't',
-    partition,
-    frontier: 0,
-    endOffset: undefined,
-    inFlight: 0,
-    nextOffset: 0,
-    openEvents: 0,
-    oldestAppendedAtMs,
-  })),
-});
+const report = (times: readonly (number | undefined)[]) =>
+  unitReport('a.b', { partitions: times.map((oldestAppendedAtMs, partition) => partitionReport('t', partition, { oldestAppendedAtMs })) });
 
 test.each([
   ['nobody reports', undefined, undefined],

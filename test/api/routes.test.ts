@@ -6,6 +6,7 @@ import { partitionOf } from '../../controller/ports/partition-of.ts';
 import type { StreamRecord } from '../../controller/ports/streams.ts';
 import { headerNames } from '../../runtime/protocol/headers.ts';
 import { idleRoutes, openApiDocument } from '../../scripts/openapi.ts';
+import { partitionReport, unitReport } from '../support/unit-report.ts';
 import { bundle, bundleHash, shopManifest, startAdmin } from './start-admin.ts';
 
 const utf8 = new TextEncoder();
@@ -227,32 +228,13 @@ describe('backlog', () => {
       state: { keys: 0 },
       revisions: [{ live: true }],
     });
-    admin.world.reports.push({
-      unit: 'shop.customer-totals',
-      waiting: 1,
-      inFlight: 0,
-      finishedTotal: 0,
-      failedTotal: 0,
-      deadLettersTotal: 0,
-      emitsTotal: 0,
-      busyMsTotal: 0,
-      isFull: false,
-      usablePods: 1,
-      inFlightByPod: new Map(),
-      failing: undefined,
-      partitions: [
-        {
-          topic: 'orders',
-          partition,
-          frontier: 0,
-          endOffset: 1,
-          inFlight: 0,
-          nextOffset: 1,
-          openEvents: 1,
-          oldestAppendedAtMs: Date.now() - 5_000,
-        },
-      ],
+    const waiting = partitionReport('orders', partition, {
+      endOffset: 1,
+      nextOffset: 1,
+      openEvents: 1,
+      oldestAppendedAtMs: Date.now() - 5_000,
     });
+    admin.world.reports.push(unitReport('shop.customer-totals', { waiting: 1, usablePods: 1, partitions: [waiting] }));
     const lag = Object(await ask('GET', '/v1/lag')).functions[0];
     expect(lag).toMatchObject({ unit: 'shop.customer-totals', backlogEvents: 1, waiting: 1, inFlight: 0 });
     expect(lag.oldestAgeMs).toBeGreaterThanOrEqual(5_000);

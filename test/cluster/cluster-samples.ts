@@ -1,6 +1,7 @@
 import type { Hosting, ProcessReport, UnitExit } from '../../controller/cluster/messages.ts';
 import type { UnitReport } from '../../controller/dispatch/dispatcher.ts';
 import type { PodView } from '../../controller/wire/pod-directory.ts';
+import { partitionReport, unitReport } from '../support/unit-report.ts';
 
 export const unit = 'shop.totals';
 
@@ -13,36 +14,12 @@ export function exitOf(id: string): UnitExit {
   return { id, bootId: `boot-${id}`, reason: 'crashed', code: 1, signal: null, unit };
 }
 
-export function unitReport(figures: Partial<UnitReport> = {}): UnitReport {
-  return {
-    unit,
-    waiting: 0,
-    inFlight: 0,
-    finishedTotal: 0,
-    failedTotal: 0,
-    deadLettersTotal: 0,
-    emitsTotal: 0,
-    busyMsTotal: 0,
-    isFull: false,
-    usablePods: 0,
-    inFlightByPod: new Map(),
-    partitions: [],
-    failing: undefined,
-    ...figures,
-  };
+export function reportOfUnit(figures: Partial<UnitReport> = {}): UnitReport {
+  return unitReport(unit, figures);
 }
 
 export function partition(number: number, frontier: number) {
-  return {
-    topic: 'orders',
-    partition: number,
-    frontier,
-    endOffset: undefined,
-    inFlight: 0,
-    nextOffset: frontier,
-    openEvents: 0,
-    oldestAppendedAtMs: undefined,
-  };
+  return partitionReport('orders', number, { frontier, nextOffset: frontier });
 }
 
 export function reportOf(process: string, hosting?: Partial<Hosting>, units: readonly UnitReport[] = [], takenTotal = 0): ProcessReport {

@@ -12,11 +12,11 @@ import {
   encodeWish,
 } from '../../controller/cluster/codec.ts';
 import type { PodsAnswer, ProcessReport } from '../../controller/cluster/messages.ts';
-import { exitOf, partition, podOf, reportOf, unit, unitReport } from './cluster-samples.ts';
+import { exitOf, partition, podOf, reportOf, reportOfUnit, unit } from './cluster-samples.ts';
 
 const error = { code: 'FAAS_HANDLER_ERROR', name: 'Error', message: 'no', stack: undefined };
 const failing = { sinceMs: 1, failed: 18, of: 20, probesFailed: 2, last: { reason: 'error', error }, revision: 'r1-00000000' };
-const busy = unitReport({
+const busy = reportOfUnit({
   failing,
   inFlightByPod: new Map([['p', 3]]),
   partitions: [{ ...partition(0, 5), endOffset: 9 }, partition(1, 0)],

@@ -2,7 +2,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { gatherMs, Hub, silentMs } from '../../controller/cluster/hub.ts';
 import type { PodsAnswer, PodsWish } from '../../controller/cluster/messages.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
-import { exitOf, podOf, reportOf, unit, unitReport } from './cluster-samples.ts';
+import { exitOf, podOf, reportOf, reportOfUnit, unit } from './cluster-samples.ts';
 
 let clock: VirtualClock;
 let hub: Hub;
@@ -107,8 +107,8 @@ describe('the leader’s hub', () => {
   });
 
   test('a process that falls silent loses its pods, and others get its share', async () => {
-    const a = reportOf('a', { pods: [podOf('p')], replicas: new Map([[unit, 1]]) }, [unitReport({ waiting: 4 })]);
-    const b = reportOf('b', { replicas: new Map([[unit, 1]]) }, [unitReport({ waiting: 1 })]);
+    const a = reportOf('a', { pods: [podOf('p')], replicas: new Map([[unit, 1]]) }, [reportOfUnit({ waiting: 4 })]);
+    const b = reportOf('b', { replicas: new Map([[unit, 1]]) }, [reportOfUnit({ waiting: 1 })]);
     await pass(gatherMs + 500, a, b);
     expect(hub.reports()[0]?.waiting).toBe(5);
     await pass(silentMs + 1_000, b);

@@ -1,10 +1,10 @@
 import { expect, test } from 'vitest';
 import { ReportBook } from '../../controller/cluster/report-book.ts';
-import { partition, reportOf, unit, unitReport } from './cluster-samples.ts';
+import { partition, reportOf, reportOfUnit, unit } from './cluster-samples.ts';
 
 test('figures of all processes are added up, and each partition is there once: as the one says that is further', () => {
   const book = new ReportBook();
-  const of = (figures: Parameters<typeof unitReport>[0]) => [unitReport(figures)];
+  const of = (figures: Parameters<typeof reportOfUnit>[0]) => [reportOfUnit(figures)];
   book.take(reportOf('a', undefined, of({ waiting: 2, usablePods: 1, inFlightByPod: new Map([['p', 2]]), partitions: [partition(0, 7)] })));
   book.take(
     reportOf(
@@ -23,7 +23,7 @@ test('figures of all processes are added up, and each partition is there once: a
 test('totals only grow: what a process did before it was known is not counted, what it did stays when it goes, and it may begin anew', () => {
   const book = new ReportBook();
   const take = (process: string, busyMsTotal: number, calls: number): void =>
-    book.take(reportOf(process, undefined, [unitReport({ busyMsTotal })], calls));
+    book.take(reportOf(process, undefined, [reportOfUnit({ busyMsTotal })], calls));
   const busyMs = () => book.units()[0]?.busyMsTotal;
   take('a', 1_000, 100);
   expect([busyMs(), book.calls(unit).takenTotal]).toEqual([0, 0]);

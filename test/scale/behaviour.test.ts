@@ -4,18 +4,9 @@ import { decide } from '../../controller/scale/decide.ts';
 import type { ScaleInputs } from '../../controller/scale/decision.ts';
 import type { ScalePolicy } from '../../controller/scale/policy.ts';
 import { type SimulatedWorld, scalerOf, simulate } from '../../controller/scale/simulate.ts';
+import { policyForTest } from './policy.ts';
 
 const slotMs = 500;
-const policy: ScalePolicy = {
-  maxAgeMs: 30_000,
-  min: 0,
-  max: 50,
-  boundsFrom: 'manifest',
-  prefer: 'balanced',
-  concurrency: 10,
-  order: 'key',
-  keepMs: 300_000,
-};
 const many = [{ share: 1, rateMax: Number.POSITIVE_INFINITY }];
 
 /** Pods that finish 100 events a second each, and `seconds` of the given rate. */
@@ -33,7 +24,7 @@ function run(given: SimulatedWorld, change: Partial<ScalePolicy> = {}, replicas 
     given,
     scalerOf(
       given,
-      () => ({ ...policy, ...change }),
+      () => ({ ...policyForTest, ...change }),
       one => inputs.push(one),
     ),
     { replicas, maxAgeMs: 30_000 },

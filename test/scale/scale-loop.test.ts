@@ -1,21 +1,19 @@
 import { expect, test } from 'vitest';
 import { createMemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
 import type { Finding } from '../../controller/conditions/conditions.ts';
-import type { FailingReport, UnitReport } from '../../controller/dispatch/dispatcher.ts';
+import type { FailingReport } from '../../controller/dispatch/dispatcher.ts';
 import type { LiveFunction } from '../../controller/functions/live-function.ts';
 import { ScaleLoop } from '../../controller/scale/scale-loop.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
 import { liveFunction } from '../support/dispatch-world.ts';
 import { seededRandom } from '../support/seeded-random.ts';
+import { unitReport } from '../support/unit-report.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
 const live: LiveFunction = liveFunction('totals', { subscriptions: [] });
 const failing: FailingReport = { revision: live.revision, sinceMs: 0, failed: 20, of: 20, probesFailed: 0, last: undefined };
-const report: UnitReport = {
-  ...{ unit: live.unit, waiting: 0, inFlight: 0, finishedTotal: 0, failedTotal: 0, deadLettersTotal: 0, emitsTotal: 0, busyMsTotal: 0 },
-  ...{ isFull: false, usablePods: 0, inFlightByPod: new Map(), partitions: [], failing: undefined },
-};
+const report = unitReport(live.unit);
 
 class Rig {
   readonly clock = new VirtualClock();

@@ -10,6 +10,15 @@ export interface NeededService {
   readonly howToGet: string;
 }
 
+/** All of them together. */
+export function allOf(...services: readonly NeededService[]): NeededService {
+  return {
+    name: services.map(({ name }) => name).join(' and '),
+    commands: services.flatMap(({ commands }) => commands),
+    howToGet: services.map(({ howToGet }) => howToGet).join('; '),
+  };
+}
+
 /**
  * Tests that need a real server. Where it is missing they are skipped, counted, and said how to get; in continuous integration (CI=true) that is
  * a failure: nobody shall believe a proof that did not run.

@@ -4,13 +4,19 @@ import { isRecord, type KubernetesObject, readObject } from '../../../controller
 import { labelSelector } from '../../../controller/adapters/kubernetes/pod-manifest.ts';
 import { podState } from '../../../controller/adapters/kubernetes/pod-state.ts';
 import { type KafkaCluster, startKafka } from '../../services/kafka/kafka-cluster.ts';
-import { nodePrograms } from '../../services/kubernetes/programs.ts';
+import { kafkaAndRedis } from '../../services/kafka-and-redis.ts';
+import { kubernetesService, nodePrograms } from '../../services/kubernetes/programs.ts';
 import { openTestCluster, type TestCluster } from '../../services/kubernetes/test-cluster.ts';
+import { allOf } from '../../services/needed-service.ts';
 import { type RedisServer, startRedis } from '../../services/redis.ts';
 import { ServerProcess } from '../server-process.ts';
 import { eventually } from '../shop-run.ts';
 
 export const namespace = 'functions';
+
+export const clusterWorldNeeds = allOf(kubernetesService, kafkaAndRedis);
+/** The programs of the cluster may have to be built first. */
+export const openMsMax = 40 * 60_000;
 
 /** A cluster, a Kafka and a Redis, and servers beside the cluster whose pods are in it. */
 export class ClusterWorld {

@@ -2,29 +2,21 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { Partitioners } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { plainClient } from '../../services/kafka/open-kafka.ts';
-import { kafkaAndRedis } from '../../services/kafka-and-redis.ts';
-import { kubernetesService } from '../../services/kubernetes/programs.ts';
 import { describeWith } from '../../services/needed-service.ts';
 import { isUnderWay, RollingLoad, verdictOf } from '../rolling-load.ts';
 import type { ServerProcess } from '../server-process.ts';
 import { eventually } from '../shop-run.ts';
-import { ClusterWorld } from './cluster-world.ts';
+import { ClusterWorld, clusterWorldNeeds, openMsMax } from './cluster-world.ts';
 
 const limit = { timeout: 600_000 };
-const buildMs = 40 * 60_000;
 const pods = 10;
 const terminations = 20;
-const needed = {
-  name: `${kubernetesService.name}, ${kafkaAndRedis.name}`,
-  commands: [...kubernetesService.commands, ...kafkaAndRedis.commands],
-  howToGet: `${kubernetesService.howToGet}; ${kafkaAndRedis.howToGet}`,
-};
 
-describeWith(needed, 'pods of a real cluster, a server beside it, on Kafka and Redis', () => {
+describeWith(clusterWorldNeeds, 'pods of a real cluster, a server beside it, on Kafka and Redis', () => {
   let world: ClusterWorld;
   beforeAll(async () => {
     world = await ClusterWorld.open();
-  }, buildMs);
+  }, openMsMax);
   afterAll(() => world?.close(), 60_000);
 
   const scale = async (server: ServerProcess, replicas: number) => {

@@ -1,26 +1,18 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { kafkaAndRedis } from '../../services/kafka-and-redis.ts';
-import { kubernetesService } from '../../services/kubernetes/programs.ts';
 import { describeWith } from '../../services/needed-service.ts';
 import { isUnderWay, RollingLoad, verdictOf } from '../rolling-load.ts';
 import { eventually } from '../shop-run.ts';
-import { ClusterWorld } from './cluster-world.ts';
+import { ClusterWorld, clusterWorldNeeds, openMsMax } from './cluster-world.ts';
 import { ServerPod } from './server-pod.ts';
 
 const limit = { timeout: 600_000 };
-const buildMs = 40 * 60_000;
-const needed = {
-  name: `${kubernetesService.name}, ${kafkaAndRedis.name}`,
-  commands: [...kubernetesService.commands, ...kafkaAndRedis.commands],
-  howToGet: `${kubernetesService.howToGet}; ${kafkaAndRedis.howToGet}`,
-};
 
-describeWith(needed, 'a server in the cluster, from the same image as its pods', () => {
+describeWith(clusterWorldNeeds, 'a server in the cluster, from the same image as its pods', () => {
   let world: ClusterWorld;
   beforeAll(async () => {
     world = await ClusterWorld.open();
-  }, buildMs);
+  }, openMsMax);
   afterAll(() => world?.close(), 60_000);
 
   test('events in, effects out; kill -9 of the server: it takes its pods over; its Pod deleted: they go with it', limit, async () => {
