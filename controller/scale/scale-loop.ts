@@ -126,6 +126,8 @@ export class ScaleLoop implements ScaleView {
       await this.tick().catch(error => log.error('scaling failed', { error }));
       await clock.sleep(tickMs, signal);
     }
+    // Whoever scales next finds by itself what holds.
+    for (const [name, unit] of this.#units) this.#tell(name, [], unit.conditions);
   }
 
   async tick(): Promise<void> {
