@@ -2,16 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { UnitReport } from '../dispatch/dispatcher.ts';
 import { FaasError } from '../errors.ts';
 import type { PodView } from '../wire/pod-directory.ts';
-import type {
-  LeaderLink,
-  PodsAnswer,
-  PodsQuestion,
-  PodsWish,
-  ProcessReport,
-  ReportAnswer,
-  Term,
-  UnitCallFigures,
-} from './messages.ts';
+import type { LeaderLink, PodsAnswer, PodsQuestion, PodsWish, ProcessReport, ReportAnswer, Term, UnitCallFigures } from './messages.ts';
 import { ReportBook } from './report-book.ts';
 import { shareOut } from './share-out.ts';
 
