@@ -241,6 +241,7 @@ async function open(
     deployments: resources === undefined ? deployments : writingDeployments(deployments, { resources, log }),
     calls,
     dispatcher: { report },
+    seesAll: () => cluster === undefined || cluster.hub !== undefined,
     scale: { inputs: unit => scale.inputs(unit), partitions: unit => scale.partitions(unit) },
     overrides,
     secrets,
