@@ -5,6 +5,7 @@ import { pathTo } from '../../controller/api/paths.ts';
 import type { ObservationsAnswer } from '../../controller/api/scale-schema.ts';
 import type { SettingsAnswer } from '../../controller/api/server-schema.ts';
 import { number, perSecond, timeText } from '../../controller/scale/figure-text.ts';
+import { startGuessMs } from '../../controller/scale/policy.ts';
 import type { ScaledSpec } from '../../controller/scale/resolve-policy.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { Arguments } from '../arguments.ts';
@@ -22,8 +23,6 @@ type Observation = ObservationsAnswer['observations'][number];
 
 /** As long as observations are kept. */
 const recordedMsMax = 86_400_000;
-/** Before a start was measured; what the server takes as well. */
-const startGuessMs = 3_000;
 
 export async function run(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;

@@ -29,6 +29,9 @@ export interface BudgetShare {
   readonly weightOfAll: number;
 }
 
+/** How long a pod takes to start, before a first start was measured. */
+export const startGuessMs = 3_000;
+
 export interface Band {
   /** Pods are needed for arrivals to keep them this busy, no more; what is above that goes. */
   readonly target: number;

@@ -4,10 +4,8 @@ import { amountOf } from './figure.ts';
 import { IdleTimes } from './idle-times.ts';
 import { isWarm, planWarm, type WarmPlan, worthOf } from './keep-warm.ts';
 import type { ScaleObservation } from './observation.ts';
-import type { ScalePolicy } from './policy.ts';
+import { type ScalePolicy, startGuessMs } from './policy.ts';
 
-/** Before a first start was measured. */
-const startGuessMs = 3_000;
 /** A function without pods is looked at every 10 s, and a wish takes a tick: so much earlier it is called back. */
 const lookMs = 12_000;
 /** A pod that is to be called back later is given up after this time, not at the first gap between two events. */
