@@ -28,7 +28,8 @@ async function dataFolder({ args, env, cwd }: Pick<Invocation, 'args' | 'env' | 
  */
 async function addressOf({ args, env, cwd }: Pick<Invocation, 'args' | 'env' | 'cwd'>, folder: string): Promise<ServerAddress> {
   const isChosen = args.origin('use') === 'flag';
-  if (isChosen && args.origin('server') === 'flag') throw new UsageError('--use and --server both say which server', 'Leave one of them out.');
+  if (isChosen && args.origin('server') === 'flag')
+    throw new UsageError('--use and --server both say which server', 'Leave one of them out.');
   const ofFlagOrVariable = (flag: 'server' | 'token') => (isChosen && args.origin(flag) !== 'flag' ? undefined : args.text(flag));
   const server = ofFlagOrVariable('server');
   const given = ofFlagOrVariable('token');
