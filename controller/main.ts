@@ -189,12 +189,12 @@ async function open(
     ...data,
     overrides,
     idleLimitMs: settings['scale.idle'],
-    idlePodsMax: Math.max(1, Math.floor(settings['pods.max'] / 2)),
     budget: settings['scale.budget'],
     live: functions.live,
   };
   const alone = new ScaleLoop({
     ...scaling,
+    idlePodsMax: () => idlePodsOf(settings['pods.max']),
     report: () => dispatcher.report(),
     calls: calls.figures,
     pods: () => fleet.counts(),
@@ -298,6 +298,7 @@ async function open(
     const work = async (hub: Hub) => {
       scale = new ScaleLoop({
         ...scaling,
+        idlePodsMax: () => idlePodsOf(hub.podsMax()),
         report: () => hub.reports(),
         calls: unit => hub.calls(unit),
         pods: () => hub.counts(),
@@ -362,6 +363,11 @@ async function open(
 function hasJoined(functions: readonly LiveFunction[], reports: readonly UnitReport[]): boolean {
   const joined = new Set(reports.map(report => report.unit));
   return functions.every(live => joined.has(live.unit));
+}
+
+/** Half of what there may be: the other half is for work that comes. */
+function idlePodsOf(podsMax: number): number {
+  return Math.max(1, Math.floor(podsMax / 2));
 }
 
 function once<Result>(work: () => Promise<Result>): () => Promise<Result> {
