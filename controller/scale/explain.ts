@@ -67,8 +67,10 @@ function arithmeticLines(inputs: ScaleInputs, sizing: Sizing, decision: ScaleDec
   ];
 }
 
-function budgetLine({ pods, share, needed, neededByAll, weight, weightOfAll }: BudgetShare): string {
-  return `budget of ${podsText(pods)} for all: needed ${needed} here and ${neededByAll} by all, weight ${weight} of ${weightOfAll}; its share is ${share}`;
+function budgetLine({ pods, share, needed, neededByAll, weight, weightOfAll, functionsInNeed, waitedMs }: BudgetShare): string {
+  const line = `budget of ${podsText(pods)} for all: needed ${needed} here and ${neededByAll} by all, weight ${weight} of ${weightOfAll}; its share is ${share}`;
+  if (waitedMs === undefined) return line;
+  return `${line}: ${functionsInNeed} functions need one and take turns; it has waited ${timeText(waitedMs)}`;
 }
 
 function because({ reason, from, replicas }: ScaleDecision, inputs: ScaleInputs): string {

@@ -27,6 +27,10 @@ export interface BudgetShare {
   readonly neededByAll: number;
   readonly weight: number;
   readonly weightOfAll: number;
+  /** How many functions need at least one pod; absent in what older versions have stored. */
+  readonly functionsInNeed?: number;
+  /** With a share of none: how long it has waited for its turn. */
+  readonly waitedMs?: number;
 }
 
 /** How long a pod takes to start, before a first start was measured. */

@@ -110,7 +110,8 @@ export class ScaleLoop implements ScaleView {
     if (live === undefined) return;
     const unit = this.#unitOf(name);
     unit.askedPods = Math.max(pods, unit.askedPods);
-    this.#budget.ask(name, pods);
+    const policy = this.#claimed(live);
+    this.#budget.ask(name, pods, clock.steady());
     const asked = {
       atMs: clock.now(),
       steadyMs: clock.steady(),
@@ -119,7 +120,7 @@ export class ScaleLoop implements ScaleView {
       replicas: wished,
       pods: unit.scaling.latest?.observation.pods ?? noPods,
     };
-    this.#act(live, unit, unit.scaling.ask(asked, this.#policyOf(live)));
+    this.#act(live, unit, unit.scaling.ask(asked, this.#budget.within(name, policy)));
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -158,12 +159,16 @@ export class ScaleLoop implements ScaleView {
     await Promise.race([this.#logs.read([...topics]), clock.sleep(readWaitMs)]);
     const counts = pods();
     this.#warm.evict(this.#idle(functions), this.#options.idlePodsMax());
-    if (this.#options.budget > 0) for (const one of functions) this.#policyOf(one);
-    this.#budget.share();
-    for (const one of due) this.#decide(one, reports.get(one.unit), counts.get(one.unit) ?? noPods);
+    const claiming = this.#options.budget > 0 ? functions : due;
+    const policies = new Map(claiming.map(one => [one.unit, this.#claimed(one)]));
+    this.#budget.share(clock.steady());
+    for (const one of due) {
+      const policy = policies.get(one.unit) ?? this.#claimed(one);
+      this.#decide(one, this.#budget.within(one.unit, policy), reports.get(one.unit), counts.get(one.unit) ?? noPods);
+    }
   }
 
-  #decide(live: LiveFunction, report: UnitReport | undefined, pods: PodCounts): void {
+  #decide(live: LiveFunction, policy: ScalePolicy, report: UnitReport | undefined, pods: PodCounts): void {
     const { clock, calls, replicas } = this.#options;
     const name = live.unit;
     const unit = this.#unitOf(name);
@@ -186,7 +191,7 @@ export class ScaleLoop implements ScaleView {
     };
     unit.askedPods = 0;
     const stuckMs = Math.max(stuckAfterMs, 2 * live.spec.limits.timeoutMs);
-    const decision = unit.scaling.tick(sample, this.#policyOf(live), stuckMs);
+    const decision = unit.scaling.tick(sample, policy, stuckMs);
     this.#act(live, unit, decision);
     this.#observed(name, unit, decision);
   }
@@ -211,10 +216,12 @@ export class ScaleLoop implements ScaleView {
     return policyOf(spec, { nowMs: clock.now(), idleLimitMs, override: overrides.of(unit) });
   }
 
-  #policyOf(live: LiveFunction): ScalePolicy {
+  /** What holds for it apart from the budget, of which it claims its part. */
+  #claimed(live: LiveFunction): ScalePolicy {
     const { unit, spec } = live;
     const policy = this.#warm.within(live, this.#boundsOf(live), this.#units.get(unit)?.scaling.latest?.observation, this.#now());
-    return this.#budget.within(unit, policy, spec.scale.weight ?? 1);
+    if (this.#options.budget > 0) this.#budget.claim(unit, policy, spec.scale.weight ?? 1);
+    return policy;
   }
 
   #now(): { readonly nowMs: number; readonly steadyMs: number } {
