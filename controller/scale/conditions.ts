@@ -1,6 +1,7 @@
+import { podsText } from '../api/figure-text.ts';
 import type { ScaleCondition, ScaleInputs, ScaleMemory, Sizing } from './decision.ts';
 import type { Figure } from './figure.ts';
-import { eventsText, perSecond, podsText, timeText } from './figure-text.ts';
+import { eventsText, perSecond, timeText } from './figure-text.ts';
 import type { BudgetShare } from './policy.ts';
 import { hotPartitions } from './size.ts';
 

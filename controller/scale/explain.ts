@@ -1,7 +1,8 @@
+import { number, podsText } from '../api/figure-text.ts';
 import { decide } from './decide.ts';
 import type { ScaleDecision, ScaleInputs, ScaleReason, Sizing } from './decision.ts';
 import { amountOf } from './figure.ts';
-import { eventsText, figureText, number, perSecond, podsText, timeText } from './figure-text.ts';
+import { eventsText, figureText, perSecond, timeText } from './figure-text.ts';
 import type { ScaleObservation } from './observation.ts';
 import { type BudgetShare, bands, type ScalePolicy } from './policy.ts';
 import { unreachable } from './reachable.ts';
