@@ -130,6 +130,8 @@ export class ScaleLoop implements ScaleView {
       await this.tick().catch(error => log.error('scaling failed', { error }));
       await clock.sleep(tickMs, signal);
     }
+    // Whoever scales next finds by itself what holds.
+    for (const [name, unit] of this.#units) this.#tell(name, [], unit.conditions);
     const saved = new AbortController();
     await Promise.race([this.#save().finally(() => saved.abort()), clock.sleep(saveWaitMs, saved.signal)]);
   }
