@@ -190,12 +190,12 @@ async function open(
     ...data,
     overrides,
     idleLimitMs: settings['scale.idle'],
-    idlePodsMax: Math.max(1, Math.floor(settings['pods.max'] / 2)),
     budget: settings['scale.budget'],
     live: functions.live,
   };
   const alone = new ScaleLoop({
     ...scaling,
+    idlePodsMax: () => idlePodsOf(settings['pods.max']),
     report: () => dispatcher.report(),
     calls: calls.figures,
     pods: () => fleet.counts(),
@@ -242,6 +242,7 @@ async function open(
     deployments: resources === undefined ? deployments : writingDeployments(deployments, { resources, log }),
     calls,
     dispatcher: { report },
+    seesAll: () => cluster === undefined || cluster.hub !== undefined,
     scale: { inputs: unit => scale.inputs(unit), partitions: unit => scale.partitions(unit) },
     overrides,
     secrets,
@@ -308,6 +309,7 @@ async function open(
     const work = (hub: Hub, whole: AbortSignal) => {
       scale = new ScaleLoop({
         ...scaling,
+        idlePodsMax: () => idlePodsOf(hub.podsMax()),
         report: () => hub.reports(),
         calls: unit => hub.calls(unit),
         pods: () => hub.counts(),
@@ -377,6 +379,11 @@ async function open(
 function hasJoined(functions: readonly LiveFunction[], reports: readonly UnitReport[]): boolean {
   const joined = new Set(reports.map(report => report.unit));
   return functions.every(live => joined.has(live.unit));
+}
+
+/** Half of what there may be: the other half is for work that comes. */
+function idlePodsOf(podsMax: number): number {
+  return Math.max(1, Math.floor(podsMax / 2));
 }
 
 function once<Result>(work: () => Promise<Result>): () => Promise<Result> {

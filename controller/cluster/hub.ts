@@ -136,6 +136,11 @@ export class Hub implements LeaderLink {
     return counts;
   }
 
+  /** How many pods all processes together may have. */
+  podsMax(): number {
+    return [...this.#members.values()].reduce((sum, { report }) => sum + (report.hosting?.podsMax ?? 0), 0);
+  }
+
   podsOf(unit: string): readonly PodView[] {
     return this.#pods().filter(one => one.unit === unit);
   }

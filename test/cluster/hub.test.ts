@@ -53,6 +53,15 @@ describe('the leader’s hub', () => {
     expect(hub.counts().get(unit)).toEqual({ ready: 1, starting: 2, draining: 0 });
   });
 
+  test('counts how many pods all processes together may have, for as long as it hears of them', async () => {
+    expect(hub.podsMax()).toBe(0);
+    const [a, b] = [reportOf('a', { podsMax: 10 }), reportOf('b', { podsMax: 4 })];
+    await pass(500, a, b, reportOf('gateway'));
+    expect(hub.podsMax()).toBe(14);
+    await pass(silentMs + 1_000, a);
+    expect(hub.podsMax()).toBe(10);
+  });
+
   test('answers a question when something is new, and at the latest after 2 s', async () => {
     await hub.report(reportOf('a', {}));
     const { revision } = await ask('b');

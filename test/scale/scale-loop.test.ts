@@ -37,7 +37,7 @@ class Rig {
         log: silentLog,
         metrics: noMetrics,
         idleLimitMs: 300_000,
-        idlePodsMax: 100,
+        idlePodsMax: () => 100,
         budget: 0,
         random: seededRandom(2),
       },
