@@ -15,6 +15,8 @@ export interface FaasServer {
   readonly out: string;
   /** `faas deploy` of a project of this manifest with all handlers beside it. `edit` changes the text of a handler. */
   deploy(manifest: string, edit?: (handler: string) => string): Promise<void>;
+  /** One command of the CLI against it; throws with what it said when it fails. */
+  cli(...args: readonly string[]): Promise<string>;
   /** Appends in requests of `size`, several at a time; resolves when all are durable. */
   emit(stream: string, events: readonly BenchEvent[], size?: number): Promise<void>;
   /** Sum of all series of a metric whose labels hold `label`. */
@@ -50,16 +52,18 @@ export async function startFaas(settings: Readonly<Record<string, string>> = {})
   const token = readFileSync(join(data, 'token'), 'utf8').trim();
   const pool = new Pool(adminUrl, { connections });
   const ask = asker(pool, token, child);
+  const cli = async (...args: readonly string[]): Promise<string> => {
+    const env = { ...process.env, OUT: out, NO_COLOR: '1' };
+    return (await run(process.execPath, [cliFile, ...args, `--data=${data}`], { env })).stdout;
+  };
   return {
     pid: child.pid,
     gatewayUrl,
     token,
     out,
+    cli,
     async deploy(manifest, edit) {
-      const project = writeProject(folder, manifest, edit);
-      await run(process.execPath, [cliFile, 'deploy', `--data=${data}`, `--file=${project}`], {
-        env: { ...process.env, OUT: out, NO_COLOR: '1' },
-      });
+      await cli('deploy', `--file=${writeProject(folder, manifest, edit)}`, '--timeout=15m');
     },
     async emit(stream, events, size = 1000) {
       const chunks = Array.from({ length: Math.ceil(events.length / size) }, (_, index) => events.slice(index * size, (index + 1) * size));

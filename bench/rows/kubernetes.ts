@@ -139,10 +139,13 @@ export const churnOnKubernetes: Row = {
   name: 'churn-kubernetes',
   measure: () =>
     withClusterWorld(async ({ cluster, stores, pods }) => {
+      const first = await startFaas(stores);
+      await first.deploy(manifest(`{ min: 0, max: ${churned} }`)).finally(() => first.stop());
       const nowhere = JSON.stringify({ nodeSelector: { nowhere: 'at-all' } });
-      const settings = { ...stores, ...pods, 'pods-pool': String(churned), 'pods-max': String(churned), 'kubernetes-pod-fields': nowhere };
+      const settings = { ...stores, ...pods, 'pods-pool': '0', 'pods-max': String(churned), 'kubernetes-pod-fields': nowhere };
       const server = await startFaas(settings);
       try {
+        await server.cli('scale', 'set', 'bench.entry', '--replicas', String(churned));
         const names = await eventually(
           'two hundred pods are there',
           async () => {
