@@ -29,6 +29,10 @@ export class MemoryObjects implements Objects {
     this.#clock = clock;
   }
 
+  get(key: string): ClusterObject | undefined {
+    return this.#objects.get(key);
+  }
+
   /** Creates it, or puts it in the place of what is there. */
   put(written: WrittenObject): ClusterObject {
     this.#version += 1;
