@@ -38,6 +38,7 @@ export class ContextOperator {
 
   /** One look at them; what could not be written is written at the next one. */
   async look(held: HeldResources, figures: ReadonlyMap<string, FunctionFigures>): Promise<void> {
+    this.#forget(held);
     if (!(await this.#release(held))) return;
     const [context, functions] = [isGoing(held.context) ? undefined : held.context, staying(held.functions)];
     const all = [
@@ -48,6 +49,12 @@ export class ContextOperator {
     const isChanged = await this.#deploy(context, functions, figures);
     const now = isChanged ? new Map((await this.#options.figures()).map(one => [one.unit, one])) : figures;
     await this.#report(context, functions, now);
+  }
+
+  /** What is known of resources that are gone; no other one ever has their uid. */
+  #forget({ context, functions }: HeldResources): void {
+    const uids = new Set([context, ...functions.values()].map(object => object?.metadata.uid));
+    for (const known of [this.#verdicts, this.#writtenAtMs]) for (const uid of known.keys()) if (!uids.has(uid)) known.delete(uid);
   }
 
   /** Ends what is to be deleted, its functions first; false: look again, something else was written meanwhile. */
