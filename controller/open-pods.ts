@@ -32,7 +32,7 @@ async function openKubernetesPods({ settings, env, clock, random, log }: OpenPod
   const { openKubernetesApi } = await import('./adapters/kubernetes/kubernetes-api.ts');
   const { createKubernetesPods } = await import('./adapters/kubernetes/kubernetes-pods.ts');
   const { labelValue } = await import('./adapters/kubernetes/pod-manifest.ts');
-  const { readOwner } = await import('./adapters/kubernetes/pod-owner.ts');
+  const { podFields } = await import('./adapters/kubernetes/pod-fields.ts');
   const kubeconfigFile = settings['kubernetes.kubeconfig'];
   const contextName = settings['kubernetes.context'];
   const api = await openKubernetesApi({
@@ -54,9 +54,16 @@ async function openKubernetesPods({ settings, env, clock, random, log }: OpenPod
       cpu: settings['kubernetes.cpu'],
       graceMs: settings['pods.drain'],
       orphanMs: settings['pods.orphan'],
-      owner: env.FAAS_POD_NAME === undefined ? undefined : await readOwner(api, namespace, env.FAAS_POD_NAME),
+      owner: ownerOf(env),
+      imagePullPolicy: settings['kubernetes.imagePullPolicy'],
+      fields: podFields(settings['kubernetes.podFields']),
     },
   });
+}
+
+/** The Pod that the server runs in. The downward API tells it: an API server that is away keeps no server from starting. */
+function ownerOf({ FAAS_POD_NAME: name = '', FAAS_POD_UID: uid = '' }: OpenPodsOptions['env']): { name: string; uid: string } | undefined {
+  return name === '' || uid === '' ? undefined : { name, uid };
 }
 
 /** Given, or made once and kept beside the data: a server that starts again must be able to speak to its pods. */

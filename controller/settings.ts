@@ -77,6 +77,18 @@ export const settingTable = {
     meaning: 'Pods of a cluster end when they have heard of no server for so long: the time that a restart may take without losing them.',
   },
   'kubernetes.image': { type: 'text', default: '', meaning: 'Image of pods: that of the server, made by `npm run image`.' },
+  'kubernetes.imagePullPolicy': {
+    type: 'text',
+    default: 'IfNotPresent',
+    oneOf: ['IfNotPresent', 'Always', 'Never'],
+    meaning: 'When nodes fetch the image of pods.',
+  },
+  'kubernetes.podFields': {
+    type: 'text',
+    default: '',
+    meaning:
+      'Fields of the spec of pods as JSON: nodeSelector, tolerations, affinity, imagePullSecrets, priorityClassName, runtimeClassName.',
+  },
   'kubernetes.namespace': {
     type: 'text',
     default: '',

@@ -75,7 +75,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
   let stopped = false;
   let { slot } = options;
 
-  const unwatch = [pods.onChange(unit => units.get(unit)?.flushSoon()), pods.onExit(({ id, unit }) => units.get(unit ?? '')?.podGone(id))];
+  const unwatch = [pods.onChange(unit => units.get(unit)?.podsChanged()), pods.onExit(exit => units.get(exit.unit ?? '')?.podGone(exit))];
 
   async function call(request: DirectCall): Promise<DirectAnswer> {
     const startedAtMs = clock.now();

@@ -6,6 +6,7 @@ import { settleOutcome, tooLarge } from '../dispatch/settle.ts';
 import type { TopicSizes } from '../dispatch/topic-sizes.ts';
 import { inboxTopicOf, type LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
+import type { PodExit } from '../ports/pods.ts';
 import type { StateStore } from '../ports/state.ts';
 import type { Random } from '../random.ts';
 import type { Log } from '../telemetry/log.ts';
@@ -32,8 +33,8 @@ export interface UnitCallsOptions {
   readonly soon: (callback: () => void) => void;
 }
 
-/** A PodLoad in the making. */
-type OwnLoad = { -readonly [Figure in keyof PodLoad]: PodLoad[Figure] };
+/** A PodLoad in the making. `isEnding`: the pod was told to end; it may be off the list, of which we hear late in a cluster, before what we sent comes back. */
+type OwnLoad = { -readonly [Figure in keyof PodLoad]: PodLoad[Figure] } & { isEnding: boolean };
 
 /** Nobody can start the first pod: better known at once than at the end of a caller's patience. */
 const unavailable = { kind: 'unavailable', retryAfterMs: 1_000 } as const;
@@ -102,8 +103,18 @@ export class UnitCalls {
     });
   }
 
-  podGone(podId: string): void {
-    this.#loads.delete(podId);
+  podsChanged(): void {
+    for (const { pod, state } of this.#options.pods.podsOf(this.#live.unit)) {
+      const load = this.#loads.get(pod.id);
+      if (load !== undefined && state === 'draining') load.isEnding = true;
+    }
+    this.flushSoon();
+  }
+
+  podGone({ id, reason }: Pick<PodExit, 'id' | 'reason'>): void {
+    const load = this.#loads.get(id);
+    if (load !== undefined && reason === 'stopped') load.isEnding = true;
+    this.#loads.delete(id);
   }
 
   /** The function is not live any more: whoever still waits gets to know. */
@@ -189,7 +200,7 @@ export class UnitCalls {
   }
 
   async #run(view: PodView, calls: readonly PendingCall[]): Promise<void> {
-    const { tokens, random, client, clock, pods } = this.#options;
+    const { tokens, random, client, clock } = this.#options;
     const load = this.#loadOf(view.pod.id);
     const open: (PendingCall | undefined)[] = [...calls];
     const batchToken = random.token();
@@ -214,11 +225,10 @@ export class UnitCalls {
         },
       );
       if (end.kind === 'busy' || end.kind === 'draining') this.#avoid(load, end.kind);
-      const isDraining = pods.podsOf(this.#live.unit).some(({ pod, state }) => pod.id === view.pod.id && state === 'draining');
       for (const call of open.reverse()) {
         if (call === undefined) continue;
         // It was told to end, and closed the connection on which the batch was on its way: nobody is to blame.
-        if (end.kind === 'lost' && isDraining) this.#takeBack(call, 'draining');
+        if (end.kind === 'lost' && load.isEnding) this.#takeBack(call, 'draining');
         else this.#unanswered(call, end.kind);
       }
     } finally {
@@ -341,7 +351,7 @@ export class UnitCalls {
   #loadOf(podId: string): OwnLoad {
     const known = this.#loads.get(podId);
     if (known !== undefined) return known;
-    const load = { inFlight: 0, busyUntilMs: Number.NEGATIVE_INFINITY, lastBatchAtMs: Number.NEGATIVE_INFINITY };
+    const load = { inFlight: 0, busyUntilMs: Number.NEGATIVE_INFINITY, lastBatchAtMs: Number.NEGATIVE_INFINITY, isEnding: false };
     this.#loads.set(podId, load);
     return load;
   }

@@ -1,5 +1,6 @@
 import type { ClusterObject } from '../ports/objects.ts';
 import type { Condition } from '../ports/registry.ts';
+import { labelsOf } from '../ports/resources.ts';
 
 /** What came of the generation of a resource that was dealt with last. */
 export interface Verdict {
@@ -52,7 +53,9 @@ export function functionStatus(object: ClusterObject, figures: FunctionFigures |
   return {
     ...common(object, [ready, progressingOf(facts.verdict), ...found], facts),
     replicas: figures?.pods.ready ?? 0,
-    selector: `faas.internal/function=${object.metadata.name}`,
+    selector: Object.entries(labelsOf(object.metadata.name))
+      .map(pair => pair.join('='))
+      .join(','),
     ...(figures !== undefined && { revision: figures.revision, triggers: figures.triggers.join(', ') }),
     ...(figures?.backlogEvents !== undefined && { lag: figures.backlogEvents }),
     ageOfOldest: figures?.oldestAgeMs === undefined ? '-' : roughAge(figures.oldestAgeMs),

@@ -23,6 +23,12 @@ export type WriteResult = 'ok' | 'conflict';
 /** Group and version of our resources. */
 export const resourceApiVersion = 'faas.internal/v1';
 
+/** What the pods of a function carry, as labels: names of contexts and functions may be the values of labels. `unit`: `<context>.<function>`. */
+export function labelsOf(unit: string): Readonly<Record<string, string>> {
+  const [context = '', name = ''] = unit.split('.');
+  return { 'faas.internal/context': context, 'faas.internal/function': name };
+}
+
 export interface WrittenResource {
   readonly kind: ResourceKind;
   readonly name: string;

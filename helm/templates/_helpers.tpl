@@ -50,6 +50,7 @@ seccompProfile: { type: RuntimeDefault }
 {{- $hosts = concat $hosts (list . (printf "%s.%s" . $.Release.Namespace) (printf "%s.%s.svc" . $.Release.Namespace) (printf "%s.%s.svc.cluster.local" . $.Release.Namespace)) }}
 {{- end }}
 {{- with .Values.gateway.ingress.host }}{{ $hosts = append $hosts . }}{{ end }}
+{{- with index .Values.settings "FAAS_HOSTS" }}{{ $hosts = append $hosts . }}{{ end }}
 {{- join "," $hosts }}
 {{- end }}
 
@@ -70,6 +71,14 @@ FAAS_KUBERNETES_IMAGE: {{ include "faas.image" . | quote }}
 FAAS_KUBERNETES_NAMESPACE: {{ .Release.Namespace | quote }}
 FAAS_KUBERNETES_SERVICE_ACCOUNT: {{ include "faas.name" . }}-functions
 FAAS_KUBERNETES_CPU: {{ .Values.functions.cpu | quote }}
+FAAS_KUBERNETES_IMAGE_PULL_POLICY: {{ .Values.image.pullPolicy }}
+{{- $fields := dict }}
+{{- with .Values.nodeSelector }}{{ $_ := set $fields "nodeSelector" . }}{{ end }}
+{{- with .Values.tolerations }}{{ $_ := set $fields "tolerations" . }}{{ end }}
+{{- with .Values.image.pullSecrets }}{{ $_ := set $fields "imagePullSecrets" . }}{{ end }}
+{{- if $fields }}
+FAAS_KUBERNETES_POD_FIELDS: {{ toJson $fields | quote }}
+{{- end }}
 FAAS_SHUTDOWN_DELAY: 3s
 {{- if .Values.webhookSecrets }}
 FAAS_SECRETS_DIR: /etc/faas/webhooks
@@ -102,7 +111,7 @@ FAAS_STATE_KEY: /etc/faas/redis-tls/tls.key
 {{- end }}
 {{- end }}
 {{- end }}
-{{- with .Values.settings }}
+{{- with omit .Values.settings "FAAS_HOSTS" }}
 {{ toYaml . }}
 {{- end }}
 {{- end }}
@@ -208,6 +217,7 @@ spec:
         {{- if ne .part "gateway" }}
         - { name: FAAS_PODS, value: kubernetes }
         - { name: FAAS_POD_NAME, valueFrom: { fieldRef: { fieldPath: metadata.name } } }
+        - { name: FAAS_POD_UID, valueFrom: { fieldRef: { fieldPath: metadata.uid } } }
         {{- end }}
         {{- if contains "controller" .roles }}
         - { name: FAAS_KUBERNETES_RESOURCES, value: 'true' }

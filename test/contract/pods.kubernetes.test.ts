@@ -3,6 +3,8 @@ import { openKubernetesApi } from '../../controller/adapters/kubernetes/kubernet
 import { createKubernetesPods } from '../../controller/adapters/kubernetes/kubernetes-pods.ts';
 import type { PodTemplate } from '../../controller/adapters/kubernetes/pod-manifest.ts';
 import { systemClock } from '../../controller/clock.ts';
+import { functionStatus } from '../../controller/operator/resource-status.ts';
+import type { ClusterObject } from '../../controller/ports/objects.ts';
 import type { PodExit, Pods } from '../../controller/ports/pods.ts';
 import { systemRandom } from '../../controller/random.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
@@ -37,7 +39,7 @@ describeWith(kubernetesService, 'pods of a cluster', () => {
       secret: 'of the test',
       template: {
         ...{ namespace, image: cluster.image, serviceAccount: 'default', server: `server-${servers}`, cpu: '10m' },
-        ...{ graceMs: 10_000, orphanMs: 5_000, owner: undefined },
+        ...{ graceMs: 10_000, orphanMs: 5_000, owner: undefined, imagePullPolicy: 'IfNotPresent', fields: {} },
         ...change,
       },
     });
@@ -113,8 +115,18 @@ describeWith(kubernetesService, 'pods of a cluster', () => {
       const pods = await start();
       const { id } = await pods.start(spec);
       pods.mark(id, { unit: 'shop.totals', revision: 'r7-abc' });
-      const query = ['get', 'pod', '-n', namespace, '-l', 'faas.internal/context=shop,faas.internal/function=totals', '-o', 'name'];
+      // As the status of a Function tells whoever scales it.
+      const { selector } = functionStatus(ofFunction('shop.totals'), undefined, {
+        verdict: { generation: 1, problem: undefined },
+        fencing: 1,
+        nowMs: 1,
+      });
+      const query = ['get', 'pod', '-n', namespace, '-l', String(selector), '-o', 'name'];
       await expect.poll(() => cluster.kubectl(...query), { timeout: 10_000 }).toBe(`pod/${id}`);
     });
   });
 });
+
+function ofFunction(name: string): ClusterObject {
+  return { metadata: { name, uid: 'u', resourceVersion: '1' } };
+}

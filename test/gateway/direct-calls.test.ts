@@ -221,6 +221,28 @@ describe('pods', () => {
     expect(said).toEqual(['busy', 'draining', 'ok']);
   });
 
+  test.each([
+    ['was draining, and was off the list before the connection broke', true, 'killed'],
+    ['had ended as it was told to', false, 'stopped'],
+  ] as const)('a call that was on its way to a pod that %s goes to another one', async (_, drains, reason) => {
+    const by: string[] = [];
+    const rig = new Rig({
+      pods: 2,
+      run: async (_, ctx) => {
+        by.push(ctx.podId);
+        await ctx.sleep(100);
+        ctx.answer('1');
+      },
+    });
+    const call = rig.call('x');
+    await rig.clock.advance(50);
+    const [first = ''] = by;
+    if (drains) rig.fleet.drain(first);
+    rig.fleet.end(first, reason);
+    expect(await rig.answers(call)).toMatchObject([{ kind: 'ok' }]);
+    expect(by).toEqual([first, rig.fleet.podIds(unit)[0]]);
+  });
+
   test('calls of one turn travel as one batch', async () => {
     const rig = new Rig({ concurrency: 64 });
     await rig.answers(...Array.from({ length: 50 }, (_, i) => rig.call(String(i))));

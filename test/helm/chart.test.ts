@@ -1,4 +1,5 @@
 import { expect, test } from 'vitest';
+import { podFields } from '../../controller/adapters/kubernetes/pod-fields.ts';
 import { settingTable } from '../../controller/settings.ts';
 import { helm, helmService } from '../services/helm.ts';
 import { describeWith } from '../services/needed-service.ts';
@@ -42,20 +43,51 @@ describeWith(helmService, 'the chart', () => {
     }
   });
 
-  test('rights: no wildcard, no secrets, no exec, and a gateway has none', async () => {
+  test('rights: no wildcard, no secrets, no exec but what is asked for by name, and a gateway has none', async () => {
     const objects = await render(everything);
-    const rules = objects.filter(({ kind }) => kind === 'Role' || kind === 'ClusterRole').flatMap(({ rules = [] }) => rules);
+    const rolesOf = (kind: string) => objects.filter(one => one.kind === kind);
+    const asked = rolesOf('Role').find(({ metadata }) => metadata.namespace === 'shop');
+    expect(asked?.rules).toEqual([{ apiGroups: [''], resources: ['secrets'], verbs: ['list', 'watch'] }]);
+    const rules = [...rolesOf('Role'), ...rolesOf('ClusterRole')].filter(one => one !== asked).flatMap(({ rules = [] }) => rules);
     const text = JSON.stringify(rules);
     expect(rules.length).toBeGreaterThan(4);
     expect(text).not.toContain('*');
     expect(text).not.toMatch(/"secrets"|"pods\/exec"|"escalate"|"impersonate"/);
-    expect(objects.filter(({ kind }) => kind === 'RoleBinding').map(one => one.metadata.name)).not.toContain('faas-gateway');
+    expect(rolesOf('RoleBinding').map(one => one.metadata.name)).not.toContain('faas-gateway');
     const gateway = objects.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'faas-gateway');
     expect(gateway?.spec.template.spec.automountServiceAccountToken).toBe(false);
+    expect(JSON.stringify(rolesOf('Role'))).toContain('leases');
+    expect(JSON.stringify(await render(usual))).not.toContain('leases');
   });
 
-  test('no secret is in any object', async () => {
-    expect(JSON.stringify(await render(everything))).not.toMatch(/"kind":"Secret"|password":"[^p]/);
+  test('pods of functions are fetched and placed like servers; hosts of ones own are answered to', async () => {
+    const objects = await render(everything);
+    const settings = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'faas')?.data ?? {};
+    expect(settings).toMatchObject({ FAAS_KUBERNETES_IMAGE_PULL_POLICY: 'Always' });
+    expect(podFields(settings.FAAS_KUBERNETES_POD_FIELDS)).toEqual({
+      nodeSelector: { disk: 'fast' },
+      tolerations: [{ operator: 'Exists' }],
+      imagePullSecrets: [{ name: 'registry' }],
+    });
+    const { spec } = objects.find(({ kind }) => kind === 'Deployment')?.spec.template ?? {};
+    expect(spec).toMatchObject({
+      nodeSelector: { disk: 'fast' },
+      tolerations: [{ operator: 'Exists' }],
+      imagePullSecrets: [{ name: 'registry' }],
+    });
+    const hosts = spec.containers[0].env.find(({ name }: { name: string }) => name === 'FAAS_HOSTS').value.split(',');
+    expect(hosts).toEqual(
+      expect.arrayContaining(['faas-controller', 'hooks.example.com', 'hooks.example.org', '$(FAAS_CONTROLLER_SERVICE_HOST)']),
+    );
+  });
+
+  test('no secret is in any object: they are named, and mounted from where they are', async () => {
+    const objects = await render(everything);
+    expect(objects.filter(({ kind }) => kind === 'Secret')).toEqual([]);
+    const settings = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'faas')?.data ?? {};
+    const telling = Object.keys(settings).filter(name => /PASSWORD|SECRET|TOKEN/.test(name));
+    expect(telling.every(name => name.endsWith('_FILE') || name === 'FAAS_SECRETS_DIR')).toBe(true);
+    expect(telling.every(name => settings[name].startsWith('/etc/faas/'))).toBe(true);
   });
 
   test('monitoring: alerts and the dashboard ask for metrics that there are', async () => {
@@ -77,6 +109,10 @@ describeWith(helmService, 'the chart', () => {
     ['single with a Kafka', ['--set', 'profile=single'], 'the profile single keeps streams and state on its volume'],
     ['an Ingress without a host', ['--set', 'gateway.ingress.enabled=true'], 'gateway.ingress.host is missing'],
     ['a setting that is none', ['--set', 'settings.LOG=debug'], 'settings.LOG is no setting'],
+    ['a password as a setting', ['--set', 'settings.FAAS_STATE_PASSWORD=x'], 'would stand in a ConfigMap for everybody to read'],
+    ['a secret of a webhook as a setting', ['--set', 'settings.FAAS_SECRET_STRIPE=x'], 'would stand in a ConfigMap'],
+    ['a setting that the chart gives', ['--set', 'settings.FAAS_ROLES=gateway'], 'is given by the chart to each part'],
+    ['Prometheus behind a policy', ['--set', 'monitoring.serviceMonitor.enabled=true'], 'Prometheus could not reach the servers'],
     ['an unknown value', ['--set', 'kafak.brokers={h:1}'], 'kafak'],
     ['a broker without a port', ['--set', 'kafka.brokers={kafka}'], '/kafka/brokers/0'],
     ['an unknown profile', ['--set', 'profile=double'], 'profile'],

@@ -119,7 +119,7 @@ describeWith(apiServerService, 'the custom resources on a real API server', () =
       ...{
         revision: 'r1-abcdef01',
         replicas: 2,
-        selector: 'faas.internal/function=shop.shown',
+        selector: 'faas.internal/context=shop,faas.internal/function=shown',
         lag: 17,
         ageOfOldest: '3s',
         triggers: 'stream orders',
@@ -135,11 +135,12 @@ describeWith(apiServerService, 'the custom resources on a real API server', () =
 
   test('kubectl scale sets replicas, and sees how many there are', async () => {
     await apply(fn({}, 'shop.scaled'));
-    const patch = JSON.stringify({ status: { replicas: 1, selector: 'faas.internal/function=shop.scaled' } });
+    const selector = 'faas.internal/context=shop,faas.internal/function=scaled';
+    const patch = JSON.stringify({ status: { replicas: 1, selector } });
     await server.kubectl('patch', 'fn', 'shop.scaled', '--subresource=status', '--type=merge', '-p', patch);
     await server.kubectl('scale', 'fn', 'shop.scaled', '--replicas=3');
     expect(await server.kubectl('get', 'fn', 'shop.scaled', '-o', 'jsonpath={.spec.replicas} {.status.replicas}')).toBe('3 1');
     const scale = JSON.parse(await server.kubectl('get', '--raw', '/apis/faas.internal/v1/namespaces/default/functions/shop.scaled/scale'));
-    expect([scale.spec.replicas, scale.status]).toEqual([3, { replicas: 1, selector: 'faas.internal/function=shop.scaled' }]);
+    expect([scale.spec.replicas, scale.status]).toEqual([3, { replicas: 1, selector }]);
   });
 });

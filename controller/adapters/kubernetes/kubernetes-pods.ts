@@ -1,6 +1,7 @@
 import type { Clock } from '../../clock.ts';
 import { FaasError } from '../../errors.ts';
 import type { AdoptedPod, PodExit, PodInfo, PodSpec, Pods, PodTrouble } from '../../ports/pods.ts';
+import { labelsOf } from '../../ports/resources.ts';
 import type { Random } from '../../random.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { PodListeners } from '../pod-listeners.ts';
@@ -8,7 +9,7 @@ import { expectOk, type KubernetesApi } from './kubernetes-api.ts';
 import { isRecord, type KubernetesObject } from './kubernetes-object.ts';
 import { KubernetesPod } from './kubernetes-pod.ts';
 import { listWatch } from './list-watch.ts';
-import { annotations, labelSelector, labels, labelValue, type PodTemplate, podManifest } from './pod-manifest.ts';
+import { annotations, labelSelector, type PodTemplate, podManifest } from './pod-manifest.ts';
 import { podState } from './pod-state.ts';
 import { hashOf, podToken } from './pod-token.ts';
 
@@ -48,7 +49,8 @@ class KubernetesPods extends PodListeners implements Pods {
   readonly #closing = new AbortController();
   readonly #watching: Promise<void>;
   readonly #synced: Promise<void>;
-  /** What the cluster has of ours and nobody here has started. */
+  #hasAdopted = false;
+  /** What the cluster has of ours and nobody here has started, until that is taken over. */
   readonly #strangers = new Map<string, KubernetesObject>();
 
   constructor(options: KubernetesPodsOptions) {
@@ -99,6 +101,7 @@ class KubernetesPods extends PodListeners implements Pods {
     }
     const found = [...this.#strangers.values()];
     this.#strangers.clear();
+    this.#hasAdopted = true;
     return (await Promise.all(found.map(object => this.#adoptOne(object, callbackUrl)))).flatMap(pod => pod ?? []);
   }
 
@@ -112,11 +115,7 @@ class KubernetesPods extends PodListeners implements Pods {
   }
 
   mark(id: string, { unit, revision }: { readonly unit: string; readonly revision: string }): void {
-    const [context = '', name = ''] = unit.split('.');
-    const metadata = {
-      labels: { [labels.context]: labelValue(context), [labels.function]: labelValue(name) },
-      annotations: { [annotations.revision]: revision },
-    };
+    const metadata = { labels: labelsOf(unit), annotations: { [annotations.revision]: revision } };
     const { api, log } = this.#options;
     api
       .send({ method: 'PATCH', path: `${this.#path}/${id}`, body: { metadata }, contentType: 'application/merge-patch+json' })
@@ -180,7 +179,9 @@ class KubernetesPods extends PodListeners implements Pods {
     if (pod !== undefined && isDeleted) pod.deleted();
     else if (pod !== undefined) pod.seen(podState(object));
     else if (isDeleted) this.#strangers.delete(name);
-    else this.#strangers.set(name, object);
+    else if (!this.#hasAdopted) this.#strangers.set(name, object);
+    // One that ended, or failed to start, while the API server was away and could not be told.
+    else if (object.metadata.deletionTimestamp === undefined) void this.#delete(name, undefined);
   }
 
   async #adoptOne(object: KubernetesObject, callbackUrl: string): Promise<AdoptedPod | undefined> {

@@ -21,6 +21,8 @@ const answerMs = 2_000;
 /** It says `alive` every two seconds. */
 const silentMs = 10_000;
 const lineBytesMax = 2 ** 20;
+/** Authors' code runs beside the shim: what comes from there is never trusted to be short. */
+const answerBytesMax = 64 * 2 ** 10;
 
 /** The parent's side of the wire to one pod, apart from its batches (docs/wire.md, "A pod without a parent process"). Throws what the network throws. */
 export class PodLink {
@@ -33,7 +35,7 @@ export class PodLink {
   }
 
   async status(): Promise<PodStatusLine> {
-    const body = await readJson(await this.#send('GET', '/v1/status'));
+    const body = await readJson(await this.#send('GET', '/v1/status', undefined, AbortSignal.timeout(answerMs)));
     const { bootId, state, unit, revision, handler } = isRecord(body) ? body : {};
     return {
       bootId: String(bootId),
@@ -50,7 +52,7 @@ export class PodLink {
   }
 
   async stop(graceMs: number): Promise<void> {
-    await readJson(await this.#send('POST', '/v1/stop', { graceMs }));
+    await readJson(await this.#send('POST', '/v1/stop', { graceMs }, AbortSignal.timeout(answerMs)));
   }
 
   /** The pod ends without an answer. */
@@ -58,7 +60,8 @@ export class PodLink {
     await this.#send('POST', '/v1/kill', {});
   }
 
-  #send(method: string, path: string, body?: unknown): Promise<IncomingMessage> {
+  /** `signal`: for the answer as a whole. */
+  #send(method: string, path: string, body?: unknown, signal?: AbortSignal): Promise<IncomingMessage> {
     const text = body === undefined ? '' : JSON.stringify(body);
     const headers = {
       authorization: `Bearer ${this.#token}`,
@@ -67,7 +70,7 @@ export class PodLink {
       'content-length': Buffer.byteLength(text),
     };
     return new Promise((resolve, reject) => {
-      const outgoing = request(`${this.#address}${path}`, { method, headers, agent: false, timeout: answerMs });
+      const outgoing = request(`${this.#address}${path}`, { method, headers, agent: false, timeout: answerMs, ...(signal && { signal }) });
       outgoing.once('error', reject);
       outgoing.once('timeout', () => outgoing.destroy(new Error('no answer in time')));
       outgoing.once('response', response => {
@@ -81,9 +84,13 @@ export class PodLink {
 }
 
 async function readJson(response: IncomingMessage): Promise<unknown> {
-  response.setTimeout(answerMs, () => response.destroy(new Error('the answer did not end in time')));
   const pieces: Buffer[] = [];
-  for await (const piece of response) pieces.push(piece);
+  let bytes = 0;
+  for await (const piece of response) {
+    pieces.push(piece);
+    bytes += piece.length;
+    if (bytes > answerBytesMax) throw new Error('the answer of a pod is too long');
+  }
   return JSON.parse(Buffer.concat(pieces).toString('utf8'));
 }
 

@@ -9,6 +9,9 @@ export interface PodTemplate {
   readonly server: string;
   /** Requested of the cluster, `50m`; there is no limit, so that a pod may use what is idle. */
   readonly cpu: string;
+  readonly imagePullPolicy: string;
+  /** Of pod-fields.ts. */
+  readonly fields: Readonly<Record<string, unknown>>;
   readonly graceMs: number;
   readonly orphanMs: number;
   /** The pod that the server itself runs in: when that is deleted, the cluster deletes its pods. */
@@ -18,8 +21,6 @@ export interface PodTemplate {
 export const labels = {
   component: 'app.kubernetes.io/component',
   server: 'faas.internal/server',
-  context: 'faas.internal/context',
-  function: 'faas.internal/function',
 } as const;
 export const annotations = {
   bootId: 'faas.internal/boot-id',
@@ -61,6 +62,7 @@ export function podManifest(name: string, bootId: string, tokenHash: string, spe
       ...(owner === undefined ? {} : { ownerReferences: [{ apiVersion: 'v1', kind: 'Pod', ...owner }] }),
     },
     spec: {
+      ...template.fields,
       restartPolicy: 'Never',
       serviceAccountName: template.serviceAccount,
       automountServiceAccountToken: false,
@@ -81,7 +83,12 @@ export function podManifest(name: string, bootId: string, tokenHash: string, spe
   };
 }
 
-function container(bootId: string, tokenHash: string, { memoryBytes }: PodSpec, { image, cpu, graceMs, orphanMs }: PodTemplate): object {
+function container(
+  bootId: string,
+  tokenHash: string,
+  { memoryBytes }: PodSpec,
+  { image, imagePullPolicy, cpu, graceMs, orphanMs }: PodTemplate,
+): object {
   const env = {
     FAAS_POD_BOOT_ID: bootId,
     FAAS_POD_TOKEN_SHA256: tokenHash,
@@ -95,7 +102,7 @@ function container(bootId: string, tokenHash: string, { memoryBytes }: PodSpec, 
   return {
     name: containerName,
     image,
-    imagePullPolicy: 'IfNotPresent',
+    imagePullPolicy,
     args: ['/app/dist/entries/pod-alone.cjs'],
     env: Object.entries(env).map(([name, value]) => ({ name, value: String(value) })),
     ports: [{ name: 'wire', containerPort: podPort }],

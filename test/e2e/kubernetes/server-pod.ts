@@ -105,7 +105,7 @@ function objects({ cluster, kafka, redisUrl }: ClusterWorld): readonly object[] 
       apiVersion: 'rbac.authorization.k8s.io/v1',
       kind: 'Role',
       metadata: meta,
-      rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['get', 'list', 'watch', 'create', 'patch', 'delete'] }],
+      rules: [{ apiGroups: [''], resources: ['pods'], verbs: ['list', 'watch', 'create', 'patch', 'delete'] }],
     },
     {
       apiVersion: 'rbac.authorization.k8s.io/v1',
@@ -130,6 +130,7 @@ function objects({ cluster, kafka, redisUrl }: ClusterWorld): readonly object[] 
             env: [
               ...Object.entries(settings).map(([key, value]) => ({ name: key, value })),
               { name: 'FAAS_POD_NAME', ...field('metadata.name') },
+              { name: 'FAAS_POD_UID', ...field('metadata.uid') },
               { name: 'FAAS_ADMIN_HOST', ...field('status.podIP') },
               { name: 'FAAS_GATEWAY_HOST', ...field('status.podIP') },
             ],
