@@ -1,6 +1,6 @@
 import { unitOf } from '../functions/live-function.ts';
 import type { ClusterObject } from '../ports/objects.ts';
-import type { ResourceKind, ResourceNote } from '../ports/resources.ts';
+import { deleteStateAnnotation, type ResourceKind, type ResourceNote } from '../ports/resources.ts';
 import { type ContextOutcome, deployContext } from './deploy-context.ts';
 import type { HeldResources, OperatorOptions } from './operator-options.ts';
 import { type ResourceProblem, replicasOf } from './resource-manifest.ts';
@@ -8,8 +8,6 @@ import { contextStatus, differs, type FunctionFigures, fencingIn, functionStatus
 
 /** Keeps a resource there until its function is drained and gone. */
 const finalizer = 'faas.internal/drain';
-/** On a resource that is deleted, with the value `true`: state, inbox and dead letters go as well. */
-const deleteStateAnnotation = 'faas.internal/delete-state';
 const figuresEveryMs = 10_000;
 const retryMs = { first: 5_000, most: 300_000 } as const;
 /** What may be otherwise the next time although the resource is the same: something that it names came later. A bad handler is not tried again. */

@@ -29,6 +29,8 @@ export class OperatorWorld {
   readonly trials: { readonly unit: string; readonly atMs: number }[] = [];
   /** Of each live function. */
   backlogEvents = 0;
+  /** What it takes to tell everyone what is live now. */
+  refreshMs = 0;
   readonly deployments: Deployments;
   readonly options: OperatorOptions;
   readonly #stop = new AbortController();
@@ -39,7 +41,12 @@ export class OperatorWorld {
     this.deployments = createDeployments({
       ...adapters,
       ...{ clock, faults: noFaults, log: silentLog, watchesResources: true },
-      ...{ abandon: () => {}, exclusively: work => work(), refresh: async () => {}, topicDefaults: { partitions: 1, retention: {} } },
+      ...{
+        abandon: () => {},
+        exclusively: work => work(),
+        refresh: async () => (this.refreshMs > 0 ? clock.sleep(this.refreshMs) : undefined),
+        topicDefaults: { partitions: 1, retention: {} },
+      },
       trial: ({ unit }) => this.#trial(unit),
     });
     this.options = {

@@ -4,7 +4,8 @@ import type { ObjectChange } from '../../ports/objects.ts';
 import type { Random } from '../../random.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { expectOk, type KubernetesApi } from './kubernetes-api.ts';
-import { isRecord, type KubernetesObject, readObject } from './kubernetes-object.ts';
+import type { KubernetesObject } from './kubernetes-object.ts';
+import { readPage } from './list-page.ts';
 import { WatchFrames } from './watch-frames.ts';
 import { WatchedObjects } from './watched-objects.ts';
 
@@ -116,16 +117,6 @@ async function listAll(options: ListWatchOptions, told: ToldObjects, signal: Abo
   } while (next !== undefined);
   await told.tell(told.objects.listed(items, version));
   await options.onSynced?.(told.objects.objects);
-}
-
-function readPage(body: unknown): { items: KubernetesObject[]; resourceVersion: string; next: string | undefined } {
-  if (!isRecord(body) || !Array.isArray(body.items) || !isRecord(body.metadata)) throw new Error('the answer is no list');
-  const { resourceVersion, continue: next } = body.metadata;
-  return {
-    items: body.items.flatMap(item => readObject(item) ?? []),
-    resourceVersion: String(resourceVersion ?? ''),
-    next: typeof next === 'string' && next !== '' ? next : undefined,
-  };
 }
 
 /** Ends when the server ends the watch, or what we have is too old for it: by status 410 or by a frame that says so. */

@@ -42,6 +42,11 @@ export class MemoryResources implements Resources, Objects {
     this.#put(kind, name, { spec, metadata: { generation: (before?.metadata.generation ?? 0) + 1 } });
   }
 
+  async functionsOf(context: string): Promise<readonly string[]> {
+    this.#reach();
+    return this.#objects.Function.names().filter(name => name.startsWith(`${context}.`));
+  }
+
   async annotate(kind: ResourceKind, name: string, annotations: Readonly<Record<string, string>>): Promise<void> {
     this.#reach();
     const before = this.get(kind, name);

@@ -33,7 +33,7 @@ test.each([
     ...{ api, clock, random: seededRandom(1), log: silentLog, secret: 'secret' },
     template: {
       ...{ namespace: 'faas', image: 'faas', serviceAccount: 'default', server: 'server', cpu: '10m' },
-      ...{ graceMs: 10_000, orphanMs: 60_000, owner: undefined },
+      ...{ imagePullPolicy: 'IfNotPresent', fields: {}, graceMs: 10_000, orphanMs: 60_000, owner: undefined },
     },
   });
   const startedAtMs = clock.now();
