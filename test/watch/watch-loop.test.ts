@@ -5,6 +5,7 @@ import { noConditions } from '../../controller/conditions/conditions.ts';
 import { DuplicateFilter } from '../../controller/dispatch/duplicate-filter.ts';
 import type { LiveFunction } from '../../controller/functions/live-function.ts';
 import type { ResourceTrigger } from '../../controller/manifest/spec.ts';
+import type { CommitRequest } from '../../controller/ports/state.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
 import { runWatches } from '../../controller/watch/watch-loop.ts';
@@ -36,11 +37,21 @@ interface Faults {
   readonly chance: number;
 }
 
+function writtenBytes([, request]: readonly unknown[]): number {
+  const { writes } = request as CommitRequest;
+  return writes.reduce((sum, { value }) => sum + (value?.length ?? 0), 0);
+}
+
 /** A cluster, an inbox and a store that outlive the watchers. */
 class World {
   readonly clock = new VirtualClock();
   readonly random = seededRandom(3);
+  /** What a trigger watches that names another kind is `secrets`. */
   readonly objects = new MemoryObjects(this.clock);
+  readonly secrets = new MemoryObjects(this.clock);
+  /** Calls to the store by all watchers: its methods, and bytes of the values that each commit writes. */
+  readonly calls: string[] = [];
+  readonly commitBytes: number[] = [];
   readonly adapters: MemoryAdapters;
   live: readonly LiveFunction[];
 
@@ -70,12 +81,19 @@ class World {
     const { state, streams } = adapters;
     const over = runWatches(
       {
-        objects: this.objects,
+        objects: {
+          follow: (selection, ...more) => (selection.kind === 'Secret' ? this.secrets : this.objects).follow(selection, ...more),
+        },
         live: () => this.live,
         state: new Proxy(state, {
           get: (target, name) => {
             const held: unknown = Reflect.get(target, name, target);
-            return typeof held === 'function' ? (...args: unknown[]) => way(() => Reflect.apply(held, target, args)) : held;
+            if (typeof held !== 'function') return held;
+            return (...args: unknown[]) => {
+              this.calls.push(String(name));
+              if (name === 'commit') this.commitBytes.push(writtenBytes(args));
+              return way(() => Reflect.apply(held, target, args));
+            };
           },
         }),
         streams: {
@@ -278,5 +296,57 @@ test('an object that is too large for a record comes without the state before, t
     'modified n/half y u',
     'modified n/whole u u',
   ]);
+  await watcher.stop();
+});
+
+test.each([['in one session'], ['over a restart']])(
+  'a trigger that names another kind begins anew: no state of the one kind is compared with one of the other, %s',
+  async when => {
+    const world = await new World('inline').open();
+    world.put('a', 1);
+    world.put('b', 1);
+    world.secrets.put({ metadata: { name: 'a', namespace: 'n' }, data: { v: 7 } });
+    let watcher = world.start();
+    await world.clock.advance(3_000);
+    if (when === 'over a restart') await watcher.stop();
+    world.live = [liveFunction(unit, [trigger({ resourceKind: 'Secret' })])];
+    if (when === 'over a restart') watcher = world.start();
+    await world.clock.advance(3_000);
+    expect(await world.words()).toEqual(['added n/a 1 was undefined', 'added n/a 7 was undefined', 'added n/b 1 was undefined']);
+    world.live = [liveFunction(unit, [trigger({ resourceKind: 'Secret', selector: 'app=none' })])];
+    await world.clock.advance(3_000);
+    expect((await world.words()).filter(word => word.startsWith('deleted'))).toEqual(['deleted n/a 7 was 7']);
+    await watcher.stop();
+  },
+);
+
+test('what is remembered is read once, however often the revisions change and the cluster was away', async () => {
+  const world = await new World('inline').open();
+  world.put('a', 1);
+  const watcher = world.start();
+  await world.clock.advance(3_000);
+  for (const namespace of ['n', undefined, 'n']) {
+    world.live = [liveFunction(unit, [trigger({ namespace })])];
+    await world.clock.advance(3_000);
+    world.objects.setAway(true);
+    await world.clock.advance(3_000);
+    world.objects.setAway(false);
+    await world.clock.advance(3_000);
+  }
+  expect(world.calls.filter(name => name === 'list').length).toBe(1);
+  expect(await world.words()).toEqual(['added n/a 1 was undefined']);
+  await watcher.stop();
+});
+
+test('a commit has a bounded size, also where large objects are remembered and not told', async () => {
+  const world = await new World('inline', [trigger({ events: ['deleted'] })]).open();
+  const bytes = 300_000;
+  for (let i = 0; i < 20; i += 1) world.put(`large-${i}`, 'x'.repeat(bytes));
+  const watcher = world.start();
+  await world.clock.advance(3_000);
+  const sizes = (await world.adapters.state.list('$resources', { limit: 100 })).map(({ value }) => value.length);
+  expect(sizes.length).toBe(21);
+  expect(Math.max(...world.commitBytes)).toBeLessThan(2 ** 20 + bytes + 1_000);
+  expect(world.commitBytes.reduce((sum, one) => sum + one, 0)).toBe(sizes.reduce((sum, one) => sum + one, 0));
   await watcher.stop();
 });
