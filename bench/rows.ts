@@ -4,7 +4,9 @@ import { dashboard } from './rows/dashboard.ts';
 import { directCalls } from './rows/direct-calls.ts';
 import { fromZero, redeploy } from './rows/from-zero.ts';
 import { help } from './rows/help.ts';
+import { idleOnKafka, idleOnKubernetes } from './rows/idle.ts';
 import { statelessFromKafka } from './rows/kafka.ts';
+import { churnOnKubernetes, fromZeroOnKubernetes } from './rows/kubernetes.ts';
 import { latency } from './rows/latency.ts';
 import { memory, overload } from './rows/memory.ts';
 import { order, orderOnKafka } from './rows/order.ts';
@@ -27,4 +29,8 @@ export const rows: readonly Row[] = [
   redisCommit,
   dashboard,
   scaleTick,
+  idleOnKafka,
+  idleOnKubernetes,
+  fromZeroOnKubernetes,
+  churnOnKubernetes,
 ];

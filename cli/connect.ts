@@ -5,6 +5,7 @@ import { type ApiClient, apiClient, type ServerAddress } from './api-client.ts';
 import type { Invocation } from './command.ts';
 import { CommandFailure } from './failure.ts';
 import { chosenContext, type ServerContext, serverAddress } from './server-contexts.ts';
+import { UsageError } from './usage-error.ts';
 
 /** The client that `--server`, `--use`, `--token`, `--data` and the context in use describe. */
 export async function connect(invocation: Pick<Invocation, 'args' | 'env' | 'cwd'>): Promise<ApiClient> {
@@ -21,10 +22,17 @@ async function dataFolder({ args, env, cwd }: Pick<Invocation, 'args' | 'env' | 
   return resolve(cwd, (await resolveSettings({ args, env, cwd }, false)).settings.data);
 }
 
-/** What a flag or its variable says comes first, then the context in use, then the server of the data folder. */
+/**
+ * What a flag says comes before what variables say, and both before the context in use, which comes before the server of the data folder. With --use the variables of
+ * another server, and of its token, do not count. Throws UsageError when two flags name a server.
+ */
 async function addressOf({ args, env, cwd }: Pick<Invocation, 'args' | 'env' | 'cwd'>, folder: string): Promise<ServerAddress> {
-  const server = args.text('server');
-  const given = args.text('token');
+  const isChosen = args.origin('use') === 'flag';
+  if (isChosen && args.origin('server') === 'flag')
+    throw new UsageError('--use and --server both say which server', 'Leave one of them out.');
+  const ofFlagOrVariable = (flag: 'server' | 'token') => (isChosen && args.origin(flag) !== 'flag' ? undefined : args.text(flag));
+  const server = ofFlagOrVariable('server');
+  const given = ofFlagOrVariable('token');
   if (server !== undefined) return { adminUrl: serverAddress(server), gatewayUrl: undefined, token: given ?? (await readToken(folder)) };
   const isLocal = args.origin('data') !== 'default' && args.text('use') === undefined;
   const context = isLocal ? undefined : await chosenContext(env, args.text('use'));
@@ -41,7 +49,7 @@ async function tokenOf({ name, token, tokenFile }: ServerContext & { readonly na
     return firstLine(await readFile(resolve(cwd, tokenFile ?? ''), 'utf8'));
   } catch (cause) {
     throw new CommandFailure('FAAS_NO_TOKEN', `cannot read ${tokenFile ?? 'a token'} of the context "${name}"`, {
-      hint: `Set FAAS_TOKEN, or write it anew with: faas context add ${name} --server <url> --token-file <path>`,
+      hint: `Give it with --token, or write it anew with: faas context add ${name} --server <url> --token-file <path>`,
       cause,
     });
   }
@@ -93,7 +101,7 @@ export async function readToken(folder: string): Promise<string> {
     return firstLine(await readFile(join(folder, 'token'), 'utf8'));
   } catch (cause) {
     throw new CommandFailure('FAAS_NO_TOKEN', `cannot read the server's token in ${folder}`, {
-      hint: 'Run as the user who runs the server, name its data folder with --data, or set FAAS_TOKEN.',
+      hint: 'Run as the user who runs the server, name its data folder with --data, or give its token with --token or FAAS_TOKEN.',
       cause,
     });
   }

@@ -1,6 +1,6 @@
 import { once } from 'node:events';
 
-export { duration, podsText, size } from '../controller/api/figure-text.ts';
+export { duration, number, podsText, size } from '../controller/api/figure-text.ts';
 
 export type OutputFormat = 'table' | 'json' | 'yaml';
 export type Style = 'bold' | 'dim' | 'red' | 'green' | 'yellow' | 'cyan';

@@ -108,7 +108,7 @@ function isRecord(value: unknown): value is Readonly<Record<string, unknown>> {
 
 function broken(file: string, what: string, cause: unknown): CommandFailure {
   return new CommandFailure('FAAS_SAVED_CONTEXT_FILE', `${file} ${what}`, {
-    hint: 'Mend or remove it; `faas context add` writes it anew.',
+    hint: 'Mend it, or remove it and add its contexts again with: faas context add <name> --server <url>',
     cause,
   });
 }

@@ -30,6 +30,7 @@ import { runLagTriggers } from './lag/lag-loop.ts';
 import { exclusively } from './lease/exclusive-work.ts';
 import { runWhileLeading } from './lease/leadership-loop.ts';
 import type { LeaseHolder } from './lease/lease-holder.ts';
+import { together } from './lease/together.ts';
 import { openCluster } from './open-cluster.ts';
 import { openPods } from './open-pods.ts';
 import { openStores } from './open-stores.ts';
@@ -116,7 +117,6 @@ async function open(
   const tokenFile = settings['admin.tokenFile'];
   const token = tokenFile === '' ? await loadToken(folder, random) : await readGivenToken(tokenFile);
   const conditions = new ConditionBoard({ registry, history, clock, log });
-  await conditions.load();
   onStop(async () => conditions.close());
   const client = createHttpPodClient({ clock, log });
   onStop(() => client.close());
@@ -174,6 +174,7 @@ async function open(
     : noDispatcher(data);
   const lease: LeaseHolder = { registry, clock, log, holder: name };
   const slot = stores.shared ? await takeSlot(lease) : 'local';
+  await conditions.load(stores.shared ? slot : '', roles.has('dispatcher'));
   const calls = createDirectCalls({ ...data, dedupeWindowMs, slot });
   const secrets = createSecrets({ env: process.env, folder: settings['secrets.dir'], clock });
   const gateway = roles.has('gateway') ? await createGatewayServer({ ...data, settings, token, calls, dispatcher, secrets }) : undefined;
@@ -189,12 +190,12 @@ async function open(
     ...data,
     overrides,
     idleLimitMs: settings['scale.idle'],
-    idlePodsMax: Math.max(1, Math.floor(settings['pods.max'] / 2)),
     budget: settings['scale.budget'],
     live: functions.live,
   };
   const alone = new ScaleLoop({
     ...scaling,
+    idlePodsMax: () => idlePodsOf(settings['pods.max']),
     report: () => dispatcher.report(),
     calls: calls.figures,
     pods: () => fleet.counts(),
@@ -241,6 +242,7 @@ async function open(
     deployments: resources === undefined ? deployments : writingDeployments(deployments, { resources, log }),
     calls,
     dispatcher: { report },
+    seesAll: () => cluster === undefined || cluster.hub !== undefined,
     scale: { inputs: unit => scale.inputs(unit), partitions: unit => scale.partitions(unit) },
     overrides,
     secrets,
@@ -267,7 +269,11 @@ async function open(
   onStop(() => dispatcher.stop(settings['shutdown.grace']));
   if (stores.shared) {
     const leaving = new AbortController();
-    const kept = keepSlot(lease, slot, calls, leaving.signal);
+    const moved = (to: string) => {
+      calls.moveTo(to);
+      conditions.moveTo(to);
+    };
+    const kept = keepSlot(lease, slot, moved, leaving.signal);
     onStop(() => {
       leaving.abort();
       return kept;
@@ -278,34 +284,46 @@ async function open(
   if (hosts) await fleet.adopt();
   await functions.refresh();
   const figures = () => summaries({ ...data, registry, dispatcher: { report } });
-  const duties = (signal: AbortSignal, fencing = 0) =>
-    Promise.all([
-      runSchedules({ ...data, live: functions.live }, signal),
-      runLagTriggers({ ...data, live: functions.live }, signal),
-      runReplays({ ...data, replays: new ReplayStore(data), live: functions.live }, signal),
-      runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
-      ...(kubernetes === undefined ? [] : [runWatches({ ...data, objects: kubernetes.objects, live: functions.live }, signal)]),
-      ...(kubernetes === undefined || resources === undefined
-        ? []
-        : [runOperator({ ...data, objects: kubernetes.objects, resources, registry, deployments, overrides, figures }, fencing, signal)]),
-      ...(stores.shared ? [adoptOrphans(lease, calls, signal)] : []),
+  /** What a process that is gone has left: emits of direct calls go out, what it had found is over. */
+  const adopt = async (slots: readonly string[]) => {
+    await conditions.forget(slots);
+    await calls.adopt(slots);
+  };
+  const duties = (whole: AbortSignal, fencing = 0) =>
+    together(whole, [
+      signal => runSchedules({ ...data, live: functions.live }, signal),
+      signal => runLagTriggers({ ...data, live: functions.live }, signal),
+      signal => runReplays({ ...data, replays: new ReplayStore(data), live: functions.live }, signal),
+      signal => runUpkeep({ ...data, registry, dedupeBytesMax: settings['dedupe.bytes'] }, signal),
+      async signal => kubernetes && runWatches({ ...data, objects: kubernetes.objects, live: functions.live }, signal),
+      async signal =>
+        kubernetes &&
+        resources &&
+        runOperator({ ...data, objects: kubernetes.objects, resources, registry, deployments, overrides, figures }, fencing, signal),
+      async signal => stores.shared && adoptOrphans(lease, adopt, signal),
     ]);
   const guard = (signal: AbortSignal) => runGuard({ ...data, registry, deployments, report, replay: replayOf }, signal);
   const leads = async (signal: AbortSignal, fencing: number): Promise<void> => {
-    if (cluster === undefined) return void (await duties(signal, fencing));
+    if (cluster === undefined) return duties(signal, fencing);
     const onWant = (wish: PodsWish) => scale.want(wish.unit, wish.pods, wish.reason);
-    const work = async (hub: Hub) => {
+    const work = (hub: Hub, whole: AbortSignal) => {
       scale = new ScaleLoop({
         ...scaling,
+        idlePodsMax: () => idlePodsOf(hub.podsMax()),
         report: () => hub.reports(),
         calls: unit => hub.calls(unit),
         pods: () => hub.counts(),
         replicas: unit => hub.replicas(unit),
         scale: (unit, replicas) => hub.scale(unit, replicas),
       });
-      await Promise.all([duties(signal, fencing), guard(signal), hub.complete(signal).then(() => scale.run(signal))]);
+      const loop = scale;
+      return together(whole, [both => duties(both, fencing), guard, both => hub.complete(both).then(() => loop.run(both))]);
     };
-    await cluster.lead({ term: random.token(), fencing, onWant }, work, signal);
+    try {
+      await cluster.lead({ term: random.token(), fencing, onWant }, work, signal);
+    } finally {
+      scale = alone;
+    }
   };
   const leader = { ...lease, registry: leaders ?? registry, holder: cluster?.holder ?? name };
   const loops = [
@@ -361,6 +379,11 @@ async function open(
 function hasJoined(functions: readonly LiveFunction[], reports: readonly UnitReport[]): boolean {
   const joined = new Set(reports.map(report => report.unit));
   return functions.every(live => joined.has(live.unit));
+}
+
+/** Half of what there may be: the other half is for work that comes. */
+function idlePodsOf(podsMax: number): number {
+  return Math.max(1, Math.floor(podsMax / 2));
 }
 
 function once<Result>(work: () => Promise<Result>): () => Promise<Result> {

@@ -47,6 +47,7 @@ function idlePorts(): ApiPorts {
     },
     calls: { call: async () => ({ kind: 'unknown-function' }), stop: async () => {} },
     dispatcher: { report: () => [] },
+    seesAll: () => true,
     conditions: { of: async () => [] },
     pods: { podsOf: () => [] },
     scale: { inputs: () => undefined, partitions: () => [] },

@@ -10,7 +10,7 @@ if (at < 0) await runScript('test/e2e/soak.ts');
 else soakServers(Number(process.argv[at + 1] ?? 1));
 
 function soakServers(times) {
-  const files = ['bank-faults', 'redis-faults', 'broker-faults', 'crash-points-kafka'].map(name => `test/e2e/${name}`);
+  const files = ['bank-faults', 'redis-faults', 'broker-faults', 'crash-points-kafka', 'rolling', 'kafka'].map(name => `test/e2e/${name}`);
   let failed = 0;
   for (let time = 1; time <= times; time += 1) {
     const { status } = spawnSync('npx', ['vitest', 'run', ...files], { stdio: 'inherit', env: { ...process.env, FAAS_SOAK: '1' } });

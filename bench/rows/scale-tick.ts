@@ -55,7 +55,7 @@ async function tickMs({ share, order }: Load): Promise<number> {
   const loop = new ScaleLoop({
     ...createMemoryAdapters({ clock, random }),
     ...{ clock, random, log: silentLog, metrics: noMetrics, conditions: noConditions },
-    ...{ idleLimitMs: 300_000, idlePodsMax: functions, budget: 5 * functions },
+    ...{ idleLimitMs: 300_000, idlePodsMax: () => functions, budget: 5 * functions },
     history: { write() {} },
     streams: { ends: async () => ends, bounds: async () => [], committed: async () => [] },
     live: () => live,

@@ -1,12 +1,12 @@
 import type { LagAnswer } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
 import type { ScaleAnswer, ScaleSummary, ScalesAnswer } from '../../controller/api/scale-schema.ts';
-import { number, perSecond } from '../../controller/scale/figure-text.ts';
+import { perSecond } from '../../controller/scale/figure-text.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { Invocation } from '../command.ts';
 import { connect } from '../connect.ts';
 import { figure, stateOf } from '../figure.ts';
-import { duration, printable, table } from '../output.ts';
+import { duration, number, printable, table } from '../output.ts';
 import { repeat } from '../repeat.ts';
 import { qualifiedName } from '../unit-name.ts';
 

@@ -4,7 +4,8 @@ import type { FunctionDetailAnswer } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
 import type { ObservationsAnswer } from '../../controller/api/scale-schema.ts';
 import type { SettingsAnswer } from '../../controller/api/server-schema.ts';
-import { number, perSecond, timeText } from '../../controller/scale/figure-text.ts';
+import { perSecond, timeText } from '../../controller/scale/figure-text.ts';
+import { startGuessMs } from '../../controller/scale/policy.ts';
 import type { ScaledSpec } from '../../controller/scale/resolve-policy.ts';
 import type { ApiClient } from '../api-client.ts';
 import type { Arguments } from '../arguments.ts';
@@ -12,7 +13,7 @@ import { type ArrivalTrace, longestStretch, parseTrace, printTrace, spanOf } fro
 import type { Invocation } from '../command.ts';
 import { connect } from '../connect.ts';
 import { CommandFailure } from '../failure.ts';
-import { duration, fields, table } from '../output.ts';
+import { duration, fields, number, table } from '../output.ts';
 import { manifestPath, readProject } from '../project.ts';
 import { type Bounds, missedBounds, type PodFacts, percentText, type Trial, tryPolicy } from '../try-policy.ts';
 import { type QualifiedName, qualifiedName } from '../unit-name.ts';
@@ -22,8 +23,6 @@ type Observation = ObservationsAnswer['observations'][number];
 
 /** As long as observations are kept. */
 const recordedMsMax = 86_400_000;
-/** Before a start was measured; what the server takes as well. */
-const startGuessMs = 3_000;
 
 export async function run(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;

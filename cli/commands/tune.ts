@@ -1,9 +1,9 @@
 import { pathTo } from '../../controller/api/paths.ts';
 import type { TuneAnswer } from '../../controller/api/tune-schema.ts';
-import { number, perSecond, timeText } from '../../controller/scale/figure-text.ts';
+import { perSecond, timeText } from '../../controller/scale/figure-text.ts';
 import type { Invocation } from '../command.ts';
 import { connect } from '../connect.ts';
-import { duration, fields, printable, size, table } from '../output.ts';
+import { duration, fields, number, printable, size, table } from '../output.ts';
 import { qualifiedName } from '../unit-name.ts';
 
 export async function run(invocation: Invocation): Promise<number> {

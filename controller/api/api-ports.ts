@@ -29,6 +29,8 @@ export interface ApiPorts {
   readonly deployments: Deployments;
   readonly calls: DirectCalls;
   readonly dispatcher: Pick<Dispatcher, 'report'>;
+  /** Whether that report is of all dispatchers: false in a process of a cluster that does not lead. */
+  readonly seesAll: () => boolean;
   readonly conditions: Pick<ConditionBoard, 'of'>;
   readonly pods: Pick<PodDirectory, 'podsOf'>;
   readonly scale: ScaleView;

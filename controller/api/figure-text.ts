@@ -12,7 +12,14 @@ export function duration(ms: number): string {
 }
 
 export function podsText(pods: number): string {
-  return pods === 1 ? '1 pod' : `${pods} pods`;
+  return `${number(pods)} ${pods === 1 ? 'pod' : 'pods'}`;
+}
+
+/** At most three digits that mean something; whole numbers in full. */
+export function number(value: number): string {
+  if (!Number.isFinite(value)) return 'no bound';
+  if (Math.abs(value) >= 100) return String(Math.round(value));
+  return String(Number(value.toPrecision(3)));
 }
 
 /** `512B`, `1.5Ki`, `20Mi`. */

@@ -4,6 +4,7 @@ import { decide } from '../scale/decide.ts';
 import type { ScaleInputs } from '../scale/decision.ts';
 import { amountOf, type Figure } from '../scale/figure.ts';
 import type { ApiPorts } from './api-ports.ts';
+import { asFarAsTold } from './function-survey.ts';
 import type { LiveFunction, LiveHistory, LivePartition, LiveSnapshot, SeriesAnswer } from './live-schema.ts';
 import type { OpenLetters } from './open-letters.ts';
 import { SeriesRing, seriesStepMs } from './series-ring.ts';
@@ -27,7 +28,7 @@ interface Ports extends Pick<ApiPorts, 'scale' | 'dispatcher'> {
 export class LiveBoard {
   readonly #ports: Ports;
   readonly #rings = new Map<string, SeriesRing>();
-  readonly #deadLetters = new Map<string, number>();
+  readonly #deadLetters = new Map<string, number | undefined>();
   readonly #viewers = new Set<(snapshot: LiveSnapshot) => void>();
   #functions: Promise<readonly FunctionRecord[]> | undefined;
   #deadLettersAtMs = 0;
@@ -163,7 +164,7 @@ export class LiveBoard {
     this.#deadLettersAtMs = nowMs;
     await Promise.all(
       functions.map(async ({ unit }) => {
-        this.#deadLetters.set(unit, await this.#ports.letters.count(unit));
+        this.#deadLetters.set(unit, await asFarAsTold(this.#ports.letters.count(unit)));
       }),
     );
   }

@@ -10,7 +10,7 @@ export interface ClusterPodsOptions {
   readonly ask: (wish: PodsWish) => boolean;
 }
 
-const exitsKept = 512;
+const toldMin = 512;
 
 /** The pods of all processes: its own as they are now, those of others as the leader told last. Without a leader that list is what goes on. */
 export class ClusterPods implements PodDirectory {
@@ -22,6 +22,8 @@ export class ClusterPods implements PodDirectory {
   readonly #exitListeners = new Set<(exit: UnitExit) => void>();
   /** Boot ids, of exits that the leader told. */
   readonly #told = new Set<string>();
+  /** More than the leader's list: one that is forgotten while it stands there would be told again. */
+  #toldMax = toldMin;
 
   constructor(options: ClusterPodsOptions) {
     this.#options = options;
@@ -55,6 +57,7 @@ export class ClusterPods implements PodDirectory {
 
   /** Takes over what the leader says. One that leads only just does not know all processes yet: what it does not name stays as it is. */
   take({ hosts, exits, isComplete }: Pick<PodsAnswer, 'hosts' | 'exits' | 'isComplete'>): void {
+    this.#toldMax = Math.max(toldMin, 2 * exits.length);
     for (const exit of exits) this.#ended(exit);
     const gone = isComplete ? [...this.#others.keys()].filter(process => !hosts.has(process)) : [];
     const changed = new Set<string>();
@@ -75,7 +78,7 @@ export class ClusterPods implements PodDirectory {
     if (this.#told.has(exit.bootId)) return;
     this.#told.add(exit.bootId);
     for (const old of this.#told) {
-      if (this.#told.size <= exitsKept) break;
+      if (this.#told.size <= this.#toldMax) break;
       this.#told.delete(old);
     }
     for (const listener of this.#exitListeners) listener(exit);

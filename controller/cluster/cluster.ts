@@ -1,5 +1,6 @@
 import type { Clock } from '../clock.ts';
 import type { UnitReport } from '../dispatch/dispatcher.ts';
+import { together } from '../lease/together.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { PodDirectory } from '../wire/pod-directory.ts';
@@ -82,11 +83,15 @@ export class Cluster {
   }
 
   /** Leads for as long as the work takes. */
-  async lead(options: Omit<HubOptions, 'clock'>, work: (hub: Hub) => Promise<unknown>, signal: AbortSignal): Promise<void> {
+  async lead(
+    options: Omit<HubOptions, 'clock'>,
+    work: (hub: Hub, signal: AbortSignal) => Promise<unknown>,
+    signal: AbortSignal,
+  ): Promise<void> {
     const hub = new Hub({ ...options, clock: this.#options.clock });
     this.#hub = hub;
     try {
-      await Promise.all([hub.run(signal), work(hub)]);
+      await together(signal, [both => hub.run(both), both => work(hub, both)]);
     } finally {
       this.#hub = undefined;
     }

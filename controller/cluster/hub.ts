@@ -2,17 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { UnitReport } from '../dispatch/dispatcher.ts';
 import { FaasError } from '../errors.ts';
 import type { PodView } from '../wire/pod-directory.ts';
-import type {
-  LeaderLink,
-  PodsAnswer,
-  PodsQuestion,
-  PodsWish,
-  ProcessReport,
-  ReportAnswer,
-  Term,
-  UnitCallFigures,
-  UnitExit,
-} from './messages.ts';
+import type { LeaderLink, PodsAnswer, PodsQuestion, PodsWish, ProcessReport, ReportAnswer, Term, UnitCallFigures } from './messages.ts';
 import { ReportBook } from './report-book.ts';
 import { shareOut } from './share-out.ts';
 
@@ -28,7 +18,8 @@ export const gatherMs = 3_000;
 /** A question for pods is answered after this time at the latest, so that the one who asks knows that the leader lives. */
 const answerMs = 2_000;
 const sweepMs = 250;
-const exitsKept = 256;
+/** While somebody acknowledges nothing. One in the middle that is dropped delays a release, for which nobody waits longer than three seconds. */
+const publishedMax = 256;
 
 interface Member {
   readonly process: string;
@@ -54,7 +45,6 @@ export class Hub implements LeaderLink {
   readonly #options: HubOptions;
   readonly #book = new ReportBook();
   readonly #members = new Map<string, Member>();
-  readonly #exits: UnitExit[] = [];
   readonly #waiters = new Set<() => void>();
   /** Decided replicas, by unit. */
   readonly #wanted = new Map<string, number>();
@@ -87,12 +77,12 @@ export class Hub implements LeaderLink {
     this.#book.take(report);
     const { hosting } = report;
     const isNew = known === undefined || hosting?.revision !== before?.revision;
-    if (hosting !== undefined) this.#ended(hosting.exits);
     if (isNew) {
       if (!this.#isComplete) for (const unit of this.#wanted.keys()) this.#keepAimed(unit);
       this.#share();
       this.#bump();
       if (hosting !== undefined) member.published.push({ own: hosting.revision, ours: this.#revision });
+      if (member.published.length > publishedMax) member.published.splice(-2, 1);
     }
     return { ...this.#term, inFlightByPod: this.#ofPods(hosting?.pods ?? []) };
   }
@@ -144,6 +134,11 @@ export class Hub implements LeaderLink {
       counts.set(unit, { ...count, starting: Math.max(0, this.replicas(unit) - count.ready) });
     }
     return counts;
+  }
+
+  /** How many pods all processes together may have. */
+  podsMax(): number {
+    return [...this.#members.values()].reduce((sum, { report }) => sum + (report.hosting?.podsMax ?? 0), 0);
   }
 
   podsOf(unit: string): readonly PodView[] {
@@ -208,11 +203,6 @@ export class Hub implements LeaderLink {
     return member;
   }
 
-  #ended(exits: readonly UnitExit[]): void {
-    for (const exit of exits) if (!this.#exits.some(({ bootId }) => bootId === exit.bootId)) this.#exits.push(exit);
-    this.#exits.splice(0, this.#exits.length - exitsKept);
-  }
-
   #acknowledge(process: string, revision: number): void {
     const member = this.#members.get(process);
     if (member === undefined) return;
@@ -239,14 +229,16 @@ export class Hub implements LeaderLink {
     const hosts = [...this.#members.values()].flatMap(({ process, report: { hosting } }) =>
       hosting === undefined ? [] : [{ process, hosting }],
     );
-    const free = new Map(hosts.map(({ process, hosting }) => [process, hosting.podsMax - [...hosting.replicas.values()].reduce(add, 0)]));
+    // What was decided a moment ago counts, although nobody has reported it yet.
+    const has = ({ process, hosting }: (typeof hosts)[number], unit: string): number =>
+      this.#shares.get(process)?.get(unit) ?? hosting.replicas.get(unit) ?? 0;
+    const units = [...this.#units()].sort();
+    const free = new Map(hosts.map(host => [host.process, host.hosting.podsMax - units.map(unit => has(host, unit)).reduce(add, 0)]));
     const shares = new Map(hosts.map(({ process }) => [process, new Map<string, number>()]));
-    for (const unit of [...this.#units()].sort()) {
+    for (const unit of units) {
       const wanted = this.#wanted.get(unit) ?? (this.#isComplete ? 0 : undefined);
       if (wanted === undefined) continue;
-      const has = (process: string, hosting: (typeof hosts)[number]['hosting']): number =>
-        this.#shares.get(process)?.get(unit) ?? hosting.replicas.get(unit) ?? 0;
-      const now = hosts.map(({ process, hosting }) => ({ process, has: has(process, hosting), free: free.get(process) ?? 0 }));
+      const now = hosts.map(host => ({ process: host.process, has: has(host, unit), free: free.get(host.process) ?? 0 }));
       const shared = shareOut(wanted, now);
       for (const { process, has: had } of now) {
         const share = shared.get(process) ?? 0;
@@ -264,7 +256,7 @@ export class Hub implements LeaderLink {
       revision: this.#revision,
       isComplete: this.#isComplete,
       hosts: new Map(others.map(one => [one.process, one.report.hosting?.pods ?? []])),
-      exits: this.#exits,
+      exits: others.flatMap(one => one.report.hosting?.exits ?? []),
       shares: this.#shares.get(process),
       released: this.#members.get(process)?.released ?? 0,
     };

@@ -44,7 +44,8 @@ export class Member {
   want(wish: PodsWish): boolean {
     const link = this.#link;
     if (link === undefined) return false;
-    link.want(wish).catch(error => this.#lost(link, error));
+    // Whether the leader is gone is found out by the next report.
+    link.want(wish).catch(error => this.#options.log.debug('a wish was not heard', { unit: wish.unit, error: String(error) }));
     return true;
   }
 
@@ -136,7 +137,9 @@ export class Member {
   }
 
   #lost(link: LeaderLink, error: unknown): void {
-    if (this.#link === link) this.#link = undefined;
+    // Of a leader that another one has followed already.
+    if (this.#link !== undefined && this.#link !== link) return;
+    this.#link = undefined;
     if (!this.#isLost) this.#options.log.warn('no leader: pods stay as they are, and none is started', { error: String(error) });
     this.#isLost = true;
     for (const waiter of [...this.#releaseWaiters]) waiter();

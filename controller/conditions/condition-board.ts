@@ -2,7 +2,7 @@ import type { Clock } from '../clock.ts';
 import type { History } from '../ports/history.ts';
 import type { Condition, Registry } from '../ports/registry.ts';
 import type { Log } from '../telemetry/log.ts';
-import { type ConditionType, conditionRows } from './condition-table.ts';
+import { type ConditionRow, type ConditionType, conditionRows, conditionTable } from './condition-table.ts';
 import type { Conditions, Finding } from './conditions.ts';
 
 export interface ConditionBoardOptions {
@@ -26,12 +26,14 @@ interface Entry {
 
 /**
  * Joins what is found at single places into one condition per function and type, keeps it in the registry, and writes each change into the history.
- * While the registry is away the picture in memory is the one that is shown.
+ * While the registry is away the picture in memory is the one that is shown. Servers that share a registry find things each by itself: what one has found is
+ * stored under its name, holds while it holds for any of them, and is cleared by nobody else while that one lives. What is of all belongs to whoever decides next.
  */
 export class ConditionBoard implements Conditions {
   readonly #options: ConditionBoardOptions;
   /** By unit, then by type. */
   readonly #entries = new Map<string, Map<string, Entry>>();
+  #process = '';
   #writing = false;
   #cancelRetry: (() => void) | undefined;
   #closed = false;
@@ -40,20 +42,41 @@ export class ConditionBoard implements Conditions {
     this.#options = options;
   }
 
-  /** Takes over what an earlier process left: decisions stay, findings are over until they are found again. */
-  async load(): Promise<void> {
-    const { registry, clock } = this.#options;
-    for (const { unit } of await registry.functions()) {
-      for (const stored of await registry.conditions(unit)) {
-        const row = conditionRows.get(stored.type);
-        if (row === undefined || !isKnownType(stored.type) || !stored.status) continue;
-        const entry = this.#entry(unit, stored.type);
-        entry.condition = row.lasts ? stored : { ...stored, status: false, sinceMs: clock.now() };
-        entry.stored = row.lasts;
-        if (row.lasts) entry.places.set('', { reason: stored.reason, message: stored.message });
-      }
-    }
+  /**
+   * Takes over what earlier processes left: decisions for all, and what was found by those that were called like this one. Findings are over until they are found again,
+   * except those that last, where this process can tell by itself when they are over.
+   * `process`: what this one is called among those that share the registry, '' where it is alone. `handles`: it handles events.
+   */
+  async load(process = '', handles = true): Promise<void> {
+    this.#process = process;
+    if (process !== '') await this.forget(['']);
+    await this.#eachStored((unit, { type, by }, stored) => {
+      if (!stored.status || !(isOfAll(type) || by === process)) return;
+      const lasts = isOfAll(type) || (handles && rowOf(type).lasts);
+      const entry = this.#entry(unit, type);
+      entry.condition = lasts ? { ...stored, type } : { ...stored, type, status: false, sinceMs: this.#options.clock.now() };
+      entry.stored = lasts;
+      if (lasts) entry.places.set('', { reason: stored.reason, message: stored.message });
+    });
     this.#write();
+  }
+
+  /** This process is called otherwise from now on: somebody else has its name. */
+  moveTo(process: string): void {
+    this.#process = process;
+    for (const entries of this.#entries.values()) for (const entry of entries.values()) if (entry.condition.status) entry.stored = false;
+    this.#write();
+  }
+
+  /** What processes that are gone have found is over. */
+  async forget(processes: readonly string[]): Promise<void> {
+    const { registry, clock } = this.#options;
+    const over: (() => Promise<void>)[] = [];
+    await this.#eachStored((unit, { type, by }, stored) => {
+      if (stored.status && !isOfAll(type) && processes.includes(by))
+        over.push(() => registry.setCondition(unit, { ...stored, status: false, sinceMs: clock.now() }));
+    });
+    for (const clear of over) await clear();
   }
 
   raise({ unit, type, place, reason, message }: Finding): void {
@@ -69,9 +92,16 @@ export class ConditionBoard implements Conditions {
 
   /** Those that hold or have held, by type. */
   async of(unit: string): Promise<readonly Condition[]> {
-    const merged = new Map((await this.#options.registry.conditions(unit)).map(one => [one.type, one]));
-    for (const [type, { condition }] of this.#entries.get(unit) ?? []) merged.set(type, condition);
-    return [...merged.values()].sort((a, b) => (a.type < b.type ? -1 : 1));
+    const found: Condition[] = [];
+    for (const stored of await this.#options.registry.conditions(unit)) {
+      const { type, by } = nameOf(stored.type);
+      if (!isKnownType(type)) found.push(stored);
+      else if (isOfAll(type) && this.#decided(unit, type, stored)) found.push(stored);
+      else if (!isOfAll(type) && by !== this.#process) found.push({ ...stored, type });
+    }
+    for (const { condition, type, stored } of this.#entries.get(unit)?.values() ?? [])
+      if (!(isOfAll(type) && stored)) found.push(condition);
+    return joinedByType(found);
   }
 
   holds(unit: string, type: ConditionType): boolean {
@@ -92,6 +122,26 @@ export class ConditionBoard implements Conditions {
   close(): void {
     this.#closed = true;
     this.#cancelRetry?.();
+  }
+
+  /** Another process may have decided since; false: what this one has decided is still to be stored. */
+  #decided(unit: string, type: ConditionType, stored: Condition): boolean {
+    const entry = this.#entry(unit, type);
+    if (!entry.stored) return false;
+    entry.condition = stored;
+    entry.places.clear();
+    if (stored.status) entry.places.set('', { reason: stored.reason, message: stored.message });
+    return true;
+  }
+
+  async #eachStored(visit: (unit: string, name: { type: ConditionType; by: string }, stored: Condition) => void): Promise<void> {
+    const { registry } = this.#options;
+    for (const { unit } of await registry.functions()) {
+      for (const stored of await registry.conditions(unit)) {
+        const { type, by } = nameOf(stored.type);
+        if (isKnownType(type)) visit(unit, { type, by }, stored);
+      }
+    }
   }
 
   #entry(unit: string, type: ConditionType): Entry {
@@ -137,7 +187,7 @@ export class ConditionBoard implements Conditions {
     for (let entry = this.#unstored(); entry !== undefined && !this.#closed; entry = this.#unstored()) {
       const { condition, unit } = entry;
       try {
-        await registry.setCondition(unit, condition);
+        await registry.setCondition(unit, { ...condition, type: storedType(entry.type, this.#process) });
         entry.stored = entry.condition === condition;
       } catch (error) {
         log.warn('a condition could not be stored', { unit, type: condition.type, error: String(error) });
@@ -152,6 +202,36 @@ export class ConditionBoard implements Conditions {
     for (const entries of this.#entries.values()) for (const entry of entries.values()) if (!entry.stored) return entry;
     return undefined;
   }
+}
+
+/** `StateUnreachable@3`: found by the process that is called 3. */
+function storedType(type: ConditionType, process: string): string {
+  return isOfAll(type) || process === '' ? type : `${type}@${process}`;
+}
+
+function nameOf(stored: string): { readonly type: string; readonly by: string } {
+  const [type = '', by = ''] = stored.split('@');
+  return { type, by };
+}
+
+function rowOf(type: ConditionType): ConditionRow {
+  return conditionTable[type];
+}
+
+function isOfAll(type: ConditionType): boolean {
+  return rowOf(type).ofAll === true;
+}
+
+/** One that holds before one that held, the older one first; by type. */
+function joinedByType(found: readonly Condition[]): readonly Condition[] {
+  const joined = new Map<string, Condition>();
+  for (const one of found) {
+    const before = joined.get(one.type);
+    const isOlder = before !== undefined && one.sinceMs < before.sinceMs;
+    if (before === undefined || (one.status && !before.status) || (one.status === before.status && isOlder === one.status))
+      joined.set(one.type, one);
+  }
+  return [...joined.values()].sort((a, b) => (a.type < b.type ? -1 : 1));
 }
 
 function isKnownType(type: string): type is ConditionType {

@@ -1,13 +1,14 @@
 /**
  * Every condition that a function can be in, in one table: docs/reference/conditions.md is made of it. `lasts`: it is a decision that outlives the
- * process which took it; the others are findings, which a starting process clears and finds again if they still hold.
+ * process which took it; the others are findings, which a starting process clears, where they are its own, and finds again if they still hold. `ofAll`: one
+ * for all servers; else each has its own, and it holds while it holds for one of them.
  */
 export const conditionTable = {
   Failing: {
     lasts: true,
     meaning: 'Nearly every event fails. The function is paused and tried with single events; nothing is dead-lettered.',
   },
-  RolledBack: { lasts: true, meaning: 'A fresh revision failed nearly every event, and the one before it is live again.' },
+  RolledBack: { lasts: true, ofAll: true, meaning: 'A fresh revision failed nearly every event, and the one before it is live again.' },
   Halted: {
     lasts: false,
     meaning: 'The state store is empty or older than what was durable. Nothing is handled until an operator says so.',
@@ -53,6 +54,7 @@ export const conditionTable = {
 
 export interface ConditionRow {
   readonly lasts: boolean;
+  readonly ofAll?: true;
   readonly meaning: string;
 }
 

@@ -1,4 +1,5 @@
 import { useMemo } from 'preact/hooks';
+import { podsText } from '../api/figure-text.ts';
 import type { GraphAnswer } from '../api/live-schema.ts';
 import { pathTo } from '../api/paths.ts';
 import { functionPath } from './address.ts';
@@ -80,7 +81,7 @@ function NodeBox({ placed: { node, x, y } }: { readonly placed: PlacedNode }) {
   const rate = nodeRate(node);
   const name = cut(node.label);
   const flow = rate === undefined ? node.kind : `${node.kind} · ${perSecond(rate)}`;
-  const pods = one === undefined ? '' : `${one.pods.ready} ${one.pods.ready === 1 ? 'pod' : 'pods'}`;
+  const pods = one === undefined ? '' : podsText(one.pods.ready);
   const box = (
     <g class={`node ${node.kind} ${trouble ?? ''}`} transform={`translate(${x} ${y})`}>
       <title>{`${node.kind} ${node.unit ?? node.label}${node.topic === undefined ? '' : `, topic ${node.topic}`}${trouble === undefined ? '' : `, ${troubleText[trouble]}`}`}</title>

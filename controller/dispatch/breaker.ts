@@ -76,7 +76,7 @@ export class Breaker {
     this.#probe = undefined;
     this.#probesWell += 1;
     this.#probeAtMs = nowMs;
-    if (this.#probesWell >= probesWanted) this.#reset();
+    if (this.#probesWell >= probesWanted) this.close();
   }
 
   /** Counts the failure, unless this event has failed before. */
@@ -96,13 +96,22 @@ export class Breaker {
   /** What was counted was another revision's. One that follows on a failing one has to show first that it does better. */
   revised(nowMs: number): void {
     if (this.#open === undefined) {
-      this.#reset();
+      this.close();
       return;
     }
     this.#open = { ...this.#open, probesFailed: 0 };
     this.#probe = undefined;
     this.#probesWell = 0;
     this.#probeAtMs = nowMs;
+  }
+
+  /** Counting begins anew. */
+  close(): void {
+    this.#open = undefined;
+    this.#probe = undefined;
+    this.#failures = 0;
+    this.#outcomes = 0;
+    this.#epoch += 1;
   }
 
   #probeFailed(event: PendingEvent, doom: Doom, nowMs: number, open: Failing): void {
@@ -112,14 +121,6 @@ export class Breaker {
     this.#probesWell = 0;
     this.#open = { ...open, probesFailed, last: doom };
     this.#probeAtMs = nowMs + backoffMs(probesFailed + 1, probeMs, 0);
-  }
-
-  #reset(): void {
-    this.#open = undefined;
-    this.#probe = undefined;
-    this.#failures = 0;
-    this.#outcomes = 0;
-    this.#epoch += 1;
   }
 }
 

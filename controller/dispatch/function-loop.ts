@@ -22,6 +22,8 @@ import { UnitFigures } from './unit-figures.ts';
 const offsetEveryMs = 2_000;
 const wantAgainMs = 1_000;
 const stopPollMs = 10;
+/** Longer than a rebalance. */
+const forgetFailingMs = 60_000;
 /** Before so many events nobody knows whether a function uses state. */
 const newFunctionEvents = 200;
 
@@ -53,6 +55,7 @@ export class FunctionLoop {
   #cancelPump: (() => void) | undefined;
   #pumpAtMs: number | undefined;
   #cancelOffsets: (() => void) | undefined;
+  #cancelForget: (() => void) | undefined;
 
   constructor(options: DispatcherOptions, live: LiveFunction) {
     this.#options = options;
@@ -75,6 +78,7 @@ export class FunctionLoop {
 
   start(): void {
     this.#running = this.#membership.run();
+    this.#pump();
   }
 
   update(live: LiveFunction): void {
@@ -118,6 +122,7 @@ export class FunctionLoop {
     this.#pods.close();
     this.#cancelPump?.();
     this.#cancelOffsets?.();
+    this.#cancelForget?.();
     await this.#running;
   }
 
@@ -149,7 +154,10 @@ export class FunctionLoop {
   #dispatch(): void {
     const nowMs = this.#options.clock.now();
     const open = this.#openPartitions();
-    if (open.length === 0) return;
+    if (open.length === 0) {
+      this.#withoutWork();
+      return;
+    }
     this.#armOffsets();
     const loads = this.#pods.all;
     for (const load of loads) load.reserved = false;
@@ -166,6 +174,17 @@ export class FunctionLoop {
     isFull = this.#placeShared(open, loads, nowMs) || isFull;
     this.#askForPods(open, loads, isFull, nowMs);
     this.#pumpLater(open, loads, nowMs);
+  }
+
+  /** Who has no partitions for a while knows nothing of how the function does. */
+  #withoutWork(): void {
+    if (!this.#breaker.isOpen || this.#membership.size > 0 || this.#cancelForget !== undefined) return;
+    this.#cancelForget = this.#options.clock.after(forgetFailingMs, () => {
+      this.#cancelForget = undefined;
+      if (this.#membership.size > 0) return;
+      this.#breaker.close();
+      tellFailing(this.#options.conditions, this.#live, undefined);
+    });
   }
 
   #openPartitions(): OpenPartition[] {

@@ -143,9 +143,14 @@ export class Membership {
         subscription,
       );
       // The old session has let go before the new one claims.
-      const ended = (before?.ended ?? Promise.resolve()).then(() => loop.run());
+      const ended = (before?.ended ?? Promise.resolve()).then(() => loop.run()).then(() => this.#forget(key, loop));
       this.#partitions.set(key, { loop, ended });
     }
+  }
+
+  #forget(key: string, loop: PartitionLoop): void {
+    if (this.#partitions.get(key)?.loop === loop) this.#partitions.delete(key);
+    this.#events.onChange();
   }
 
   #revoked(revoked: readonly TopicPartition[]): void {
@@ -165,9 +170,14 @@ export class Membership {
   async #whileGone(topic: string): Promise<void> {
     const { streams, clock } = this.#options;
     const place = `topic ${topic}`;
-    const isGone = async () => (await streams.describeTopic(topic)) === undefined;
-    while (!this.#stop.signal.aborted && this.#subscription(topic) !== undefined && (await isGone().catch(() => false))) {
-      this.#troubles.met(place, missing(topic));
+    const look = () =>
+      streams.describeTopic(topic).then(
+        info => (info === undefined ? 'gone' : 'there'),
+        () => 'unknown' as const,
+      );
+    for (let found = await look(); found !== 'there' && !this.#stop.signal.aborted; found = await look()) {
+      if (this.#subscription(topic) === undefined) break;
+      if (found === 'gone') this.#troubles.met(place, missing(topic));
       await clock.sleep(goneEveryMs, this.#stop.signal);
     }
     this.#troubles.over(place);

@@ -306,7 +306,7 @@ export class PartitionLoop {
       const result = await member.fetch(at, session.position, { ...limit, waitMs: fetchWaitMs, signal }).catch(error => {
         if (error instanceof FaasError && error.code === 'FAAS_STREAM_OFFSET_BEYOND_END') this.fail(session, error);
         else dispatcher.log.warn('fetch failed', { ...this.#facts(), error: String(error) });
-        this.#isGone = isTopicGone(error);
+        this.#isGone ||= isTopicGone(error);
         this.#options.troubles.met(`${this.source.name} fetch`, error);
         return undefined;
       });

@@ -111,9 +111,9 @@ export class Fleet implements PodDirectory {
   /** Takes over what an earlier server has left; before the first {@link update}. */
   async adopt(): Promise<void> {
     const found = await this.#options.pods.adopt(this.#options.callbackUrl());
-    for (const { info, memoryBytes, loaded } of found) {
-      if (loaded === undefined) this.#members.set(info.id, memberOf(info, memoryBytes, 'generic'));
-    }
+    // Members at once, so that one that ends before the functions are known is gone.
+    for (const { info, memoryBytes, loaded } of found)
+      this.#members.set(info.id, memberOf(info, memoryBytes, loaded === undefined ? 'generic' : 'loading'));
     this.#adopted = found.filter(({ loaded }) => loaded !== undefined);
     if (found.length > 0) this.#options.log.info('pods of an earlier server are taken over', { pods: found.length });
   }
@@ -415,10 +415,11 @@ export class Fleet implements PodDirectory {
   #settleAdopted(functions: readonly LiveFunction[]): void {
     const adopted = this.#adopted;
     this.#adopted = [];
-    for (const { info, memoryBytes, loaded } of adopted) {
+    for (const { info, loaded } of adopted) {
+      const member = this.#members.get(info.id);
+      if (member?.phase !== 'loading') continue;
       const live = functions.find(({ unit, revision }) => unit === loaded?.unit && revision === loaded.revision);
-      const member = memberOf(info, memoryBytes, 'ready');
-      this.#members.set(info.id, member);
+      member.phase = 'ready';
       if (live === undefined || loaded === undefined) this.#drain(member, 'removed');
       else {
         Object.assign(member, { live, handler: loaded.handler });

@@ -10,7 +10,7 @@ import type { Deployments } from './deployments.ts';
 export interface GuardOptions {
   readonly registry: Pick<Registry, 'functions' | 'revisions'>;
   readonly deployments: Pick<Deployments, 'rollBack'>;
-  readonly conditions: Pick<ConditionBoard, 'raise' | 'clear' | 'holding'>;
+  readonly conditions: Pick<ConditionBoard, 'raise' | 'clear' | 'of'>;
   readonly history: Pick<History, 'write'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -22,8 +22,8 @@ export interface GuardOptions {
 const tickMs = 1_000;
 
 /**
- * Watches over fresh revisions: one that fails nearly everything goes back to the one before, and what it gave up is handled again. Each server watches what
- * its own dispatcher sees: the partitions of a function may all be on one of them.
+ * Watches over fresh revisions: one that fails nearly everything goes back to the one before, and what it gave up is handled again. `report` is
+ * what is seen of the function: in a cluster by all dispatchers together, else by that of this server.
  */
 export async function runGuard(options: GuardOptions, signal: AbortSignal): Promise<void> {
   const decided = new Map<string, string>();
@@ -40,7 +40,8 @@ export async function runGuard(options: GuardOptions, signal: AbortSignal): Prom
 async function look(options: GuardOptions, record: FunctionRecord, decided: Map<string, string>): Promise<void> {
   const { conditions, registry } = options;
   const { unit } = record;
-  const rolledBack = conditions.holding(unit, 'RolledBack');
+  // Whoever has rolled it back may have been another server.
+  const rolledBack = (await conditions.of(unit)).find(({ type, status }) => type === 'RolledBack' && status);
   if (rolledBack !== undefined && record.activatedAtMs > rolledBack.sinceMs) conditions.clear({ unit, type: 'RolledBack', place: '' });
   const failing = options.report().find(report => report.unit === unit)?.failing;
   if (failing === undefined) {

@@ -1,6 +1,5 @@
 import { FaasError } from '../errors.ts';
 import { giveUp, type LeaseHolder, renewMs, tryLead } from '../lease/lease-holder.ts';
-import type { DirectCallsRole } from './create-direct-calls.ts';
 
 /** Gateways that share a state store, at most. */
 const slotsMax = 64;
@@ -17,12 +16,7 @@ export async function takeSlot(lease: LeaseHolder): Promise<string> {
 }
 
 /** Keeps the slot, or takes another one when a process that slept too long finds it given away. Gives it up in the end. */
-export async function keepSlot(
-  lease: LeaseHolder,
-  first: string,
-  calls: Pick<DirectCallsRole, 'moveTo'>,
-  signal: AbortSignal,
-): Promise<void> {
+export async function keepSlot(lease: LeaseHolder, first: string, onMoved: (slot: string) => void, signal: AbortSignal): Promise<void> {
   let slot = first;
   while (!signal.aborted) {
     await lease.clock.sleep(renewMs, signal);
@@ -30,7 +24,7 @@ export async function keepSlot(
       if ((await tryLead(lease, leaseOf(slot))) !== undefined) continue;
       slot = await takeSlot(lease);
       lease.log.warn('slot of direct calls was given away, took another one', { slot });
-      calls.moveTo(slot);
+      onMoved(slot);
     } catch (error) {
       lease.log.warn('slot of direct calls could not be renewed', { slot, error: String(error) });
     }
@@ -38,18 +32,26 @@ export async function keepSlot(
   await giveUp(lease, leaseOf(slot));
 }
 
-/** Sends what gateways that are gone have left in their slots, once per gateway: an outbox does not wait for its owner. */
-export async function adoptOrphans(lease: LeaseHolder, calls: Pick<DirectCallsRole, 'adopt'>, signal: AbortSignal): Promise<void> {
+/** Looks for slots whose process is gone, once per process: `adopt` takes care of what it has left. */
+export async function adoptOrphans(
+  lease: LeaseHolder,
+  adopt: (slots: readonly string[]) => Promise<unknown>,
+  signal: AbortSignal,
+): Promise<void> {
   /** Slot → fencing number of our own last look. The next number is ours again if nobody had it in between. */
   const seen = new Map<string, number>();
   while (!signal.aborted) {
-    await lookAtSlots(lease, calls, seen).catch(error => lease.log.warn('slots of other gateways could not be looked at', { error }));
+    await lookAtSlots(lease, adopt, seen).catch(error => lease.log.warn('slots of other gateways could not be looked at', { error }));
     await lease.clock.sleep(orphansEveryMs, signal);
   }
 }
 
 /** All slots are taken from the lowest on, so that the first which nobody ever had is the end of them. */
-async function lookAtSlots(lease: LeaseHolder, calls: Pick<DirectCallsRole, 'adopt'>, seen: Map<string, number>): Promise<void> {
+async function lookAtSlots(
+  lease: LeaseHolder,
+  adopt: (slots: readonly string[]) => Promise<unknown>,
+  seen: Map<string, number>,
+): Promise<void> {
   const held = new Map<string, number>();
   try {
     for (let n = 0; n < slotsMax; n += 1) {
@@ -58,7 +60,7 @@ async function lookAtSlots(lease: LeaseHolder, calls: Pick<DirectCallsRole, 'ado
       if (lead?.fencing === 1) break;
     }
     const orphans = [...held].filter(([slot, fencing]) => fencing !== (seen.get(slot) ?? 0) + 1).map(([slot]) => slot);
-    if (orphans.length > 0) await calls.adopt(orphans);
+    if (orphans.length > 0) await adopt(orphans);
     for (const [slot, fencing] of held) seen.set(slot, fencing);
   } finally {
     for (const slot of held.keys()) await giveUp(lease, leaseOf(slot));

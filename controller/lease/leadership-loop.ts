@@ -11,13 +11,21 @@ export async function runWhileLeading(
   signal: AbortSignal,
 ): Promise<void> {
   const { clock, log } = lease;
-  let term: { readonly fencing: number; readonly stop: AbortController; readonly over: Promise<unknown> } | undefined;
+  let term: { readonly fencing: number; readonly stop: AbortController; readonly over: Promise<unknown>; hasFailed: boolean } | undefined;
   let leadsUntilMs = Number.NEGATIVE_INFINITY;
   let fencing = 0;
   const end = async () => {
     term?.stop.abort();
     await term?.over;
     term = undefined;
+  };
+  const begin = (number: number) => {
+    const stop = new AbortController();
+    const failed = (error: unknown) => {
+      log.error('work of the leader failed', { lease: name, error });
+      if (term?.stop === stop) term.hasFailed = true;
+    };
+    return { fencing: number, stop, over: work(stop.signal, number).catch(failed), hasFailed: false };
   };
   while (!signal.aborted) {
     const askedAtMs = clock.now();
@@ -34,14 +42,14 @@ export async function runWhileLeading(
       log.warn('does not lead any more', { lease: name });
       await end();
     }
-    if (leads && term === undefined && !signal.aborted) {
+    // Who holds the lease and does not work keeps everybody else from working.
+    if (term?.hasFailed) {
+      await end();
+      leadsUntilMs = Number.NEGATIVE_INFINITY;
+      await giveUp(lease, name);
+    } else if (leads && term === undefined && !signal.aborted) {
       log.info('leads', { lease: name, fencing });
-      const stop = new AbortController();
-      term = {
-        fencing,
-        stop,
-        over: work(stop.signal, fencing).catch(error => log.error('work of the leader failed', { lease: name, error })),
-      };
+      term = begin(fencing);
     }
     await clock.sleep(renewMs, signal);
   }

@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { most } from './most.ts';
 import { duration, oneOf, reference, size, strict, text, whole } from './source-parts.ts';
 import { triggerSource } from './trigger-source.ts';
 import { cpuPattern, durationPattern, durationRangePattern } from './units.ts';
@@ -11,8 +12,8 @@ const scheduledBounds = Type.Object(
     timezone: Type.Optional(
       text(64, { title: 'a time zone such as Europe/Kyiv', default: 'UTC', description: 'Zone of the cron pattern.' }),
     ),
-    min: whole(0, 10_000, { description: 'Pods at least.' }),
-    max: whole(1, 10_000, { description: 'Pods at most.' }),
+    min: whole(0, most['scale.max'], { description: 'Pods at least.' }),
+    max: whole(1, most['scale.max'], { description: 'Pods at most.' }),
   },
   { ...strict, title: 'a mapping with cron, min and max' },
 );
@@ -85,7 +86,9 @@ export const functionSource = Type.Object(
               },
             ),
           ),
-          concurrency: Type.Optional(whole(1, 10_000, { default: 16, description: 'Events (or batch calls) in flight per pod.' })),
+          concurrency: Type.Optional(
+            whole(1, most['limits.concurrency'], { default: 16, description: 'Events (or batch calls) in flight per pod.' }),
+          ),
         },
         {
           ...strict,
@@ -97,8 +100,8 @@ export const functionSource = Type.Object(
     scale: Type.Optional(
       Type.Object(
         {
-          min: Type.Optional(whole(0, 10_000, { default: 0, description: 'Pods at least.' })),
-          max: Type.Optional(whole(1, 10_000, { default: 10, description: 'Pods at most.' })),
+          min: Type.Optional(whole(0, most['scale.max'], { default: 0, description: 'Pods at least.' })),
+          max: Type.Optional(whole(1, most['scale.max'], { default: 10, description: 'Pods at most.' })),
           maxAge: Type.Optional(
             duration({ default: '30s', description: 'How old an event may get before it is handled. At least 100ms.' }),
           ),

@@ -1,4 +1,5 @@
 import type { Cursor } from './cursor.ts';
+import { most } from './most.ts';
 import { resolveInside } from './resolve-file.ts';
 import { resolveCallees, resolveStreamRefs } from './resolve-references.ts';
 import { resolveScale } from './resolve-scale.ts';
@@ -92,9 +93,9 @@ function resolveLimits(at: Cursor): LimitsSpec {
     cpu.problem('FAAS_MANIFEST_BAD_VALUE', `${cpu.value} is finer than a thousandth of a core`, 'Write 500m or 0.5.');
   }
   return {
-    timeoutMs: at.at('timeout').amount(parseDuration, 30_000, '1ms', '24h'),
+    timeoutMs: at.at('timeout').amount(parseDuration, 30_000, '1ms', most['limits.timeout']),
     lifespanMs: at.at('lifespan').amount(parseDuration, 600_000, '1s', '30d'),
-    memoryBytes: at.at('memory').amount(parseSize, 268_435_456, '32Mi', '64Gi'),
+    memoryBytes: at.at('memory').amount(parseSize, 268_435_456, '32Mi', most['limits.memory']),
     cpuMillis: cpuMillis ?? 500,
     concurrency: at.at('concurrency').whole() ?? 16,
   };

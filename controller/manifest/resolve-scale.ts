@@ -1,4 +1,5 @@
 import type { Cursor } from './cursor.ts';
+import { most } from './most.ts';
 import { resolveCron, resolveTimezone } from './resolve-schedule.ts';
 import type { ScaleSpec, ScheduledBounds } from './spec.ts';
 import { parseDuration } from './units.ts';
@@ -11,7 +12,7 @@ export function resolveScale(at: Cursor): ScaleSpec {
   return {
     min,
     max,
-    maxAgeMs: at.at('maxAge').amount(parseDuration, 30_000, '100ms', '30d'),
+    maxAgeMs: at.at('maxAge').amount(parseDuration, 30_000, '100ms', most['scale.maxAge']),
     lagThreshold: at.at('lagThreshold').whole(),
     prefer: at.at('prefer').choice(['cost', 'balanced', 'latency'], undefined),
     weight: at.at('weight').whole(),

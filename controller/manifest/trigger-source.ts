@@ -1,4 +1,5 @@
 import { Type } from '@sinclair/typebox';
+import { most } from './most.ts';
 import { duration, headerNamePattern, identifier, oneOf, reference, strict, text, whole } from './source-parts.ts';
 
 const filter = Type.Object(
@@ -53,7 +54,7 @@ const streamTrigger = Type.Object(
     batch: Type.Optional(
       Type.Object(
         {
-          size: Type.Optional(whole(1, 10_000, { default: 100, description: 'Events per batch, at most.' })),
+          size: Type.Optional(whole(1, most['batch.size'], { default: 100, description: 'Events per batch, at most.' })),
           window: Type.Optional(duration({ default: '0ms', description: 'How long to wait for a fuller batch; at most 5m.' })),
         },
         { ...strict, title: 'a mapping with size and window', description: 'How many events a pod is given at once.' },

@@ -11,17 +11,24 @@ export interface BudgetClaim {
 }
 
 /**
- * Shares a budget of pods by weighted max-min: first what functions need, then what they have, then room to grow; at each step those with the least for their
- * weight come first, so that nobody gets more while another with less for its weight gets too little. Shares are whole, never above `max`, together never above the
- * budget, and all of it as long as somebody could take it. The order of the claims decides between equals.
+ * Shares a budget of pods: a first pod for each function that needs one, in the order of `turns` (places of claims), whatever their weights; all else by weighted max-min: what
+ * functions need, then what they have, then room to grow, at each step those with the least for their weight first, so that nobody gets more while another with less for
+ * its weight gets too little. Shares are whole, never above `max`, together never above the budget, and all of it as long as somebody could take it. The order of the
+ * claims decides between equals.
  */
-export function shareBudget(budget: number, claims: readonly BudgetClaim[]): readonly number[] {
+export function shareBudget(budget: number, claims: readonly BudgetClaim[], turns: Iterable<number> = claims.keys()): readonly number[] {
   const needed = claims.map(one => Math.min(Math.max(0, Math.ceil(one.needed)), one.max));
   const held = claims.map((one, index) => Math.min(Math.max(needed[index] ?? 0, one.held), one.max));
   const weights = claims.map(one => one.weight);
-  let shares: readonly number[] = claims.map(() => 0);
+  let shares: readonly number[] = firstPods(budget, needed, turns);
   for (const goals of [needed, held, claims.map(one => one.max)]) shares = fill(budget, shares, goals, weights);
   return shares;
+}
+
+function firstPods(budget: number, needed: readonly number[], turns: Iterable<number>): readonly number[] {
+  const inNeed = [...turns].filter(index => (needed[index] ?? 0) > 0);
+  const first = new Set(inNeed.slice(0, budget));
+  return needed.map((_, index) => (first.has(index) ? 1 : 0));
 }
 
 /** Levels of whole weights up to 100 are never nearer to each other. */

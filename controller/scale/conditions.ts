@@ -1,6 +1,7 @@
+import { podsText } from '../api/figure-text.ts';
 import type { ScaleCondition, ScaleInputs, ScaleMemory, Sizing } from './decision.ts';
 import type { Figure } from './figure.ts';
-import { eventsText, perSecond, podsText, timeText } from './figure-text.ts';
+import { eventsText, perSecond, timeText } from './figure-text.ts';
 import type { BudgetShare } from './policy.ts';
 import { hotPartitions } from './size.ts';
 
@@ -95,7 +96,13 @@ function atMax({ policy, replicas }: ScaleInputs, sizing: Sizing | undefined): S
   };
 }
 
-function budgetBound({ pods, share, neededByAll }: BudgetShare, needed: number): ScaleCondition {
+function budgetBound({ pods, share, neededByAll, functionsInNeed, waitedMs }: BudgetShare, needed: number): ScaleCondition {
+  if (waitedMs !== undefined)
+    return {
+      type: 'BudgetBound',
+      message: `${podsText(needed)} are needed and there is none: ${functionsInNeed} functions need one, ${pods} may run, and they take turns of a minute for each unit of their weight`,
+      advice: 'Raise the setting `scale.budget` to the number of functions that have work at the same time, or more.',
+    };
   return {
     type: 'BudgetBound',
     message: `${podsText(needed)} are needed and ${share} are its share: all functions need ${neededByAll}, and ${pods} may run`,

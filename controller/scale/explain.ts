@@ -1,7 +1,8 @@
+import { number, podsText } from '../api/figure-text.ts';
 import { decide } from './decide.ts';
 import type { ScaleDecision, ScaleInputs, ScaleReason, Sizing } from './decision.ts';
 import { amountOf } from './figure.ts';
-import { eventsText, figureText, number, perSecond, podsText, timeText } from './figure-text.ts';
+import { eventsText, figureText, perSecond, timeText } from './figure-text.ts';
 import type { ScaleObservation } from './observation.ts';
 import { type BudgetShare, bands, type ScalePolicy } from './policy.ts';
 import { unreachable } from './reachable.ts';
@@ -67,8 +68,10 @@ function arithmeticLines(inputs: ScaleInputs, sizing: Sizing, decision: ScaleDec
   ];
 }
 
-function budgetLine({ pods, share, needed, neededByAll, weight, weightOfAll }: BudgetShare): string {
-  return `budget of ${podsText(pods)} for all: needed ${needed} here and ${neededByAll} by all, weight ${weight} of ${weightOfAll}; its share is ${share}`;
+function budgetLine({ pods, share, needed, neededByAll, weight, weightOfAll, functionsInNeed, waitedMs }: BudgetShare): string {
+  const line = `budget of ${podsText(pods)} for all: needed ${needed} here and ${neededByAll} by all, weight ${weight} of ${weightOfAll}; its share is ${share}`;
+  if (waitedMs === undefined) return line;
+  return `${line}: ${functionsInNeed} functions need one and take turns; it has waited ${timeText(waitedMs)}`;
 }
 
 function because({ reason, from, replicas }: ScaleDecision, inputs: ScaleInputs): string {

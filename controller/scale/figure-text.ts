@@ -1,3 +1,4 @@
+import { number } from '../api/figure-text.ts';
 import { amountOf, type Figure } from './figure.ts';
 
 /** Figures as people read them, the same in the terminal, in conditions and on pages. */
@@ -15,17 +16,6 @@ export function perSecond(rate: number): string {
 
 export function eventsText(events: number): string {
   return `${number(events)} ${events === 1 ? 'event' : 'events'}`;
-}
-
-export function podsText(pods: number): string {
-  return `${number(pods)} ${pods === 1 ? 'pod' : 'pods'}`;
-}
-
-/** At most three digits that mean something; whole numbers in full. */
-export function number(value: number): string {
-  if (!Number.isFinite(value)) return 'no bound';
-  if (Math.abs(value) >= 100) return String(Math.round(value));
-  return String(Number(value.toPrecision(3)));
 }
 
 export function figureText(figure: Figure, print: (value: number) => string): string {

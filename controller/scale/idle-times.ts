@@ -62,7 +62,7 @@ export interface IdleStep {
   readonly weight: number;
 }
 
-interface StoredIdleTimes {
+export interface StoredIdleTimes {
   readonly version: 1;
   readonly count: number;
   readonly weights: readonly (readonly [step: number, weight: number])[];

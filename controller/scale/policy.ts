@@ -27,7 +27,14 @@ export interface BudgetShare {
   readonly neededByAll: number;
   readonly weight: number;
   readonly weightOfAll: number;
+  /** How many functions need at least one pod; absent in what older versions have stored. */
+  readonly functionsInNeed?: number;
+  /** With a share of none: how long it has waited for its turn. */
+  readonly waitedMs?: number;
 }
+
+/** How long a pod takes to start, before a first start was measured. */
+export const startGuessMs = 3_000;
 
 export interface Band {
   /** Pods are needed for arrivals to keep them this busy, no more; what is above that goes. */

@@ -39,7 +39,7 @@ export interface ScaleLoopOptions {
   /** What a cold start is worth in time of an idle pod, and how long a function is kept whose idle times are not known. */
   readonly idleLimitMs: number;
   /** Idle pods that are kept beyond the minimum of their functions, over all of them. */
-  readonly idlePodsMax: number;
+  readonly idlePodsMax: () => number;
   /** Pods over all functions; 0: no such bound. */
   readonly budget: number;
   readonly live: () => readonly LiveFunction[];
@@ -59,6 +59,8 @@ const readWaitMs = 500;
 const idleEvery = 10;
 /** Idle times are stored in one tick of so many. */
 const habitsEvery = 600;
+/** Who stops waits for a store no longer than that. */
+const saveWaitMs = 3_000;
 const observationEveryMs = 10_000;
 const quietEveryMs = 60_000;
 const stuckAfterMs = 60_000;
@@ -81,6 +83,7 @@ export class ScaleLoop implements ScaleView {
   readonly #budget: BudgetBook;
   readonly #warm: WarmBook;
   #ticks = 0;
+  #saving: Promise<void> = Promise.resolve();
 
   constructor(options: ScaleLoopOptions) {
     this.#options = options;
@@ -107,7 +110,8 @@ export class ScaleLoop implements ScaleView {
     if (live === undefined) return;
     const unit = this.#unitOf(name);
     unit.askedPods = Math.max(pods, unit.askedPods);
-    this.#budget.ask(name, pods);
+    const policy = this.#claimed(live);
+    this.#budget.ask(name, pods, clock.steady());
     const asked = {
       atMs: clock.now(),
       steadyMs: clock.steady(),
@@ -116,7 +120,7 @@ export class ScaleLoop implements ScaleView {
       replicas: wished,
       pods: unit.scaling.latest?.observation.pods ?? noPods,
     };
-    this.#act(live, unit, unit.scaling.ask(asked, this.#policyOf(live)));
+    this.#act(live, unit, unit.scaling.ask(asked, this.#budget.within(name, policy)));
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -126,6 +130,18 @@ export class ScaleLoop implements ScaleView {
       await this.tick().catch(error => log.error('scaling failed', { error }));
       await clock.sleep(tickMs, signal);
     }
+    // Whoever scales next finds by itself what holds.
+    for (const [name, unit] of this.#units) this.#tell(name, [], unit.conditions);
+    const saved = new AbortController();
+    await Promise.race([this.#save().finally(() => saved.abort()), clock.sleep(saveWaitMs, saved.signal)]);
+  }
+
+  /** One after another, so that what is written last is the newest. */
+  #save(): Promise<void> {
+    this.#saving = this.#saving
+      .then(() => saveHabits(this.#options, this.#warm))
+      .catch(error => this.#options.log.warn('idle times cannot be stored', { error }));
+    return this.#saving;
   }
 
   async tick(): Promise<void> {
@@ -136,18 +152,25 @@ export class ScaleLoop implements ScaleView {
     const due = functions.filter(one => this.#isDue(one, reports.get(one.unit)));
     const topics = new Set(due.flatMap(one => one.subscriptions.map(({ topic }) => topic)));
     if (this.#ticks % idleEvery === 0) void overrides.load().catch(error => this.#options.log.warn('overrides cannot be read', { error }));
-    if (this.#ticks % habitsEvery === habitsEvery - 1)
-      void saveHabits(this.#options, this.#warm).catch(error => this.#options.log.warn('idle times cannot be stored', { error }));
+    if (this.#ticks % habitsEvery === habitsEvery - 1) {
+      // Functions that went while no server ran are known from the store only.
+      this.#warm.keepOnly(new Set(functions.map(one => one.unit)));
+      void this.#save();
+    }
     this.#ticks += 1;
     await Promise.race([this.#logs.read([...topics]), clock.sleep(readWaitMs)]);
     const counts = pods();
-    this.#warm.evict(this.#idle(functions), this.#options.idlePodsMax);
-    if (this.#options.budget > 0) for (const one of functions) this.#policyOf(one);
-    this.#budget.share();
-    for (const one of due) this.#decide(one, reports.get(one.unit), counts.get(one.unit) ?? noPods);
+    this.#warm.evict(this.#idle(functions), this.#options.idlePodsMax());
+    const claiming = this.#options.budget > 0 ? functions : due;
+    const policies = new Map(claiming.map(one => [one.unit, this.#claimed(one)]));
+    this.#budget.share(clock.steady());
+    for (const one of due) {
+      const policy = policies.get(one.unit) ?? this.#claimed(one);
+      this.#decide(one, this.#budget.within(one.unit, policy), reports.get(one.unit), counts.get(one.unit) ?? noPods);
+    }
   }
 
-  #decide(live: LiveFunction, report: UnitReport | undefined, pods: PodCounts): void {
+  #decide(live: LiveFunction, policy: ScalePolicy, report: UnitReport | undefined, pods: PodCounts): void {
     const { clock, calls, replicas } = this.#options;
     const name = live.unit;
     const unit = this.#unitOf(name);
@@ -170,28 +193,41 @@ export class ScaleLoop implements ScaleView {
     };
     unit.askedPods = 0;
     const stuckMs = Math.max(stuckAfterMs, 2 * live.spec.limits.timeoutMs);
-    const decision = unit.scaling.tick(sample, this.#policyOf(live), stuckMs);
+    const decision = unit.scaling.tick(sample, policy, stuckMs);
     this.#act(live, unit, decision);
     this.#observed(name, unit, decision);
   }
 
   /** Functions that keep pods for nothing but the next event. */
   #idle(functions: readonly LiveFunction[]): readonly IdleFunction[] {
-    return functions.flatMap(({ unit, spec }) => {
-      const { observation, policy } = this.#units.get(unit)?.scaling.latest ?? {};
-      const pods = this.#options.replicas(unit) - Math.min(policy?.min ?? 0, policy?.max ?? 0);
+    return functions.flatMap(live => {
+      const { unit, spec } = live;
+      const observation = this.#units.get(unit)?.scaling.latest?.observation;
       const idleMs = observation?.idleMs;
-      return spec.warm.keepMs !== 'auto' || idleMs === undefined || pods <= 0 ? [] : [{ unit, idleMs, pods }];
+      const replicas = this.#options.replicas(unit);
+      if (spec.warm.keepMs !== 'auto' || idleMs === undefined || replicas === 0) return [];
+      // Not the minimum of a decision: a habit that calls a pod back makes it one.
+      const { min, max } = this.#boundsOf(live);
+      const pods = replicas - Math.min(Math.max(min, this.#warm.isAhead(live, observation, this.#now()) ? 1 : 0), max);
+      return pods <= 0 ? [] : [{ unit, idleMs, pods }];
     });
   }
 
-  #policyOf(live: LiveFunction): ScalePolicy {
-    const { unit, spec } = live;
+  #boundsOf({ unit, spec }: LiveFunction): ScalePolicy {
     const { clock, idleLimitMs, overrides } = this.#options;
-    const now = { nowMs: clock.now(), steadyMs: clock.steady() };
-    const bounds = policyOf(spec, { nowMs: now.nowMs, idleLimitMs, override: overrides.of(unit) });
-    const policy = this.#warm.within(live, bounds, this.#units.get(unit)?.scaling.latest?.observation, now);
-    return this.#budget.within(unit, policy, spec.scale.weight ?? 1);
+    return policyOf(spec, { nowMs: clock.now(), idleLimitMs, override: overrides.of(unit) });
+  }
+
+  /** What holds for it apart from the budget, of which it claims its part. */
+  #claimed(live: LiveFunction): ScalePolicy {
+    const { unit, spec } = live;
+    const policy = this.#warm.within(live, this.#boundsOf(live), this.#units.get(unit)?.scaling.latest?.observation, this.#now());
+    if (this.#options.budget > 0) this.#budget.claim(unit, policy, spec.scale.weight ?? 1);
+    return policy;
+  }
+
+  #now(): { readonly nowMs: number; readonly steadyMs: number } {
+    return { nowMs: this.#options.clock.now(), steadyMs: this.#options.clock.steady() };
   }
 
   #act(live: LiveFunction, unit: Unit, decision: ScaleDecision): void {
@@ -261,11 +297,7 @@ export class ScaleLoop implements ScaleView {
     if (latest === undefined || this.#ticks % idleEvery === unit.turn) return true;
     const { backlogEvents, openCalls, idleMs } = latest.observation;
     const isIdle = backlogEvents.state === 'known' && backlogEvents.value === 0 && openCalls === 0 && idleMs !== undefined;
-    if (
-      isIdle &&
-      this.#warm.isExpected(live, latest.observation, { nowMs: this.#options.clock.now(), steadyMs: this.#options.clock.steady() })
-    )
-      return true;
+    if (isIdle && this.#warm.isExpected(live, latest.observation, this.#now())) return true;
     return !isIdle || this.#options.replicas(name) > 0 || (report?.waiting ?? 0) > 0 || unit.askedPods > 0;
   }
 

@@ -1,12 +1,10 @@
 import type { ScaleInputs, Sizing } from './decision.ts';
 import { amountOf, type Figure } from './figure.ts';
 import type { PartitionWork, ScaleObservation } from './observation.ts';
-import { type Band, bands, type ScalePolicy } from './policy.ts';
+import { type Band, bands, type ScalePolicy, startGuessMs } from './policy.ts';
 
 /** Between a figure and what follows from it: a tick to see it, a tick to act. */
 export const reactionMs = 2_000;
-/** Before a first start was measured. */
-const startGuessMs = 3_000;
 /** A step up is sized for this time ahead, so that a ramp takes few of them. */
 const aheadSeconds = 60;
 /** A breach that is expected again within this time was not prevented by a step for a burst. */

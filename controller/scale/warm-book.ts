@@ -1,13 +1,11 @@
 import { nextDue } from '../cron/due-times.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import { amountOf } from './figure.ts';
-import { IdleTimes } from './idle-times.ts';
+import { IdleTimes, type StoredIdleTimes } from './idle-times.ts';
 import { isWarm, planWarm, type WarmPlan, worthOf } from './keep-warm.ts';
 import type { ScaleObservation } from './observation.ts';
-import type { ScalePolicy } from './policy.ts';
+import { type ScalePolicy, startGuessMs } from './policy.ts';
 
-/** Before a first start was measured. */
-const startGuessMs = 3_000;
 /** A function without pods is looked at every 10 s, and a wish takes a tick: so much earlier it is called back. */
 const lookMs = 12_000;
 /** A pod that is to be called back later is given up after this time, not at the first gap between two events. */
@@ -40,7 +38,10 @@ export interface IdleFunction {
 export class WarmBook {
   readonly #coldMs: number;
   readonly #habits = new Map<string, Habit>();
-  #evicted: ReadonlySet<string> = new Set();
+  /** Given up for the rest of an idle time, by when that began. */
+  readonly #evicted = new Map<string, number>();
+  /** Not live any more: what is stored of them is to be removed. */
+  readonly #gone = new Set<string>();
 
   constructor(coldMs: number) {
     this.#coldMs = coldMs;
@@ -54,7 +55,7 @@ export class WarmBook {
   ): ScalePolicy {
     if (live.spec.warm.keepMs !== 'auto') return policy;
     const habit = this.#of(live.unit);
-    const ahead = this.#isAhead(live, seen, now);
+    const ahead = this.#ahead(live, seen, now);
     if (ahead !== undefined) return withOne(policy, ahead);
     if (this.#evicted.has(live.unit)) return { ...policy, keepMs: 0 };
     const leadMs = (amountOf(seen?.startMs ?? { state: 'unknown' }) ?? startGuessMs) + lookMs;
@@ -70,9 +71,15 @@ export class WarmBook {
   isExpected(live: LiveFunction, seen: ScaleObservation | undefined, now: { nowMs: number; steadyMs: number }): boolean {
     if (live.spec.warm.keepMs !== 'auto') return false;
     const habit = this.#of(live.unit);
-    if (this.#isAhead(live, seen, now) !== undefined) return true;
+    if (this.isAhead(live, seen, now)) return true;
     const { plan, idleSinceMs } = habit;
-    return plan !== undefined && plan.fromMs > 0 && idleSinceMs !== undefined && isWarm(plan, now.steadyMs - idleSinceMs);
+    return (
+      !this.#evicted.has(live.unit) &&
+      plan !== undefined &&
+      plan.fromMs > 0 &&
+      idleSinceMs !== undefined &&
+      isWarm(plan, now.steadyMs - idleSinceMs)
+    );
   }
 
   /** Learns from what was seen. A figure that is not known ends no idle time. */
@@ -93,30 +100,50 @@ export class WarmBook {
     for (const unit of live.spec.calls) this.#of(unit).calledUntilMs = steadyMs + callSoonMs;
   }
 
-  /** Of the functions that keep idle pods, those whose pods are worth least are given up until no more than `podsMax` are idle. */
+  /**
+   * Of the functions that keep idle pods, those whose pods are worth least are given up until no more than `podsMax` are idle; for as long as they are idle, or their
+   * habit would call them back a moment later.
+   */
   evict(idle: readonly IdleFunction[], podsMax: number): void {
-    let pods = idle.reduce((sum, one) => sum + one.pods, 0);
-    const evicted = new Set<string>();
-    if (pods > podsMax) {
-      const valued = idle.map(one => ({ ...one, value: worthOf(this.#of(one.unit).times, this.#coldMs, one.idleMs) }));
-      for (const one of valued.sort((a, b) => a.value - b.value || b.idleMs - a.idleMs)) {
-        if (pods <= podsMax) break;
-        evicted.add(one.unit);
-        pods -= one.pods;
-      }
+    for (const [unit, sinceMs] of this.#evicted) {
+      const { idleSinceMs = Number.POSITIVE_INFINITY } = this.#of(unit);
+      if (idleSinceMs > sinceMs + idleLeastMs) this.#evicted.delete(unit);
     }
-    this.#evicted = evicted;
+    const kept = idle.filter(one => !this.#evicted.has(one.unit));
+    let pods = kept.reduce((sum, one) => sum + one.pods, 0);
+    if (pods <= podsMax) return;
+    const valued = kept.map(one => ({ ...one, value: worthOf(this.#of(one.unit).times, this.#coldMs, one.idleMs) }));
+    for (const one of valued.sort((a, b) => a.value - b.value || b.idleMs - a.idleMs)) {
+      if (pods <= podsMax) break;
+      this.#evicted.set(one.unit, this.#of(one.unit).idleSinceMs ?? Number.NEGATIVE_INFINITY);
+      pods -= one.pods;
+    }
   }
 
   keepOnly(units: ReadonlySet<string>): void {
-    for (const unit of this.#habits.keys()) if (!units.has(unit)) this.#habits.delete(unit);
+    for (const unit of this.#habits.keys()) {
+      if (units.has(unit)) continue;
+      this.#habits.delete(unit);
+      this.#evicted.delete(unit);
+      this.#gone.add(unit);
+    }
   }
 
-  /** What has changed since it was taken last, to be stored. */
-  takeChanged(): ReadonlyMap<string, unknown> {
-    const changed = [...this.#habits].filter(([, habit]) => habit.changed);
-    for (const [, habit] of changed) habit.changed = false;
-    return new Map(changed.map(([unit, { times }]) => [unit, times.print()]));
+  /** Of which functions something is to be stored, or removed. */
+  changed(): readonly string[] {
+    return [...[...this.#habits].filter(([, habit]) => habit.changed).map(([unit]) => unit), ...this.#gone];
+  }
+
+  /** As JSON; undefined: nothing is to be kept of it. */
+  print(unit: string): StoredIdleTimes | undefined {
+    return this.#habits.get(unit)?.times.print();
+  }
+
+  /** That was stored, or removed. What was learned meanwhile is still to be stored. */
+  stored(unit: string, printed: StoredIdleTimes | undefined): void {
+    this.#gone.delete(unit);
+    const habit = this.#habits.get(unit);
+    if (habit !== undefined && habit.times.count === printed?.count) habit.changed = false;
   }
 
   /** What was stored once; a function that was seen already keeps what is known of it. */
@@ -127,8 +154,13 @@ export class WarmBook {
     habit.plan = undefined;
   }
 
+  /** A due time, or a caller that has woken, wants a pod to be there. */
+  isAhead(live: LiveFunction, seen: ScaleObservation | undefined, now: { nowMs: number; steadyMs: number }): boolean {
+    return live.spec.warm.keepMs === 'auto' && this.#ahead(live, seen, now) !== undefined;
+  }
+
   /** Undefined: neither a due time nor a caller. */
-  #isAhead(live: LiveFunction, seen: ScaleObservation | undefined, { nowMs, steadyMs }: { nowMs: number; steadyMs: number }) {
+  #ahead(live: LiveFunction, seen: ScaleObservation | undefined, { nowMs, steadyMs }: { nowMs: number; steadyMs: number }) {
     const habit = this.#of(live.unit);
     if (habit.calledUntilMs > steadyMs) return 'caller';
     const leadMs = (amountOf(seen?.startMs ?? { state: 'unknown' }) ?? startGuessMs) + lookMs;

@@ -1,4 +1,8 @@
+import { most } from '../manifest/most.ts';
 import type { FunctionSpec } from '../manifest/spec.ts';
+import { parseDuration, parseSize } from '../manifest/units.ts';
+import { bands } from '../scale/policy.ts';
+import { reactionMs } from '../scale/size.ts';
 import type { Measured } from './handling-record.ts';
 
 /** What scaling has seen of the function in the same time; a member that was never measured is absent. */
@@ -25,14 +29,10 @@ export interface Suggestion {
 const mebibyte = 2 ** 20;
 /** Fewer events say little about the slowest of a thousand. */
 const eventsLeast = 1_000;
-/** What scaling aims at: pods this busy. */
-const targetBusy = 0.9;
-/** Between a figure and what follows from it. */
-const reactionMs = 2_000;
 
 /**
  * Limits that fit what was measured. Nothing is suggested where a limit is near enough, or where too little was measured; each suggestion leaves room: a limit that is
- * hit costs more than one that is too wide.
+ * hit costs more than one that is too wide. None is more than a manifest takes.
  */
 export function suggest(spec: FunctionSpec, measured: Measured, seen: SeenLoad): readonly Suggestion[] {
   const found = [
@@ -43,7 +43,16 @@ export function suggest(spec: FunctionSpec, measured: Measured, seen: SeenLoad):
     maximum(spec, seen),
     maxAge(spec, seen),
   ];
-  return found.filter(one => one !== undefined);
+  return found
+    .filter(one => one !== undefined)
+    .map(one => ({ ...one, suggested: Math.min(one.suggested, mostOf(one.key)) }))
+    .filter(one => one.suggested !== one.now);
+}
+
+function mostOf(key: Suggestion['key']): number {
+  const value = most[key];
+  if (typeof value === 'number') return value;
+  return (key === 'limits.memory' ? parseSize(value) : parseDuration(value)) ?? Number.POSITIVE_INFINITY;
 }
 
 /** Three times the slowest, ten times the slow: a handler that hangs holds its key up for that long. */
@@ -102,9 +111,9 @@ function batchSize(
   return { key: 'batch.size', now, suggested, unit: 'count', because: `${facts}; ${why}` };
 }
 
-function maximum({ scale: { max } }: FunctionSpec, { podRate, arrivalRateMost }: SeenLoad): Suggestion | undefined {
+function maximum({ scale: { max, prefer = 'balanced' } }: FunctionSpec, { podRate, arrivalRateMost }: SeenLoad): Suggestion | undefined {
   if (podRate === undefined || podRate <= 0 || arrivalRateMost === undefined) return undefined;
-  const needed = Math.ceil(arrivalRateMost / (podRate * targetBusy));
+  const needed = Math.ceil(arrivalRateMost / (podRate * bands[prefer].target));
   if (needed <= max) return undefined;
   const because = `up to ${short(arrivalRateMost)}/s came for a minute, and a pod finishes ${short(podRate)}/s`;
   return { key: 'scale.max', now: max, suggested: Math.ceil(needed * 1.25), unit: 'count', because };

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { LiveBoard } from '../../controller/api/live-board.ts';
 import { OpenLetters } from '../../controller/api/open-letters.ts';
 import { systemClock } from '../../controller/clock.ts';
+import { FaasError } from '../../controller/errors.ts';
 import { shopManifest, startAdmin } from './start-admin.ts';
 
 test('a function that goes live while the list is read is on the next snapshot', async () => {
@@ -38,5 +39,34 @@ test('a function that goes live while the list is read is on the next snapshot',
     });
     void board.run(stopping.signal).then(resolve, reject);
   });
+  await admin.close();
+});
+
+test('dead letters that cannot be read are not known, and all else is shown', async () => {
+  const admin = await startAdmin();
+  await admin.deploy();
+  const { registry, state, streams, world } = admin;
+  const board = new LiveBoard({
+    letters: new OpenLetters({
+      state,
+      streams: {
+        describeTopic: async topic => {
+          if (topic === 'faas.shop.tax.dlq') throw new FaasError('FAAS_KAFKA_FORBIDDEN', `no right to ${topic}`, 'Grant it.');
+          return streams.describeTopic(topic);
+        },
+        bounds: topic => streams.bounds(topic),
+        read: (topic, ...place) => streams.read(topic, ...place),
+      },
+    }),
+    registry,
+    scale: { inputs: unit => world.scales.get(unit), partitions: () => [] },
+    dispatcher: { report: () => [] },
+    clock: systemClock,
+  });
+  const { functions } = await board.snapshot();
+  expect(functions.map(({ name, deadLetters }) => [name, deadLetters])).toEqual([
+    ['customer-totals', 0],
+    ['tax', undefined],
+  ]);
   await admin.close();
 });

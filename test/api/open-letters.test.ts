@@ -60,3 +60,35 @@ test('more than is looked at one by one: the rest counts as open until there is 
   for (let turn = 0; turn < 3; turn += 1) await letters.count(unit);
   expect(await letters.count(unit)).toBe(0);
 });
+
+test('a store that does not answer once loses no letter', async () => {
+  await fail('a', 'b', 'c');
+  let isAway = true;
+  const { streams, state } = ports;
+  const known: typeof state.known = async (...question) => {
+    if (isAway) throw new Error('the store is away');
+    return state.known(...question);
+  };
+  letters = new OpenLetters({ streams, state: { known } });
+  await expect(letters.count(unit)).rejects.toThrow('the store is away');
+  isAway = false;
+  expect(await letters.count(unit)).toBe(3);
+});
+
+test('who looks while another does sees the same, and takes no letter from the next one', async () => {
+  await fail('a', 'b', 'c');
+  const { streams, state } = ports;
+  let second: Promise<number> | undefined;
+  const known: typeof state.known = async (...question) => {
+    second ??= letters.count(unit);
+    await ports.clock.sleep(100);
+    return state.known(...question);
+  };
+  letters = new OpenLetters({ streams, state: { known } });
+  const first = letters.count(unit);
+  await ports.clock.advance(1_000);
+  expect([await first, await second]).toEqual([3, 3]);
+  const third = letters.count(unit);
+  await ports.clock.advance(1_000);
+  expect(await third).toBe(3);
+});

@@ -120,6 +120,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     deployments,
     calls,
     dispatcher: { report: () => world.reports },
+    seesAll: () => true,
     conditions: new ConditionBoard({ ...adapters, clock, log }),
     pods: { podsOf: unit => world.pods.filter(pod => pod.unit === unit) },
     scale: { inputs: unit => world.scales.get(unit), partitions: unit => world.partitions.get(unit) ?? [] },

@@ -59,6 +59,19 @@ test('`use` chooses one for all commands, --use for one command; a flag comes be
   expect((await faas(['list'])).stderr).toContain('no server runs on the data folder');
 });
 
+test('--use comes before the variables of another server and of its token; beside --server it says nothing clear', async () => {
+  await writeFile(join(home, 'token'), token);
+  await faas(['context', 'add', 'good', '--server', admin.url, '--token-file', 'token']);
+  const env = { FAAS_SERVER: 'http://127.0.0.1:1', FAAS_TOKEN: 'of-another-server' };
+  expect((await faas(['list', 'contexts'], { env })).stderr).toContain('nothing answers at http://127.0.0.1:1');
+  expect(await faas(['list', '--use', 'good'], { env })).toMatchObject({ code: 0 });
+  expect((await faas(['list', '--use', 'good', '--token', 'wrong'], { env })).stderr).toContain('does not accept the token');
+  expect((await faas(['list', '--use', 'local'], { env })).stderr).toContain('no server runs on the data folder');
+  const both = await faas(['list', '--use', 'good', '--server', admin.url], { env });
+  expect(both).toMatchObject({ code: 2 });
+  expect(both.stderr).toContain('--use and --server both say which server');
+});
+
 test.each([
   [['context', 'use', 'prdo'], 1, 'FAAS_SAVED_CONTEXT_UNKNOWN', 'There are: local.'],
   [['context', 'remove', '__proto__'], 1, 'FAAS_SAVED_CONTEXT_UNKNOWN', 'there is no context "__proto__"'],
@@ -81,5 +94,11 @@ test('a token file that went away, and a file of contexts that is broken, are na
   await writeFile(file(), '{ "contexts": { "prod": {} } }');
   expect((await faas(['list'])).stderr).toContain(`${file()} does not say where the server of "prod" is`);
   await writeFile(file(), '{');
-  expect((await faas(['context', 'list'])).stderr).toContain('is not JSON');
+  for (const words of [['list'], ['add', 'prod', '--server', admin.url, '--token-file', 'token']]) {
+    const { code, stderr } = await faas(['context', ...words]);
+    expect(code).toBe(1);
+    expect(stderr).toContain(`${file()} is not JSON`);
+    expect(stderr).toContain('Mend it, or remove it and add its contexts again');
+  }
+  expect(await readFile(file(), 'utf8')).toBe('{');
 });

@@ -9,6 +9,7 @@ import { runCli } from './run-cli.ts';
 let admin: Awaited<ReturnType<typeof startAdmin>>;
 let home: string;
 let stores: readonly Checkup[] = [];
+let seesAll = true;
 const topicsAsked: string[][] = [];
 
 beforeAll(async () => {
@@ -17,6 +18,7 @@ beforeAll(async () => {
       topicsAsked.push([...topics].sort());
       return stores;
     },
+    seesAll: () => seesAll,
   });
   home = await mkdtemp(join(tmpdir(), 'faas-home-'));
 });
@@ -49,6 +51,15 @@ test('another version of the command is a warning; secrets without a value and a
   expect(stdout).toMatch(/^warning +server +.*does not handle yet: shop\.customer-totals, shop\.tax$/m);
   expect(code).toBe(1);
   expect(topicsAsked.at(-1)).toEqual(['faas.shop.customer-totals.inbox', 'faas.shop.tax.inbox', 'orders', 'shop.int.vips']);
+});
+
+test('a controller that does not lead does not warn of what it cannot see', async () => {
+  stores = [];
+  seesAll = false;
+  const { stdout } = await doctor();
+  seesAll = true;
+  expect(stdout).toMatch(/^ok +server +.*; 2 functions; another controller leads and knows which of them are handled$/m);
+  expect(stdout).not.toContain('does not handle yet');
 });
 
 test('no server is a finding too', async () => {

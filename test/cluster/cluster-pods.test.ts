@@ -75,6 +75,13 @@ test('each end of a pod is told once, whoever says it first', () => {
   expect(exits).toEqual(['p', 'q']);
 });
 
+test('a long list of ends is told once, however often the leader sends it', () => {
+  const many = Array.from({ length: 700 }, (_, index) => exitOf(`p${index}`));
+  take({}, true, many);
+  take({}, true, many);
+  expect(exits).toHaveLength(700);
+});
+
 test('a wish that nobody hears is answered with no', () => {
   expect([pods.want(unit, 1, 'first-event'), pods.want(unit, 2, 'first-event')]).toEqual([true, false]);
 });

@@ -53,6 +53,15 @@ describe('the leader’s hub', () => {
     expect(hub.counts().get(unit)).toEqual({ ready: 1, starting: 2, draining: 0 });
   });
 
+  test('counts how many pods all processes together may have, for as long as it hears of them', async () => {
+    expect(hub.podsMax()).toBe(0);
+    const [a, b] = [reportOf('a', { podsMax: 10 }), reportOf('b', { podsMax: 4 })];
+    await pass(500, a, b, reportOf('gateway'));
+    expect(hub.podsMax()).toBe(14);
+    await pass(silentMs + 1_000, a);
+    expect(hub.podsMax()).toBe(10);
+  });
+
   test('answers a question when something is new, and at the latest after 2 s', async () => {
     await hub.report(reportOf('a', {}));
     const { revision } = await ask('b');
@@ -106,6 +115,17 @@ describe('the leader’s hub', () => {
     expect([await sharesOf('a'), await sharesOf('b')]).toEqual([{ [unit]: 0 }, { [unit]: 1 }]);
   });
 
+  test('decisions one after another, before anybody reports, leave no process with more than it can hold', async () => {
+    const reports = ['a', 'b', 'c'].map(name => reportOf(name, { podsMax: 4 }));
+    await pass(gatherMs + 500, ...reports);
+    for (const name of ['shop.one', 'shop.two', 'shop.three', 'shop.four']) hub.scale(name, 3);
+    for (const { process } of reports) {
+      const shares = Object.values(await sharesOf(process));
+      expect(shares.reduce((sum, pods) => sum + pods, 0)).toBeLessThanOrEqual(4);
+    }
+    expect(['shop.one', 'shop.two', 'shop.three', 'shop.four'].map(name => hub.replicas(name))).toEqual([3, 3, 3, 3]);
+  });
+
   test('a process that falls silent loses its pods, and others get its share', async () => {
     const a = reportOf('a', { pods: [podOf('p')], replicas: new Map([[unit, 1]]) }, [reportOfUnit({ waiting: 4 })]);
     const b = reportOf('b', { replicas: new Map([[unit, 1]]) }, [reportOfUnit({ waiting: 1 })]);
@@ -121,6 +141,8 @@ describe('the leader’s hub', () => {
     await hub.report(reportOf('a', { exits: [exitOf('p')] }));
     await hub.report(reportOf('a', { revision: 2, exits: [exitOf('p'), exitOf('q')] }));
     expect((await ask('b')).exits).toEqual([exitOf('p'), exitOf('q')]);
+    await pass(silentMs + 1_000, reportOf('c', { exits: [exitOf('r')] }));
+    expect((await ask('b')).exits).toEqual([exitOf('r')]);
   });
 
   test('passes wishes on, and answers nobody when its time is over', async () => {

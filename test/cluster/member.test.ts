@@ -91,6 +91,21 @@ test('a leader that has been followed by another one is not listened to any more
   expect([member.hasLeader, answers.at(-1)?.fencing]).toEqual([false, 2]);
 });
 
+test('a wish that a leader does not hear costs it nothing but the wish', async () => {
+  const { hub } = lead(1);
+  leader = {
+    report: report => hub.report(report),
+    pods: (...question) => hub.pods(...question),
+    want: async () => {
+      throw new Error('cut off');
+    },
+  };
+  await clock.advance(2_000);
+  expect(member.want(wish)).toBe(true);
+  await clock.advance(1);
+  expect(member.hasLeader).toBe(true);
+});
+
 test('waits until all others have seen a change of its pods; for those who do not answer 3 s, and without a leader not at all', async () => {
   await member.released(5);
   lead(1);

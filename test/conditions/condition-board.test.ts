@@ -96,6 +96,79 @@ test('a new process keeps decisions and clears findings', async () => {
   expect(after.holding(unit, 'RolledBack')).toBeUndefined();
 });
 
+test('what each server finds by itself holds while it holds for one of them, and a server that starts clears what is its own', async () => {
+  const { clock, registry, open } = world();
+  const [a, b] = [open(), open()];
+  await a.load('1');
+  await b.load('2');
+  a.raise(unreachable('orders.0'));
+  await clock.advance(10);
+  b.raise(unreachable('orders.1'));
+  await clock.advance(10);
+  const shown = async (board: ConditionBoard) => (await board.of(unit)).map(({ type, status, sinceMs }) => [type, status, sinceMs]);
+  const sinceMs = clock.now() - 20;
+  for (const board of [a, b]) expect(await shown(board)).toStrictEqual([['StateUnreachable', true, sinceMs]]);
+  a.close();
+  const next = open();
+  await next.load('1');
+  await clock.advance(10);
+  expect(await shown(b)).toStrictEqual([['StateUnreachable', true, sinceMs + 10]]);
+  b.clear({ unit, type: 'StateUnreachable', place: 'orders.1' });
+  await clock.advance(10);
+  for (const board of [next, b]) expect((await board.of(unit)).map(({ status }) => status)).toStrictEqual([false]);
+  expect((await registry.conditions(unit)).map(({ type }) => type)).toStrictEqual(['StateUnreachable@1', 'StateUnreachable@2']);
+});
+
+test('what a server found that is gone is over for all; one that gets another name takes what it found with it', async () => {
+  const { clock, open } = world();
+  const [a, b] = [open(), open()];
+  await a.load('1');
+  await b.load('2');
+  for (const [index, board] of [a, b].entries()) board.raise(unreachable(`orders.${index}`));
+  await clock.advance(10);
+  a.close();
+  b.moveTo('3');
+  await clock.advance(10);
+  await b.forget(['1', '2']);
+  const holding = async () => (await b.of(unit)).filter(({ status }) => status).map(({ type }) => type);
+  expect(await holding()).toStrictEqual(['StateUnreachable']);
+  b.clear({ unit, type: 'StateUnreachable', place: 'orders.1' });
+  await clock.advance(10);
+  expect(await holding()).toStrictEqual([]);
+});
+
+test('a roll-back is decided for all servers, and any of them may take it back', async () => {
+  const { clock, open } = world();
+  const [a, b] = [open(), open()];
+  await a.load('1');
+  await b.load('2');
+  a.raise(rolledBack);
+  await clock.advance(10);
+  const status = async (board: ConditionBoard) => (await board.of(unit)).map(one => `${one.type} ${one.status}`);
+  expect(await status(b)).toStrictEqual(['RolledBack true']);
+  b.clear(rolledBack);
+  await clock.advance(10);
+  for (const board of [a, b]) expect(await status(board)).toStrictEqual(['RolledBack false']);
+});
+
+test('that events fail is kept by a process that handles events, and by no other: it could not tell when that is over', async () => {
+  const { clock, open } = world();
+  const before = open();
+  await before.load('1');
+  before.raise({ unit, type: 'Failing', place: '', reason: 'MassFailure', message: 'r2 failed' });
+  await clock.advance(10);
+  for (const handles of [true, false]) {
+    const after = open();
+    await after.load('1', handles);
+    await clock.advance(10);
+    expect(after.holds(unit, 'Failing')).toBe(handles);
+    expect((await before.of(unit)).length).toBe(1);
+  }
+  const other = open();
+  await other.load('2');
+  expect((await other.of(unit)).map(({ status }) => status)).toStrictEqual([false]);
+});
+
 test('each change of a status is one decision in the history', async () => {
   const { clock, history, open } = world();
   const board = open();

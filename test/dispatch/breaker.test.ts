@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
+import type { Conditions } from '../../controller/conditions/conditions.ts';
 import { Breaker, breakerBounds } from '../../controller/dispatch/breaker.ts';
 import { parseDeadLetter } from '../../controller/dispatch/dead-letter.ts';
 import type { PendingEvent } from '../../controller/dispatch/pending-event.ts';
@@ -129,6 +130,23 @@ describe('a bad revision on a backlog of 10 000', () => {
     expect(letters.length).toBeLessThanOrEqual(breakerBounds.events);
     expect(handled.size + letters.length).toBe(10_000);
     expect(world.dispatcher.report()[0]?.failing).toBeUndefined();
+    await world.stop();
+  });
+
+  test('who failed before and has no partitions any more does not say for ever that it fails', async () => {
+    const told: string[] = [];
+    const clear: Conditions['clear'] = ({ type }) => told.push(type);
+    const world = new DispatchWorld({ conditions: { raise() {}, clear, holds: (_, type) => type === 'Failing' } });
+    const live = liveFunction('totals');
+    await world.adapters.streams.ensureTopic('orders', { partitions: 1 });
+    const first = { group: live.group, topics: ['orders'], onAssigned() {}, onRevoked() {}, onLost() {} };
+    const member = await world.adapters.streams.join(first);
+    await world.deploy(live);
+    await world.clock.advance(59_000);
+    expect([world.dispatcher.report()[0]?.failing?.failed, told.includes('Failing')]).toEqual([breakerBounds.failed, false]);
+    await world.clock.advance(2_000);
+    expect([world.dispatcher.report()[0]?.failing, told.includes('Failing')]).toEqual([undefined, true]);
+    await member.leave();
     await world.stop();
   });
 

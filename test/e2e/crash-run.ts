@@ -7,8 +7,9 @@ import { check, deploy, eventually, nothing, type Sent, send } from './shop-run.
 
 export const hits = [1, 3, 7] as const;
 
-/** Servers that live for seconds would start a pod each for nobody. */
+/** Servers that live for seconds would start a pod each for nobody. Those of one hit have the pool that servers have, so that what dies are also warm starts. */
 const withoutPool = { FAAS_PODS_POOL: '0' };
+const pooledHit = hits[1];
 
 /** Places that events, calls, schedules and deploys pass. Those of a replay and of a watch of resources have tests of their own: test/replay, test/watch. */
 export const pointsOfLoad = faultPointNames.filter(at => !at.startsWith('replay.') && !at.startsWith('watch.'));
@@ -22,7 +23,7 @@ export async function crashAtEach(
   let sent = nothing;
   let sending = Promise.resolve();
   for (const hit of hits) {
-    await server.start({ ...env, ...withoutPool, FAAS_FAULT_POINT: `${at}:${hit}` });
+    await server.start({ ...env, ...(hit === pooledHit ? {} : withoutPool), FAAS_FAULT_POINT: `${at}:${hit}` });
     const before = sent;
     const after = { webhooks: before.webhooks + 16, calls: before.calls + 8 };
     // Who sends does not know of deaths: what was not accepted goes to the next server, which is armed for its own.
@@ -36,7 +37,7 @@ export async function crashAtEach(
   return check(server, sent);
 }
 
-/** Pods die at a place when it is passed for the first, the third and the seventh time, whichever pod does; what is wrong in the end. */
+/** Pods, of the warm pool or not, die at a place when it is passed for the first, the third and the seventh time, whichever pod does; what is wrong in the end. */
 export async function crashPodsAtEach(
   server: ServerProcess,
   at: PodFaultPoint,
@@ -44,7 +45,7 @@ export async function crashPodsAtEach(
 ): Promise<readonly string[]> {
   const passages = join(server.folder, 'passages');
   await mkdir(passages);
-  await server.start({ ...env, ...withoutPool, FAAS_POD_FAULT_POINT: `${at}:${hits.join()}:${passages}` });
+  await server.start({ ...env, FAAS_POD_FAULT_POINT: `${at}:${hits.join()}:${passages}` });
   const sent = { webhooks: 32, calls: 16 };
   const last = hits[hits.length - 1] ?? 1;
   await deployAndSend(server, at.startsWith('load.') ? last : 1, nothing, sent);

@@ -144,12 +144,8 @@ describeWith(kafkaAndRedis, 'two controllers, two dispatchers and a gateway', ()
 });
 
 async function leads(server: ServerProcess): Promise<number | undefined> {
-  const address = await server.address();
-  if (address === undefined) return undefined;
-  const headers = { authorization: `Bearer ${await server.token()}` };
-  const text = await (await fetch(`${address.adminUrl}/metrics`, { headers, signal: AbortSignal.timeout(2_000) })).text();
-  const [, value] = /^faas_leads (\d)$/m.exec(text) ?? [];
-  return value === undefined ? undefined : Number(value);
+  if ((await server.address()) === undefined) return undefined;
+  return (await server.samples('faas_leads'))[0]?.value;
 }
 
 async function leading(servers: readonly ServerProcess[]): Promise<ServerProcess> {

@@ -54,6 +54,11 @@ export class RollingLoad {
     this.#isMeasured = true;
   }
 
+  /** Accepted until now. */
+  get sent(): number {
+    return this.#sent.number + this.#sent.webhook + this.#sent.call;
+  }
+
   /** What was sent until now; resolves when all of it was accepted. */
   async end(): Promise<LoadFigures> {
     this.#stop.abort();

@@ -4,14 +4,16 @@ import { type KafkaCluster, startKafka } from '../services/kafka/kafka-cluster.t
 import { kafkaService } from '../services/kafka/kafka-home.ts';
 import { describeWith, type NeededService } from '../services/needed-service.ts';
 import { type RedisServer, redisService, startRedis } from '../services/redis.ts';
+import { runs } from './faults/runs.ts';
 import { isUnderWay, RollingLoad, totalOf, verdictOf } from './rolling-load.ts';
 import { ServerProcess } from './server-process.ts';
 import { check, deploy, eventually, nothing, send } from './shop-run.ts';
 
 const limit = { timeout: 240_000 };
 const manifest = 'test/data/e2e-rolling/faas.yaml';
-/** Deploys and roll-backs; more of them with FAAS_SOAK_CHANGES. */
-const changes = Number(process.env.FAAS_SOAK_CHANGES ?? 10);
+const rolls = runs(5);
+/** Deploys and roll-backs. */
+const changes = 10;
 /** Nothing may stand still for so long while processes are ended in good order. */
 const stallMsMax = 3_000;
 const kafkaAndRedis: NeededService = {
@@ -80,14 +82,16 @@ describeWith(kafkaAndRedis, 'two servers on one Kafka and one Redis', () => {
       await load.start();
       await eventually(() => isUnderWay(a, 'rolled'));
       load.measure();
-      for (const server of [a, b]) {
+      for (const server of Array.from({ length: rolls }, () => [a, b]).flat()) {
         await server.terminate();
         await start(server);
         await sleep(3_000);
       }
       const figures = await load.end();
       const { wrong, latestMs, latest } = await verdictOf(a, figures);
-      console.log(`rolled: ${JSON.stringify(figures.sent)}, failed ${figures.failures.length}, the latest after ${latestMs} ms`);
+      console.log(
+        `rolled ${rolls} times: ${JSON.stringify(figures.sent)}, failed ${figures.failures.length}, the latest after ${latestMs} ms`,
+      );
       console.log([...latest].map(([key, ms]) => `${key} ${ms}`).join(', '));
       expect(figures.failures).toEqual([]);
       expect(wrong, a.output).toEqual([]);

@@ -120,6 +120,16 @@ export class ServerProcess {
     return (await answer.json()) as Answer;
   }
 
+  /** The samples of a metric, each with its labels as they are printed; none while nothing was counted. Throws when there is no answer. */
+  async samples(metric: string): Promise<readonly { readonly labels: string; readonly value: number }[]> {
+    const address = await this.address();
+    if (address === undefined) throw new Error('no server');
+    const headers = { authorization: `Bearer ${await this.token()}` };
+    const text = await (await fetch(`${address.adminUrl}/metrics`, { headers, signal: AbortSignal.timeout(2_000) })).text();
+    const lines = text.matchAll(new RegExp(`^${metric}(?:\\{(.*)\\})? (\\S+)$`, 'gm'));
+    return [...lines].map(([, labels, value]) => ({ labels: labels ?? '', value: Number(value) }));
+  }
+
   async token(): Promise<string> {
     return (await readFile(join(this.folder, 'token'), 'utf8')).trim();
   }

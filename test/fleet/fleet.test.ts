@@ -179,6 +179,21 @@ test('the end of a pod is reported once, and the pod replaced', async () => {
   expect(exits).toEqual(['shop.totals stopped']);
 });
 
+test('a pod of an earlier server that ends before the functions are known is gone like any other', async () => {
+  const memoryBytes = 2 ** 28;
+  const left = await Promise.all([1, 2].map(() => pods.start({ memoryBytes, callbackUrl: 'http://127.0.0.1:1' })));
+  const loaded = { unit: 'shop.totals', revision: 'r1', handler: 'event' as const };
+  Object.assign(pods, { adopt: async () => left.map(info => ({ info, memoryBytes, loaded })) });
+  const exits: string[] = [];
+  fleet.onExit(({ id }) => exits.push(id));
+  await fleet.adopt();
+  const [gone, kept] = left;
+  await pods.kill(gone?.id ?? '');
+  fleet.update([revision('r1', good)]);
+  expect(fleet.podsOf('shop.totals').map(({ pod }) => pod.id)).toEqual([kept?.id]);
+  expect(exits).toEqual([gone?.id]);
+});
+
 test('a registry that is away for a moment leaves no pod that loads for ever', async () => {
   registryFailures = 1;
   fleet.update([revision('r1', good)]);

@@ -3,6 +3,7 @@ import { MemoryRegistry } from '../../controller/adapters/memory/memory-registry
 import { exclusively } from '../../controller/lease/exclusive-work.ts';
 import { runWhileLeading } from '../../controller/lease/leadership-loop.ts';
 import { leaseMs } from '../../controller/lease/lease-holder.ts';
+import { together } from '../../controller/lease/together.ts';
 import type { Registry } from '../../controller/ports/registry.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -44,6 +45,61 @@ test('one leads at a time; one that is gone is followed within the lease, one th
   await Promise.all([a.over, b.over]);
   expect(leading.size).toBe(0);
   expect(await shared.lead('controller', 'c', 1, clock.now())).toBeDefined();
+});
+
+test('who leads and fails lets somebody else lead, until it is its turn again', async () => {
+  const clock = new VirtualClock();
+  const registry = new MemoryRegistry();
+  const began: string[] = [];
+  const stop = new AbortController();
+  const contend = (holder: string, fails: boolean) => {
+    const work = async (signal: AbortSignal) => {
+      began.push(holder);
+      if (fails) throw new Error('cannot work');
+      await clock.sleep(1e9, signal);
+    };
+    return runWhileLeading({ registry, clock, log: silentLog, holder }, 'controller', work, stop.signal);
+  };
+  const broken = contend('broken', true);
+  await clock.advance(1);
+  const whole = contend('whole', false);
+  await clock.advance(leaseMs);
+  expect([began[0], began.at(-1)]).toEqual(['broken', 'whole']);
+  const terms = began.length;
+  await clock.advance(10 * leaseMs);
+  expect(began.length).toBe(terms);
+  stop.abort();
+  await clock.advance(1);
+  await Promise.all([broken, whole]);
+});
+
+test('parts that stand and fall together: the first failure ends all, and nobody is left behind', async () => {
+  const clock = new VirtualClock();
+  const ended: string[] = [];
+  const sleeper = (name: string) => async (signal: AbortSignal) => {
+    await clock.sleep(1e9, signal);
+    await clock.sleep(50);
+    ended.push(name);
+  };
+  const over = together(new AbortController().signal, [
+    sleeper('a'),
+    async () => {
+      await clock.sleep(10);
+      throw new Error('broken');
+    },
+    sleeper('b'),
+  ]);
+  const refused = expect(over).rejects.toThrow('broken');
+  await clock.advance(59);
+  expect(ended).toEqual([]);
+  await clock.advance(1);
+  await refused;
+  expect(ended).toEqual(['a', 'b']);
+  const stop = new AbortController();
+  const stopped = together(stop.signal, [sleeper('c')]);
+  stop.abort();
+  await clock.advance(50);
+  await stopped;
 });
 
 test('work of one name is done by one at a time, whoever it is', async () => {

@@ -19,6 +19,7 @@ test.each<[string, number, readonly BudgetClaim[], readonly number[]]>([
   ['needs come before what is held', 10, [claim(2, { held: 8 }), claim(6)], [4, 6]],
   ['what is held comes before room to grow', 10, [claim(2, { held: 6 }), claim(2)], [6, 4]],
   ['never above its maximum', 10, [claim(9, { max: 3 }), claim(2)], [3, 7]],
+  ['a first pod for each comes before any weight', 5, [claim(20), claim(20, { weight: 10 })], [1, 4]],
   ['fewer pods than functions', 2, [claim(1), claim(1), claim(1)], [1, 1, 0]],
 ])('%s', (_name, budget, claims, shares) => {
   expect(shareBudget(budget, claims)).toEqual(shares);
@@ -101,18 +102,19 @@ describe('in decisions', () => {
     const decideAll = (nowMs: number) =>
       [...replicas].map(([unit, pods]) => {
         const weight = unit === 'shop.a' ? 1 : 3;
-        const explanation = explain(busy(book.within(unit, policyForTest, weight), pods));
+        book.claim(unit, policyForTest, weight);
+        const explanation = explain(busy(book.within(unit, policyForTest), pods));
         book.note(unit, explanation.decision, nowMs);
         replicas.set(unit, explanation.decision.replicas);
         return explanation;
       });
-    for (const unit of replicas.keys()) book.within(unit, policyForTest, unit === 'shop.a' ? 1 : 3);
+    for (const unit of replicas.keys()) book.claim(unit, policyForTest, unit === 'shop.a' ? 1 : 3);
     for (let second = 0; second < 5; second += 1) {
-      book.share();
+      book.share(second * 1_000);
       decideAll(second * 1_000);
       expect([...replicas.values()].reduce((sum, pods) => sum + pods, 0)).toBeLessThanOrEqual(12);
     }
-    book.share();
+    book.share(6_000);
     const [a, b] = decideAll(6_000);
     expect([...replicas]).toEqual([
       ['shop.a', 3],
@@ -128,23 +130,24 @@ describe('in decisions', () => {
 
   test('a function that had no share is woken at once', () => {
     const book = new BudgetBook(1);
-    for (const unit of ['shop.a', 'shop.b']) book.within(unit, policyForTest, 1);
-    book.share();
-    expect(book.within('shop.b', policyForTest, 1).max).toBe(0);
-    book.ask('shop.b', 1);
-    expect(book.within('shop.b', policyForTest, 1).max).toBe(1);
+    for (const unit of ['shop.a', 'shop.b']) book.claim(unit, policyForTest, 1);
+    book.share(0);
+    expect(book.within('shop.b', policyForTest).max).toBe(0);
+    book.ask('shop.b', 1, 100);
+    expect(book.within('shop.b', policyForTest).max).toBe(1);
   });
 
   test('a need that was there a moment ago still counts, and is over after a minute', () => {
     const book = new BudgetBook(10);
     const idle = busy(policyForTest, 0);
-    const policies = () => ['shop.a', 'shop.b'].map(unit => book.within(unit, policyForTest, 1).max);
-    policies();
+    const units = ['shop.a', 'shop.b'];
+    for (const unit of units) book.claim(unit, policyForTest, 1);
+    const policies = () => units.map(unit => book.within(unit, policyForTest).max);
     const need = (unit: string, pods: number, atMs: number) => {
       const { decision } = explain(idle);
       if (decision.sizing === undefined) throw new Error('all figures are known');
       book.note(unit, { ...decision, replicas: 0, sizing: { ...decision.sizing, unclamped: pods, forCalls: 0 } }, atMs);
-      book.share();
+      book.share(atMs);
     };
     need('shop.b', 9, 0);
     need('shop.a', 8, 0);
@@ -155,7 +158,71 @@ describe('in decisions', () => {
     expect(policies()).toEqual([1, 9]);
   });
 
+  test('with fewer pods than functions that need one they take turns, and say so', () => {
+    const book = new BudgetBook(1);
+    for (const unit of ['shop.a', 'shop.b']) book.claim(unit, policyForTest, 1);
+    const at = (nowMs: number) => {
+      book.share(nowMs);
+      return ['shop.a', 'shop.b'].map(unit => {
+        const explanation = explain(busy(book.within(unit, policyForTest), 0));
+        book.note(unit, explanation.decision, nowMs);
+        return explanation;
+      });
+    };
+    const sharesAt = (nowMs: number) => at(nowMs).map(({ decision }) => decision.replicas);
+    at(-1_000);
+    expect([0, 58_000, 59_000, 60_000, 118_000, 119_000].map(sharesAt)).toEqual([
+      [1, 0],
+      [1, 0],
+      [0, 1],
+      [0, 1],
+      [0, 1],
+      [1, 0],
+    ]);
+    const [, waits] = at(131_000);
+    expect(waits?.arithmetic).toContainEqual(
+      expect.stringMatching(/^budget of 1 pod for all: .* its share is 0: 2 functions need one and take turns; it has waited 12s$/),
+    );
+    expect(waits?.decision.conditions).toMatchObject([{ type: 'BudgetBound', message: expect.stringContaining('they take turns') }]);
+  });
+
+  test('law: whoever needs a pod gets one in its turn, and keeps it for that long', () => {
+    const weights = fc.array(fc.integer({ min: 1, max: 3 }), { minLength: 2, maxLength: 6 });
+    fc.assert(
+      fc.property(weights, fc.integer({ min: 1, max: 6 }), fc.integer({ min: 1, max: 4 }), (all, budget, needed) => {
+        const book = new BudgetBook(budget);
+        const [stepMs, turnMs] = [10_000, 60_000];
+        const roundMs = all.reduce((sum, weight) => sum + weight, 0) * turnMs;
+        const runs = all.map(() => [{ has: false, fromMs: 0, untilMs: 0 }]);
+        const { decision } = explain(busy(policyForTest, 0));
+        if (decision.sizing === undefined) throw new Error('all figures are known');
+        const need = { ...decision, sizing: { ...decision.sizing, unclamped: needed, forCalls: 0 } };
+        for (const [index, weight] of all.entries()) book.claim(`shop.${index}`, policyForTest, weight);
+        for (let nowMs = 0; nowMs <= 3 * roundMs; nowMs += stepMs) {
+          book.share(nowMs);
+          for (const index of all.keys()) {
+            const replicas = book.within(`shop.${index}`, policyForTest).max;
+            book.note(`shop.${index}`, { ...need, replicas }, nowMs);
+            const last = runs[index]?.at(-1);
+            if (last?.has === replicas > 0) last.untilMs = nowMs;
+            else runs[index]?.push({ has: replicas > 0, fromMs: nowMs, untilMs: nowMs });
+          }
+        }
+        for (const [index, ofOne] of runs.entries()) {
+          const waits = ofOne.filter(one => !one.has).map(one => one.untilMs - one.fromMs);
+          expect(Math.max(0, ...waits)).toBeLessThanOrEqual(roundMs);
+          const turns = ofOne.slice(0, -1).filter(one => one.has && one.fromMs > stepMs);
+          for (const one of turns) expect(one.untilMs - one.fromMs + stepMs).toBeGreaterThanOrEqual(turnMs * (all[index] ?? 1));
+        }
+      }),
+      { numRuns: 100 },
+    );
+  });
+
   test('without a budget nothing is changed', () => {
-    expect(new BudgetBook(0).within('shop.a', policyForTest, 1)).toBe(policyForTest);
+    const book = new BudgetBook(0);
+    book.claim('shop.a', policyForTest, 1);
+    book.share(0);
+    expect(book.within('shop.a', policyForTest)).toBe(policyForTest);
   });
 });

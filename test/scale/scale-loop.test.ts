@@ -37,7 +37,7 @@ class Rig {
         log: silentLog,
         metrics: noMetrics,
         idleLimitMs: 300_000,
-        idlePodsMax: 100,
+        idlePodsMax: () => 100,
         budget: 0,
         random: seededRandom(2),
       },
@@ -52,6 +52,16 @@ class Rig {
       },
       overrides: { of: () => undefined, load: async () => {} },
     });
+  }
+
+  /** Until its turn to scale is over. */
+  async run(ms: number): Promise<void> {
+    const stop = new AbortController();
+    const over = this.loop.run(stop.signal);
+    await this.clock.advance(ms);
+    stop.abort();
+    await this.clock.advance(1_000);
+    await over;
   }
 
   async ticks(count: number): Promise<void> {
@@ -77,13 +87,26 @@ test('a function that its breaker has paused keeps its pods, gets one to be trie
   expect(rig.replicas).toBe(0);
 });
 
-test('what holds scaling is told when it begins and when it is over, once each', async () => {
+const at = { topic: 'orders', partition: 0, endOffset: 1, nextOffset: 1, oldestAppendedAtMs: undefined };
+
+/** One event that is in flight and never comes back. */
+async function stuckRig(): Promise<Rig> {
   const rig = new Rig(liveFunction('totals', { subscriptions: [{ topic: 'orders' }] }));
   await rig.adapters.streams.ensureTopic('orders', { partitions: 1 });
   await rig.adapters.streams.append('orders', [{ partition: 0, key: null, value: null, headers: [] }]);
   rig.replicas = 1;
-  const at = { topic: 'orders', partition: 0, endOffset: 1, nextOffset: 1, oldestAppendedAtMs: undefined };
   rig.report = { ...report, waiting: 1, inFlight: 1, partitions: [{ ...at, frontier: 0, inFlight: 1, openEvents: 1 }] };
+  return rig;
+}
+
+test('what held is over when somebody else scales', async () => {
+  const rig = await stuckRig();
+  await rig.run(120_000);
+  expect(rig.told).toEqual(['raise Stuck scaling Stuck', 'clear Stuck scaling']);
+});
+
+test('what holds scaling is told when it begins and when it is over, once each', async () => {
+  const rig = await stuckRig();
   await rig.ticks(120);
   expect(rig.told).toEqual(['raise Stuck scaling Stuck']);
   rig.report = { ...report, partitions: [{ ...at, frontier: 1, inFlight: 0, openEvents: 0 }] };

@@ -304,9 +304,9 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'what the broker may have is sent again under another seq',
     file: `${dispatch}/publish-loop.ts`,
-    find: 'await streams.append(request.topic, request.entries.map(({ entry }) => publishedRecord(entry)));',
+    find: 'request.entries.map(({ entry }) => publishedRecord(entry)),',
     replace:
-      'await streams.append(request.topic, request.entries.map(({ entry }) => publishedRecord({ ...entry, seq: { ...entry.seq, counter: entry.seq.counter + delayMs / 1_000_000 } })));',
+      'request.entries.map(({ entry }) => publishedRecord({ ...entry, seq: { ...entry.seq, counter: entry.seq.counter + delayMs / 1_000_000 } })),',
     mode: 'lost-replies',
     breaks: ['emits', 'starts', 'ledger', 'once', 'dead letters', 'counter', 'drains'],
   },

@@ -131,7 +131,7 @@ describe('suggestions', () => {
     ['too few events to speak of the slowest', { measured: { events: 999, slowestMs: 9_000 } }, []],
     ['memory near its limit', { measured: { memoryBytes: 230 * Mi } }, [`limits.memory ${256 * Mi} ${352 * Mi}`]],
     ['much memory for little', { spec: { limits: { ...limits, memoryBytes: 2_048 * Mi } } }, [`limits.memory ${2_048 * Mi} ${192 * Mi}`]],
-    ['a handler that only computes', { load: { podRate: 110 } }, ['limits.concurrency 16 3', 'scale.max 4 17']],
+    ['a handler that only computes', { load: { podRate: 110 } }, ['limits.concurrency 16 3', 'scale.max 4 15']],
     ['a handler that only waits', { load: { podRate: 1_550 } }, ['limits.concurrency 16 32']],
     [
       'full batches of a quick handler',
@@ -144,6 +144,18 @@ describe('suggestions', () => {
       ['batch.size 100 200'],
     ],
     ['more came than the pods can do', { load: { arrivalRateMost: 4_000 } }, ['scale.max 4 8']],
+    [
+      'the same where pods are to be less busy',
+      { spec: { scale: { ...scale, prefer: 'latency' } }, load: { arrivalRateMost: 4_000 } },
+      ['scale.max 4 10'],
+    ],
+    ['more than any manifest takes', { load: { arrivalRateMost: 40_000_000 } }, ['scale.max 4 10000']],
+    ['the most there is', { spec: { scale: { ...scale, max: 10_000 } }, load: { arrivalRateMost: 40_000_000 } }, []],
+    [
+      'a slow event near the longest time limit',
+      { spec: { limits: { ...limits, timeoutMs: 80_000_000 } }, measured: { slowestMs: 79_000_000, p99Ms: 70_000_000 } },
+      ['limits.timeout 80000000 86400000'],
+    ],
     ['a maxAge that cannot be reached', { load: { startMs: 40_000 } }, ['scale.maxAge 30000 50000']],
   ])('%s', (_name, change, expected) => {
     const found =

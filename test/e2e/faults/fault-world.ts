@@ -267,9 +267,17 @@ export class FaultWorld {
     return (await this.ask<{ pods: { ready: number } }>('/functions/bank/ledger')).pods.ready;
   }
 
-  /** Pods of this server that ended by themselves, as far as its last words go back. */
-  get crashes(): number {
-    return this.server.output.split('pod ended by itself').length - 1;
+  /** Processes of the pods of the ledger that take events. */
+  async ledgerPods(): Promise<readonly number[]> {
+    const { running } = await this.ask<{ running: { pid: number; state: string }[] }>('/functions/bank/ledger');
+    return running.filter(({ state }) => state === 'ready').map(({ pid }) => pid);
+  }
+
+  /** Pods of the ledger that ended by themselves since the server was started, as it has counted them. */
+  async crashes(): Promise<number> {
+    const exits = await this.server.samples('faas_pod_exits_total');
+    const own = exits.filter(({ labels }) => labels.includes('unit="bank.ledger"') && !labels.includes('reason="stopped"'));
+    return own.reduce((sum, { value }) => sum + value, 0);
   }
 
   /** Conditions of the ledger that hold, by type. */

@@ -90,4 +90,11 @@ test('what was handled again after a moment is as late as its latest partition, 
   expect(resumedAfterMs(sent, stuck, 1_035)).toBe(Number.POSITIVE_INFINITY);
   expect(resumedAfterMs({ ...sent, partitionOf: () => 0 }, stuck, 1_035)).toBe(6);
   expect(resumedAfterMs({ ...sent, partitionOf: key => (key === 'b' ? undefined : 0) }, stuck, 1_035)).toBe(6);
+  expect(resumedAfterMs({ ...sent, partitionOf: () => 0 }, right(), 1_035, 'key')).toBe(16);
+  expect(resumedAfterMs({ ...sent, partitionOf: () => 0 }, stuck, 1_035, 'key')).toBe(Number.POSITIVE_INFINITY);
+});
+
+test('where no order came after a moment nothing shows that anything went on', () => {
+  expect(() => resumedAfterMs(sent, right(), 1_070)).toThrow('no order came');
+  expect(() => resumedAfterMs({ ...sent, partitionOf: () => undefined }, right(), 1_035)).toThrow('no order came');
 });

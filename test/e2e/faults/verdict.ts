@@ -53,16 +53,21 @@ export interface Verdict {
 /** What must hold of every verdict. */
 export const exact = { lost: 0, doubled: 0, stateWrong: 0, emitsLost: 0, emitsTwice: 0, deadLetters: 0 } as const;
 
-/** How long after a moment every partition to which orders came since had one of any key handled again. */
-export function resumedAfterMs(sent: Sent, found: Pick<Found, 'ledger'>, atMs: number): number {
-  const firsts = new Map<number, number>();
+/**
+ * How long after a moment every partition to which orders came since had one of any key handled again; by keys: every key of those partitions. Throws when no order came
+ * since: nothing had to go on then, and no time would be too long.
+ */
+export function resumedAfterMs(sent: Sent, found: Pick<Found, 'ledger'>, atMs: number, by: 'partition' | 'key' = 'partition'): number {
+  const firsts = new Map<number | string, number>();
   for (const [key, orders] of ordersByKey(sent)) {
     const partition = sent.partitionOf(key);
     if (partition === undefined || !orders.some(({ sentAtMs }) => sentAtMs > atMs)) continue;
     const first = (found.ledger.get(key)?.log ?? []).find(([, handledAtMs]) => handledAtMs > atMs)?.[1] ?? Number.POSITIVE_INFINITY;
-    firsts.set(partition, Math.min(first, firsts.get(partition) ?? Number.POSITIVE_INFINITY));
+    const line = by === 'key' ? key : partition;
+    firsts.set(line, Math.min(first, firsts.get(line) ?? Number.POSITIVE_INFINITY));
   }
-  return Math.max(0, ...firsts.values()) - atMs;
+  if (firsts.size === 0) throw new Error(`no order came to a partition after ${new Date(atMs).toISOString()}: nothing had to go on`);
+  return Math.max(...firsts.values()) - atMs;
 }
 
 /** Compares sets of ids, and knows nothing of how they came about. */

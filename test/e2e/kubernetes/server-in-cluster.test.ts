@@ -26,7 +26,7 @@ describeWith(clusterWorldNeeds, 'a server in the cluster, from the same image as
     await eventually(() => isUnderWay(server, 'inside'));
     const before = (await ofFunction()).map(({ name }) => name);
     await server.kill();
-    await sleep(1_000);
+    await eventually(async () => (await server.restarts()) === 1);
     await server.untilReady();
     await sleep(3_000);
     const figures = await load.end();

@@ -81,6 +81,12 @@ export class ServerPod implements LoadedServer {
     await this.node(`const fs=require("fs");process.kill(+${find},"SIGKILL")`);
   }
 
+  /** How often the cluster has started it again. */
+  async restarts(): Promise<number> {
+    const counted = '{.status.containerStatuses[0].restartCount}';
+    return Number(await this.#world.cluster.kubectl('get', 'pod', '-n', namespace, name, '-o', `jsonpath=${counted}`));
+  }
+
   async delete(): Promise<void> {
     await this.#world.cluster.kubectl('delete', 'pod', '-n', namespace, name, '--timeout=120s');
   }

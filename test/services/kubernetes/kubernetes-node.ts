@@ -1,5 +1,5 @@
 import { execFile } from 'node:child_process';
-import { cp, mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { cp, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { delimiter, dirname, join } from 'node:path';
@@ -28,10 +28,25 @@ export interface ControlPlane {
   stop(): Promise<void>;
 }
 
+/** Of the group `audit.k8s.io`, as far as it is read here. */
+export interface AuditEvent {
+  readonly verb: string;
+  readonly user: { readonly username: string };
+  readonly objectRef?: {
+    readonly apiGroup?: string;
+    readonly resource?: string;
+    readonly subresource?: string;
+    readonly namespace?: string;
+  };
+  readonly responseStatus?: { readonly code?: number };
+}
+
 /** A real cluster of one node, in namespaces of its own: API server, scheduler, controllers, kubelet, containers. */
 export interface KubernetesNode extends ControlPlane {
   /** At which servers of a test listen that its pods shall reach. */
   readonly hostAddress: string;
+  /** What service accounts have asked the API server for since it started. */
+  auditLog(): Promise<readonly AuditEvent[]>;
   /** Makes an image known to the node, from an archive of `writeImage`. */
   importImage(archive: string): Promise<void>;
 }
@@ -99,6 +114,11 @@ class Node implements KubernetesNode {
 
   async importImage(archive: string): Promise<void> {
     await this.#ctr('-n', 'k8s.io', 'images', 'import', archive);
+  }
+
+  async auditLog(): Promise<readonly AuditEvent[]> {
+    const lines = (await readFile(join(this.folder, 'audit.log'), 'utf8')).split('\n').slice(0, -1);
+    return lines.map(line => JSON.parse(line));
   }
 
   async stop(): Promise<void> {

@@ -3,7 +3,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
-import { startKubernetes } from './kubernetes-node.ts';
+import { type KubernetesNode, startKubernetes } from './kubernetes-node.ts';
 import { givenKubeconfig } from './programs.ts';
 
 const run = promisify(execFile);
@@ -14,6 +14,8 @@ export interface TestCluster {
   readonly image: string;
   /** At which servers of a test listen that pods shall reach. */
   readonly hostAddress: string;
+  /** What it is made of, for those who break it and read its logs; undefined: somebody else's. */
+  readonly node: KubernetesNode | undefined;
   kubectl(...args: string[]): Promise<string>;
   stop(): Promise<void>;
 }
@@ -39,6 +41,7 @@ export async function openTestCluster(): Promise<TestCluster> {
     kubeconfig: node.kubeconfig,
     image: tag,
     hostAddress: node.hostAddress,
+    node,
     kubectl: (...args) => node.kubectl(...args),
     stop: () => node.stop(),
   };
@@ -50,6 +53,7 @@ function givenCluster(kubeconfig: string): TestCluster {
     kubeconfig,
     image,
     hostAddress,
+    node: undefined,
     async kubectl(...args) {
       return (await run('kubectl', ['--kubeconfig', kubeconfig, ...args], { maxBuffer: 64 << 20 })).stdout.trim();
     },

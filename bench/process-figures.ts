@@ -1,0 +1,51 @@
+import { readdirSync, readFileSync, readlinkSync } from 'node:fs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { residentMib } from './child.ts';
+
+/** What processes cost while nothing happens, together. */
+export interface RestingCost {
+  readonly residentMib: number;
+  /** Of one core. */
+  readonly cpuShare: number;
+  readonly sockets: number;
+}
+
+/** Over so long; Linux only. */
+export async function restingCost(pids: readonly number[], forMs: number): Promise<RestingCost> {
+  const [beforeMs, before] = [performance.now(), cpuSeconds(pids)];
+  await sleep(forMs);
+  const tookS = (performance.now() - beforeMs) / 1_000;
+  return {
+    residentMib: pids.reduce((sum, pid) => sum + residentMib(pid), 0),
+    cpuShare: (cpuSeconds(pids) - before) / tookS,
+    sockets: pids.reduce((sum, pid) => sum + socketsOf(pid), 0),
+  };
+}
+
+/** Ticks of a second that the kernel counts in. */
+const hertz = 100;
+
+/** Of the processor, by all threads since they started. */
+export function cpuSeconds(pids: readonly number[]): number {
+  return pids.reduce((sum, pid) => sum + ticksOf(readFileSync(`/proc/${pid}/stat`, 'utf8')), 0) / hertz;
+}
+
+/** Fields 14 and 15, counted after the name in parentheses, which may hold anything. */
+function ticksOf(stat: string): number {
+  const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
+  return Number(fields[11]) + Number(fields[12]);
+}
+
+function socketsOf(pid: number): number {
+  const folder = `/proc/${pid}/fd`;
+  return readdirSync(folder).filter(name => linkOf(`${folder}/${name}`).startsWith('socket:')).length;
+}
+
+/** '' of one that was closed since it was listed. */
+function linkOf(file: string): string {
+  try {
+    return readlinkSync(file);
+  } catch {
+    return '';
+  }
+}
