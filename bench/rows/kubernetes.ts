@@ -33,12 +33,12 @@ interface Kept {
 }
 
 /** One event to a function without pods, again and again. */
-async function startTimes({ stores, pods }: ClusterWorld, pool: number, starts: number): Promise<readonly Kept[]> {
+async function startTimes({ cluster, stores, pods }: ClusterWorld, pool: number, starts: number): Promise<readonly Kept[]> {
   const server = await startFaas({ ...stores, ...pods, 'pods-pool': String(pool), 'scale-idle': '200ms' });
   try {
     await server.deploy(manifest('{ min: 0, max: 1 }'));
     for (let turn = 1; turn <= starts; turn += 1) {
-      await restore(server, pool);
+      await restore(server, cluster, pool);
       await server.emit('bench.orders', [{ key: `${pool}-${turn}`, data: { sentAtMs: nowMs() } }]);
       await eventually(
         'the event is handled',
@@ -58,12 +58,13 @@ async function keptBy(server: FaasServer, prefix: string): Promise<readonly Kept
   return (answer as { readonly entries: readonly { readonly value: Kept }[] }).entries.map(({ value }) => value);
 }
 
-/** Until no pod has the function, and `pool` generic ones wait. */
-async function restore(server: FaasServer, pool: number): Promise<void> {
+/** Until the cluster has no pods but `pool` generic ones, and the server knows them. */
+async function restore(server: FaasServer, { kubectl }: TestCluster, pool: number): Promise<void> {
   const rest = async () =>
-    (await server.metric('faas_pods', 'unit="bench.entry"')) === 0 && (await server.metric('faas_pods', 'state="generic"')) === pool;
-  await eventually('pods end, and generic ones wait', async () => ((await rest()) ? true : undefined), patienceMs, 100);
-  await sleep(1_000);
+    (await kubectl('get', 'pods', '-o', 'name')).split('\n').filter(name => name !== '').length === pool &&
+    (await server.metric('faas_pods', 'state="generic"')) === pool;
+  await eventually('pods end, and generic ones wait', async () => ((await rest()) ? true : undefined), patienceMs, 200);
+  await sleep(1_500);
 }
 
 /** From the request to the first line of a program of the same image, which does nothing else. */
