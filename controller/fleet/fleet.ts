@@ -45,6 +45,8 @@ export type WantListener = (unit: string, pods: number, reason: Parameters<PodDi
 const crashesFree = 4;
 const crashWindowMs = 60_000;
 
+/** A deployment waits for the pod that proves it, and others wait for that deployment: one that no node can hold is refused, and tried again later. */
+const trialStartMs = 30_000;
 /** Between the last load and the refilling of the pool. */
 const refillDelayMs = 250;
 /** Well within the time after which an idle connection to a pod is closed. */
@@ -194,7 +196,7 @@ export class Fleet implements PodDirectory {
     const size = this.#sizeFor(live);
     const generic = [...this.#members.values()].find(member => member.phase === 'generic' && member.memoryBytes === size);
     if (generic !== undefined) generic.phase = 'loading';
-    return this.#load(generic ?? (await this.#startOne('loading', this.#sizeFor(live))), live, 'trial');
+    return this.#load(generic ?? (await this.#startOne('loading', size, trialStartMs)), live, 'trial');
   }
 
   /** Drains the trial pods of revisions that did not become live. */
@@ -285,12 +287,12 @@ export class Fleet implements PodDirectory {
     this.#underWay.add(settled);
   }
 
-  async #startOne(phase: 'generic' | 'loading', memoryBytes: number): Promise<Member> {
+  async #startOne(phase: 'generic' | 'loading', memoryBytes: number, startMs?: number): Promise<Member> {
     const { pods, metrics, clock } = this.#options;
     this.#starting.push(memoryBytes);
     const beginMs = performance.now();
     try {
-      const info = await pods.start({ memoryBytes, callbackUrl: this.#options.callbackUrl() });
+      const info = await pods.start({ memoryBytes, callbackUrl: this.#options.callbackUrl(), ...(startMs !== undefined && { startMs }) });
       const bootMs = performance.now() - beginMs;
       metrics.observe('faas_cold_start_seconds', { unit: '', phase: 'boot' }, bootMs / 1000);
       const member = memberOf(info, memoryBytes, phase, bootMs);

@@ -9,7 +9,7 @@ import type { StateStore } from '../ports/state.ts';
 import type { Streams, TopicOptions } from '../ports/streams.ts';
 import type { Log } from '../telemetry/log.ts';
 import { checkDeployment } from './check-deployment.ts';
-import type { DeployedFunction, Deployments, DeployProblem, DeployResult, RemoveResult } from './deployments.ts';
+import type { DeployedFunction, Deployments, DeployProblem, DeployResult, RemovalOptions, RemoveResult } from './deployments.ts';
 import { deadLetterTopicOf, groupOf, inboxTopicOf, type LiveFunction, unitOf } from './live-function.ts';
 import { pinOffsets } from './pin-offsets.ts';
 import { resolveLive } from './resolve-live.ts';
@@ -45,13 +45,18 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
   };
   return {
     exclusively: inTurn,
-    deploy: (spec, bundleHashes) => inTurn(() => deploy(options, spec, bundleHashes)),
-    remove: (context, functionName, { state }) => inTurn(() => remove(options, context, functionName, state)),
+    deploy: (spec, bundleHashes, removal = {}) => inTurn(() => deploy(options, spec, bundleHashes, removal)),
+    remove: (context, functionName, removal) => inTurn(() => remove(options, context, functionName, removal)),
     rollBack: (unit, revision, from) => inTurn(() => rollBack(options, unit, revision, from)),
   };
 }
 
-async function deploy(options: DeploymentsOptions, spec: ContextSpec, bundleHashes: ReadonlyMap<string, string>): Promise<DeployResult> {
+async function deploy(
+  options: DeploymentsOptions,
+  spec: ContextSpec,
+  bundleHashes: ReadonlyMap<string, string>,
+  removal: RemovalOptions,
+): Promise<DeployResult> {
   const { registry, state, clock, watchesResources } = options;
   const contexts = new Map((await registry.contexts()).map(record => [record.spec.context, record.spec]));
   const abilities = { keepsStrict: state.capabilities.keepsStrict, watchesResources };
@@ -63,7 +68,7 @@ async function deploy(options: DeploymentsOptions, spec: ContextSpec, bundleHash
     spec.context,
     spec.functions.map(one => newRevision(one, contexts, bundleHashes.get(one.name) ?? '', nowMs)),
   );
-  return activate(options, spec, revisions, contexts);
+  return activate(options, spec, revisions, contexts, removal);
 }
 
 /** Proves what changed, creates what it needs, then makes everything live in one step. */
@@ -72,6 +77,7 @@ async function activate(
   spec: ContextSpec,
   revisions: readonly RevisionRecord[],
   contexts: ReadonlyMap<string, ContextSpec>,
+  { withdraw }: RemovalOptions,
 ): Promise<DeployResult> {
   const { registry, clock, faults } = options;
   const before = new Map((await registry.functions(spec.context)).map(record => [record.unit, record.live.id]));
@@ -84,11 +90,14 @@ async function activate(
   try {
     const warnings = await createTopics(options, spec);
     for (const live of revisions.map(record => resolveLive(record, contexts))) await pinOffsets(options.streams, live);
+    const changes = changesOf(before, revisions);
+    const removed = changes.filter(({ change }) => change === 'removed').map(({ unit }) => unit);
+    if (removed.length > 0) await withdraw?.(removed);
     faults('deploy.before-activate');
     await registry.activate(spec, new Map(revisions.map(record => [record.spec.name, record.id])), clock.now());
     faults('deploy.after-activate');
     await options.refresh();
-    return { kind: 'deployed', functions: changesOf(before, revisions), warnings };
+    return { kind: 'deployed', functions: changes, warnings };
   } catch (error) {
     options.abandon(changed);
     throw error;
@@ -229,20 +238,21 @@ async function rollBack(
   const revisions = functions
     .filter(record => record.context === current.context)
     .map(record => (record.unit === unit ? target : record.live));
-  return activate(options, spec, revisions, contexts);
+  return activate(options, spec, revisions, contexts, {});
 }
 
 async function remove(
   options: DeploymentsOptions,
   context: string,
   functionName: string | undefined,
-  withState: boolean,
+  { state: withState, withdraw }: Parameters<Deployments['remove']>[2],
 ): Promise<RemoveResult> {
   const { registry, streams, state } = options;
   const units = (await registry.functions(context))
     .map(record => record.unit)
     .filter(unit => functionName === undefined || unit === unitOf(context, functionName));
   if (units.length === 0 && (functionName !== undefined || (await registry.context(context)) === undefined)) return { kind: 'unknown' };
+  await withdraw?.(units);
   await registry.remove(context, functionName);
   await options.refresh();
   for (const unit of withState ? units : []) {

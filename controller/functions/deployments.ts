@@ -6,9 +6,9 @@ export interface Deployments {
    * Makes all functions of a context live in one step, or none. Bundles must have been stored before. Each changed revision is started on a pod
    * first; one that does not load leaves the old revisions with all traffic.
    */
-  deploy(spec: ContextSpec, bundleHashes: ReadonlyMap<string, string>): Promise<DeployResult>;
+  deploy(spec: ContextSpec, bundleHashes: ReadonlyMap<string, string>, options?: RemovalOptions): Promise<DeployResult>;
   /** Stops and forgets a context or one of its functions. `state: true` also removes its state, inbox and dead letters, which are kept otherwise. */
-  remove(context: string, functionName: string | undefined, options: { readonly state: boolean }): Promise<RemoveResult>;
+  remove(context: string, functionName: string | undefined, options: { readonly state: boolean } & RemovalOptions): Promise<RemoveResult>;
   /** Other changes of what is live wait for the work, on this server and on others. */
   exclusively<Result>(work: () => Promise<Result>): Promise<Result>;
   /**
@@ -16,6 +16,14 @@ export interface Deployments {
    * a deploy that came in between, and of several that decide the same one acts.
    */
   rollBack(unit: string, revision: string | undefined, from?: string): Promise<DeployResult>;
+}
+
+export interface RemovalOptions {
+  /**
+   * Takes away what wishes for functions that are about to be removed, while nobody else changes what is live: whoever keeps such wishes would make them live
+   * again. `units` are those that are live. Not called where nothing is to be removed; after a throw everything is live as it was.
+   */
+  readonly withdraw?: (units: readonly string[]) => Promise<void>;
 }
 
 export type DeployResult =

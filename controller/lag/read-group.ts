@@ -18,12 +18,15 @@ export async function readGroup(
   const stored = new Map((own === undefined ? [] : await state.progress(own.unit)).map(one => [one.source, one]));
   const read = await Promise.all(
     topics.map(async topic => {
+      const known = own === undefined ? [] : await streams.bounds(topic);
+      const isStored = known.length > 0 && known.every(({ partition }) => stored.has(`${topic}.${partition}`));
       // What the group has done first: an end that is read later is never below it.
-      const committed = new Map((await streams.committed(group, topic)).map(one => [one.partition, one.offset]));
-      const bounds = await streams.bounds(topic);
+      const committed = isStored ? [] : await streams.committed(group, topic);
+      const bounds = isStored ? known : await streams.bounds(topic);
+      const offsets = new Map(committed.map(one => [one.partition, one.offset]));
       return bounds.map(({ partition, startOffset, endOffset }) => {
         const progress = stored.get(`${topic}.${partition}`);
-        const frontier = progress?.frontier ?? committed.get(partition);
+        const frontier = progress?.frontier ?? offsets.get(partition);
         return { topic, partition, startOffset, endOffset, frontier, doneAbove: progress?.doneAbove ?? 0 };
       });
     }),

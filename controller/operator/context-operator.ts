@@ -1,6 +1,6 @@
 import { unitOf } from '../functions/live-function.ts';
 import type { ClusterObject } from '../ports/objects.ts';
-import type { ResourceKind, ResourceNote } from '../ports/resources.ts';
+import { deleteStateAnnotation, type ResourceKind, type ResourceNote } from '../ports/resources.ts';
 import { type ContextOutcome, deployContext } from './deploy-context.ts';
 import type { HeldResources, OperatorOptions } from './operator-options.ts';
 import { type ResourceProblem, replicasOf } from './resource-manifest.ts';
@@ -8,8 +8,6 @@ import { contextStatus, differs, type FunctionFigures, fencingIn, functionStatus
 
 /** Keeps a resource there until its function is drained and gone. */
 const finalizer = 'faas.internal/drain';
-/** On a resource that is deleted, with the value `true`: state, inbox and dead letters go as well. */
-const deleteStateAnnotation = 'faas.internal/delete-state';
 const figuresEveryMs = 10_000;
 const retryMs = { first: 5_000, most: 300_000 } as const;
 /** What may be otherwise the next time although the resource is the same: something that it names came later. A bad handler is not tried again. */
@@ -38,6 +36,7 @@ export class ContextOperator {
 
   /** One look at them; what could not be written is written at the next one. */
   async look(held: HeldResources, figures: ReadonlyMap<string, FunctionFigures>): Promise<void> {
+    this.#forget(held);
     if (!(await this.#release(held))) return;
     const [context, functions] = [isGoing(held.context) ? undefined : held.context, staying(held.functions)];
     const all = [
@@ -48,6 +47,12 @@ export class ContextOperator {
     const isChanged = await this.#deploy(context, functions, figures);
     const now = isChanged ? new Map((await this.#options.figures()).map(one => [one.unit, one])) : figures;
     await this.#report(context, functions, now);
+  }
+
+  /** What is known of resources that are gone; no other one ever has their uid. */
+  #forget({ context, functions }: HeldResources): void {
+    const uids = new Set([context, ...functions.values()].map(object => object?.metadata.uid));
+    for (const known of [this.#verdicts, this.#writtenAtMs]) for (const uid of known.keys()) if (!uids.has(uid)) known.delete(uid);
   }
 
   /** Ends what is to be deleted, its functions first; false: look again, something else was written meanwhile. */

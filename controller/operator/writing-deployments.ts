@@ -1,12 +1,13 @@
 import type { Deployments, DeployResult } from '../functions/deployments.ts';
 import { unitOf } from '../functions/live-function.ts';
-import type { Resources } from '../ports/resources.ts';
+import { deleteStateAnnotation, type Resources } from '../ports/resources.ts';
 import type { Log } from '../telemetry/log.ts';
 import { resourcesOf } from './resource-manifest.ts';
 
 /**
- * Deployments that are also written to the cluster: first what is live is changed, then the resources say the same, which changes nothing more. A roll-back is
- * not written: the resource stays what somebody wished, and its status tells what is live.
+ * Deployments that are also written to the cluster. What comes is made live first, then the resources say the same, which changes nothing more; what goes is
+ * taken out of the cluster first, or the operator would find a wish that is not live, and fulfil it. A roll-back is not written: the resource stays what
+ * somebody wished, and its status tells what is live.
  */
 export function writingDeployments(
   deployments: Deployments,
@@ -15,24 +16,30 @@ export function writingDeployments(
   return {
     ...deployments,
     async deploy(spec, bundles) {
-      const result = await deployments.deploy(spec, bundles);
+      const result = await deployments.deploy(spec, bundles, { withdraw: units => removeFunctions(resources, units) });
       if (result.kind === 'refused') return result;
       try {
         for (const resource of resourcesOf(spec, bundles)) await resources.apply(resource);
-        for (const { unit, change } of result.functions) if (change === 'removed') await resources.remove('Function', unit);
         return result;
       } catch (error) {
         return { ...result, warnings: [...result.warnings, notWritten(log, spec.context, error)] };
       }
     },
-    async remove(context, functionName, options) {
-      const result = await deployments.remove(context, functionName, options);
-      for (const unit of result.kind === 'removed' ? result.units : []) await resources.remove('Function', unit);
-      if (functionName === undefined) await resources.remove('Context', context);
-      else await resources.remove('Function', unitOf(context, functionName));
-      return result;
+    remove(context, functionName, { state }) {
+      const withdraw = async () => {
+        const units = functionName === undefined ? await resources.functionsOf(context) : [unitOf(context, functionName)];
+        // Should this server end here, the operator ends what was begun, with the state.
+        if (state) for (const unit of units) await resources.annotate('Function', unit, { [deleteStateAnnotation]: 'true' });
+        await removeFunctions(resources, units);
+        if (functionName === undefined) await resources.remove('Context', context);
+      };
+      return deployments.remove(context, functionName, { state, withdraw });
     },
   } satisfies Deployments;
+}
+
+async function removeFunctions(resources: Resources, units: readonly string[]): Promise<void> {
+  for (const unit of units) await resources.remove('Function', unit);
 }
 
 function notWritten(log: Log, context: string, error: unknown): Extract<DeployResult, { kind: 'deployed' }>['warnings'][number] {

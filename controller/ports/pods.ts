@@ -3,7 +3,7 @@
  * and never serves another.
  *
  * Laws:
- * P1 `start` resolves when the pod answers on its address, or rejects and leaves nothing running.
+ * P1 `start` resolves when the pod answers on its address, or rejects and leaves nothing running; within `startMs` where that is given.
  * P2 each start has a new id and a new bootId.
  * P3 exactly one exit is reported per started pod, however it ends, with what is known of the reason.
  * P4 `stop` asks (SIGTERM), waits `graceMs`, then kills; it resolves after the exit was reported.
@@ -44,6 +44,8 @@ export interface PodSpec {
   readonly memoryBytes: number;
   /** Base URL at which the pod reads state and calls other functions, `http://127.0.0.1:7070`. */
   readonly callbackUrl: string;
+  /** How long the start may take, in milliseconds, where that is shorter than the adapter's own limit: somebody waits for this pod. */
+  readonly startMs?: number;
 }
 
 export interface PodInfo {

@@ -9,6 +9,10 @@ export interface Resources {
   readonly namespace: string;
   /** Creates it or changes those fields of it that we own; what others own stays, or is refused. */
   apply(resource: WrittenResource): Promise<void>;
+  /** Names of the functions of a context that are there, also of those that are not live. */
+  functionsOf(context: string): Promise<readonly string[]>;
+  /** Beside the annotations that it has. One that is not there stays so. */
+  annotate(kind: ResourceKind, name: string, annotations: Readonly<Record<string, string>>): Promise<void>;
   /** Told to go; whoever put a finalizer on it comes first. One that is not there is gone. */
   remove(kind: ResourceKind, name: string): Promise<void>;
   writeStatus(object: ClusterObject, kind: ResourceKind, status: object): Promise<WriteResult>;
@@ -22,6 +26,9 @@ export type WriteResult = 'ok' | 'conflict';
 
 /** Group and version of our resources. */
 export const resourceApiVersion = 'faas.internal/v1';
+
+/** On a resource that is to go, with the value `true`: state, inbox and dead letters go as well. */
+export const deleteStateAnnotation = 'faas.internal/delete-state';
 
 /** What the pods of a function carry, as labels: names of contexts and functions may be the values of labels. `unit`: `<context>.<function>`. */
 export function labelsOf(unit: string): Readonly<Record<string, string>> {

@@ -12,7 +12,8 @@ const unit = '$resources';
 const source: Source = { unit, name: 'watcher' };
 /** One for all owners: what an old one publishes late is below what a new one has published, and is dropped. */
 const stream = `${unit}|${source.name}`;
-const pageKeys = 1_000;
+/** An object may have 1.5 MiB. */
+const pageKeys = 100;
 const resendsMax = 3;
 const retryMs = 500;
 

@@ -11,9 +11,10 @@ import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import { childTraceparent } from '../telemetry/trace.ts';
 import { type Delivered, type DeliveryDecision, decideGone, decidePresent } from './decide-delivery.ts';
-import { deliveredKey, readDelivered, triggerKey, writeDelivered } from './delivered-record.ts';
+import { deliveredKey, triggerKey, writeDelivered } from './delivered-record.ts';
 import type { DeliveredStore, DeliveredWrite } from './delivered-store.ts';
 import { resourceEvent } from './resource-event.ts';
+import type { TriggerPast } from './trigger-memory.ts';
 
 export interface TriggerWatchOptions {
   readonly store: DeliveredStore;
@@ -26,10 +27,10 @@ export interface TriggerWatchOptions {
   readonly metrics: Metrics;
   readonly live: LiveFunction;
   readonly trigger: ResourceTrigger;
-  readonly sinceMs: number;
+  readonly past: TriggerPast;
 }
 
-/** One commit has so much: the records of objects and the events of them. */
+/** One commit has so much, and the one object that goes over it: the records of objects and the events of them. */
 const commitBounds = { changes: 200, bytes: 2 ** 20 } as const;
 
 type Look = { readonly key: string; decide(before: Delivered | undefined): DeliveryDecision };
@@ -37,26 +38,16 @@ type Look = { readonly key: string; decide(before: Delivered | undefined): Deliv
 /** One trigger of one function: what changes in the cluster, against what the function knows. */
 export class TriggerWatch implements ObjectFollower {
   readonly #options: TriggerWatchOptions;
-  readonly #known = new Map<string, Delivered>();
+  readonly #known: Map<string, Delivered>;
   #live: LiveFunction;
   #trigger: ResourceTrigger;
   #signal: AbortSignal = AbortSignal.abort();
 
-  private constructor(options: TriggerWatchOptions) {
+  constructor(options: TriggerWatchOptions) {
     this.#options = options;
+    this.#known = options.past.delivered;
     this.#live = options.live;
     this.#trigger = options.trigger;
-  }
-
-  /** With what was delivered before. */
-  static async open(options: TriggerWatchOptions): Promise<TriggerWatch> {
-    const watch = new TriggerWatch(options);
-    const prefix = deliveredKey(watch.#key, '');
-    for (const [key, value] of await options.store.list(prefix)) {
-      const delivered = readDelivered(value);
-      if (delivered !== undefined) watch.#known.set(key.slice(prefix.length), delivered);
-    }
-    return watch;
   }
 
   async run(signal: AbortSignal): Promise<void> {
@@ -124,6 +115,7 @@ export class TriggerWatch implements ObjectFollower {
   /** Answers how many it has dealt with. */
   async #deliverSome(looks: readonly Look[], partitions: number): Promise<number> {
     const next = new Map<string, Delivered | null>();
+    const writes = new Map<string, DeliveredWrite>();
     const emits: Emit[] = [];
     const counts = { added: 0, modified: 0, deleted: 0 };
     let [taken, bytes] = [0, 0];
@@ -132,7 +124,12 @@ export class TriggerWatch implements ObjectFollower {
       taken += 1;
       const before = next.has(key) ? (next.get(key) ?? undefined) : this.#known.get(key);
       const { deliveries, delivered } = decide(before);
-      if (delivered !== undefined) next.set(key, delivered);
+      if (delivered !== undefined) {
+        const write = writeOf(this.#key, key, delivered);
+        bytes += write.value?.length ?? 0;
+        next.set(key, delivered);
+        writes.set(key, write);
+      }
       for (const delivery of deliveries) {
         const emit = { topic: this.#live.inboxTopic, ...inboxRecord(resourceEvent(delivery, this.#facts()), partitions) };
         bytes += emit.value?.length ?? 0;
@@ -140,7 +137,7 @@ export class TriggerWatch implements ObjectFollower {
         emits.push(emit);
       }
     }
-    if (next.size > 0) await this.#options.store.write(writesOf(this.#key, next), emits, this.#signal);
+    if (writes.size > 0) await this.#options.store.write([...writes.values()], emits, this.#signal);
     for (const [key, delivered] of next) {
       if (delivered === null) this.#known.delete(key);
       else this.#known.set(key, delivered);
@@ -152,14 +149,12 @@ export class TriggerWatch implements ObjectFollower {
   }
 
   #facts() {
-    const { clock, random, sinceMs } = this.#options;
+    const { clock, random, past } = this.#options;
+    const { sinceMs } = past.record;
     return { live: this.#live, trigger: this.#trigger, sinceMs, nowMs: clock.now(), traceparent: childTraceparent(undefined, random) };
   }
 }
 
-function writesOf(trigger: string, next: ReadonlyMap<string, Delivered | null>): readonly DeliveredWrite[] {
-  return [...next].map(([key, delivered]) => ({
-    key: deliveredKey(trigger, key),
-    value: delivered === null ? null : writeDelivered(delivered),
-  }));
+function writeOf(trigger: string, object: string, delivered: Delivered | null): DeliveredWrite {
+  return { key: deliveredKey(trigger, object), value: delivered === null ? null : writeDelivered(delivered) };
 }

@@ -6,8 +6,9 @@ import type { Objects } from '../ports/objects.ts';
 import type { Random } from '../random.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
-import { readTrigger, triggerKey, writeTrigger } from './delivered-record.ts';
-import { DeliveredStore, type DeliveredStoreOptions, type DeliveredWrite } from './delivered-store.ts';
+import { triggerKey } from './delivered-record.ts';
+import { DeliveredStore, type DeliveredStoreOptions } from './delivered-store.ts';
+import { TriggerMemory } from './trigger-memory.ts';
 import { TriggerWatch } from './trigger-watch.ts';
 
 export interface WatchesOptions extends DeliveredStoreOptions {
@@ -34,8 +35,6 @@ interface Watched {
 
 const lookEveryMs = 1_000;
 const retryMs = 1_000;
-/** Keys that one commit removes. */
-const removedAtOnce = 500;
 
 /**
  * Follows the resources of all live functions and delivers their changes to the inboxes, remembering in the same step what was delivered. Runs on the leader;
@@ -62,10 +61,12 @@ async function runSession(options: WatchesOptions, signal: AbortSignal): Promise
   let seen: readonly LiveFunction[] | undefined;
   try {
     const store = await DeliveredStore.claim(options, signal);
+    let memory: TriggerMemory | undefined;
     while (!signal.aborted && !store.isOver) {
       const functions = options.live();
       if (functions !== undefined && functions !== seen) {
-        await takeIn(options, store, watched, functions, ending.signal);
+        memory ??= await TriggerMemory.read(store);
+        await takeIn(options, { store, memory }, watched, functions, ending.signal);
         seen = functions;
       }
       await clock.sleep(lookEveryMs, signal);
@@ -80,7 +81,7 @@ async function runSession(options: WatchesOptions, signal: AbortSignal): Promise
 /** Begins what is new, changes what goes on, ends and forgets what is gone. */
 async function takeIn(
   options: WatchesOptions,
-  store: DeliveredStore,
+  { store, memory }: { readonly store: DeliveredStore; readonly memory: TriggerMemory },
   watched: Map<string, Watched>,
   functions: readonly LiveFunction[],
   ending: AbortSignal,
@@ -93,11 +94,13 @@ async function takeIn(
     await one.over;
     watched.delete(key);
   }
-  const since = await beginnings(options, store, wanted, ending);
+  const kinds = new Map([...wanted].map(([key, { trigger }]) => [key, trigger]));
+  const pasts = await memory.keep(kinds, options.clock, ending);
   for (const [key, { live, trigger }] of wanted) {
-    if (watched.has(key)) continue;
+    const past = pasts.get(key);
+    if (past === undefined || watched.has(key)) continue;
     const stop = new AbortController();
-    const watch = await TriggerWatch.open({ ...options, store, live, trigger, sinceMs: since.get(key) ?? 0 });
+    const watch = new TriggerWatch({ ...options, store, live, trigger, past });
     watched.set(key, { watch, stop, over: watch.run(AbortSignal.any([stop.signal, ending])) });
   }
 }
@@ -111,27 +114,4 @@ function triggersOf(functions: readonly LiveFunction[]): Triggers {
       if (trigger.kind === 'resource') triggers.set(triggerKey(live.unit, trigger.name), { live, trigger });
   }
   return triggers;
-}
-
-/** When each trigger began; those that begin now are remembered before anything is delivered for them, those that are gone are forgotten with all that they know. */
-async function beginnings(
-  { clock }: WatchesOptions,
-  store: DeliveredStore,
-  wanted: Triggers,
-  signal: AbortSignal,
-): Promise<ReadonlyMap<string, number>> {
-  const since = new Map<string, number>();
-  const writes: DeliveredWrite[] = [];
-  for (const [key, value] of await store.list('')) {
-    const trigger = key.split(' ')[0] ?? '';
-    if (!wanted.has(trigger)) writes.push({ key, value: null });
-    else if (key === trigger) since.set(trigger, readTrigger(value) ?? clock.now());
-  }
-  for (const key of wanted.keys()) {
-    if (since.has(key)) continue;
-    since.set(key, clock.now());
-    writes.push({ key, value: writeTrigger(clock.now()) });
-  }
-  for (let from = 0; from < writes.length; from += removedAtOnce) await store.write(writes.slice(from, from + removedAtOnce), [], signal);
-  return since;
 }

@@ -157,8 +157,9 @@ describeWith(apiServerService, 'functions as resources of a real API server', ()
     expect(
       await cluster.kubectl('get', 'fn', 'written.intake', '-o', 'jsonpath={.spec.code.source} {.spec.triggers[1].schedule.every}'),
     ).toBe('src/intake.ts 500ms');
-    expect((await server.cli(['delete', 'written', '--yes'])).code).toBe(0);
+    expect((await server.cli(['delete', 'written', '--state', '--yes'])).code).toBe(0);
     await eventually(async () => (await cluster.kubectl('get', 'fn,contexts', '-o', 'name')).includes('written') === false);
+    expect((await server.cli(['list'])).output).not.toContain('written');
   });
 
   test('a server that was killed finds everything as it is, and goes on', limit, async () => {

@@ -7,7 +7,7 @@ import { noConditions } from '../../controller/conditions/conditions.ts';
 import { Fleet } from '../../controller/fleet/fleet.ts';
 import type { LiveFunction } from '../../controller/functions/live-function.ts';
 import { resolveLive } from '../../controller/functions/resolve-live.ts';
-import type { Pods } from '../../controller/ports/pods.ts';
+import type { PodSpec, Pods } from '../../controller/ports/pods.ts';
 import { systemRandom } from '../../controller/random.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
@@ -23,6 +23,8 @@ let pods: Pods;
 let client: PodClient;
 let fleet: Fleet;
 let greeted: string[];
+/** What each start may take, as it was asked for. */
+let startsMs: (number | undefined)[];
 /** Reads of bundles that fail from now on. */
 let registryFailures: number;
 
@@ -48,6 +50,7 @@ beforeEach(async () => {
   const { registry, history } = createMemoryAdapters({ clock, random: systemRandom });
   for (const code of [good, bad]) await registry.putBundle(hashOf(code), { code: new TextEncoder().encode(code), sourceMap: undefined });
   pods = createMemoryPods({ clock, random: systemRandom });
+  startsMs = [];
   const http = createHttpPodClient({ clock, log: silentLog });
   greeted = [];
   registryFailures = 0;
@@ -61,7 +64,17 @@ beforeEach(async () => {
     close: () => http.close(),
   };
   fleet = new Fleet({
-    pods,
+    pods: new Proxy(pods, {
+      get(target, name) {
+        if (name === 'start')
+          return (spec: PodSpec) => {
+            startsMs.push(spec.startMs);
+            return target.start(spec);
+          };
+        const held: unknown = Reflect.get(target, name, target);
+        return typeof held === 'function' ? held.bind(target) : held;
+      },
+    }),
     client,
     registry: {
       bundle: hash => {
@@ -136,6 +149,13 @@ test('a trial is seen by nobody until its revision is live, and then it is the f
   fleet.update([revision('r2', good)]);
   expect(serving()).toEqual(['r1 ready', 'r2 ready']);
   await until(() => expect(serving()).toEqual(['r2 ready']));
+});
+
+test('a deployment waits 30 s at most for the pod of its trial; pods that nobody waits for have the time of their adapter', async () => {
+  expect(await fleet.trial(revision('r2', good))).toMatchObject({ kind: 'ready' });
+  fleet.update([]);
+  await until(() => expect(phases()).toContain('generic'));
+  expect(startsMs).toEqual([30_000, undefined]);
 });
 
 test('a trial that fails says why and leaves nothing; one that is given up is drained', async () => {

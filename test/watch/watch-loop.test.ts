@@ -1,137 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { createMemoryAdapters, type MemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
-import { MemoryObjects } from '../../controller/adapters/memory/memory-objects.ts';
-import { noConditions } from '../../controller/conditions/conditions.ts';
-import { DuplicateFilter } from '../../controller/dispatch/duplicate-filter.ts';
-import type { LiveFunction } from '../../controller/functions/live-function.ts';
-import type { ResourceTrigger } from '../../controller/manifest/spec.ts';
-import { silentLog } from '../../controller/telemetry/log.ts';
-import { noMetrics } from '../../controller/telemetry/metrics.ts';
-import { runWatches } from '../../controller/watch/watch-loop.ts';
-import { headerNames } from '../../runtime/protocol/headers.ts';
 import { liveFunction } from '../gateway/live-functions.ts';
-import { type SeededRandom, seededRandom } from '../support/seeded-random.ts';
-import { VirtualClock } from '../support/virtual-clock.ts';
-
-const unit = 'shop.prices';
-const partitions = 2;
-
-const trigger = (more: Partial<ResourceTrigger> = {}): ResourceTrigger => ({
-  ...{ kind: 'resource', name: 'resource-1', apiVersion: 'v1', resourceKind: 'ConfigMap', namespace: undefined, selector: undefined },
-  ...{ fields: [], events: ['added', 'modified', 'deleted'], ...more },
-});
-
-interface Told {
-  readonly id: string;
-  readonly key: string;
-  readonly event: string;
-  readonly uid: string;
-  readonly v: unknown;
-  readonly old: unknown;
-}
-
-interface Faults {
-  readonly random: SeededRandom;
-  /** Of a call to a store or the broker: that it fails before it did anything, after it, or takes long. */
-  readonly chance: number;
-}
-
-/** A cluster, an inbox and a store that outlive the watchers. */
-class World {
-  readonly clock = new VirtualClock();
-  readonly random = seededRandom(3);
-  readonly objects = new MemoryObjects(this.clock);
-  readonly adapters: MemoryAdapters;
-  live: readonly LiveFunction[];
-
-  constructor(emits: 'inline' | 'outbox', triggers: readonly ResourceTrigger[] = [trigger()]) {
-    this.adapters = createMemoryAdapters({ clock: this.clock, random: this.random, emits });
-    this.live = [liveFunction(unit, triggers)];
-  }
-
-  async open(): Promise<this> {
-    await this.adapters.streams.ensureTopic(`faas.${unit}.inbox`, { partitions });
-    return this;
-  }
-
-  /** A watcher with its own ways to its stores. `kill`: from now on nothing of it reaches them, as of a process that is gone. */
-  start(faults?: Faults): { kill(): void; stop(): Promise<void> } {
-    let isDead = false;
-    const stop = new AbortController();
-    const { clock, adapters } = this;
-    const way = async <Answer>(call: () => Promise<Answer>): Promise<Answer> => {
-      const { random, chance } = faults ?? { random: this.random, chance: 0 };
-      if (random.chance(chance)) await clock.sleep(random.between(0, 4_000));
-      if (isDead || random.chance(chance)) throw new Error('the request was lost');
-      const answer = await call();
-      if (isDead || random.chance(chance)) throw new Error('the answer was lost');
-      return answer;
-    };
-    const { state, streams } = adapters;
-    const over = runWatches(
-      {
-        objects: this.objects,
-        live: () => this.live,
-        state: new Proxy(state, {
-          get: (target, name) => {
-            const held: unknown = Reflect.get(target, name, target);
-            return typeof held === 'function' ? (...args: unknown[]) => way(() => Reflect.apply(held, target, args)) : held;
-          },
-        }),
-        streams: {
-          append: (topic, records) => way(() => streams.append(topic, records)),
-          describeTopic: topic => way(() => streams.describeTopic(topic)),
-        },
-        conditions: noConditions,
-        clock,
-        random: this.random,
-        faults: () => {},
-        log: silentLog,
-        metrics: noMetrics,
-      },
-      stop.signal,
-    );
-    return {
-      kill() {
-        isDead = true;
-        stop.abort();
-      },
-      async stop() {
-        stop.abort();
-        await clock.run(() => false, clock.now() + 20_000);
-        await over;
-      },
-    };
-  }
-
-  put(name: string, v: unknown, more: Record<string, unknown> = {}): void {
-    this.objects.put({ metadata: { name, namespace: 'n' }, data: { v }, ...more });
-  }
-
-  /** What the function gets, partition by partition: repeated publishes are dropped, as its dispatcher does. */
-  async told(): Promise<readonly Told[]> {
-    const told: Told[] = [];
-    for (let partition = 0; partition < partitions; partition += 1) {
-      const { records } = await this.adapters.streams.read(`faas.${unit}.inbox`, partition, 0, { records: 100_000, bytes: 1e9 });
-      const filter = new DuplicateFilter(new Map());
-      for (const { headers, value, key, offset } of records) {
-        const header = (name: string) => Buffer.from(headers.find(([one]) => one === name)?.[1] ?? []).toString();
-        const [generation, counter] = header(headerNames.seq).split('.').map(Number);
-        const isOutbox = header(headerNames.seq) !== '';
-        if (isOutbox && filter.isDuplicate(offset, header(headerNames.stream), { generation: generation ?? 0, counter: counter ?? 0 }))
-          continue;
-        const { event, object, old } = JSON.parse(Buffer.from(value ?? []).toString());
-        const facts = { id: header(headerNames.id), key: Buffer.from(key ?? []).toString() };
-        told.push({ ...facts, event, uid: object.metadata.uid, v: object.data?.v, old: old?.data?.v });
-      }
-    }
-    return told;
-  }
-
-  async words(): Promise<readonly string[]> {
-    return (await this.told()).map(({ key, event, v, old }) => `${event} ${key} ${v} was ${old}`).sort();
-  }
-}
+import { seededRandom } from '../support/seeded-random.ts';
+import { expectWhole, trigger, unit, World } from './watch-world.ts';
 
 describe.each(['inline', 'outbox'] as const)('emits %s', emits => {
   test('what is there, what changes and what goes is told, with the state before', async () => {
@@ -211,20 +81,7 @@ describe.each(['inline', 'outbox'] as const)('emits %s', emits => {
       await world.clock.advance(20_000);
       await last.stop();
 
-      const told = await world.told();
-      expect(new Set(told.map(({ id }) => id)).size).toBe(told.length);
-      for (const name of names) {
-        const ofName = told.filter(({ key }) => key === `n/${name}`);
-        const states = ofName.filter(({ event }) => event !== 'deleted').map(({ v }) => Number(v));
-        expect(states).toEqual([...new Set(states)].sort((a, b) => a - b));
-        const end = ofName.at(-1);
-        if (there.has(name)) expect([end?.event === 'deleted', end?.v]).toEqual([false, versions.get(name)]);
-        else expect(end === undefined || end.event === 'deleted').toBe(true);
-        for (const [i, one] of ofName.entries()) {
-          if (one.event === 'added') expect(i === 0 || ofName[i - 1]?.event === 'deleted').toBe(true);
-          else expect([ofName[i - 1]?.uid, ofName[i - 1]?.v]).toEqual([one.uid, one.old]);
-        }
-      }
+      expectWhole(await world.told(), names, name => (there.has(name) ? versions.get(name) : undefined));
     },
   );
 });
@@ -278,5 +135,57 @@ test('an object that is too large for a record comes without the state before, t
     'modified n/half y u',
     'modified n/whole u u',
   ]);
+  await watcher.stop();
+});
+
+test.each([['in one session'], ['over a restart']])(
+  'a trigger that names another kind begins anew: no state of the one kind is compared with one of the other, %s',
+  async when => {
+    const world = await new World('inline').open();
+    world.put('a', 1);
+    world.put('b', 1);
+    world.secrets.put({ metadata: { name: 'a', namespace: 'n' }, data: { v: 7 } });
+    let watcher = world.start();
+    await world.clock.advance(3_000);
+    if (when === 'over a restart') await watcher.stop();
+    world.live = [liveFunction(unit, [trigger({ resourceKind: 'Secret' })])];
+    if (when === 'over a restart') watcher = world.start();
+    await world.clock.advance(3_000);
+    expect(await world.words()).toEqual(['added n/a 1 was undefined', 'added n/a 7 was undefined', 'added n/b 1 was undefined']);
+    world.live = [liveFunction(unit, [trigger({ resourceKind: 'Secret', selector: 'app=none' })])];
+    await world.clock.advance(3_000);
+    expect((await world.words()).filter(word => word.startsWith('deleted'))).toEqual(['deleted n/a 7 was 7']);
+    await watcher.stop();
+  },
+);
+
+test('what is remembered is read once, however often the revisions change and the cluster was away', async () => {
+  const world = await new World('inline').open();
+  world.put('a', 1);
+  const watcher = world.start();
+  await world.clock.advance(3_000);
+  for (const namespace of ['n', undefined, 'n']) {
+    world.live = [liveFunction(unit, [trigger({ namespace })])];
+    await world.clock.advance(3_000);
+    world.objects.setAway(true);
+    await world.clock.advance(3_000);
+    world.objects.setAway(false);
+    await world.clock.advance(3_000);
+  }
+  expect(world.calls.filter(name => name === 'list').length).toBe(1);
+  expect(await world.words()).toEqual(['added n/a 1 was undefined']);
+  await watcher.stop();
+});
+
+test('a commit has a bounded size, also where large objects are remembered and not told', async () => {
+  const world = await new World('inline', [trigger({ events: ['deleted'] })]).open();
+  const bytes = 300_000;
+  for (let i = 0; i < 20; i += 1) world.put(`large-${i}`, 'x'.repeat(bytes));
+  const watcher = world.start();
+  await world.clock.advance(3_000);
+  const sizes = (await world.adapters.state.list('$resources', { limit: 100 })).map(({ value }) => value.length);
+  expect(sizes.length).toBe(21);
+  expect(Math.max(...world.commitBytes)).toBeLessThan(2 ** 20 + bytes + 1_000);
+  expect(world.commitBytes.reduce((sum, one) => sum + one, 0)).toBe(sizes.reduce((sum, one) => sum + one, 0));
   await watcher.stop();
 });

@@ -144,7 +144,8 @@ class HttpsApi implements KubernetesApi {
   }
 }
 
-function readBody(text: string): unknown {
+/** What is no JSON is a message. */
+export function readBody(text: string): unknown {
   try {
     return JSON.parse(text);
   } catch {
@@ -152,14 +153,39 @@ function readBody(text: string): unknown {
   }
 }
 
+/** What a request wanted to do with a collection, for whoever has to allow it. */
+export interface Access {
+  readonly verb: 'list' | 'watch';
+  /** Of the collection: `/apis/apps/v1/namespaces/prod/deployments`. */
+  readonly path: string;
+}
+
 /** The answer's body, or an error that says what the API server said. `what`: in a few words, what was tried. */
-export function expectOk(answer: ApiAnswer, what: string): unknown {
+export function expectOk(answer: ApiAnswer, what: string, access?: Access): unknown {
   if (answer.status < 300) return answer.body;
-  const { message, reason } = isRecord(answer.body) ? answer.body : {};
-  const text = `${what}: the API server refuses it with ${answer.status}${reason === undefined ? '' : ` ${String(reason)}`}: ${String(message ?? '')}`;
-  throw new FaasError(
-    'FAAS_KUBERNETES_REFUSED',
-    text,
-    answer.status === 403 ? 'Grant it to the server; `faas deploy --dry-run` shows what resource triggers need.' : undefined,
-  );
+  throw refusalOf(answer, what, access);
+}
+
+export function refusalOf({ status, body }: ApiAnswer, what: string, access?: Access): FaasError {
+  const { message, reason } = isRecord(body) ? body : {};
+  const text = `${what}: the API server refuses it with ${status}${reason === undefined ? '' : ` ${String(reason)}`}: ${String(message ?? '')}`;
+  return new FaasError('FAAS_KUBERNETES_REFUSED', text, hintOf(status, access));
+}
+
+function hintOf(status: number, access: Access | undefined): string | undefined {
+  if (status === 401) return 'Check who the server is there: the token of its service account, or its kubeconfig.';
+  if (status === 403) {
+    const asked = access === undefined ? '' : `; \`kubectl auth can-i ${wordsOf(access)} --as <that user>\` says whether it is`;
+    return `Grant it to the server${asked}. \`faas deploy --dry-run\` shows what resource triggers need.`;
+  }
+  if (status === 404 && access !== undefined) return 'See with `kubectl api-resources` whether the kind is still there; it is tried again.';
+  return undefined;
+}
+
+/** As kubectl has it: `list deployments.apps --namespace prod`. */
+function wordsOf({ verb, path }: Access): string {
+  const [, root, first = '', ...rest] = path.split('/');
+  const group = root === 'apis' ? `.${first}` : '';
+  const [resource = '', namespace] = rest.includes('namespaces') ? [rest.at(-1), rest.at(-2)] : [rest.at(-1)];
+  return `${verb} ${resource}${group} ${namespace === undefined ? '--all-namespaces' : `--namespace ${namespace}`}`;
 }

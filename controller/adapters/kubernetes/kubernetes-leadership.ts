@@ -12,6 +12,9 @@ interface Held {
   readonly holder: string;
   readonly untilMs: number;
   readonly fencing: number;
+  /** Since when the holder leads, and when it last said so, as the Lease has them. */
+  readonly acquireTime: string | undefined;
+  readonly renewTime: string | undefined;
   /** What is written must be written over this. */
   readonly resourceVersion: string | undefined;
 }
@@ -34,8 +37,13 @@ export class KubernetesLeadership implements Leadership {
     for (let tries = 0; tries < triesMax; tries += 1) {
       const held = await this.#read(name);
       if (held.holder !== holder && held.holder !== '' && held.untilMs > nowMs) return undefined;
-      const fencing = held.holder === holder ? held.fencing : held.fencing + 1;
-      if (await this.#write(name, { ...held, holder, fencing, untilMs: nowMs + ttlMs }, { ttlMs, nowMs })) return { fencing };
+      const renewTime = microTime(nowMs);
+      // As client-go has it: a holder that comes back after its time, with nobody in between, has held it all along.
+      const isRenewal = held.holder === holder;
+      const fencing = isRenewal ? held.fencing : held.fencing + 1;
+      const acquireTime = isRenewal ? (held.acquireTime ?? renewTime) : renewTime;
+      const next = { ...held, holder, fencing, acquireTime, renewTime, untilMs: nowMs + ttlMs };
+      if (await this.#write(name, next, ttlMs)) return { fencing };
     }
     throw new FaasError('FAAS_STORE_BUSY', `others kept changing the Lease ${leaseName(name)}`, 'Try again.');
   }
@@ -49,7 +57,7 @@ export class KubernetesLeadership implements Leadership {
     for (let tries = 0; tries < triesMax; tries += 1) {
       const held = await this.#read(name);
       if (held.holder !== holder) return;
-      if (await this.#write(name, { ...held, holder: '', untilMs: 0 }, { ttlMs: 1_000, nowMs: 0 })) return;
+      if (await this.#write(name, { ...held, holder: '', untilMs: 0 }, 1_000)) return;
     }
   }
 
@@ -58,11 +66,12 @@ export class KubernetesLeadership implements Leadership {
     const held = answer.status === 404 ? undefined : heldOf(expectOk(answer, `Lease ${leaseName(name)}`));
     const fencing = Math.max(held?.fencing ?? 0, this.#seen.get(name) ?? 0);
     this.#seen.set(name, fencing);
-    return held === undefined ? { holder: '', untilMs: 0, fencing, resourceVersion: undefined } : { ...held, fencing };
+    return { ...(held ?? noLease), fencing };
   }
 
   /** False: somebody else wrote first. */
-  async #write(name: string, { holder, untilMs, fencing, resourceVersion }: Held, { ttlMs, nowMs }: Term): Promise<boolean> {
+  async #write(name: string, held: Held, ttlMs: number): Promise<boolean> {
+    const { holder, untilMs, fencing, acquireTime, renewTime, resourceVersion } = held;
     const body = {
       apiVersion: 'coordination.k8s.io/v1',
       kind: 'Lease',
@@ -74,7 +83,8 @@ export class KubernetesLeadership implements Leadership {
       spec: {
         holderIdentity: holder,
         leaseDurationSeconds: Math.max(1, Math.ceil(ttlMs / 1_000)),
-        renewTime: microTime(nowMs),
+        ...(acquireTime !== undefined && { acquireTime }),
+        ...(renewTime !== undefined && { renewTime }),
         leaseTransitions: fencing,
       },
     };
@@ -88,10 +98,10 @@ export class KubernetesLeadership implements Leadership {
   }
 }
 
-interface Term {
-  readonly ttlMs: number;
-  readonly nowMs: number;
-}
+const noLease: Held = {
+  ...{ holder: '', untilMs: 0, fencing: 0 },
+  ...{ acquireTime: undefined, renewTime: undefined, resourceVersion: undefined },
+};
 
 function leaseName(name: string): string {
   return `faas-${name}`;
@@ -105,12 +115,14 @@ function microTime(ms: number): string {
 function heldOf(body: unknown): Held {
   const { metadata, spec } = isRecord(body) ? body : {};
   const { annotations, resourceVersion } = isRecord(metadata) ? metadata : {};
-  const { holderIdentity, leaseTransitions } = isRecord(spec) ? spec : {};
+  const { holderIdentity, leaseTransitions, acquireTime, renewTime } = isRecord(spec) ? spec : {};
   const until = isRecord(annotations) ? Number(annotations[untilAnnotation]) : Number.NaN;
   return {
     holder: typeof holderIdentity === 'string' ? holderIdentity : '',
     untilMs: Number.isFinite(until) ? until : 0,
     fencing: typeof leaseTransitions === 'number' ? leaseTransitions : 0,
+    acquireTime: typeof acquireTime === 'string' ? acquireTime : undefined,
+    renewTime: typeof renewTime === 'string' ? renewTime : undefined,
     resourceVersion: String(resourceVersion),
   };
 }

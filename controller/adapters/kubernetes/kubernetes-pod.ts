@@ -70,7 +70,7 @@ export class KubernetesPod {
     while (!this.#over) {
       const { exit, ip } = this.#state ?? {};
       if (exit !== undefined) throw failed(`a pod ended while it started: ${exit.detail ?? exit.reason}`);
-      if (clock.now() > untilMs) throw failed(`a pod did not start within ${withinMs} ms: ${this.#trouble?.message ?? 'no reason given'}`);
+      if (clock.now() >= untilMs) throw failed(`a pod did not start within ${withinMs} ms: ${this.#trouble?.message ?? 'no reason given'}`);
       if (ip === undefined) await this.#news(untilMs - clock.now());
       else if (await this.#attach(ip, callbackUrl).catch(() => false)) break;
       else await clock.sleep(knockMs);

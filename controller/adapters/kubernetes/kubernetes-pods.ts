@@ -84,7 +84,7 @@ class KubernetesPods extends PodListeners implements Pods {
     const pod = this.#add(name, bootId, token);
     try {
       await this.#create(podManifest(name, bootId, hashOf(token), spec, template));
-      return await pod.starting(spec.callbackUrl, startMsMax);
+      return await pod.starting(spec.callbackUrl, Math.min(spec.startMs ?? startMsMax, startMsMax));
     } catch (error) {
       this.#pods.delete(name);
       pod.forget();

@@ -10,10 +10,13 @@ import {
 import type { Random } from '../../random.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { type ApiRequest, expectOk, type KubernetesApi } from './kubernetes-api.ts';
+import { readPage } from './list-page.ts';
 
 /** Under which name the API server remembers which fields are ours. */
 const fieldManager = 'faas';
 const messageCharsMax = 1_000;
+/** Each may hold a handler of 256 KiB. */
+const pageSize = 100;
 
 export interface KubernetesResourcesOptions {
   readonly api: KubernetesApi;
@@ -43,6 +46,29 @@ export class KubernetesResources implements Resources {
       await this.#api.send({ method: 'PATCH', path, body, contentType: 'application/apply-patch+yaml' }),
       `apply of ${kind} ${name}`,
     );
+  }
+
+  async functionsOf(context: string): Promise<readonly string[]> {
+    const names: string[] = [];
+    for (let next: string | undefined = ''; next !== undefined; ) {
+      const query = new URLSearchParams({ limit: `${pageSize}`, ...(next === '' ? {} : { continue: next }) });
+      const answer = await this.#api.send({ method: 'GET', path: `${this.#collection('Function')}?${query}` });
+      const page = readPage(expectOk(answer, 'list of Functions'));
+      names.push(...page.items.map(({ metadata }) => metadata.name).filter(name => name.startsWith(`${context}.`)));
+      next = page.next;
+    }
+    return names;
+  }
+
+  async annotate(kind: ResourceKind, name: string, annotations: Readonly<Record<string, string>>): Promise<void> {
+    const body = { metadata: { annotations } };
+    const answer = await this.#api.send({
+      method: 'PATCH',
+      path: this.#path(kind, name),
+      body,
+      contentType: 'application/merge-patch+json',
+    });
+    if (answer.status !== 404) expectOk(answer, `annotation of ${kind} ${name}`);
   }
 
   async remove(kind: ResourceKind, name: string): Promise<void> {
@@ -101,6 +127,10 @@ export class KubernetesResources implements Resources {
   }
 
   #path(kind: ResourceKind, name: string): string {
-    return `/apis/${resourceApiVersion}/namespaces/${this.namespace}/${kind.toLowerCase()}s/${name}`;
+    return `${this.#collection(kind)}/${name}`;
+  }
+
+  #collection(kind: ResourceKind): string {
+    return `/apis/${resourceApiVersion}/namespaces/${this.namespace}/${kind.toLowerCase()}s`;
   }
 }

@@ -3,8 +3,9 @@ import { FaasError } from '../../errors.ts';
 import type { ObjectChange } from '../../ports/objects.ts';
 import type { Random } from '../../random.ts';
 import type { Log } from '../../telemetry/log.ts';
-import { expectOk, type KubernetesApi } from './kubernetes-api.ts';
-import { isRecord, type KubernetesObject, readObject } from './kubernetes-object.ts';
+import { expectOk, type KubernetesApi, readBody, refusalOf } from './kubernetes-api.ts';
+import type { KubernetesObject } from './kubernetes-object.ts';
+import { readPage } from './list-page.ts';
 import { WatchFrames } from './watch-frames.ts';
 import { WatchedObjects } from './watched-objects.ts';
 
@@ -34,6 +35,8 @@ const silentMs = 8_500;
 /** What a watch may have lost without our knowing is found by a list at this interval. */
 const relistMs = 30 * 60_000;
 const pageSize = 500;
+/** A refusal is a few hundred bytes. */
+const refusalBytesMax = 64 << 10;
 const waitMs = { first: 200, most: 4_000 } as const;
 /** A watch that lived this long was well: the next wait is the first one again. */
 const wellAfterMs = 5_000;
@@ -71,7 +74,8 @@ export async function listWatch(options: ListWatchOptions, signal: AbortSignal):
 async function waitAgain(options: ListWatchOptions, failures: number, trouble: unknown, signal: AbortSignal): Promise<number> {
   const { clock, log, path, random } = options;
   if (trouble !== undefined) {
-    log.warn('kubernetes watch broke', { path, error: String(trouble), failures });
+    const hint = trouble instanceof FaasError ? trouble.hint : undefined;
+    log.warn('kubernetes watch broke', { path, error: String(trouble), ...(hint !== undefined && { hint }), failures });
     options.onTrouble?.(trouble);
   }
   await clock.sleep(waitAfter(failures, random.fraction()), signal);
@@ -109,23 +113,13 @@ async function listAll(options: ListWatchOptions, told: ToldObjects, signal: Abo
   do {
     const query = queryOf(options, { limit: `${pageSize}`, ...(next === undefined ? {} : { continue: next }) });
     const answer = await options.api.send({ method: 'GET', path: `${options.path}?${query}`, signal });
-    const page = readPage(expectOk(answer, `list of ${options.path}`));
+    const page = readPage(expectOk(answer, `list of ${options.path}`, { verb: 'list', path: options.path }));
     items.push(...page.items);
     version = page.resourceVersion;
     next = page.next;
   } while (next !== undefined);
   await told.tell(told.objects.listed(items, version));
   await options.onSynced?.(told.objects.objects);
-}
-
-function readPage(body: unknown): { items: KubernetesObject[]; resourceVersion: string; next: string | undefined } {
-  if (!isRecord(body) || !Array.isArray(body.items) || !isRecord(body.metadata)) throw new Error('the answer is no list');
-  const { resourceVersion, continue: next } = body.metadata;
-  return {
-    items: body.items.flatMap(item => readObject(item) ?? []),
-    resourceVersion: String(resourceVersion ?? ''),
-    next: typeof next === 'string' && next !== '' ? next : undefined,
-  };
 }
 
 /** Ends when the server ends the watch, or what we have is too old for it: by status 410 or by a frame that says so. */
@@ -137,7 +131,7 @@ async function watchOnce(options: ListWatchOptions, told: ToldObjects, signal: A
     told.objects.framed({ kind: 'gone' });
     return;
   }
-  if (status !== 200) throw refused(status, options.path);
+  if (status !== 200) throw await refused(options.path, status, pieces);
   options.onTrouble?.(undefined);
   const frames = new WatchFrames();
   for await (const piece of pieces) {
@@ -149,8 +143,16 @@ async function watchOnce(options: ListWatchOptions, told: ToldObjects, signal: A
   }
 }
 
-function refused(status: number, path: string): FaasError {
-  return new FaasError('FAAS_KUBERNETES_REFUSED', `the watch of ${path} is refused with ${status}`);
+/** With what the API server says of it, as far as that can be read. */
+async function refused(path: string, status: number, pieces: AsyncIterable<Buffer>): Promise<FaasError> {
+  const kept: Buffer[] = [];
+  let bytes = 0;
+  for await (const piece of pieces) {
+    kept.push(piece);
+    bytes += piece.length;
+    if (bytes > refusalBytesMax) break;
+  }
+  return refusalOf({ status, body: readBody(Buffer.concat(kept).toString('utf8')) }, `watch of ${path}`, { verb: 'watch', path });
 }
 
 function queryOf({ labelSelector, fieldSelector }: ListWatchOptions, more: Readonly<Record<string, string>>): string {

@@ -29,6 +29,14 @@ export class MemoryObjects implements Objects {
     this.#clock = clock;
   }
 
+  get(key: string): ClusterObject | undefined {
+    return this.#objects.get(key);
+  }
+
+  names(): readonly string[] {
+    return [...this.#objects.values()].map(({ metadata }) => metadata.name);
+  }
+
   /** Creates it, or puts it in the place of what is there. */
   put(written: WrittenObject): ClusterObject {
     this.#version += 1;

@@ -79,7 +79,7 @@ class ProcessPods extends PodsOfParent<RunningPod> implements Pods {
       pod.announced = announcedReason(message) ?? pod.announced;
     });
     const [port] = await Promise.all([
-      this.#listening(child, exited),
+      this.#listening(child, exited, spec),
       tell(child, { kind: 'admit', token, callbackUrl: spec.callbackUrl }),
     ]);
     const info: PodInfo = { id, bootId, address: `http://${inUrl(this.#host)}:${port}`, token, startedAtMs: clock.now(), pid: child.pid };
@@ -139,7 +139,8 @@ class ProcessPods extends PodsOfParent<RunningPod> implements Pods {
   }
 
   /** The port at which the pod answers. Rejects, with nothing left running, when it ends or takes too long. */
-  async #listening(child: ChildProcess, exited: Promise<PodExit>): Promise<number> {
+  async #listening(child: ChildProcess, exited: Promise<PodExit>, { startMs = startMsMax }: PodSpec): Promise<number> {
+    const withinMs = Math.min(startMs, startMsMax);
     let cancel = (): void => {};
     const port = new Promise<number>(resolve => {
       child.on('message', (message: unknown) => {
@@ -148,7 +149,7 @@ class ProcessPods extends PodsOfParent<RunningPod> implements Pods {
       });
     });
     const late = new Promise<'late'>(resolve => {
-      cancel = this.#options.clock.after(startMsMax, () => resolve('late'));
+      cancel = this.#options.clock.after(withinMs, () => resolve('late'));
     });
     const first = await Promise.race([port, exited, late]);
     cancel();
@@ -157,7 +158,7 @@ class ProcessPods extends PodsOfParent<RunningPod> implements Pods {
     await exited;
     throw new FaasError(
       'FAAS_POD_START',
-      first === 'late' ? `a pod did not start within ${startMsMax} ms` : `a pod ended while it started (${first.signal ?? first.code})`,
+      first === 'late' ? `a pod did not start within ${withinMs} ms` : `a pod ended while it started (${first.signal ?? first.code})`,
     );
   }
 }
