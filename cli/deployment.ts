@@ -17,15 +17,19 @@ export async function deployBundles(
   onUpload: (functionName: string) => void,
 ): Promise<DeployAnswer> {
   const request = { spec, bundles: Object.fromEntries([...bundles].map(([name, bundle]) => [name, bundle.hash])) };
-  const deploy = () => client.send<DeployAnswer>('POST', pathTo('deployments', {}), request, deployTimeoutMs);
+  const timeoutMs = deployMs.context + deployMs.function * spec.functions.length;
+  const deploy = () => client.send<DeployAnswer>('POST', pathTo('deployments', {}), request, timeoutMs);
   try {
     return await deploy();
   } catch (cause) {
     const missing = missingBundles(cause, spec);
     if (missing.length === 0) throw cause;
+    const uploaded = new Set<string>();
     for (const name of missing) {
       const bundle = bundles.get(name);
       if (bundle === undefined) throw cause;
+      if (uploaded.has(bundle.hash)) continue;
+      uploaded.add(bundle.hash);
       onUpload(name);
       await client.putBytes(pathTo('bundle', { hash: bundle.hash }), bundle.code);
       await client.putBytes(pathTo('sourceMap', { hash: bundle.hash }), bundle.sourceMap);
@@ -35,7 +39,7 @@ export async function deployBundles(
 }
 
 /** A deployment starts every changed function on a pod before it answers. */
-const deployTimeoutMs = 120_000;
+const deployMs = { context: 120_000, function: 2_000 } as const;
 
 function missingBundles(cause: unknown, spec: ContextSpec): readonly string[] {
   if (!(cause instanceof ApiRefusal)) return [];

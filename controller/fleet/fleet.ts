@@ -47,6 +47,7 @@ const crashWindowMs = 60_000;
 
 /** A deployment waits for the pod that proves it, and others wait for that deployment: one that no node can hold is refused, and tried again later. */
 const trialStartMs = 30_000;
+const trialsAboveMax = 4;
 /** Between the last load and the refilling of the pool. */
 const refillDelayMs = 250;
 /** Well within the time after which an idle connection to a pod is closed. */
@@ -190,13 +191,18 @@ export class Fleet implements PodDirectory {
 
   /**
    * Loads a revision that is not live yet on a pod of its own. The pod stays: it serves the revision once that is live, and is drained if it
-   * never becomes so. Takes a generic pod or starts one even above `podsMax`, so that a full machine can still be redeployed.
+   * never becomes so. Takes a generic pod or starts one even above `podsMax`, so that a full machine can still be redeployed; with more than a few above it
+   * a pod has done its work when it has proved the revision.
    */
   async trial(live: LiveFunction): Promise<LoadResult> {
     const size = this.#sizeFor(live);
     const generic = [...this.#members.values()].find(member => member.phase === 'generic' && member.memoryBytes === size);
     if (generic !== undefined) generic.phase = 'loading';
-    return this.#load(generic ?? (await this.#startOne('loading', size, trialStartMs)), live, 'trial');
+    const member = generic ?? (await this.#startOne('loading', size, trialStartMs));
+    const result = await this.#load(member, live, 'trial');
+    const staying = [...this.#members.values()].filter(({ phase }) => phase !== 'draining' && phase !== 'lost').length;
+    if (result.kind === 'ready' && staying > this.#options.limits.podsMax + trialsAboveMax) this.#drain(member, 'replaced');
+    return result;
   }
 
   /** Drains the trial pods of revisions that did not become live. */

@@ -34,6 +34,9 @@ export interface DeploymentsOptions {
   readonly topicDefaults: Required<Pick<TopicOptions, 'partitions'>> & { readonly retention: NonNullable<TopicOptions['retention']> };
 }
 
+/** A context may have hundreds of functions: pods that all start at the same time take each other's. */
+const trialsAtOnce = 4;
+
 /** One change at a time: two deployments at once would each prove against a world that the other changes. */
 export function createDeployments(options: DeploymentsOptions): Deployments {
   let last: Promise<unknown> = Promise.resolve();
@@ -133,19 +136,20 @@ async function missingBundles(
 }
 
 async function prove(options: DeploymentsOptions, changed: readonly LiveFunction[]): Promise<readonly DeployProblem[]> {
-  const results = await Promise.all(changed.map(async live => ({ live, result: await options.trial(live).catch(failedToStart) })));
-  return results.flatMap(({ live, result }) =>
-    result.kind === 'ready'
-      ? []
-      : [
-          {
-            unit: live.unit,
-            code: result.error.code,
-            message: `${live.spec.handler}: ${result.error.stack ?? result.error.message}`,
-            hint: 'The old revision keeps all traffic. Fix the handler and deploy again.',
-          },
-        ],
-  );
+  const results = new Map<LiveFunction, LoadResult>();
+  const waiting = changed.values();
+  const proveNext = async (): Promise<void> => {
+    for (const live of waiting) results.set(live, await options.trial(live).catch(failedToStart));
+  };
+  await Promise.all(Array.from({ length: trialsAtOnce }, proveNext));
+  return changed.flatMap(live => {
+    const result = results.get(live);
+    if (result?.kind !== 'failed') return [];
+    const message = `${live.spec.handler}: ${result.error.stack ?? result.error.message}`;
+    return [
+      { unit: live.unit, code: result.error.code, message, hint: 'The old revision keeps all traffic. Fix the handler and deploy again.' },
+    ];
+  });
 }
 
 function failedToStart(error: unknown): LoadResult {

@@ -166,6 +166,14 @@ test('a trial that fails says why and leaves nothing; one that is given up is dr
   await until(() => expect(phases()).toEqual(['generic']));
 });
 
+test('of many trials a few keep their pods above what the machine may have; the others have done their work', async () => {
+  const units = Array.from({ length: 12 }, (_, index) => `shop.f${index}`);
+  for (const unit of units) expect(await fleet.trial(revision('r1', good, unit))).toMatchObject({ kind: 'ready' });
+  await until(() => expect(pods.list()).toHaveLength(8));
+  fleet.update(units.map(unit => revision('r1', good, unit)));
+  expect(units.flatMap(unit => fleet.podsOf(unit)).filter(({ state }) => state === 'ready')).toHaveLength(8);
+});
+
 test('the end of a pod is reported once, and the pod replaced', async () => {
   const exits: string[] = [];
   fleet.onExit(exit => exits.push(`${exit.unit} ${exit.reason}`));

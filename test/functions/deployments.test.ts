@@ -51,8 +51,13 @@ function world() {
   const tried: LiveFunction[] = [];
   const abandoned: LiveFunction[] = [];
   const broken = new Set<string>();
+  const under = { way: 0, most: 0 };
   const trial = async (live: LiveFunction): Promise<LoadResult> => {
     tried.push(live);
+    under.way += 1;
+    under.most = Math.max(under.most, under.way);
+    await Promise.resolve();
+    under.way -= 1;
     if (!broken.has(live.bundleHash)) return { kind: 'ready', handler: 'event', phases: { loadMs: 1, initMs: 0 } };
     return { kind: 'failed', error: { code: 'FAAS_LOAD_IMPORT', name: 'TypeError', message: 'x is not a function', stack: undefined } };
   };
@@ -72,7 +77,7 @@ function world() {
     for (const text of Object.values(code)) await adapters.registry.putBundle(hashOf(text), bundleOf(text));
     return deployments.deploy(spec, new Map(Object.entries(code).map(([name, text]) => [name, hashOf(text)])));
   };
-  return { ...adapters, deployments, deploy, tried, abandoned, broken };
+  return { ...adapters, deployments, deploy, tried, abandoned, broken, under };
 }
 
 let w: ReturnType<typeof world>;
@@ -119,6 +124,15 @@ describe('deploy', () => {
     expect(problemCodes(result)).toEqual(['shop.vips FAAS_LOAD_IMPORT']);
     expect(await live()).toEqual(before);
     expect(w.abandoned.map(one => one.unit)).toEqual(['shop.totals', 'shop.vips']);
+  });
+
+  test('of hundreds of functions a few are proved at the same time, and all before any goes live', async () => {
+    const names = Array.from({ length: 300 }, (_, index) => `f${index}`);
+    const code = Object.fromEntries(names.map(name => [name, name === 'f7' || name === 'f299' ? 'bad' : 'v1']));
+    w.broken.add(hashOf('bad'));
+    const spec = contextSpec(names.map(name => functionSpec(name)));
+    expect(problemCodes(await w.deploy(spec, code))).toEqual(['shop.f7 FAAS_LOAD_IMPORT', 'shop.f299 FAAS_LOAD_IMPORT']);
+    expect([w.tried.length, w.under.most, await live()]).toEqual([300, 4, []]);
   });
 
   test('a function that is not named any more stops being live', async () => {
