@@ -26,10 +26,12 @@ const tickMs = 1_000;
  * what is seen of the function: in a cluster by all dispatchers together, else by that of this server.
  */
 export async function runGuard(options: GuardOptions, signal: AbortSignal): Promise<void> {
-  const decided = new Map<string, string>();
+  const memory: Memory = { decided: new Map(), looked: new Map() };
   while (!signal.aborted) {
     try {
-      for (const record of await options.registry.functions()) await look(options, record, decided);
+      const records = await options.registry.functions();
+      const failing = new Map(options.report().map(report => [report.unit, report.failing]));
+      for (const record of records) await look(options, record, failing.get(record.unit), memory);
     } catch (error) {
       options.log.warn('watching over revisions failed', { error: String(error) });
     }
@@ -37,13 +39,28 @@ export async function runGuard(options: GuardOptions, signal: AbortSignal): Prom
   }
 }
 
-async function look(options: GuardOptions, record: FunctionRecord, decided: Map<string, string>): Promise<void> {
+/** By function. */
+interface Memory {
+  /** What was said of it last. */
+  readonly decided: Map<string, string>;
+  /** When what is live became so, as of the last look at its conditions. */
+  readonly looked: Map<string, number>;
+}
+
+async function look(
+  options: GuardOptions,
+  record: FunctionRecord,
+  failing: FailingReport | undefined,
+  { decided, looked }: Memory,
+): Promise<void> {
   const { conditions, registry } = options;
-  const { unit } = record;
-  // Whoever has rolled it back may have been another server.
-  const rolledBack = (await conditions.of(unit)).find(({ type, status }) => type === 'RolledBack' && status);
-  if (rolledBack !== undefined && record.activatedAtMs > rolledBack.sinceMs) conditions.clear({ unit, type: 'RolledBack', place: '' });
-  const failing = options.report().find(report => report.unit === unit)?.failing;
+  const { unit, activatedAtMs } = record;
+  if (looked.get(unit) !== activatedAtMs) {
+    // Whoever has rolled it back may have been another server.
+    const rolledBack = (await conditions.of(unit)).find(({ type, status }) => type === 'RolledBack' && status);
+    if (rolledBack !== undefined && activatedAtMs > rolledBack.sinceMs) conditions.clear({ unit, type: 'RolledBack', place: '' });
+    looked.set(unit, activatedAtMs);
+  }
   if (failing === undefined) {
     decided.delete(unit);
     return;
