@@ -65,7 +65,7 @@ export class PartitionLoop {
   /** Of the log as far as the last fetch told: undefined while there is more to read. */
   endOffset: number | undefined;
   readonly #options: PartitionOptions;
-  readonly #stop = new AbortController();
+  #isStopped = false;
   #live: LiveFunction;
   #subscription: Subscription;
   #publisher: PublishLoop | undefined;
@@ -102,7 +102,7 @@ export class PartitionLoop {
   /** Resolves when the partition is given up. */
   async run(): Promise<void> {
     const { clock, log } = this.#options.dispatcher;
-    for (let delayMs = reclaimMs.min; !this.#stop.signal.aborted; ) {
+    for (let delayMs = reclaimMs.min; !this.#isStopped; ) {
       const startedAtMs = clock.now();
       const reason = await this.#runSession().catch(error => {
         log.warn('session failed', { ...this.#facts(), error: String(error) });
@@ -112,7 +112,8 @@ export class PartitionLoop {
       if (reason === 'stopped') return;
       delayMs = clock.now() - startedAtMs > reclaimMs.max ? reclaimMs.min : Math.min(reclaimMs.max, delayMs * 2);
       log.info('session ended', { ...this.#facts(), reason });
-      await clock.sleep(delayMs, this.#stop.signal);
+      this.#sessionStop = new AbortController();
+      if (!this.#isStopped) await clock.sleep(delayMs, this.#sessionStop.signal);
     }
   }
 
@@ -127,7 +128,7 @@ export class PartitionLoop {
 
   /** The end, whatever is in flight. */
   abort(): void {
-    this.#stop.abort();
+    this.#isStopped = true;
     this.#options.troubles.overAll(this.source.name);
     this.#endSession();
   }
@@ -201,13 +202,11 @@ export class PartitionLoop {
   }
 
   async #runSession(): Promise<EndReason | 'not-assigned'> {
-    this.#sessionStop = new AbortController();
     // Who claims what is another's ends the session of the one that is right, and the two would go on doing that to each other.
     const isAssigned = await this.#options.member.isAssigned(this.at);
-    if (this.#stop.signal.aborted) return 'stopped';
-    if (!isAssigned) return 'not-assigned';
+    if (this.#isStopped || !isAssigned) return this.#isStopped ? 'stopped' : 'not-assigned';
     const session = await this.#claim();
-    if (this.#stop.signal.aborted) return 'stopped';
+    if (this.#isStopped) return 'stopped';
     this.session = session;
     // A deploy while it was claimed had nobody to tell.
     Object.assign(session, { live: this.#live, subscription: this.#subscription });
@@ -301,9 +300,10 @@ export class PartitionLoop {
         await this.#room(session, signal);
         continue;
       }
+      const { records, bytes } = limit;
       const before = this.#now();
       this.endOffset = session.position;
-      const result = await member.fetch(at, session.position, { ...limit, waitMs: fetchWaitMs, signal }).catch(error => {
+      const result = await member.fetch(at, session.position, { records, bytes, waitMs: fetchWaitMs, signal }).catch(error => {
         if (error instanceof FaasError && error.code === 'FAAS_STREAM_OFFSET_BEYOND_END') this.fail(session, error);
         else dispatcher.log.warn('fetch failed', { ...this.#facts(), error: String(error) });
         this.#isGone ||= isTopicGone(error);

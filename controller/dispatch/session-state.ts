@@ -216,10 +216,18 @@ export function newSession(options: {
   breaker: Breaker;
   claimed: Claimed;
 }): Session {
-  const { claimed, subscription, ...rest } = options;
+  const { claimed, subscription } = options;
+  // There may be thousands: written out, so that all of them have one shape.
   return {
-    ...rest,
+    live: options.live,
     subscription,
+    source: options.source,
+    partition: options.partition,
+    ownerToken: options.ownerToken,
+    limits: options.limits,
+    partitionsOf: options.partitionsOf,
+    recordBytesMaxOf: options.recordBytesMaxOf,
+    breaker: options.breaker,
     topic: subscription.topic,
     generation: claimed.generation,
     frontier: claimed.frontier,

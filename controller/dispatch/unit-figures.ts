@@ -20,6 +20,7 @@ export class UnitFigures {
   #deadLetters = 0;
   #emits = 0;
   #busyMs = 0;
+  #partitions: readonly PartitionReport[] = [];
 
   constructor(options: DispatcherOptions, unit: string) {
     this.#options = options;
@@ -108,7 +109,8 @@ export class UnitFigures {
   }
 
   report(loops: readonly PartitionLoop[], loads: readonly PodLoad[], concurrency: number, failing: UnitReport['failing']): UnitReport {
-    const partitions = loops.flatMap(loop => partitionReport(loop));
+    const partitions = partitionReports(loops, this.#partitions);
+    this.#partitions = partitions;
     let waiting = 0;
     let inFlight = 0;
     let parallel = 0;
@@ -162,18 +164,36 @@ function isFull({ view, events, batches }: PodLoad): boolean {
   return (view.handler === 'batch' ? batches : events) >= view.concurrency;
 }
 
-function partitionReport({ session, at, endOffset }: PartitionLoop): PartitionReport[] {
-  if (session === undefined) return [];
+/** There may be thousands, of which most do nothing: what has not changed is the report of before. */
+function partitionReports(loops: readonly PartitionLoop[], before: readonly PartitionReport[]): readonly PartitionReport[] {
+  const reports: PartitionReport[] = [];
+  for (const loop of loops) {
+    if (loop.session !== undefined) reports.push(partitionReport(loop, loop.session, before[reports.length]));
+  }
+  return reports;
+}
+
+/** Written out: what is spread has a shape of its own each time. */
+function partitionReport({ at, endOffset }: PartitionLoop, session: Session, before: PartitionReport | undefined): PartitionReport {
   const oldest = session.arrivals.peek()?.record.appendedAtMs;
-  return [
-    {
-      ...at,
-      frontier: session.frontier,
-      endOffset,
-      inFlight: session.running,
-      nextOffset: session.position,
-      openEvents: session.openEvents,
-      oldestAppendedAtMs: oldest,
-    },
-  ];
+  const isSame =
+    before?.topic === at.topic &&
+    before.partition === at.partition &&
+    before.frontier === session.frontier &&
+    before.endOffset === endOffset &&
+    before.inFlight === session.running &&
+    before.nextOffset === session.position &&
+    before.openEvents === session.openEvents &&
+    before.oldestAppendedAtMs === oldest;
+  if (isSame) return before;
+  return {
+    topic: at.topic,
+    partition: at.partition,
+    frontier: session.frontier,
+    endOffset,
+    inFlight: session.running,
+    nextOffset: session.position,
+    openEvents: session.openEvents,
+    oldestAppendedAtMs: oldest,
+  };
 }
