@@ -1,5 +1,5 @@
 import type { Clock } from '../clock.ts';
-import type { Registry } from '../ports/registry.ts';
+import type { ContextRecord, FunctionRecord, Registry } from '../ports/registry.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { LiveFunction } from './live-function.ts';
 import { resolveLive } from './resolve-live.ts';
@@ -22,9 +22,16 @@ export function createFunctionsLoop(
   let handled: readonly LiveFunction[] = [];
   let cancelRelease = (): void => {};
   let last: Promise<void> = Promise.resolve();
-  const read = async (): Promise<void> => {
-    const contexts = new Map((await registry.contexts()).map(record => [record.spec.context, record.spec]));
+  let queued: Promise<void> | undefined;
+  let isAsked = false;
+  let picture = '';
+  const read = async (isHint: boolean): Promise<void> => {
+    const contextRecords = await registry.contexts();
     const records = await registry.functions();
+    // Conditions are kept in the registry as well, and with hundreds of functions there are always some that change.
+    const found = pictureOf(contextRecords, records, clock.now());
+    if (isHint && found === picture) return;
+    const contexts = new Map(contextRecords.map(record => [record.spec.context, record.spec]));
     live = records.map(record => resolveLive(record.live, contexts));
     const nowMs = clock.now();
     const heldMs = records.map(({ heldUntilMs = 0 }) => heldUntilMs - nowMs);
@@ -33,13 +40,27 @@ export function createFunctionsLoop(
     const next = Math.min(...heldMs.filter(ms => ms > 0));
     if (next !== Infinity) cancelRelease = clock.after(next, look);
     onLive(live, handled);
+    picture = found;
+  };
+  /** What has not begun yet sees all that happened until it does. */
+  const readSoon = (): Promise<void> => {
+    queued ??= last
+      .catch(() => undefined)
+      .then(() => {
+        const isHint = !isAsked;
+        queued = undefined;
+        isAsked = false;
+        return read(isHint);
+      });
+    last = queued;
+    return queued;
   };
   const refresh = (): Promise<void> => {
-    last = last.catch(() => undefined).then(read);
-    return last;
+    isAsked = true;
+    return readSoon();
   };
   const look = (): void => {
-    refresh().catch(error => log.error('the live functions could not be read', { error: String(error) }));
+    readSoon().catch(error => log.error('the live functions could not be read', { error: String(error) }));
   };
   const unwatch = registry.watch(look);
   const stop = (): void => {
@@ -47,4 +68,13 @@ export function createFunctionsLoop(
     unwatch();
   };
   return { refresh, live: () => live, handled: () => handled, stop };
+}
+
+/** Of what is live, and what of it is handled. Two deployments of one context differ in their time. */
+function pictureOf(contexts: readonly ContextRecord[], functions: readonly FunctionRecord[], nowMs: number): string {
+  const ofContexts = contexts.map(({ spec, deployedAtMs }) => `${spec.context} ${deployedAtMs}`);
+  const ofFunctions = functions.map(
+    ({ unit, live, activatedAtMs, heldUntilMs = 0 }) => `${unit} ${live.id} ${activatedAtMs} ${heldUntilMs} ${heldUntilMs > nowMs}`,
+  );
+  return [...ofContexts, ...ofFunctions].join('\n');
 }

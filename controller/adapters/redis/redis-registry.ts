@@ -1,4 +1,4 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { FaasError } from '../../errors.ts';
 import type { ContextSpec } from '../../manifest/spec.ts';
 import type {
@@ -16,6 +16,7 @@ import type { RedisLinks } from './redis-links.ts';
 import { changeScript, leadScript, resignScript } from './registry-scripts.ts';
 import {
   activated,
+  changedBy,
   functionRecords,
   pruned,
   type RegistryChange,
@@ -38,12 +39,14 @@ const changeTriesMax = 50;
 
 /**
  * The registry in one hash of JSON records. A change reads it, decides, and writes what it changes if nobody else changed it meanwhile. Every change is published;
- * whoever was not connected reads again afterwards.
+ * whoever was not connected reads again afterwards. What was read is kept for as long as its version is that of the store, which no two states ever share: not those on
+ * both sides of a rollback either.
  */
 export class RedisRegistry implements Registry {
   readonly #links: RedisLinks;
   readonly #watchers = new Set<() => void>();
   readonly #stopListening: () => void;
+  #known: VersionedRegistry | undefined;
 
   constructor(links: RedisLinks) {
     this.#links = links;
@@ -161,10 +164,13 @@ export class RedisRegistry implements Registry {
   async #change(decide: (stored: StoredRegistry) => RegistryChange): Promise<void> {
     const link = await this.#links.of(tag);
     for (let tries = 1; tries <= changeTriesMax; tries += 1) {
-      const stored = await readRegistry(link);
-      const { sets, removed } = fieldsOf(decide(stored));
-      const args = [stored.version, registryKey, sets.length / 2, ...sets, ...removed];
+      const stored = await this.#read();
+      const change = decide(stored);
+      const { sets, removed } = fieldsOf(change);
+      const version = randomUUID();
+      const args = [stored.version, version, registryKey, sets.length / 2, ...sets, ...removed];
       if (asNumber(await link.run(changeScript, [registryKey], args)) === 1) {
+        this.#known = { ...changedBy(stored, change), version };
         this.#changed();
         return;
       }
@@ -172,8 +178,11 @@ export class RedisRegistry implements Registry {
     throw new FaasError('FAAS_STORE_BUSY', 'others kept changing the registry', 'Try again.');
   }
 
-  async #read(): Promise<StoredRegistry> {
-    return readRegistry(await this.#links.of(tag));
+  async #read(): Promise<VersionedRegistry> {
+    const link = await this.#links.of(tag);
+    const version = asBytes(await link.command('HGET', registryKey, 'version'));
+    if (this.#known?.version !== (version?.toString() ?? noVersion)) this.#known = await readRegistry(link);
+    return this.#known;
   }
 
   #changed(): void {
@@ -181,10 +190,17 @@ export class RedisRegistry implements Registry {
   }
 }
 
-async function readRegistry(link: RedisLink): Promise<StoredRegistry & { readonly version: string }> {
+interface VersionedRegistry extends StoredRegistry {
+  readonly version: string;
+}
+
+/** Of a registry that nobody has changed yet. */
+const noVersion = '0';
+
+async function readRegistry(link: RedisLink): Promise<VersionedRegistry> {
   const contexts = new Map<string, ContextRecord>();
   const units = new Map<string, StoredUnit>();
-  let version = '0';
+  let version = noVersion;
   const flat = asBuffers(await link.command('HGETALL', registryKey)).map(String);
   for (let i = 0; i + 1 < flat.length; i += 2) {
     const [field = '', value = ''] = flat.slice(i, i + 2);

@@ -89,6 +89,16 @@ export function pruned(stored: StoredRegistry, keep: number): RegistryChange {
   return { units };
 }
 
+/** What is stored after the change. */
+export function changedBy({ contexts, units }: StoredRegistry, change: RegistryChange): StoredRegistry {
+  const left = new Map(contexts);
+  for (const [name, record] of change.contexts ?? []) {
+    if (record === null) left.delete(name);
+    else left.set(name, record);
+  }
+  return { contexts: left, units: new Map([...units, ...(change.units ?? [])]) };
+}
+
 export function functionRecords({ units }: StoredRegistry, context: string | undefined): readonly FunctionRecord[] {
   return [...units]
     .flatMap(([unit, { live, revisions, heldUntilMs }]): FunctionRecord[] => {
