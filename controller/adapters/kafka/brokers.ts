@@ -28,7 +28,9 @@ interface Connected {
   readonly at: HostPort;
 }
 
-/** Connections to the nodes of one cluster. What does not answer in time is cut off, so that the next request finds a new connection or another node. */
+/**
+ * Connections to the nodes of one cluster. A node that answers nothing in time is cut off, so that the next request finds a new connection or another node.
+ */
 export class Brokers {
   readonly #options: ConnectionOptions;
   readonly #addresses: NodeAddresses;
@@ -70,12 +72,16 @@ export class Brokers {
 
   async #ask<Answer>(at: HostPort, timeoutMs: number, question: (broker: Broker) => Promise<Answer>): Promise<Answer> {
     const connected = this.#connection(at);
+    let bytesBefore = 0;
     try {
       await connected.broker.connect();
       requireVersions(connected.broker);
+      bytesBefore = bytesRead(connected);
       return await this.#within(timeoutMs, question(connected.broker));
     } catch (error) {
-      if (isConnectionError(error) || isSaslError(error)) this.#drop(connected);
+      // Who answers others is only slow: all that they have asked would fail as well, and be asked again.
+      const isSlow = isTimeout(error) && bytesRead(connected) > bytesBefore;
+      if (!isSlow && (isConnectionError(error) || isSaslError(error))) this.#drop(connected);
       throw error;
     }
   }
@@ -127,7 +133,7 @@ export class Brokers {
   async #within<Answer>(timeoutMs: number, work: Promise<Answer>): Promise<Answer> {
     let cancel = () => {};
     const late = new Promise<never>((_, reject) => {
-      cancel = this.#options.clock.after(timeoutMs, () => reject(named('KafkaJSRequestTimeoutError', `no answer within ${timeoutMs} ms`)));
+      cancel = this.#options.clock.after(timeoutMs, () => reject(named(timeoutName, `no answer within ${timeoutMs} ms`)));
     });
     try {
       return await Promise.race([work, late]);
@@ -137,8 +143,18 @@ export class Brokers {
   }
 }
 
+function bytesRead({ sockets }: Connected): number {
+  return [...sockets].reduce((sum, socket) => sum + socket.bytesRead, 0);
+}
+
 function named(name: string, message: string): Error {
   return Object.assign(new Error(message), { name });
+}
+
+const timeoutName = 'KafkaJSRequestTimeoutError';
+
+function isTimeout(error: unknown): boolean {
+  return error instanceof Error && error.name === timeoutName;
 }
 
 function isSaslError(error: unknown): boolean {

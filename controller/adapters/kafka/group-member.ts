@@ -8,6 +8,7 @@ import type { Coordinators } from './coordinators.ts';
 import { keyOf } from './fetch-request.ts';
 import { isPassing, kafkaError, typeOf } from './kafka-error.ts';
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription, protocolName } from './member-protocol.ts';
+import type { OffsetCommits } from './offset-commits.ts';
 import type { OffsetLookups } from './offset-lookups.ts';
 import { PartitionReader, type ReaderOptions } from './partition-reader.ts';
 import type { Topology } from './topology.ts';
@@ -17,6 +18,7 @@ export interface MemberOptions {
   readonly addresses: NodeAddresses;
   readonly coordinators: Coordinators;
   readonly offsets: OffsetLookups;
+  readonly offsetCommits: OffsetCommits;
   readonly topology: Topology;
   readonly reader: ReaderOptions;
   readonly clock: Clock;
@@ -56,6 +58,7 @@ export class KafkaGroupMember implements GroupMember {
   #wake: (() => void) | undefined;
   #rejoin = false;
   #entering = false;
+  #together: Promise<void> | undefined;
   /** Those who wait for the next assignment. */
   readonly #waiting = new Set<() => void>();
   #running: Promise<void> = Promise.resolve();
@@ -111,7 +114,7 @@ export class KafkaGroupMember implements GroupMember {
     while (held !== undefined && this.#held.get(key) === held) {
       const generation = this.#generation;
       try {
-        await this.#beat();
+        await this.#beatTogether();
         return this.#held.get(key) === held;
       } catch (error) {
         if (!isShared(error)) throw kafkaError(error, `ask the group ${this.group} for its members`);
@@ -130,17 +133,16 @@ export class KafkaGroupMember implements GroupMember {
 
   /** Refused by the group when it has shared anew; then it depends on who has the partition now. */
   async commit({ topic, partition }: TopicPartition, offset: number, metadata: string): Promise<'ok' | 'fenced'> {
-    const { coordinators, join } = this.#options;
+    const { offsetCommits } = this.#options;
     const key = keyOf(topic, partition);
     const held = this.#held.get(key);
     while (held !== undefined && this.#held.get(key) === held) {
       const { credentials } = this;
       try {
-        const topics = [{ topic, partitions: [{ partition, offset: String(offset), metadata }] }];
-        await coordinators.ask(join.group, requestMs, broker => broker.offsetCommit({ groupId: join.group, ...credentials, topics }));
+        await offsetCommits.commit(this.group, credentials, { topic, partition, offset, metadata });
         return 'ok';
       } catch (error) {
-        if (!isShared(error)) throw kafkaError(error, `commit the offset of ${join.group} in ${topic}/${partition}`);
+        if (!isShared(error)) throw kafkaError(error, `commit the offset of ${this.group} in ${topic}/${partition}`);
         if (credentials.groupGenerationId !== this.#generation) continue;
         if (typeOf(error) === 'UNKNOWN_MEMBER_ID') this.#expelled();
         await this.#nextEntry();
@@ -204,6 +206,15 @@ export class KafkaGroupMember implements GroupMember {
   async #beat(): Promise<void> {
     const { coordinators, join } = this.#options;
     await coordinators.ask(join.group, requestMs, broker => broker.heartbeat({ groupId: join.group, ...this.credentials }));
+  }
+
+  /** All that ask in one turn share a sign of life: a member that has been given many partitions claims them at the same time. */
+  #beatTogether(): Promise<void> {
+    this.#together ??= new Promise<void>(resolve => setImmediate(resolve)).then(() => {
+      this.#together = undefined;
+      return this.#beat();
+    });
+    return this.#together;
   }
 
   /** One round of the group: answers what is ours now. On a connection of its own, because others would wait behind it for as long as it takes. */

@@ -26,10 +26,12 @@ import { type FetchedPart, fetchCall } from './fetch-request.ts';
 import { KafkaGroupMember } from './group-member.ts';
 import { kafkaCheckups } from './kafka-checkup.ts';
 import { isPassing, kafkaError, typeOf } from './kafka-error.ts';
+import { OffsetCommits } from './offset-commits.ts';
 import { OffsetLookups } from './offset-lookups.ts';
 import { takeRecords } from './partition-reader.ts';
 import { RecordLimits, recordBytesMax } from './record-limits.ts';
 import { type KafkaTopic, Topology } from './topology.ts';
+import { Turns } from './turns.ts';
 
 export interface KafkaStreamsOptions extends ConnectionOptions {
   /** Of topics that are made; 0: three, or as many as there are nodes. */
@@ -39,6 +41,8 @@ export interface KafkaStreamsOptions extends ConnectionOptions {
   readonly heartbeatMs: number;
 }
 
+/** Each has a connection of its own for as long as that takes, and then claims all that it is given: hundreds at once take each other's time. */
+const entriesAtOnce = 32;
 const requestMs = 2_000;
 /** Changes of topics, which a whole cluster has to take note of. */
 const changeMs = 15_000;
@@ -69,6 +73,8 @@ export class KafkaStreams implements Streams {
   readonly #topology: Topology;
   readonly #coordinators: Coordinators;
   readonly #offsetLookups: OffsetLookups;
+  readonly #offsetCommits: OffsetCommits;
+  readonly #entries = new Turns(entriesAtOnce);
   readonly #recordLimits: RecordLimits;
   readonly #lanes: FetchLanes;
   readonly #appender: Appender;
@@ -83,6 +89,7 @@ export class KafkaStreams implements Streams {
     this.#topology = new Topology(this.#brokers, this.#addresses, clock);
     this.#coordinators = new Coordinators(this.#brokers, clock);
     this.#offsetLookups = new OffsetLookups(this.#coordinators);
+    this.#offsetCommits = new OffsetCommits(this.#coordinators);
     this.#recordLimits = new RecordLimits(this.#brokers, clock);
     this.#lanes = new FetchLanes(options, this.#topology, this.#addresses);
     this.#appender = new Appender({ brokers: this.#brokers, topology: this.#topology, clock, compression });
@@ -207,20 +214,22 @@ export class KafkaStreams implements Streams {
 
   async join(options: JoinOptions): Promise<GroupMember> {
     const { clock, log, sessionMs, heartbeatMs } = this.#options;
-    const member = await KafkaGroupMember.join({
+    const memberOptions = {
       connection: this.#options,
       addresses: this.#addresses,
       coordinators: this.#coordinators,
       offsets: this.#offsetLookups,
+      offsetCommits: this.#offsetCommits,
       topology: this.#topology,
-      reader: { lanes: this.#lanes, clock, bounds: at => this.#boundsOf(at) },
+      reader: { lanes: this.#lanes, clock, bounds: (at: TopicPartition) => this.#boundsOf(at) },
       clock,
       log,
       sessionMs,
       heartbeatMs,
       join: options,
-      onLeft: left => this.#members.delete(left),
-    });
+      onLeft: (left: KafkaGroupMember) => this.#members.delete(left),
+    };
+    const member = await this.#entries.take(() => KafkaGroupMember.join(memberOptions));
     this.#members.add(member);
     this.#watching ??= this.#watch();
     return member;

@@ -157,9 +157,9 @@ declare module 'kafkajs/src/broker/index.js' {
       }[];
       timeout: number;
     }): Promise<unknown>;
-    describeConfigs(request: {
-      resources: readonly { type: number; name: string; configNames: readonly string[] }[];
-    }): Promise<{ readonly resources: readonly { readonly configEntries: readonly { readonly configValue: string }[] }[] }>;
+    describeConfigs(request: { resources: readonly { type: number; name: string; configNames: readonly string[] }[] }): Promise<{
+      readonly resources: readonly { readonly resourceName: string; readonly configEntries: readonly { readonly configValue: string }[] }[];
+    }>;
     deleteTopics(request: { topics: readonly string[]; timeout: number }): Promise<unknown>;
   }
 }

@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { Brokers } from './brokers.ts';
+import { Together } from './together.ts';
 
 /** What a batch costs besides its records, and some more. */
 const batchBytes = 588;
@@ -22,6 +23,7 @@ export class RecordLimits {
   readonly #brokers: Brokers;
   readonly #clock: Pick<Clock, 'now'>;
   readonly #known = new Map<string, Known>();
+  readonly #together = new Together(topics => this.#read(topics));
 
   constructor(brokers: Brokers, clock: Pick<Clock, 'now'>) {
     this.#brokers = brokers;
@@ -31,20 +33,25 @@ export class RecordLimits {
   async of(topic: string): Promise<number | undefined> {
     const known = this.#known.get(topic);
     if (known !== undefined && this.#clock.now() - known.readAtMs < freshMs) return known.bytes;
-    const bytes = await this.#read(topic);
+    const bytes = (await this.#together.about(topic)).get(topic);
     this.#known.set(topic, { bytes, readAtMs: this.#clock.now() });
     return bytes;
   }
 
-  async #read(topic: string): Promise<number | undefined> {
+  /** Those that take less than usual. */
+  async #read(topics: readonly string[]): Promise<ReadonlyMap<string, number>> {
+    const limits = new Map<string, number>();
     try {
-      const resources = [{ type: topicResource, name: topic, configNames: ['max.message.bytes'] }];
+      const resources = topics.map(name => ({ type: topicResource, name, configNames: ['max.message.bytes'] }));
       const answer = await this.#brokers.ask('any', requestMs, broker => broker.describeConfigs({ resources }));
-      const bytes = Number(answer.resources[0]?.configEntries[0]?.configValue) - batchBytes;
-      return bytes < recordBytesMax ? Math.max(0, bytes) : undefined;
+      for (const { resourceName, configEntries } of answer.resources) {
+        const bytes = Number(configEntries[0]?.configValue) - batchBytes;
+        if (bytes < recordBytesMax) limits.set(resourceName, Math.max(0, bytes));
+      }
     } catch {
-      // Without the right to ask, what is too large is refused by the broker instead.
-      return undefined;
+      // Without the right to ask, what is too large is refused by the broker instead. Others may be asked about all the same.
+      if (topics.length > 1) for (const topic of topics) for (const [name, bytes] of await this.#read([topic])) limits.set(name, bytes);
     }
+    return limits;
   }
 }

@@ -4,6 +4,7 @@ import metadataResponse, { type Metadata } from 'kafkajs/src/protocol/requests/m
 import type { Clock } from '../../clock.ts';
 import { FaasError } from '../../errors.ts';
 import type { Brokers, NodeAddresses } from './brokers.ts';
+import { Together } from './together.ts';
 
 export interface KafkaTopic {
   readonly topic: string;
@@ -31,6 +32,7 @@ export class Topology {
   readonly #known = new Map<string, Known>();
   /** Questions on their way, so that many who ask for a topic ask once. */
   readonly #asking = new Map<string, Promise<KafkaTopic | undefined>>();
+  readonly #together = new Together(topics => this.load(topics));
 
   constructor(brokers: Brokers, addresses: NodeAddresses, clock: Clock) {
     this.#brokers = brokers;
@@ -63,7 +65,13 @@ export class Topology {
   async refresh(topic: string): Promise<KafkaTopic | undefined> {
     const asked = this.#asking.get(topic);
     if (asked !== undefined) return asked;
-    const asking = this.load([topic])
+    const askedAtMs = this.#clock.now();
+    const asking = this.#together
+      .about(topic)
+      .catch(error => {
+        // It may be another one that was refused.
+        if ((this.#known.get(topic)?.readAtMs ?? Number.NEGATIVE_INFINITY) < askedAtMs) throw error;
+      })
       .then(() => this.#known.get(topic)?.topic)
       .finally(() => this.#asking.delete(topic));
     this.#asking.set(topic, asking);
