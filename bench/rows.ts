@@ -5,9 +5,9 @@ import { directCalls } from './rows/direct-calls.ts';
 import { fromZero, redeploy } from './rows/from-zero.ts';
 import { help } from './rows/help.ts';
 import { idleOnKafka, idleOnKubernetes } from './rows/idle.ts';
-import { statelessFromKafka } from './rows/kafka.ts';
+import { statefulOnRedis, statelessFromKafka } from './rows/kafka.ts';
 import { churnOnKubernetes, fromZeroOnKubernetes } from './rows/kubernetes.ts';
-import { latency } from './rows/latency.ts';
+import { latency, latencyOnKafka } from './rows/latency.ts';
 import { memory, overload } from './rows/memory.ts';
 import { order, orderOnKafka } from './rows/order.ts';
 import { redisCommit } from './rows/redis-commit.ts';
@@ -17,7 +17,9 @@ export const rows: readonly Row[] = [
   stateless,
   stateful,
   statelessFromKafka,
+  statefulOnRedis,
   latency,
+  latencyOnKafka,
   fromZero,
   redeploy,
   directCalls,

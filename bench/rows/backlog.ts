@@ -60,7 +60,7 @@ export const stateful: Row = {
   },
 };
 
-async function besideBullmq(
+export async function besideBullmq(
   measure: string,
   ours: number,
   withState: boolean,

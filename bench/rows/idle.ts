@@ -1,19 +1,19 @@
 import { mkdtempSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { startKafka } from '../../test/services/kafka/kafka-cluster.ts';
-import { startRedis } from '../../test/services/redis.ts';
 import { withClusterWorld } from '../cluster-world.ts';
 import { type FaasServer, startFaas } from '../faas-server.ts';
+import { withKafkaAndRedis } from '../kafka-and-redis.ts';
 import { scratchFolder } from '../paths.ts';
 import { type RestingCost, restingCost } from '../process-figures.ts';
 import { boundRow, type Row, type RowResult } from '../row.ts';
-import { requireKafka } from './kafka.ts';
 
 const few = 50;
 const many = 500;
 /** What was garbage had its chance, and everything that looks around now and then has done it a few times. */
 const settleMs = 15_000;
+/** In the broker of a test each group takes its time to be entered. */
+const settleMsPerFunction = 200;
 const watchMs = 30_000;
 
 const manifest = (functions: number) => `version: 1
@@ -25,8 +25,8 @@ ${Array.from({ length: functions }, (_, index) => `  f${index}: { handler: state
 `;
 
 /** On what a first server has deployed: its registry is in the store. */
-async function costOf(servers: readonly FaasServer[]): Promise<RestingCost> {
-  await sleep(settleMs);
+async function costOf(servers: readonly FaasServer[], functions: number): Promise<RestingCost> {
+  await sleep(settleMs + functions * settleMsPerFunction);
   return restingCost(
     servers.map(({ pid }) => pid),
     watchMs,
@@ -45,17 +45,14 @@ async function deployed(settings: Readonly<Record<string, string>>, functions: n
 /** One process, with its pods beside it. */
 export const idleOnKafka: Row = {
   name: 'idle-kafka',
-  async measure() {
-    requireKafka();
-    const [kafka, redis] = await Promise.all([startKafka(), startRedis()]);
-    const settings = { streams: `kafka://${kafka.bootstrap.join(',')}`, state: redis.url };
-    try {
+  measure: () =>
+    withKafkaAndRedis(async settings => {
       const costs: RestingCost[] = [];
       for (const functions of [few, many]) {
         await deployed(settings, functions);
         const server = await startFaas({ ...settings, 'pods-pool': '0' });
         try {
-          costs.push(await costOf([server]));
+          costs.push(await costOf([server], functions));
         } finally {
           await server.stop();
         }
@@ -66,10 +63,7 @@ export const idleOnKafka: Row = {
         cpuRow(`${few} idle functions on Kafka and Redis`, little, 5),
         cpuRow(`${many} idle functions on Kafka and Redis`, much, 15, perFunction(little, much)),
       ];
-    } finally {
-      await Promise.all([kafka.stop(), redis.stop()]);
-    }
-  },
+    }),
 };
 
 /** A controller and a dispatcher beside a cluster. */
@@ -86,7 +80,7 @@ export const idleOnKubernetes: Row = {
         await deployed(stores, functions);
         const servers = [await startFaas({ ...roles, roles: 'controller' }), await startFaas({ ...roles, roles: 'dispatcher' })];
         try {
-          costs.push(await costOf(servers));
+          costs.push(await costOf(servers, functions));
           podsSeen += (await cluster.kubectl('get', 'pods', '-A', '-o', 'name')).split('\n').filter(name => name !== '').length;
         } finally {
           await Promise.all(servers.map(server => server.stop()));

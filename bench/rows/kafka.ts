@@ -3,10 +3,13 @@ import { kafkaService } from '../../test/services/kafka/kafka-home.ts';
 import { isOnPath } from '../../test/services/needed-service.ts';
 import { drainRate } from '../drain.ts';
 import { startFaas } from '../faas-server.ts';
+import { withKafkaAndRedis } from '../kafka-and-redis.ts';
 import { orderOf } from '../payload.ts';
 import { kafkajsCountRate, produce } from '../peers/kafkajs-count.ts';
+import { kafkajsHincrbyRate } from '../peers/kafkajs-hincrby.ts';
 import { PeerMissing, type Row, type RowResult, ratioRow } from '../row.ts';
 import { median } from '../statistics.ts';
+import { besideBullmq } from './backlog.ts';
 
 const turns = 3;
 const sizes = [
@@ -51,6 +54,54 @@ export function requireKafka(): void {
   const missing = kafkaService.commands.filter(command => !isOnPath(command));
   if (missing.length > 0) throw new PeerMissing(`Kafka needs ${missing.join(', ')} on the PATH: ${kafkaService.howToGet}`);
 }
+
+const counted = 200_000;
+
+const countedStreams = (topic: string) => `version: 1
+context: ${topic}
+streams:
+  orders: { topic: ${topic}, partitions: 8 }
+  counted: { topic: ${topic}-counted, partitions: 8 }
+`;
+
+const withCounter = (topic: string, pods: number) => `${countedStreams(topic)}
+functions:
+  count:
+    handler: count.ts
+    on:
+      - stream: { streams: [orders], from: earliest, batch: { size: 500 } }
+    limits: { concurrency: 1000 }
+    scale: { min: ${pods}, max: ${pods} }
+    emits: [counted]
+`;
+
+/** One backlog, counted per key with an emit each: by us, effectively once, and by a loop that one would write by hand, in turns. */
+export const statefulOnRedis: Row = {
+  name: 'stateful-redis',
+  measure: ({ podsMax: pods }) =>
+    withKafkaAndRedis(async (settings, { bootstrap }, redisPort) => {
+      const ours: number[] = [];
+      const byHand: number[] = [];
+      for (let turn = 0; turn < turns; turn += 1) {
+        const topic = `counted-${turn}`;
+        const server = await startFaas({ ...settings, 'pods-pool': '0' });
+        try {
+          await server.deploy(countedStreams(topic));
+          await produce(bootstrap, topic, valuesOf(counted, 100));
+          await server.deploy(withCounter(topic, pods));
+          ours.push(await drainRate(server, `${topic}.count`, counted));
+          await server.cli('delete', topic, '--yes');
+        } finally {
+          await server.stop();
+        }
+        byHand.push(await kafkajsHincrbyRate(bootstrap, redisPort, topic, counted));
+      }
+      const measure = 'counter per key on Kafka and Redis, one emit, effectively once';
+      const other = { name: 'of a kafkajs loop with HINCRBY and produce', value: median(byHand) };
+      const results = [ratioRow(measure, 'events/s', median(ours), other, 0.6, pods)];
+      return [...results, ...(await besideBullmq(measure, median(ours), true, 6, pods))];
+    }),
+};
 
 async function measureSize(
   { bootstrap }: KafkaCluster,

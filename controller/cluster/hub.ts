@@ -49,6 +49,7 @@ export class Hub implements LeaderLink {
   /** Decided replicas, by unit. */
   readonly #wanted = new Map<string, number>();
   #shares: ReadonlyMap<string, ReadonlyMap<string, number>> = new Map();
+  #isShared = true;
   #revision = 1;
   #isComplete = false;
   #isOver = false;
@@ -79,7 +80,7 @@ export class Hub implements LeaderLink {
     const isNew = known === undefined || hosting?.revision !== before?.revision;
     if (isNew) {
       if (!this.#isComplete) for (const unit of this.#wanted.keys()) this.#keepAimed(unit);
-      this.#share();
+      this.#isShared = false;
       this.#bump();
       if (hosting !== undefined) member.published.push({ own: hosting.revision, ours: this.#revision });
       if (member.published.length > publishedMax) member.published.splice(-2, 1);
@@ -119,7 +120,7 @@ export class Hub implements LeaderLink {
   /** Until everybody has reported nothing is taken away: those who are missing may have the pods. */
   scale(unit: string, replicas: number): void {
     this.#wanted.set(unit, this.#isComplete ? replicas : Math.max(replicas, this.#aimedAt(unit)));
-    this.#share();
+    this.#isShared = false;
     this.#bump();
   }
 
@@ -179,7 +180,7 @@ export class Hub implements LeaderLink {
       if (nowMs - heardMs < silentMs) continue;
       this.#members.delete(process);
       this.#book.forget(process);
-      this.#share();
+      this.#isShared = false;
       this.#bump();
       this.#release();
     }
@@ -189,7 +190,7 @@ export class Hub implements LeaderLink {
   #complete(): void {
     this.#isComplete = true;
     for (const unit of this.#units()) this.#keepAimed(unit);
-    this.#share();
+    this.#isShared = false;
     this.#bump();
   }
 
@@ -225,6 +226,13 @@ export class Hub implements LeaderLink {
     if (isChanged) this.#bump();
   }
 
+  /** Made when somebody asks: a tick of scaling decides for hundreds of functions one after the other. */
+  #sharesNow(): ReadonlyMap<string, ReadonlyMap<string, number>> {
+    if (!this.#isShared) this.#share();
+    this.#isShared = true;
+    return this.#shares;
+  }
+
   #share(): void {
     const hosts = [...this.#members.values()].flatMap(({ process, report: { hosting } }) =>
       hosting === undefined ? [] : [{ process, hosting }],
@@ -257,7 +265,7 @@ export class Hub implements LeaderLink {
       isComplete: this.#isComplete,
       hosts: new Map(others.map(one => [one.process, one.report.hosting?.pods ?? []])),
       exits: others.flatMap(one => one.report.hosting?.exits ?? []),
-      shares: this.#shares.get(process),
+      shares: this.#sharesNow().get(process),
       released: this.#members.get(process)?.released ?? 0,
     };
   }

@@ -13,10 +13,13 @@ interface Totals {
 export class ReportBook {
   readonly #latest = new Map<string, ProcessReport>();
   readonly #totals = new Map<string, Totals>();
+  /** Calls that are open, by function; undefined: to be counted again. */
+  #open: ReadonlyMap<string, number> | undefined;
 
   take(report: ProcessReport): void {
     const before = this.#latest.get(report.process);
     this.#latest.set(report.process, report);
+    this.#open = undefined;
     // What a process did before it was known here came in no tick of ours.
     if (before === undefined) return;
     const busyBefore = new Map(before.units.map(({ unit, busyMsTotal }) => [unit, busyMsTotal]));
@@ -28,21 +31,25 @@ export class ReportBook {
   /** The process is gone. */
   forget(process: string): void {
     this.#latest.delete(process);
+    this.#open = undefined;
   }
 
   /** One report for each function that any process reports. */
   units(): readonly UnitReport[] {
     const byUnit = new Map<string, UnitReport[]>();
     for (const { units } of this.#latest.values()) {
-      for (const one of units) byUnit.set(one.unit, [...(byUnit.get(one.unit) ?? []), one]);
+      for (const one of units) {
+        const known = byUnit.get(one.unit);
+        if (known === undefined) byUnit.set(one.unit, [one]);
+        else known.push(one);
+      }
     }
     return [...byUnit].map(([unit, reports]) => ({ ...joined(unit, reports), busyMsTotal: this.#totals.get(unit)?.busyMs ?? 0 }));
   }
 
   calls(unit: string): Omit<UnitCallFigures, 'unit'> {
-    let open = 0;
-    for (const { calls } of this.#latest.values()) for (const one of calls) if (one.unit === unit) open += one.open;
-    return { open, takenTotal: this.#totals.get(unit)?.callsTaken ?? 0 };
+    this.#open ??= sums([...this.#latest.values()].map(({ calls }) => new Map(calls.map(({ unit: of, open }) => [of, open]))));
+    return { open: this.#open.get(unit) ?? 0, takenTotal: this.#totals.get(unit)?.callsTaken ?? 0 };
   }
 
   /** Pod id → events in flight on it, of all dispatchers. */
@@ -91,6 +98,8 @@ function joined(unit: string, reports: readonly UnitReport[]): UnitReport {
 
 /** While a partition changes hands two may report it: the one that is further has it now. */
 function partitionsOf(reports: readonly UnitReport[]): readonly PartitionReport[] {
+  const [only, ...others] = reports;
+  if (only !== undefined && others.length === 0) return only.partitions;
   const byName = new Map<string, PartitionReport>();
   for (const report of reports) {
     for (const one of report.partitions) {
