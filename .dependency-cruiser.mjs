@@ -68,7 +68,7 @@ export default {
         path: '^(controller|cli)/',
         pathNot: [
           '^controller/adapters/',
-          '^controller/(main|open-stores|open-kafka|open-redis|open-pods|open-cluster|upgrade-definitions)\\.ts$',
+          '^controller/(main|open-stores|open-kafka|open-redis|open-pods|open-kubernetes|upgrade-definitions)\\.ts$',
         ],
       },
       to: { path: '^controller/adapters/' },

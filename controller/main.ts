@@ -31,7 +31,7 @@ import { exclusively } from './lease/exclusive-work.ts';
 import { runWhileLeading } from './lease/leadership-loop.ts';
 import type { LeaseHolder } from './lease/lease-holder.ts';
 import { together } from './lease/together.ts';
-import { openCluster } from './open-cluster.ts';
+import { openKubernetes } from './open-kubernetes.ts';
 import { openPods } from './open-pods.ts';
 import { openStores } from './open-stores.ts';
 import { runOperator } from './operator/operator-loop.ts';
@@ -111,7 +111,7 @@ async function open(
   const { streams, state, registry, history } = stores;
   const secret = stores.shared ? await readClusterSecret(settings, process.env.FAAS_CLUSTER_SECRET) : undefined;
   const roles = rolesOf(settings.roles, { shared: stores.shared, hasSecret: secret !== undefined });
-  const kubernetes = await openCluster({ settings, clock, random, log });
+  const kubernetes = await openKubernetes({ settings, clock, random, log });
   if (kubernetes !== undefined) onStop(() => kubernetes.close());
   const leaders = settings.leadership === 'lease' ? kubernetes?.leadership : stores.shared ? registry : undefined;
   const tokenFile = settings['admin.tokenFile'];
@@ -122,10 +122,10 @@ async function open(
   onStop(() => client.close());
 
   const hosts = roles.has('dispatcher');
-  const startsPods = hosts || roles.has('controller');
+  // A gateway starts no pods, wherever they are.
+  const podsKubernetes = settings.pods === 'kubernetes' && (hosts || roles.has('controller')) ? kubernetes : undefined;
   const fleet = new Fleet({
-    // A gateway starts none, wherever they are.
-    pods: await openPods({ settings: startsPods ? settings : { ...settings, pods: 'process' }, env: process.env, clock, random, log }),
+    pods: await openPods({ ...{ settings, clock, random, log }, env: process.env, kubernetes: podsKubernetes }),
     client,
     registry,
     history,

@@ -3,6 +3,7 @@ import { hostname } from 'node:os';
 import { join } from 'node:path';
 import type { Clock } from './clock.ts';
 import { FaasError } from './errors.ts';
+import type { Kubernetes } from './open-kubernetes.ts';
 import type { Pods } from './ports/pods.ts';
 import type { Random } from './random.ts';
 import { readClusterSecret } from './server-secrets.ts';
@@ -12,34 +13,28 @@ import type { Log } from './telemetry/log.ts';
 export interface OpenPodsOptions {
   readonly settings: Settings;
   readonly env: Readonly<Record<string, string | undefined>>;
+  /** Where pods of a cluster are started; undefined: they are processes. */
+  readonly kubernetes: Kubernetes | undefined;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
 }
 
-/** Which adapter the setting `pods` names; each is loaded only where it is used. */
+/** Each adapter is loaded only where it is used. */
 export async function openPods(options: OpenPodsOptions): Promise<Pods> {
-  if (options.settings.pods === 'kubernetes') return openKubernetesPods(options);
+  if (options.kubernetes !== undefined) return openKubernetesPods(options, options.kubernetes);
   const { createProcessPods } = await import('./adapters/process/process-pods.ts');
   const { clock, random, log, settings } = options;
   return createProcessPods({ clock, random, log, folder: settings.data, host: settings['pods.host'] });
 }
 
-async function openKubernetesPods({ settings, env, clock, random, log }: OpenPodsOptions): Promise<Pods> {
+async function openKubernetesPods({ settings, env, clock, random, log }: OpenPodsOptions, { api, namespace }: Kubernetes): Promise<Pods> {
   const image = settings['kubernetes.image'];
   if (image === '')
     throw new FaasError('FAAS_SETTING_VALUE', 'kubernetes.image: pods of a cluster need an image', 'Make one with `npm run image`.');
-  const { openKubernetesApi } = await import('./adapters/kubernetes/kubernetes-api.ts');
   const { createKubernetesPods } = await import('./adapters/kubernetes/kubernetes-pods.ts');
   const { labelValue } = await import('./adapters/kubernetes/pod-manifest.ts');
   const { podFields } = await import('./adapters/kubernetes/pod-fields.ts');
-  const kubeconfigFile = settings['kubernetes.kubeconfig'];
-  const contextName = settings['kubernetes.context'];
-  const api = await openKubernetesApi({
-    ...(kubeconfigFile !== '' && { kubeconfigFile }),
-    ...(contextName !== '' && { contextName }),
-  });
-  const namespace = settings['kubernetes.namespace'] || api.namespace;
   return createKubernetesPods({
     api,
     clock,

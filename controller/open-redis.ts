@@ -1,6 +1,7 @@
 import type { RedisAdapters } from './adapters/redis/redis-adapters.ts';
 import type { Clock } from './clock.ts';
 import { FaasError } from './errors.ts';
+import type { Random } from './random.ts';
 import { readPassword, readTls } from './server-secrets.ts';
 import type { Settings } from './settings.ts';
 import type { Log } from './telemetry/log.ts';
@@ -9,11 +10,12 @@ export interface OpenRedisOptions {
   readonly settings: Settings;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
 }
 
 /** The stores on the Redis that the setting `state` names; loaded only then. */
-export async function openRedis({ settings, env, clock, log }: OpenRedisOptions): Promise<RedisAdapters> {
+export async function openRedis({ settings, env, clock, random, log }: OpenRedisOptions): Promise<RedisAdapters> {
   const { openRedisAdapters } = await import('./adapters/redis/redis-adapters.ts');
   return openRedisAdapters({
     address: settings.state,
@@ -22,6 +24,7 @@ export async function openRedis({ settings, env, clock, log }: OpenRedisOptions)
     unsafe: settings['state.unsafe'],
     replicas: settings['state.replicas'],
     clock,
+    random,
     log,
   }).catch(atStart);
 }

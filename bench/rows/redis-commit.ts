@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { openRedisAdapters } from '../../controller/adapters/redis/redis-adapters.ts';
 import { systemClock } from '../../controller/clock.ts';
 import type { CommitRequest } from '../../controller/ports/state.ts';
+import { systemRandom } from '../../controller/random.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
 import { startRedis } from '../peers/redis.ts';
 import type { Row, RowResult } from '../row.ts';
@@ -62,6 +63,7 @@ async function scriptTimes(emitsPerEvent: number): Promise<readonly number[]> {
     unsafe: false,
     replicas: 0,
     clock: systemClock,
+    random: systemRandom,
     log: silentLog,
   });
   try {

@@ -1,6 +1,5 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Ajv, type ValidateFunction } from 'ajv';
-import type { FailingReport } from '../dispatch/dispatcher.ts';
 import { FaasError } from '../errors.ts';
 import type { PodsAnswer, PodsQuestion, PodsWish, ProcessReport, ReportAnswer } from './messages.ts';
 
@@ -15,7 +14,6 @@ export const clusterVersionHeader = 'faas-cluster';
 const count = Type.Integer({ minimum: 0 });
 const number = Type.Number({ minimum: 0 });
 const counts = Type.Record(Type.String(), count);
-const reasons = ['stopped', 'crashed', 'killed', 'memory', 'stuck'] as const;
 
 const pod = Type.Object({
   pod: Type.Object({
@@ -36,11 +34,31 @@ const pod = Type.Object({
 const exit = Type.Object({
   id: Type.String(),
   bootId: Type.String(),
-  reason: Type.Union(reasons.map(reason => Type.Literal(reason))),
+  reason: Type.Union([
+    Type.Literal('stopped'),
+    Type.Literal('crashed'),
+    Type.Literal('killed'),
+    Type.Literal('memory'),
+    Type.Literal('stuck'),
+  ]),
   code: Type.Union([Type.Integer(), Type.Null()]),
   signal: Type.Union([Type.String(), Type.Null()]),
   unit: Type.Optional(Type.String()),
   detail: Type.Optional(Type.String()),
+});
+
+const failing = Type.Object({
+  sinceMs: number,
+  failed: count,
+  of: count,
+  probesFailed: count,
+  last: Type.Optional(
+    Type.Object({
+      reason: Type.String(),
+      error: Type.Object({ code: Type.String(), name: Type.String(), message: Type.String(), stack: Type.Optional(Type.String()) }),
+    }),
+  ),
+  revision: Type.String(),
 });
 
 const unitReport = Type.Object({
@@ -67,7 +85,7 @@ const unitReport = Type.Object({
       oldestAppendedAtMs: Type.Optional(Type.Number()),
     }),
   ),
-  failing: Type.Optional(Type.Unsafe<FailingReport>(Type.Object({ sinceMs: number, revision: Type.String() }))),
+  failing: Type.Optional(failing),
 });
 
 const report = Type.Object({
@@ -119,7 +137,7 @@ export function decodeReport(value: unknown): ProcessReport {
       ...one,
       inFlightByPod: new Map(Object.entries(one.inFlightByPod)),
       partitions: partitions.map(({ endOffset, oldestAppendedAtMs, ...figures }) => ({ ...figures, endOffset, oldestAppendedAtMs })),
-      failing,
+      failing: failing === undefined ? undefined : failingOf(failing),
     })),
   };
 }
@@ -169,8 +187,13 @@ function podOf({ pod: { pid, ...info }, ...view }: Static<typeof pod>) {
   return { ...view, pod: { ...info, pid } };
 }
 
-function exitOf({ unit, reason, ...rest }: Static<typeof exit>) {
-  return { ...rest, unit, reason: reasons.find(one => one === reason) ?? 'crashed' };
+function exitOf({ unit, ...rest }: Static<typeof exit>) {
+  return { ...rest, unit };
+}
+
+/** JSON leaves out what is undefined. */
+function failingOf({ last, ...rest }: Static<typeof failing>) {
+  return { ...rest, last: last === undefined ? undefined : { ...last, error: { ...last.error, stack: last.error.stack } } };
 }
 
 const ajv = new Ajv({ strict: false });

@@ -14,7 +14,7 @@ const orphanMs = number('ORPHAN_MS');
 const orphanCheckMs = 500;
 const attachBytesMax = 4_096;
 
-const parent = new ParentStream(Date.now());
+const parent = new ParentStream(performance.now());
 const pod = createPod({
   bootId: process.env.FAAS_POD_BOOT_ID ?? '',
   memoryBytes: number('MEMORY_BYTES'),
@@ -32,7 +32,7 @@ const pod = createPod({
     if (threadsLeft) process.kill(process.pid, 'SIGKILL');
     process.exit(reason === 'stopped' ? 0 : 1);
   },
-  seen: () => parent.seen(Date.now()),
+  seen: () => parent.seen(performance.now()),
   more,
 });
 const secret = { kind: 'hash', text: process.env.FAAS_POD_TOKEN_SHA256 ?? '' } as const;
@@ -40,7 +40,7 @@ pod.admit({ secret, callbackUrl: '' });
 
 process.on('SIGTERM', () => drain(graceMs));
 setInterval(() => {
-  if (parent.aloneMs(Date.now()) > orphanMs) drain(graceMs);
+  if (parent.aloneMs(performance.now()) > orphanMs) drain(graceMs);
 }, orphanCheckMs);
 void pod.listen('0.0.0.0', number('PORT'));
 

@@ -3,6 +3,7 @@ import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { openRedisAdapters, type RedisTls } from '../../controller/adapters/redis/redis-adapters.ts';
 import { systemClock } from '../../controller/clock.ts';
+import { systemRandom } from '../../controller/random.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
 import { type Certificates, certificateService, makeCertificates } from '../services/certificates.ts';
 import { freePorts } from '../services/free-ports.ts';
@@ -11,7 +12,16 @@ import { type RedisServer, redisService, startRedis } from '../services/redis.ts
 import { claimedBy, commitOf, firstSource } from './one-owner.ts';
 
 const open = (address: string, more: { tls?: RedisTls; password?: string } = {}) =>
-  openRedisAdapters({ address, password: undefined, unsafe: false, replicas: 0, clock: systemClock, log: silentLog, ...more });
+  openRedisAdapters({
+    address,
+    password: undefined,
+    unsafe: false,
+    replicas: 0,
+    clock: systemClock,
+    random: systemRandom,
+    log: silentLog,
+    ...more,
+  });
 
 const redisWithTls: NeededService = {
   name: redisService.name,

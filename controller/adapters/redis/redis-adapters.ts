@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { Checkup } from '../../ports/checkup.ts';
+import type { Random } from '../../random.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { ClusterLinks } from './cluster-links.ts';
 import { checkLayout } from './data-layout.ts';
@@ -36,6 +37,7 @@ export interface RedisAdapterOptions {
   /** How many replicas must have on disk what is called durable. */
   readonly replicas: number;
   readonly clock: Clock;
+  readonly random: Random;
   readonly log: Log;
 }
 
@@ -48,7 +50,7 @@ export async function openRedisAdapters(options: RedisAdapterOptions): Promise<R
     throw error;
   });
   const state = new RedisState({ links, clock: options.clock });
-  const registry = new RedisRegistry(links);
+  const registry = new RedisRegistry(links, options.random);
   const history = new RedisHistory({ links, clock: options.clock });
   return {
     state,

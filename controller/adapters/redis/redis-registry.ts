@@ -1,4 +1,4 @@
-import { createHash, randomUUID } from 'node:crypto';
+import { createHash } from 'node:crypto';
 import { FaasError } from '../../errors.ts';
 import type { ContextSpec } from '../../manifest/spec.ts';
 import type {
@@ -11,6 +11,7 @@ import type {
   Registry,
   RevisionRecord,
 } from '../../ports/registry.ts';
+import type { Random } from '../../random.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { RedisLinks } from './redis-links.ts';
 import { changeScript, leadScript, resignScript } from './registry-scripts.ts';
@@ -44,12 +45,14 @@ const changeTriesMax = 50;
  */
 export class RedisRegistry implements Registry {
   readonly #links: RedisLinks;
+  readonly #random: Random;
   readonly #watchers = new Set<() => void>();
   readonly #stopListening: () => void;
   #known: VersionedRegistry | undefined;
 
-  constructor(links: RedisLinks) {
+  constructor(links: RedisLinks, random: Random) {
     this.#links = links;
+    this.#random = random;
     this.#stopListening = links.listen(registryKey, () => this.#changed());
   }
 
@@ -167,7 +170,7 @@ export class RedisRegistry implements Registry {
       const stored = await this.#read();
       const change = decide(stored);
       const { sets, removed } = fieldsOf(change);
-      const version = randomUUID();
+      const version = this.#random.token();
       const args = [stored.version, version, registryKey, sets.length / 2, ...sets, ...removed];
       if (asNumber(await link.run(changeScript, [registryKey], args)) === 1) {
         this.#known = { ...changedBy(stored, change), version };

@@ -1,3 +1,4 @@
+import type { KubernetesApi } from './adapters/kubernetes/kubernetes-api.ts';
 import type { Clock } from './clock.ts';
 import type { Objects } from './ports/objects.ts';
 import type { Leadership } from './ports/registry.ts';
@@ -7,7 +8,10 @@ import type { Settings } from './settings.ts';
 import type { Log } from './telemetry/log.ts';
 
 /** The cluster that the server works with. */
-export interface Cluster {
+export interface Kubernetes {
+  readonly api: KubernetesApi;
+  /** Of pods and of the server's own objects. */
+  readonly namespace: string;
   readonly objects: Objects;
   readonly leadership: Leadership;
   readonly resources: Resources;
@@ -15,12 +19,12 @@ export interface Cluster {
 }
 
 /** The cluster that the settings name; undefined: none. Connects with the first request. */
-export async function openCluster(options: {
+export async function openKubernetes(options: {
   readonly settings: Settings;
   readonly clock: Clock;
   readonly random: Random;
   readonly log: Log;
-}): Promise<Cluster | undefined> {
+}): Promise<Kubernetes | undefined> {
   const { settings } = options;
   if (!isWanted(settings)) return undefined;
   const [{ openKubernetesApi }, { KubernetesObjects }, { KubernetesLeadership }, { KubernetesResources }] = await Promise.all([
@@ -33,6 +37,8 @@ export async function openCluster(options: {
   const api = await openKubernetesApi({ ...(kubeconfigFile !== '' && { kubeconfigFile }), ...(contextName !== '' && { contextName }) });
   const namespace = settings['kubernetes.namespace'] || api.namespace;
   return {
+    api,
+    namespace,
     objects: new KubernetesObjects({ ...options, api }),
     leadership: new KubernetesLeadership({ api, namespace }),
     resources: new KubernetesResources({ ...options, api, namespace }),
