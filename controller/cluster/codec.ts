@@ -1,5 +1,6 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Ajv, type ValidateFunction } from 'ajv';
+import type { PartitionReport } from '../dispatch/dispatcher.ts';
 import { FaasError } from '../errors.ts';
 import type { PodsAnswer, PodsQuestion, PodsWish, ProcessReport, ReportAnswer } from './messages.ts';
 
@@ -136,7 +137,7 @@ export function decodeReport(value: unknown): ProcessReport {
     units: units.map(({ partitions, failing, ...one }) => ({
       ...one,
       inFlightByPod: new Map(Object.entries(one.inFlightByPod)),
-      partitions: partitions.map(({ endOffset, oldestAppendedAtMs, ...figures }) => ({ ...figures, endOffset, oldestAppendedAtMs })),
+      partitions: partitions.map(partitionOf),
       failing: failing === undefined ? undefined : failingOf(failing),
     })),
   };
@@ -185,6 +186,20 @@ export function decodeWish(value: unknown): PodsWish {
 
 function podOf({ pod: { pid, ...info }, ...view }: Static<typeof pod>) {
   return { ...view, pod: { ...info, pid } };
+}
+
+/** Written out: there may be thousands, and what is spread has a shape of its own each time. */
+function partitionOf(one: Static<typeof unitReport>['partitions'][number]): PartitionReport {
+  return {
+    topic: one.topic,
+    partition: one.partition,
+    frontier: one.frontier,
+    endOffset: one.endOffset,
+    inFlight: one.inFlight,
+    nextOffset: one.nextOffset,
+    openEvents: one.openEvents,
+    oldestAppendedAtMs: one.oldestAppendedAtMs,
+  };
 }
 
 function exitOf({ unit, ...rest }: Static<typeof exit>) {
