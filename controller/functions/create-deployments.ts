@@ -164,6 +164,12 @@ function failedToStart(error: unknown): LoadResult {
   };
 }
 
+/**
+ * Of an inbox and of a topic of dead letters. Partitions say how many dispatchers share them, not how much is handled at a time, and with hundreds of functions most of
+ * all partitions are theirs.
+ */
+const ownPartitionsMax = 4;
+
 async function createTopics(options: DeploymentsOptions, spec: ContextSpec): Promise<readonly string[]> {
   const { streams, topicDefaults } = options;
   const warnings: string[] = [];
@@ -183,7 +189,10 @@ async function createTopics(options: DeploymentsOptions, spec: ContextSpec): Pro
   for (const { name } of spec.functions) {
     const unit = unitOf(spec.context, name);
     for (const topic of [inboxTopicOf(unit), deadLetterTopicOf(unit)])
-      await streams.ensureTopic(topic, { partitions: topicDefaults.partitions, retention: withoutUndefined(topicDefaults.retention) });
+      await streams.ensureTopic(topic, {
+        partitions: Math.min(topicDefaults.partitions, ownPartitionsMax),
+        retention: withoutUndefined(topicDefaults.retention),
+      });
   }
   return warnings;
 }

@@ -45,7 +45,7 @@ function contextSpec(functions: readonly FunctionSpec[], context = 'shop'): Cont
   return { context, owner: 'team-shop', streams: context === 'shop' ? [orders] : [], functions };
 }
 
-function world() {
+function world(partitions = 4) {
   const clock = new VirtualClock();
   const adapters = createMemoryAdapters({ clock, random: seededRandom(1) });
   const tried: LiveFunction[] = [];
@@ -71,7 +71,7 @@ function world() {
     trial,
     abandon: revisions => abandoned.push(...revisions),
     refresh: async () => undefined,
-    topicDefaults: { partitions: 4, retention: {} },
+    topicDefaults: { partitions, retention: {} },
   });
   const deploy = async (spec: ContextSpec, code: Readonly<Record<string, string>>) => {
     for (const text of Object.values(code)) await adapters.registry.putBundle(hashOf(text), bundleOf(text));
@@ -179,6 +179,16 @@ describe('deploy', () => {
       warnings: ['stream "orders": topic orders has 3 partitions, not 2; partitions are fixed when a topic is created'],
     });
   });
+});
+
+test.each([
+  [2, 2],
+  [8, 4],
+])('with %i partitions for streams a function has %i for what is its own', async (partitions, own) => {
+  w = world(partitions);
+  await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v1' });
+  for (const topic of ['faas.shop.totals.inbox', 'faas.shop.totals.dlq'])
+    expect((await w.streams.describeTopic(topic))?.partitions).toBe(own);
 });
 
 describe('offsets of a new group are pinned at its first deploy', () => {
