@@ -89,7 +89,7 @@ export class KafkaStreams implements Streams {
     this.#topology = new Topology(this.#brokers, this.#addresses, clock);
     this.#coordinators = new Coordinators(this.#brokers, clock);
     this.#offsetLookups = new OffsetLookups(this.#coordinators);
-    this.#offsetCommits = new OffsetCommits(this.#coordinators);
+    this.#offsetCommits = new OffsetCommits(this.#coordinators, (topic, partitions) => this.#offsets(topic, partitions, latest));
     this.#recordLimits = new RecordLimits(this.#brokers, clock);
     this.#lanes = new FetchLanes(options, this.#topology, this.#addresses);
     this.#appender = new Appender({ brokers: this.#brokers, topology: this.#topology, clock, compression });
