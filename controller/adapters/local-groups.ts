@@ -43,6 +43,7 @@ export class LocalGroups {
       committed: at => this.#log.committedOffset(options.group, at),
       commit: async (at, offset, metadata) => {
         if (!member.assigned.has(keyOf(at))) return 'fenced';
+        if (offset > this.#log.endOffset(at)) throw beyondEnd(at, offset);
         await this.#log.commitOffset(options.group, at, offset, metadata);
         return 'ok';
       },
@@ -184,4 +185,12 @@ class LocalMember {
 
 function keyOf(at: TopicPartition): string {
   return `${at.partition}.${at.topic}`;
+}
+
+function beyondEnd({ topic, partition }: TopicPartition, offset: number): FaasError {
+  return new FaasError(
+    'FAAS_STREAM_UNKNOWN_TOPIC',
+    `commit the offset ${offset} of ${topic}/${partition}: it ends before that`,
+    'It is read again from where the new topic begins.',
+  );
 }

@@ -8,7 +8,8 @@ import type { PackedRecord } from '../../runtime/protocol/record.ts';
  * T2 offsets of a partition only grow; a read answers ascending offsets, and `nextOffset` passes holes.
  * T3 within a group each partition has at most one member that may commit; a commit of a member that lost it is `fenced`, and when it asks,
  *    the group says that it is not assigned.
- * T4 a committed offset and its metadata are read back exactly, across a restart.
+ * T4 a committed offset and its metadata are read back exactly, across a restart; one beyond the end is refused (FAAS_STREAM_UNKNOWN_TOPIC): it is of a topic
+ *    that was there before.
  * T5 bounds are those of the log: `startOffset` is the first retained offset, `endOffset` the next one to be written.
  * T6 retention removes whole prefixes only, and never changes an offset.
  * T7 a waiting fetch answers within `waitMs`, and soon after an append or an abort.

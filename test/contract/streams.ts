@@ -306,7 +306,15 @@ export function streamsContract(
         await until(() => one.owned().length === 4);
       });
 
+      /** So many records in each partition. */
+      const fill = (count: number) =>
+        streams.append(
+          topic,
+          [0, 1, 2, 3].flatMap(partition => Array.from({ length: count }, (_, n) => record(partition, `${n}`))),
+        );
+
       test('T3 a commit of a member that lost the partition is fenced and changes nothing', async () => {
+        await fill(10);
         const one = await join();
         await one.settled();
         expect(await one.member.commit({ topic, partition: 1 }, 5, 'one')).toBe('ok');
@@ -343,6 +351,7 @@ export function streamsContract(
           [0, 1, 2, 3],
           [0, 1, 2, 3],
         ]);
+        await fill(1);
         await one.member.commit({ topic, partition: 0 }, 1, 'm');
         expect(await streams.committed('other', topic)).toEqual([]);
       });
@@ -351,17 +360,29 @@ export function streamsContract(
         const one = await join();
         await one.settled();
         expect(await one.member.committed({ topic, partition: 0 })).toBeUndefined();
-        await one.member.commit({ topic, partition: 2 }, 2 ** 39, '{"generation":1700000000001,"text":"ü"}');
+        await fill(7);
+        await one.member.commit({ topic, partition: 2 }, 7, '{"generation":1700000000001,"text":"ü"}');
         await one.member.commit({ topic, partition: 0 }, 0, '');
         if (subject.reopen !== undefined) await subject.reopen();
         expect(await subject.streams.committed(group, topic)).toEqual([
           { partition: 0, offset: 0, metadata: '' },
-          { partition: 2, offset: 2 ** 39, metadata: '{"generation":1700000000001,"text":"ü"}' },
+          { partition: 2, offset: 7, metadata: '{"generation":1700000000001,"text":"ü"}' },
         ]);
       });
 
+      test('T4 an offset beyond the end is refused and changes nothing; one at the end is taken', async () => {
+        await fill(3);
+        const one = await join();
+        await one.settled();
+        const at = { topic, partition: 1 };
+        await expect(one.member.commit(at, 4, 'beyond')).rejects.toMatchObject({ code: 'FAAS_STREAM_UNKNOWN_TOPIC' });
+        expect(await one.member.committed(at)).toBeUndefined();
+        expect(await one.member.commit(at, 3, 'end')).toBe('ok');
+        expect(await one.member.committed(at)).toEqual({ partition: 1, offset: 3, metadata: 'end' });
+      });
+
       test('offsets of a group are pinned once, and replaced only while it has no members', async () => {
-        await streams.setCommitted(group, topic, [{ partition: 0, offset: 3, metadata: 'first' }], 'ifAbsent');
+        await streams.setCommitted(group, topic, [{ partition: 0, offset: 2 ** 39, metadata: 'first' }], 'ifAbsent');
         await streams.setCommitted(
           group,
           topic,
@@ -370,12 +391,12 @@ export function streamsContract(
         );
         const offsets = async () => (await streams.committed(group, topic)).map(({ offset, metadata }) => [offset, metadata]);
         expect(await offsets()).toEqual([
-          [3, 'first'],
+          [2 ** 39, 'first'],
           [9, 'second'],
         ]);
         await streams.setCommitted(group, topic, [{ partition: 1, offset: 0, metadata: '' }], 'replace');
         expect(await offsets()).toEqual([
-          [3, 'first'],
+          [2 ** 39, 'first'],
           [0, ''],
         ]);
         const one = await join();
