@@ -7,7 +7,7 @@ import type { BundleResult } from './bundle.ts';
 export type Bundled = Extract<BundleResult, { kind: 'bundled' }>;
 
 /**
- * Makes a context live. Asks first and uploads only what the server does not have: most redeployments change one function of many.
+ * Makes a context live, within two minutes and eight seconds for each function unless `timeoutMs` says otherwise. Asks first and uploads only what the server does not have: most redeployments change one function of many.
  * Throws ApiRefusal when the server refuses; nothing has changed then.
  */
 export async function deployBundles(
@@ -15,9 +15,9 @@ export async function deployBundles(
   spec: ContextSpec,
   bundles: ReadonlyMap<string, Bundled>,
   onUpload: (functionName: string) => void,
+  timeoutMs = deployMs.context + deployMs.function * spec.functions.length,
 ): Promise<DeployAnswer> {
   const request = { spec, bundles: Object.fromEntries([...bundles].map(([name, bundle]) => [name, bundle.hash])) };
-  const timeoutMs = deployMs.context + deployMs.function * spec.functions.length;
   const deploy = () => client.send<DeployAnswer>('POST', pathTo('deployments', {}), request, timeoutMs);
   try {
     return await deploy();
@@ -38,8 +38,8 @@ export async function deployBundles(
   }
 }
 
-/** A deployment starts every changed function on a pod before it answers. */
-const deployMs = { context: 120_000, function: 2_000 } as const;
+/** A deployment starts every changed function on a pod before it answers: four at a time, and one that no node can hold takes 30 s. */
+const deployMs = { context: 120_000, function: 8_000 } as const;
 
 function missingBundles(cause: unknown, spec: ContextSpec): readonly string[] {
   if (!(cause instanceof ApiRefusal)) return [];

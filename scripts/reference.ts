@@ -106,7 +106,7 @@ function conditionsPage(): string {
     'Conditions of functions',
     [
       'What is out of the ordinary with a function: `faas describe` shows each with its reason, since when, and what to do; `faas list` shows those that hold; the API has them as `conditions`. Each change is a decision in the history.',
-      'A decision outlives the process that took it. A finding is cleared by a starting process, and found again if it still holds.',
+      'A decision outlives the process that took it. A finding is cleared by the process that starts in the place of the one that found it, and found again if it still holds. Of several servers each finds by itself: a condition holds while it holds for one of them, and `RolledBack` is one for all.',
     ],
     table(['condition', 'meaning', 'kind'], rows),
   );

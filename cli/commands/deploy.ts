@@ -22,7 +22,8 @@ export async function run(invocation: Invocation): Promise<number> {
   const client = await connect(invocation);
   const bundles = await bundleAll(project, await foreignSchemas(client, project.spec), out, cwd);
   out.status('deploying…');
-  const answer = await deployBundles(client, project.spec, bundles, name => out.detail(`uploading ${name}`));
+  const timeoutMs = args.origin('timeout') === 'default' ? undefined : args.duration('timeout');
+  const answer = await deployBundles(client, project.spec, bundles, name => out.detail(`uploading ${name}`), timeoutMs);
   out.status('');
   await report(answer, out);
   return 0;

@@ -15,9 +15,9 @@ const tickMs = 1_000;
 const deadLettersEveryMs = 5_000;
 const sparkPoints = 60;
 
-interface Ports extends Pick<ApiPorts, 'scale' | 'dispatcher'> {
+interface Ports extends Pick<ApiPorts, 'scale' | 'dispatcher' | 'conditions'> {
   readonly letters: Pick<OpenLetters, 'count' | 'keepOnly'>;
-  readonly registry: Pick<Registry, 'functions' | 'conditions' | 'watch'>;
+  readonly registry: Pick<Registry, 'functions' | 'watch'>;
   readonly clock: Pick<Clock, 'now' | 'sleep'>;
 }
 
@@ -151,7 +151,7 @@ export class LiveBoard {
 
   /** Those that duties have found, and what scaling says to it at this moment, which is computed rather than stored. */
   async #conditions(unit: string, inputs: ScaleInputs | undefined): Promise<LiveFunction['conditions']> {
-    const found = (await this.#ports.registry.conditions(unit)).filter(one => one.status);
+    const found = (await this.#ports.conditions.of(unit)).filter(one => one.status);
     const types = new Set(found.map(one => one.type));
     const ofScaling = inputs === undefined ? [] : decide(inputs).conditions.filter(one => !types.has(one.type));
     return [

@@ -108,6 +108,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     async stop() {},
   };
   const { settings, origins } = loadSettings({ flags: { 'admin-port': '0', data: folder }, env: {} });
+  const conditions = new ConditionBoard({ ...adapters, clock, log });
   const server = await createAdminServer({
     version: '1.2.3',
     startedAtMs: clock.now(),
@@ -121,7 +122,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     calls,
     dispatcher: { report: () => world.reports },
     seesAll: () => true,
-    conditions: new ConditionBoard({ ...adapters, clock, log }),
+    conditions,
     pods: { podsOf: unit => world.pods.filter(pod => pod.unit === unit) },
     scale: { inputs: unit => world.scales.get(unit), partitions: unit => world.partitions.get(unit) ?? [] },
     overrides: createOverrides(adapters.state, clock, random),
@@ -155,7 +156,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     await request('PUT', `/v1/bundles/${bundleHash}`, bundle);
     return json('POST', '/v1/deployments', { spec, bundles: Object.fromEntries(spec.functions.map(one => [one.name, bundleHash])) });
   };
-  return { ...world, world, settings, url, port, request, json, deploy, server, close: () => server.close() };
+  return { ...world, world, conditions, settings, url, port, request, json, deploy, server, close: () => server.close() };
 }
 
 function collectingLog(lines: LoggedLine[], base: LogFields = {}): Log {

@@ -128,18 +128,18 @@ describeWith(neededChromium, 'the dashboard in Chromium', () => {
   test('parked keys are counted, and a condition says what it means', async () => {
     await parkKey(admin, 'customer-7');
     const parked = {
+      unit,
       type: 'Parked',
-      status: true,
+      place: 'orders.0',
       reason: 'OutOfAttempts',
       message: '1 key of orders waits',
-      sinceMs: Date.now(),
     } as const;
-    await admin.registry.setCondition(unit, parked);
+    admin.conditions.raise(parked);
     const page = await open(functionAddress);
     await page.locator('.callout').getByText('1 key of orders waits').waitFor();
     expect(await page.locator('.facts > div', { hasText: 'Parked keys' }).locator('dd').textContent()).toBe('1');
     expect(await page.locator('h1').textContent()).toBe('customer-totals Attention');
-    await admin.registry.setCondition(unit, { ...parked, status: false });
+    admin.conditions.clear(parked);
     await page.locator('.callout').waitFor({ state: 'detached' });
   });
 
