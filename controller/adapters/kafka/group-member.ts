@@ -12,11 +12,14 @@ import type { OffsetCommits } from './offset-commits.ts';
 import type { OffsetLookups } from './offset-lookups.ts';
 import { PartitionReader, type ReaderOptions } from './partition-reader.ts';
 import type { Topology } from './topology.ts';
+import type { Turns } from './turns.ts';
 
 export interface MemberOptions {
   readonly connection: ConnectionOptions;
   readonly addresses: NodeAddresses;
   readonly coordinators: Coordinators;
+  /** Of all members in this process, to enter their groups. */
+  readonly entries: Turns;
   readonly offsets: OffsetLookups;
   readonly offsetCommits: OffsetCommits;
   readonly topology: Topology;
@@ -218,7 +221,11 @@ export class KafkaGroupMember implements GroupMember {
   }
 
   /** One round of the group: answers what is ours now. On a connection of its own, because others would wait behind it for as long as it takes. */
-  async #enter(): Promise<readonly TopicPartition[]> {
+  #enter(): Promise<readonly TopicPartition[]> {
+    return this.#options.entries.take(() => this.#enterNow(), this.#stop.signal);
+  }
+
+  async #enterNow(): Promise<readonly TopicPartition[]> {
     const { connection, addresses, sessionMs } = this.#options;
     const brokers = new Brokers(connection, addresses);
     const cutOff = () => void brokers.close();

@@ -89,7 +89,7 @@ export class KafkaStreams implements Streams {
     this.#topology = new Topology(this.#brokers, this.#addresses, clock);
     this.#coordinators = new Coordinators(this.#brokers, clock);
     this.#offsetLookups = new OffsetLookups(this.#coordinators);
-    this.#offsetCommits = new OffsetCommits(this.#coordinators, (topic, partitions) => this.#offsets(topic, partitions, latest));
+    this.#offsetCommits = new OffsetCommits(this.#coordinators, (topic, partitions) => this.#endsNow(topic, partitions));
     this.#recordLimits = new RecordLimits(this.#brokers, clock);
     this.#lanes = new FetchLanes(options, this.#topology, this.#addresses);
     this.#appender = new Appender({ brokers: this.#brokers, topology: this.#topology, clock, compression });
@@ -214,22 +214,22 @@ export class KafkaStreams implements Streams {
 
   async join(options: JoinOptions): Promise<GroupMember> {
     const { clock, log, sessionMs, heartbeatMs } = this.#options;
-    const memberOptions = {
+    const member = await KafkaGroupMember.join({
       connection: this.#options,
       addresses: this.#addresses,
       coordinators: this.#coordinators,
+      entries: this.#entries,
       offsets: this.#offsetLookups,
       offsetCommits: this.#offsetCommits,
       topology: this.#topology,
-      reader: { lanes: this.#lanes, clock, bounds: (at: TopicPartition) => this.#boundsOf(at) },
+      reader: { lanes: this.#lanes, clock, bounds: at => this.#boundsOf(at) },
       clock,
       log,
       sessionMs,
       heartbeatMs,
       join: options,
-      onLeft: (left: KafkaGroupMember) => this.#members.delete(left),
-    };
-    const member = await this.#entries.take(() => KafkaGroupMember.join(memberOptions));
+      onLeft: left => this.#members.delete(left),
+    });
     this.#members.add(member);
     this.#watching ??= this.#watch();
     return member;
@@ -368,26 +368,30 @@ export class KafkaStreams implements Streams {
 
   /** `timestamp`: earliest, latest, or the first record at or after it (−1 where there is none). */
   #offsets(topic: string, partitions: readonly number[], timestamp: number): Promise<ReadonlyMap<number, number>> {
-    return this.#tried(
-      `look up offsets of ${topic}`,
-      async () => {
-        const perNode = new Map<number, { partition: number; timestamp: number }[]>();
-        for (const partition of partitions) {
-          const leader = this.#leaderOf(topic, partition);
-          perNode.set(leader, [...(perNode.get(leader) ?? []), { partition, timestamp }]);
-        }
-        const answers = await Promise.all(
-          [...perNode].map(([node, wanted]) =>
-            this.#brokers.ask(node, requestMs, broker =>
-              broker.listOffsets({ replicaId: -1, isolationLevel: 0, topics: [{ topic, partitions: wanted }] }),
-            ),
-          ),
-        );
-        const found = answers.flatMap(({ responses }) => responses.flatMap(one => one.partitions));
-        return new Map(found.map(({ partition, offset }) => [partition, Number(offset)]));
-      },
-      topic,
+    return this.#tried(`look up offsets of ${topic}`, () => this.#offsetsOnce(topic, partitions, timestamp), topic);
+  }
+
+  async #offsetsOnce(topic: string, partitions: readonly number[], timestamp: number): Promise<ReadonlyMap<number, number>> {
+    const perNode = new Map<number, { partition: number; timestamp: number }[]>();
+    for (const partition of partitions) {
+      const leader = this.#leaderOf(topic, partition);
+      perNode.set(leader, [...(perNode.get(leader) ?? []), { partition, timestamp }]);
+    }
+    const answers = await Promise.all(
+      [...perNode].map(([node, wanted]) =>
+        this.#brokers.ask(node, requestMs, broker =>
+          broker.listOffsets({ replicaId: -1, isolationLevel: 0, topics: [{ topic, partitions: wanted }] }),
+        ),
+      ),
     );
+    const found = answers.flatMap(({ responses }) => responses.flatMap(one => one.partitions));
+    return new Map(found.map(({ partition, offset }) => [partition, Number(offset)]));
+  }
+
+  /** Of a topic as it is at this moment. Throws what kafkajs throws: UNKNOWN_TOPIC_OR_PARTITION at once where it is gone. */
+  async #endsNow(topic: string, partitions: readonly number[]): Promise<ReadonlyMap<number, number>> {
+    if ((await this.#topology.refresh(topic)) === undefined) throw errors.createErrorFromCode(unknownTopic);
+    return this.#offsetsOnce(topic, partitions, latest);
   }
 
   #fetchOnce(topic: string, partition: number, offset: number): Promise<FetchedPart | 'out of range'> {

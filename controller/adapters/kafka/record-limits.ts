@@ -1,5 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import type { Brokers } from './brokers.ts';
+import { isPassing } from './kafka-error.ts';
 import { Together } from './together.ts';
 
 /** What a batch costs besides its records, and some more. */
@@ -48,9 +49,11 @@ export class RecordLimits {
         const bytes = Number(configEntries[0]?.configValue) - batchBytes;
         if (bytes < recordBytesMax) limits.set(resourceName, Math.max(0, bytes));
       }
-    } catch {
+    } catch (error) {
       // Without the right to ask, what is too large is refused by the broker instead. Others may be asked about all the same.
-      if (topics.length > 1) for (const topic of topics) for (const [name, bytes] of await this.#read([topic])) limits.set(name, bytes);
+      if (topics.length < 2 || isPassing(error)) return limits;
+      for (const found of await Promise.all(topics.map(topic => this.#read([topic]))))
+        for (const [name, bytes] of found) limits.set(name, bytes);
     }
     return limits;
   }
