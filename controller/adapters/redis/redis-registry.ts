@@ -49,6 +49,7 @@ export class RedisRegistry implements Registry {
   readonly #watchers = new Set<() => void>();
   readonly #stopListening: () => void;
   #known: VersionedRegistry | undefined;
+  #reading: Promise<VersionedRegistry> | undefined;
 
   constructor(links: RedisLinks, random: Random) {
     this.#links = links;
@@ -184,8 +185,19 @@ export class RedisRegistry implements Registry {
   async #read(): Promise<VersionedRegistry> {
     const link = await this.#links.of(tag);
     const version = asBytes(await link.command('HGET', registryKey, 'version'));
-    if (this.#known?.version !== (version?.toString() ?? noVersion)) this.#known = await readRegistry(link);
-    return this.#known;
+    if (this.#known?.version === (version?.toString() ?? noVersion)) return this.#known;
+    const known = await this.#readAll(link);
+    this.#known = known;
+    return known;
+  }
+
+  /** Those who find out in one turn that what they know is old read it once. */
+  #readAll(link: RedisLink): Promise<VersionedRegistry> {
+    this.#reading ??= new Promise(resolve => setImmediate(resolve)).then(() => {
+      this.#reading = undefined;
+      return readRegistry(link);
+    });
+    return this.#reading;
   }
 
   #changed(): void {
