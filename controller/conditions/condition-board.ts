@@ -43,19 +43,19 @@ export class ConditionBoard implements Conditions {
   }
 
   /**
-   * Takes over what earlier processes left: decisions for all, and what was found by those that were called like this one. Findings are over until they are found again,
-   * except those that last, where this process can tell by itself when they are over.
+   * Takes over what earlier processes left: what lasts, whoever has found it, where this process can tell by itself when it is over. Findings of those that were called
+   * like this one are over until they are found again.
    * `process`: what this one is called among those that share the registry, '' where it is alone. `handles`: it handles events.
    */
   async load(process = '', handles = true): Promise<void> {
     this.#process = process;
     if (process !== '') await this.forget(['']);
     await this.#eachStored((unit, { type, by }, stored) => {
-      if (!stored.status || !(isOfAll(type) || by === process)) return;
       const lasts = isOfAll(type) || (handles && rowOf(type).lasts);
+      if (!stored.status || !(lasts || by === process)) return;
       const entry = this.#entry(unit, type);
       entry.condition = lasts ? { ...stored, type } : { ...stored, type, status: false, sinceMs: this.#options.clock.now() };
-      entry.stored = lasts;
+      entry.stored = lasts && stored.type === storedType(type, process);
       if (lasts) entry.places.set('', { reason: stored.reason, message: stored.message });
     });
     this.#write();
@@ -136,12 +136,13 @@ export class ConditionBoard implements Conditions {
 
   async #eachStored(visit: (unit: string, name: { type: ConditionType; by: string }, stored: Condition) => void): Promise<void> {
     const { registry } = this.#options;
-    for (const { unit } of await registry.functions()) {
+    const look = async ({ unit }: { readonly unit: string }): Promise<void> => {
       for (const stored of await registry.conditions(unit)) {
         const { type, by } = nameOf(stored.type);
         if (isKnownType(type)) visit(unit, { type, by }, stored);
       }
-    }
+    };
+    await Promise.all((await registry.functions()).map(look));
   }
 
   #entry(unit: string, type: ConditionType): Entry {
@@ -186,9 +187,10 @@ export class ConditionBoard implements Conditions {
     const { registry, clock, log } = this.#options;
     for (let entry = this.#unstored(); entry !== undefined && !this.#closed; entry = this.#unstored()) {
       const { condition, unit } = entry;
+      const by = this.#process;
       try {
-        await registry.setCondition(unit, { ...condition, type: storedType(entry.type, this.#process) });
-        entry.stored = entry.condition === condition;
+        await registry.setCondition(unit, { ...condition, type: storedType(entry.type, by) });
+        entry.stored = entry.condition === condition && this.#process === by;
       } catch (error) {
         log.warn('a condition could not be stored', { unit, type: condition.type, error: String(error) });
         this.#cancelRetry?.();

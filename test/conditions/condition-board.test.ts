@@ -164,9 +164,23 @@ test('that events fail is kept by a process that handles events, and by no other
     expect(after.holds(unit, 'Failing')).toBe(handles);
     expect((await before.of(unit)).length).toBe(1);
   }
-  const other = open();
-  await other.load('2');
-  expect((await other.of(unit)).map(({ status }) => status)).toStrictEqual([false]);
+});
+
+test('that events fail outlives its process, whatever the next one is called', async () => {
+  const { clock, open } = world();
+  const before = open();
+  await before.load('1');
+  before.raise({ unit, type: 'Failing', place: '', reason: 'MassFailure', message: 'r2 failed' });
+  await clock.advance(10);
+  before.close();
+  const after = open();
+  await after.load('2');
+  await clock.advance(10);
+  await after.forget(['1']);
+  expect(after.holds(unit, 'Failing')).toBe(true);
+  after.clear({ unit, type: 'Failing', place: '' });
+  await clock.advance(10);
+  expect((await after.of(unit)).map(({ status }) => status)).toStrictEqual([false]);
 });
 
 test('each change of a status is one decision in the history', async () => {
