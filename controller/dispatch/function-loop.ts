@@ -154,10 +154,11 @@ export class FunctionLoop {
   #dispatch(): void {
     const nowMs = this.#options.clock.now();
     const open = this.#openPartitions();
-    if (open.length === 0) {
-      this.#withoutWork();
-      return;
-    }
+    if (this.#membership.size > 0) {
+      this.#cancelForget?.();
+      this.#cancelForget = undefined;
+    } else this.#withoutWork();
+    if (open.length === 0) return;
     this.#armOffsets();
     const loads = this.#pods.all;
     for (const load of loads) load.reserved = false;
@@ -178,10 +179,9 @@ export class FunctionLoop {
 
   /** Who has no partitions for a while knows nothing of how the function does. */
   #withoutWork(): void {
-    if (!this.#breaker.isOpen || this.#membership.size > 0 || this.#cancelForget !== undefined) return;
+    if (!this.#breaker.isOpen || this.#cancelForget !== undefined) return;
     this.#cancelForget = this.#options.clock.after(forgetFailingMs, () => {
       this.#cancelForget = undefined;
-      if (this.#membership.size > 0) return;
       this.#breaker.close();
       tellFailing(this.#options.conditions, this.#live, undefined);
     });

@@ -307,6 +307,8 @@ export class Fleet implements PodDirectory {
       this.#startError = undefined;
       return member;
     } catch (error) {
+      // One function that no node can hold says nothing of the others.
+      if (startMs !== undefined) throw error;
       this.#startFailures += 1;
       this.#startError = error;
       this.#startNotBeforeMs = clock.now() + loadBackoffMs(this.#startFailures);
@@ -426,7 +428,7 @@ export class Fleet implements PodDirectory {
       if (member?.phase !== 'loading') continue;
       const live = functions.find(({ unit, revision }) => unit === loaded?.unit && revision === loaded.revision);
       member.phase = 'ready';
-      if (live === undefined || loaded === undefined) this.#drain(member, 'removed');
+      if (live === undefined || loaded === undefined || !this.#options.hosts) this.#drain(member, 'removed');
       else {
         Object.assign(member, { live, handler: loaded.handler });
         this.#wishOf(live).replicas += 1;

@@ -138,8 +138,15 @@ async function missingBundles(
 async function prove(options: DeploymentsOptions, changed: readonly LiveFunction[]): Promise<readonly DeployProblem[]> {
   const results = new Map<LiveFunction, LoadResult>();
   const waiting = changed.values();
+  let hasRoom = true;
   const proveNext = async (): Promise<void> => {
-    for (const live of waiting) results.set(live, await options.trial(live).catch(failedToStart));
+    for (const live of waiting) {
+      const result = await options.trial(live).catch(failedToStart);
+      results.set(live, result);
+      hasRoom &&= result.kind === 'ready' || result.error.code !== 'FAAS_POD_START';
+      // Each of hundreds would wait in vain, and others for this deployment.
+      if (!hasRoom) return;
+    }
   };
   await Promise.all(Array.from({ length: trialsAtOnce }, proveNext));
   return changed.flatMap(live => {

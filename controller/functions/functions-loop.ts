@@ -38,7 +38,8 @@ export function createFunctionsLoop(
     handled = live.filter((_, index) => (heldMs[index] ?? 0) <= 0);
     cancelRelease();
     const next = Math.min(...heldMs.filter(ms => ms > 0));
-    if (next !== Infinity) cancelRelease = clock.after(next, look);
+    // A timer may be early by a moment: what it finds is no hint.
+    if (next !== Infinity) cancelRelease = clock.after(next, release);
     onLive(live, handled);
     picture = found;
   };
@@ -61,6 +62,10 @@ export function createFunctionsLoop(
   };
   const look = (): void => {
     readSoon().catch(error => log.error('the live functions could not be read', { error: String(error) }));
+  };
+  const release = (): void => {
+    isAsked = true;
+    look();
   };
   const unwatch = registry.watch(look);
   const stop = (): void => {

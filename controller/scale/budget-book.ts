@@ -59,6 +59,8 @@ export class BudgetBook {
   ask(unit: string, pods: number, steadyMs: number): void {
     const entry = this.#entries.get(unit);
     if (this.#budget === 0 || entry === undefined || (this.#shares.get(unit)?.share ?? 0) > 0) return;
+    // It waits already, and nothing changes for it before the next tick.
+    if (entry.turn?.has === false && entry.claim.needed >= pods) return;
     this.#entries.set(unit, { ...entry, claim: { ...entry.claim, needed: Math.max(entry.claim.needed, pods) } });
     this.share(steadyMs);
   }
