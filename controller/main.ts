@@ -281,7 +281,7 @@ async function open(
   }
   onStop(() => calls.stop(settings['shutdown.grace']));
   onStop(async () => functions.stop());
-  if (hosts) await fleet.adopt();
+  if (hosts || podsKubernetes !== undefined) await fleet.adopt();
   await functions.refresh();
   const figures = () => summaries({ ...data, registry, dispatcher: { report } });
   /** What a process that is gone has left: emits of direct calls go out, what it had found is over. */

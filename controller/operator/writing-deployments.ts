@@ -25,7 +25,7 @@ export function writingDeployments(
         return { ...result, warnings: [...result.warnings, notWritten(log, spec.context, error)] };
       }
     },
-    remove(context, functionName, { state }) {
+    async remove(context, functionName, { state }) {
       const withdraw = async () => {
         const units = functionName === undefined ? await resources.functionsOf(context) : [unitOf(context, functionName)];
         // Should this server end here, the operator ends what was begun, with the state.
@@ -33,7 +33,13 @@ export function writingDeployments(
         await removeFunctions(resources, units);
         if (functionName === undefined) await resources.remove('Context', context);
       };
-      return deployments.remove(context, functionName, { state, withdraw });
+      const result = await deployments.remove(context, functionName, { state, withdraw });
+      if (result.kind !== 'unknown' || functionName === undefined) return result;
+      // A wish that was never fulfilled is there all the same.
+      const unit = unitOf(context, functionName);
+      if (!(await resources.functionsOf(context)).includes(unit)) return result;
+      await removeFunctions(resources, [unit]);
+      return { kind: 'removed', units: [unit] };
     },
   } satisfies Deployments;
 }

@@ -1,5 +1,5 @@
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { openKubernetesApi } from '../../controller/adapters/kubernetes/kubernetes-api.ts';
+import { type KubernetesApi, openKubernetesApi } from '../../controller/adapters/kubernetes/kubernetes-api.ts';
 import { createKubernetesPods } from '../../controller/adapters/kubernetes/kubernetes-pods.ts';
 import type { PodTemplate } from '../../controller/adapters/kubernetes/pod-manifest.ts';
 import { systemClock } from '../../controller/clock.ts';
@@ -19,20 +19,25 @@ const namespace = 'pods-contract';
 
 describeWith(kubernetesService, 'pods of a cluster', () => {
   let cluster: TestCluster;
+  let api: KubernetesApi;
   let servers = 0;
   beforeAll(async () => {
     await nodePrograms();
     cluster = await openTestCluster();
+    api = await openKubernetesApi({ kubeconfigFile: cluster.kubeconfig });
     await cluster.kubectl('create', 'namespace', namespace);
     await cluster.kubectl('label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted');
   }, buildMs);
-  afterAll(() => cluster.stop(), 60_000);
+  afterAll(async () => {
+    api?.close();
+    await cluster?.stop();
+  }, 60_000);
 
   /** Of a server of its own, so that nobody takes over what others have left. */
   const create = async (change: Partial<PodTemplate> = {}): Promise<Pods> => {
     servers += 1;
     return createKubernetesPods({
-      api: await openKubernetesApi({ kubeconfigFile: cluster.kubeconfig }),
+      api,
       clock: systemClock,
       random: systemRandom,
       log: silentLog,

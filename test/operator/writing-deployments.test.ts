@@ -72,6 +72,16 @@ test('while the cluster does not answer nothing is deleted', async () => {
   await world.stop();
 });
 
+test('a function that was wished and never became live is taken out of the cluster; one that nobody wished is unknown', async () => {
+  const { world, deployments, meanwhile, there } = await begin();
+  await world.resources.apply({ kind: 'Function', name: 'shop.never', spec: { code: { bundle: 'a'.repeat(64) } } });
+  await world.clock.advance(60_000);
+  expect(await meanwhile(deployments.remove('shop', 'never', { state: false }))).toEqual({ kind: 'removed', units: ['shop.never'] });
+  expect([there(), world.resources.get('Function', 'shop.never')]).toEqual([['shop', 'shop.totals', 'shop.mails'], undefined]);
+  expect(await meanwhile(deployments.remove('shop', 'nobody', { state: false }))).toEqual({ kind: 'unknown' });
+  await world.stop();
+});
+
 async function specOf(world: OperatorWorld, context: string): Promise<ContextSpec> {
   const record = await world.adapters.registry.context(context);
   if (record === undefined) throw new Error(`there is no context ${context}`);

@@ -143,7 +143,6 @@ class KubernetesPods extends PodListeners implements Pods {
     await Promise.all(this.list().map(({ id }) => this.kill(id)));
     this.#closing.abort();
     await Promise.all([this.#watching, ...this.#deletions]);
-    this.#options.api.close();
   }
 
   #find(id: string): KubernetesPod {
