@@ -44,13 +44,12 @@ export class LogEnds {
     return this.#ends.get(topic);
   }
 
-  /** `<topic>.<partition>`, made once. */
-  nameOf(topic: string, partition: number): string {
-    const known = this.#names.get(topic) ?? [];
-    if (known.length === 0) this.#names.set(topic, known);
-    const name = known[partition] ?? `${topic}.${partition}`;
-    known[partition] = name;
-    return name;
+  /** `<topic>.<partition>` of the first `count` partitions and more, by partition; made once. */
+  namesOf(topic: string, count: number): readonly string[] {
+    const names = this.#names.get(topic) ?? [];
+    if (names.length === 0) this.#names.set(topic, names);
+    while (names.length < count) names.push(`${topic}.${names.length}`);
+    return names;
   }
 
   /** Where the log of a partition begins; read now and then, because only a function that is far behind meets it. */

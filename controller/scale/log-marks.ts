@@ -3,68 +3,104 @@
  * that a producer wrote into a record: an offset is as old as the last moment at which the log had not passed it.
  */
 export class LogMarks {
-  /** Ascending in both; a mark holds from `firstMs` to `lastMs`, while the end stood still. */
-  readonly #marks: { readonly end: number; readonly firstMs: number; lastMs: number }[] = [];
+  /**
+   * Pairs, ascending in both: an end, and when the log was last seen to stand there. Plain numbers in one piece: a server may keep millions of them, and
+   * as objects they would cost the collector of garbage more than scaling itself.
+   */
+  #pairs = new Float64Array(2 * marksAtFirst);
+  #count = 0;
+  /** When the oldest of them was seen first. */
+  #firstMs = 0;
+  #end: number | undefined;
+  /** Where `rate` found what it looked for: the next time it is there or nearby. */
+  #hint = 0;
 
   get end(): number | undefined {
-    return this.#marks.at(-1)?.end;
+    return this.#end;
   }
 
   /** An end that goes back (a topic made anew) begins again. */
   add(end: number, atMs: number): void {
-    const last = this.#marks.at(-1);
-    if (last !== undefined && end === last.end) {
-      last.lastMs = atMs;
+    const last = this.#end;
+    if (last === end) {
+      this.#pairs[2 * this.#count - 1] = atMs;
       return;
     }
-    if (last !== undefined && end < last.end) this.#marks.length = 0;
-    this.#marks.push({ end, firstMs: atMs, lastMs: atMs });
-    if (this.#marks.length > marksMax) this.#thin();
+    if (last !== undefined && end < last) this.#count = 0;
+    if (this.#count === marksMax) this.#thin();
+    if (2 * this.#count === this.#pairs.length) this.#grow();
+    if (this.#count === 0) this.#firstMs = atMs;
+    this.#pairs[2 * this.#count] = end;
+    this.#pairs[2 * this.#count + 1] = atMs;
+    this.#count += 1;
+    this.#end = end;
   }
 
   /** How old the event at `offset` is; 0 when the log has not passed it. Where all marks are above it, it is at least as old as the first one. */
   ageMs(offset: number, atMs: number): number {
-    if (offset >= (this.end ?? 0)) return 0;
-    let low = 0;
-    let high = this.#marks.length;
+    if (this.#end === undefined || offset >= this.#end) return 0;
+    // What waits came mostly a moment ago: from the end on, in steps that double.
+    let high = this.#count - 1;
+    let low = high;
+    for (let step = 1; low > 0 && this.#endOf(low - 1) > offset; step *= 2) {
+      high = low - 1;
+      low = Math.max(0, high - step);
+    }
     while (low < high) {
       const middle = (low + high) >> 1;
-      if ((this.#marks[middle]?.end ?? 0) <= offset) low = middle + 1;
+      if (this.#endOf(middle) <= offset) low = middle + 1;
       else high = middle;
     }
-    const before = this.#marks[low - 1];
-    return Math.max(0, atMs - (before === undefined ? (this.#marks[0]?.firstMs ?? atMs) : before.lastMs));
+    return Math.max(0, atMs - (low === 0 ? this.#firstMs : this.#lastMsOf(low - 1)));
   }
 
   /** Whether the age of the event at `offset` is more than a lower bound: the log was seen before it passed it. */
   covers(offset: number): boolean {
-    return (this.#marks[0]?.end ?? Number.POSITIVE_INFINITY) <= offset;
+    return this.#count > 0 && this.#endOf(0) <= offset;
   }
 
   /** Events per second since about `ms` ago. */
   rate(atMs: number, ms: number): number {
-    const { end } = this;
+    const end = this.#end;
     if (end === undefined) return 0;
-    let low = 0;
-    let high = this.#marks.length;
-    while (low < high) {
-      const middle = (low + high) >> 1;
-      if ((this.#marks[middle]?.lastMs ?? 0) <= atMs - ms) low = middle + 1;
-      else high = middle;
-    }
-    const from = this.#marks[Math.max(0, low - 1)];
-    if (from === undefined || from.end === end) return 0;
-    const fromMs = Math.max(from.lastMs, atMs - ms);
-    return atMs <= fromMs ? 0 : ((end - from.end) * 1_000) / (atMs - fromMs);
+    let low = Math.min(this.#hint, this.#count);
+    while (low > 0 && this.#lastMsOf(low - 1) > atMs - ms) low -= 1;
+    while (low < this.#count && this.#lastMsOf(low) <= atMs - ms) low += 1;
+    this.#hint = low;
+    const from = Math.max(0, low - 1);
+    if (this.#endOf(from) === end) return 0;
+    const fromMs = Math.max(this.#lastMsOf(from), atMs - ms);
+    return atMs <= fromMs ? 0 : ((end - this.#endOf(from)) * 1_000) / (atMs - fromMs);
+  }
+
+  #endOf(index: number): number {
+    return this.#pairs[2 * index] ?? 0;
+  }
+
+  #lastMsOf(index: number): number {
+    return this.#pairs[2 * index + 1] ?? 0;
+  }
+
+  #grow(): void {
+    const pairs = new Float64Array(Math.min(2 * this.#pairs.length, 2 * marksMax));
+    pairs.set(this.#pairs);
+    this.#pairs = pairs;
   }
 
   /** Every second one of the older half goes: the older an offset, the less its age needs to be exact. */
   #thin(): void {
-    const half = this.#marks.length >> 1;
-    const kept = this.#marks.filter((_, index) => index >= half || index % 2 === 0);
-    this.#marks.splice(0, this.#marks.length, ...kept);
+    const half = this.#count >> 1;
+    const kept = (half + 1) >> 1;
+    for (let index = 1; index < kept; index += 1) {
+      this.#pairs[2 * index] = this.#endOf(2 * index);
+      this.#pairs[2 * index + 1] = this.#lastMsOf(2 * index);
+    }
+    this.#pairs.copyWithin(2 * kept, 2 * half, 2 * this.#count);
+    this.#count += kept - half;
   }
 }
 
+/** Most partitions of most functions see few events. */
+const marksAtFirst = 4;
 /** 48 s without loss at one mark a second. */
 const marksMax = 96;

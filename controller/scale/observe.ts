@@ -1,6 +1,6 @@
 import { known, measured, unknown } from './figure.ts';
-import { LogMarks } from './log-marks.ts';
 import type { PartitionWork, ScaleObservation } from './observation.ts';
+import { PartitionRows } from './partition-rows.ts';
 import type { ScalePolicy } from './policy.ts';
 import { RateWindow } from './rates.ts';
 
@@ -8,7 +8,7 @@ import { RateWindow } from './rates.ts';
 export interface UnitSample {
   readonly atMs: number;
   readonly steadyMs: number;
-  /** Undefined: the log or the progress could not be read. */
+  /** Undefined: the log or the progress could not be read. Good for this moment: who takes it keeps none of them. */
   readonly partitions: readonly PartitionSample[] | undefined;
   readonly busyMsTotal: number;
   readonly inFlight: number;
@@ -39,6 +39,9 @@ export interface PartitionFigures {
   readonly arrivalRate: number;
 }
 
+/** What is kept of a sample until the next one: its partitions are not, because there are many of them. */
+type Totals = Pick<UnitSample, 'steadyMs' | 'busyMsTotal' | 'callsTotal' | 'isFull' | 'pods'>;
+
 /** A figure of an earlier tick is good for so long, then it is stale. */
 const goodForMs = 10_000;
 const fastMs = 2_000;
@@ -53,11 +56,11 @@ const startMsMax = 120_000;
 
 /** Turns the samples of one function into observations. */
 export class UnitObserver {
-  readonly #marks = new Map<string, LogMarks>();
+  readonly #rows = new PartitionRows();
   readonly #arrived = new RateWindow(trendMs);
   readonly #finished = new RateWindow(slowMs);
   readonly #speed = new PodSpeed();
-  #last: { readonly sample: UnitSample; readonly done: number } | undefined;
+  #last: { readonly sample: Totals; readonly done: number } | undefined;
   #seen: { readonly atMs: number; readonly backlog: number; readonly ageMs: number } | undefined;
   #busyAtMs: number | undefined;
   #movedAtMs: number | undefined;
@@ -67,7 +70,8 @@ export class UnitObserver {
   observe(read: UnitSample, policy: Pick<ScalePolicy, 'concurrency' | 'order'>, stuckAfterMs: number): ScaleObservation {
     const sample = this.#readable(read);
     const { steadyMs, partitions } = sample;
-    if (partitions !== undefined) this.#take(sample, partitions, policy.concurrency);
+    const done = partitions === undefined ? undefined : doneOf(partitions);
+    if (partitions !== undefined && done !== undefined) this.#take(sample, partitions, done, policy.concurrency);
     this.#watchStart(sample);
     const seen = this.#seen;
     const ageMs = seen === undefined ? 0 : steadyMs - seen.atMs;
@@ -79,9 +83,9 @@ export class UnitObserver {
     if (!isEmpty || callsCame || (this.#arrived.mean(fastMs) ?? 0) > 0) this.#busyAtMs = steadyMs;
     this.#busyAtMs ??= steadyMs;
     const idleMs = ageMs <= goodForMs && isEmpty ? steadyMs - this.#busyAtMs : undefined;
-    const stuckMs = this.#stuckMs(sample);
-    if (partitions !== undefined) this.#last = { sample, done: doneOf(partitions) };
-    const work = policy.order === 'partition' ? this.#work(partitions, steadyMs) : undefined;
+    const stuckMs = this.#stuckMs(sample, done);
+    if (done !== undefined) this.#last = { sample: totalsOf(sample), done };
+    const work = policy.order !== 'partition' ? undefined : partitions === undefined ? [] : this.#work(steadyMs);
     const usefulPods = work === undefined || work.length === 0 ? sample.usefulPods : Math.ceil(work.length / policy.concurrency);
     return {
       atMs: sample.atMs,
@@ -111,16 +115,12 @@ export class UnitObserver {
 
   /** Of the last tick: what waits where, for how long, and how much of it comes. */
   partitions(steadyMs: number): readonly PartitionFigures[] {
-    return (this.#last?.sample.partitions ?? []).map(({ name, endOffset, frontier, doneAbove }) => {
-      const marks = this.#marksOf(name);
-      const backlogEvents = Math.max(0, endOffset - frontier - doneAbove);
-      return {
-        name,
-        backlogEvents,
-        oldestAgeMs: backlogEvents === 0 ? 0 : marks.ageMs(frontier, steadyMs),
-        arrivalRate: marks.rate(steadyMs, slowMs),
-      };
-    });
+    return this.#rows.all.map(({ name, marks, frontier, waitingEvents }) => ({
+      name,
+      backlogEvents: waitingEvents,
+      oldestAgeMs: waitingEvents === 0 ? 0 : marks.ageMs(frontier, steadyMs),
+      arrivalRate: marks.rate(steadyMs, slowMs),
+    }));
   }
 
   /** What no log and no clock can say was not read. */
@@ -134,20 +134,23 @@ export class UnitObserver {
     };
   }
 
-  #take(sample: UnitSample, partitions: readonly PartitionSample[], concurrency: number): void {
+  #take(sample: UnitSample, partitions: readonly PartitionSample[], done: number, concurrency: number): void {
     const { steadyMs } = sample;
     let backlog = 0;
     let ageMs = 0;
     let arrived = 0;
-    for (const { name, endOffset, frontier, doneAbove } of partitions) {
-      const marks = this.#marksOf(name);
+    const rows = this.#rows.of(partitions);
+    partitions.forEach(({ endOffset, frontier, doneAbove }, index) => {
+      const row = rows[index];
+      if (row === undefined) return;
+      const { marks } = row;
       arrived += Math.max(0, endOffset - (marks.end ?? endOffset));
       marks.add(endOffset, steadyMs);
-      const waiting = Math.max(0, endOffset - frontier - doneAbove);
-      backlog += waiting;
-      if (waiting > 0) ageMs = Math.max(ageMs, marks.ageMs(frontier, steadyMs));
-    }
-    if (this.#marks.size > partitions.length) this.#forget(partitions);
+      row.frontier = frontier;
+      row.waitingEvents = Math.max(0, endOffset - frontier - doneAbove);
+      backlog += row.waitingEvents;
+      if (row.waitingEvents > 0) ageMs = Math.max(ageMs, marks.ageMs(frontier, steadyMs));
+    });
     this.#seen = { atMs: steadyMs, backlog, ageMs };
     const last = this.#last;
     const spanMs = last === undefined ? 0 : steadyMs - last.sample.steadyMs;
@@ -157,7 +160,7 @@ export class UnitObserver {
       this.#finished.clear();
       return;
     }
-    const finished = Math.max(0, doneOf(partitions) - last.done);
+    const finished = Math.max(0, done - last.done);
     this.#arrived.add(steadyMs, spanMs, arrived);
     this.#finished.add(steadyMs, spanMs, finished);
     this.#speed.take({ before: last.sample, now: sample, finished, concurrency });
@@ -177,38 +180,27 @@ export class UnitObserver {
     this.#startMs = this.#startMs === undefined ? tookMs : this.#startMs + (tookMs - this.#startMs) / 2;
   }
 
-  #stuckMs({ partitions, steadyMs, pods }: UnitSample): number | undefined {
-    const moved = partitions === undefined || this.#last === undefined || doneOf(partitions) !== this.#last.done;
+  #stuckMs({ steadyMs, pods }: UnitSample, done: number | undefined): number | undefined {
+    const moved = done === undefined || this.#last === undefined || done !== this.#last.done;
     if (moved || pods.ready === 0 || (this.#seen?.backlog ?? 0) === 0) this.#movedAtMs = steadyMs;
     return this.#movedAtMs === undefined ? undefined : steadyMs - this.#movedAtMs;
   }
 
   /** The level of the last seconds in the shape of the last minute. */
-  #work(partitions: readonly PartitionSample[] | undefined, steadyMs: number): readonly PartitionWork[] {
-    if (partitions === undefined) return [];
-    const rates = partitions.map(({ name }) => this.#marksOf(name).rate(steadyMs, slowMs));
-    const slow = rates.reduce((sum, rate) => sum + rate, 0);
+  #work(steadyMs: number): readonly PartitionWork[] {
+    const rows = this.#rows.all;
+    let slow = 0;
+    for (const row of rows) {
+      row.rateSlow = row.marks.rate(steadyMs, slowMs);
+      slow += row.rateSlow;
+    }
     const scale = slow === 0 ? 0 : (this.#arrived.mean(fastMs) ?? slow) / slow;
     const work: PartitionWork[] = [];
-    partitions.forEach(({ endOffset, frontier, doneAbove }, index) => {
-      const waiting = Math.max(0, endOffset - frontier - doneAbove);
-      const rate = (rates[index] ?? 0) * scale;
-      if (waiting > 0 || rate > 0) work.push([Math.round(rate * 1_000) / 1_000, waiting]);
-    });
+    for (const { waitingEvents, rateSlow } of rows) {
+      const rate = rateSlow * scale;
+      if (waitingEvents > 0 || rate > 0) work.push([Math.round(rate * 1_000) / 1_000, waitingEvents]);
+    }
     return work;
-  }
-
-  #marksOf(name: string): LogMarks {
-    const found = this.#marks.get(name);
-    if (found !== undefined) return found;
-    const marks = new LogMarks();
-    this.#marks.set(name, marks);
-    return marks;
-  }
-
-  #forget(partitions: readonly PartitionSample[]): void {
-    const names = new Set(partitions.map(one => one.name));
-    for (const name of this.#marks.keys()) if (!names.has(name)) this.#marks.delete(name);
   }
 }
 
@@ -226,6 +218,10 @@ function leastOf(one: number | undefined, other: number | undefined): number | u
   return one === undefined || other === undefined ? undefined : Math.min(one, other);
 }
 
+function totalsOf({ steadyMs, busyMsTotal, callsTotal, isFull, pods }: UnitSample): Totals {
+  return { steadyMs, busyMsTotal, callsTotal, isFull, pods };
+}
+
 function doneOf(partitions: readonly PartitionSample[]): number {
   return partitions.reduce((sum, one) => sum + one.frontier + one.doneAbove, 0);
 }
@@ -241,7 +237,7 @@ class PodSpeed {
   #full: { readonly rate: number; readonly laneRate: number } | undefined;
   #fullMs = 0;
 
-  take({ before, now, finished, concurrency }: { before: UnitSample; now: UnitSample; finished: number; concurrency: number }): void {
+  take({ before, now, finished, concurrency }: { before: Totals; now: Totals; finished: number; concurrency: number }): void {
     const busyMs = now.busyMsTotal - before.busyMsTotal;
     const spanMs = now.steadyMs - before.steadyMs;
     if (busyMs >= busyMsLeast && finished > 0) this.laneRate = blend(this.laneRate, (finished * 1_000) / busyMs, 0.2);

@@ -14,7 +14,7 @@ import { LogEnds } from './log-ends.ts';
 import type { PartitionFigures } from './observe.ts';
 import type { Overrides } from './overrides.ts';
 import type { ScalePolicy } from './policy.ts';
-import { readPartitions } from './read-sample.ts';
+import { PartitionReader } from './read-sample.ts';
 import { policyOf } from './resolve-policy.ts';
 import type { ScaleView } from './scale-view.ts';
 import { UnitScaling } from './unit-scaling.ts';
@@ -68,6 +68,7 @@ const noPods: PodCounts = { ready: 0, starting: 0, draining: 0 };
 
 interface Unit {
   readonly scaling: UnitScaling;
+  readonly partitions: PartitionReader;
   /** In which of `idleEvery` ticks it is looked at while it is idle. */
   readonly turn: number;
   conditions: ReadonlySet<ScaleConditionType>;
@@ -179,7 +180,7 @@ export class ScaleLoop implements ScaleView {
     const sample = {
       atMs: clock.now(),
       steadyMs,
-      partitions: readPartitions(live, report, this.#logs, steadyMs),
+      partitions: unit.partitions.read(live, report, this.#logs, steadyMs),
       busyMsTotal: report?.busyMsTotal ?? 0,
       inFlight: report?.inFlight ?? 0,
       isFull: report?.isFull ?? false,
@@ -306,6 +307,7 @@ export class ScaleLoop implements ScaleView {
     if (found !== undefined) return found;
     const unit: Unit = {
       scaling: new UnitScaling(),
+      partitions: new PartitionReader(),
       turn: this.#units.size % idleEvery,
       conditions: new Set(),
       observedAtMs: Number.NEGATIVE_INFINITY,
