@@ -133,16 +133,23 @@ function after(inputs: ScaleInputs, memory: ScaleMemory, sizing: Sizing, pods: n
   const { observation, replicas } = inputs;
   const { steadyMs } = observation;
   const kept = memory.recommended.filter(([atMs, value]) => atMs > steadyMs - stableMs && value > sizing.recommended);
-  const finishedRate = observation.finishedRate.state === 'known' ? observation.finishedRate.value : replicas * known.podRate;
-  const isStep = pods > replicas && replicas > 0 && observation.pods.ready > 0;
+  const step = pods > replicas && replicas > 0 && observation.pods.ready > 0 ? stepTo(pods, inputs, memory, known) : undefined;
   const { lower, ...rest } = memory;
   return {
     ...rest,
     ...(lower !== undefined && pods === replicas && { lower }),
     ...(pods > replicas && { lastUpMs: steadyMs }),
     recommended: [...kept, [steadyMs, Math.max(sizing.recommended, pods > replicas ? pods : 0)]],
-    ...(isStep && { step: memory.step ?? { atMs: steadyMs, from: replicas, to: pods, finishedRate } }),
+    ...(step && { step }),
   };
+}
+
+/** What is to be judged: the step from pods that all work; one that comes before those of the last one do is a part of that. */
+function stepTo(to: number, { observation, replicas }: ScaleInputs, { step }: ScaleMemory, known: Known): ScaleMemory['step'] {
+  const { steadyMs: atMs, finishedRate: finished, pods } = observation;
+  if (step !== undefined && pods.ready < step.to) return { ...step, atMs, to };
+  const finishedRate = finished.state === 'known' ? finished.value : replicas * known.podRate;
+  return { atMs, from: replicas, to, finishedRate };
 }
 
 /** Its pods stay as they are; a function that has none gets the one on which single events are tried. */

@@ -71,9 +71,9 @@ test('one hot partition with order: partition: PartitionBound within 60 s, and n
   expect(actions.filter(one => one.atMs > 660_000)).toEqual([]);
 });
 
-test('downstream capped at 300/s: settles at no more than one pod above what is useful, and says why', () => {
+test.each([400, 600, 2_000, 4_000])('downstream capped at 300/s, and %i/s come: no more than one pod above what is useful', rate => {
   const { inputs, actions } = run(
-    world(3_600, second => (second < 300 ? 90 : 600), { downstreamRate: 300 }),
+    world(3_600, second => (second < 300 ? 90 : rate), { downstreamRate: 300 }),
     {},
     1,
   );
