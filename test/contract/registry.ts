@@ -159,6 +159,19 @@ export function registryContract(adapter: string, open: () => Promise<RegistryUn
       expect(await registry.conditions('shop.none')).toEqual([]);
     });
 
+    test('conditions that are set at the same time are all kept, of one type the last', async () => {
+      await registry.putRevisions('shop', [revision('totals', 'a'), revision('vips', 'b')]);
+      const over = { ...condition('Failing'), status: false, sinceMs: 9 };
+      await Promise.all([
+        registry.setCondition('shop.totals', condition('Failing')),
+        registry.setCondition('shop.vips', condition('Failing')),
+        registry.setCondition('shop.totals', condition('StateLost')),
+        registry.setCondition('shop.totals', over),
+      ]);
+      expect(await registry.conditions('shop.totals')).toEqual([over, condition('StateLost')]);
+      expect(await registry.conditions('shop.vips')).toEqual([condition('Failing')]);
+    });
+
     test('R4 a bundle comes back byte for byte, and bytes that do not match are refused', async () => {
       const code = Buffer.from('export default () => {};');
       const hash = sha256(code);

@@ -23,7 +23,7 @@ import {
   type RegistryChange,
   type StoredRegistry,
   type StoredUnit,
-  withCondition,
+  withConditions,
   withHold,
   withoutFunctions,
   withRevisions,
@@ -50,6 +50,9 @@ export class RedisRegistry implements Registry {
   readonly #stopListening: () => void;
   #known: VersionedRegistry | undefined;
   #reading: Promise<VersionedRegistry> | undefined;
+  readonly #texts: UnitTexts = new WeakMap();
+  /** Conditions that are stored together in the next turn. */
+  #found: { readonly conditions: (readonly [unit: string, condition: Condition])[]; readonly stored: Promise<void> } | undefined;
 
   constructor(links: RedisLinks, random: Random) {
     this.#links = links;
@@ -88,8 +91,19 @@ export class RedisRegistry implements Registry {
     await this.#change(stored => activated(stored, spec, revisionIds, atMs));
   }
 
-  async setCondition(unit: string, condition: Condition): Promise<void> {
-    await this.#change(stored => withCondition(stored, unit, condition));
+  /** Those of one turn are one change: everybody reads the registry again after each. */
+  setCondition(unit: string, condition: Condition): Promise<void> {
+    const found = this.#found ?? { conditions: [], stored: this.#storeFound() };
+    this.#found = found;
+    found.conditions.push([unit, condition]);
+    return found.stored;
+  }
+
+  async #storeFound(): Promise<void> {
+    await new Promise(resolve => setImmediate(resolve));
+    const conditions = this.#found?.conditions ?? [];
+    this.#found = undefined;
+    await this.#change(stored => withConditions(stored, conditions));
   }
 
   async hold(unit: string, untilMs: number | undefined): Promise<void> {
@@ -195,7 +209,7 @@ export class RedisRegistry implements Registry {
   #readAll(link: RedisLink): Promise<VersionedRegistry> {
     this.#reading ??= new Promise(resolve => setImmediate(resolve)).then(() => {
       this.#reading = undefined;
-      return readRegistry(link);
+      return readRegistry(link, this.#known, this.#texts);
     });
     return this.#reading;
   }
@@ -209,21 +223,36 @@ interface VersionedRegistry extends StoredRegistry {
   readonly version: string;
 }
 
+/** What was read of a unit is its text; what this process has made of it has none yet. */
+type UnitTexts = WeakMap<StoredUnit, Uint8Array>;
+
 /** Of a registry that nobody has changed yet. */
 const noVersion = '0';
+const nothing = Buffer.alloc(0);
 
-async function readRegistry(link: RedisLink): Promise<VersionedRegistry> {
+/** Of a thousand functions one has changed: what has the text of before is what it was. */
+async function readRegistry(link: RedisLink, before: VersionedRegistry | undefined, texts: UnitTexts): Promise<VersionedRegistry> {
   const contexts = new Map<string, ContextRecord>();
   const units = new Map<string, StoredUnit>();
   let version = noVersion;
-  const flat = asBuffers(await link.command('HGETALL', registryKey)).map(String);
+  const flat = asBuffers(await link.command('HGETALL', registryKey));
   for (let i = 0; i + 1 < flat.length; i += 2) {
-    const [field = '', value = ''] = flat.slice(i, i + 2);
-    if (field === 'version') version = value;
-    else if (field.startsWith('c:')) contexts.set(field.slice(2), JSON.parse(value) as ContextRecord);
-    else units.set(field.slice(2), JSON.parse(value) as StoredUnit);
+    const [field, value = nothing] = [String(flat[i]), flat[i + 1]];
+    const name = field.slice(2);
+    if (field === 'version') version = String(value);
+    else if (field.startsWith('c:')) contexts.set(name, JSON.parse(String(value)) as ContextRecord);
+    else units.set(name, unitOf(value, before?.units.get(name), texts));
   }
   return { contexts, units, version };
+}
+
+function unitOf(text: Buffer, before: StoredUnit | undefined, texts: UnitTexts): StoredUnit {
+  const known = before && texts.get(before);
+  if (before !== undefined && known !== undefined && text.equals(known)) return before;
+  const unit = JSON.parse(String(text)) as StoredUnit;
+  // A copy: the answer that it lies in is large.
+  texts.set(unit, new Uint8Array(text));
+  return unit;
 }
 
 function fieldsOf({ contexts = new Map(), units = new Map() }: RegistryChange) {

@@ -59,9 +59,13 @@ export function activated(stored: StoredRegistry, spec: ContextSpec, ids: Readon
   return { units, contexts: new Map([[spec.context, { spec, deployedAtMs: atMs }]]) };
 }
 
-export function withCondition(stored: StoredRegistry, name: string, condition: Condition): RegistryChange {
-  const unit = stored.units.get(name) ?? newUnit;
-  return { units: new Map([[name, { ...unit, conditions: { ...unit.conditions, [condition.type]: condition } }]]) };
+export function withConditions(stored: StoredRegistry, found: readonly (readonly [unit: string, condition: Condition])[]): RegistryChange {
+  const units = new Map<string, StoredUnit>();
+  for (const [name, condition] of found) {
+    const unit = units.get(name) ?? stored.units.get(name) ?? newUnit;
+    units.set(name, { ...unit, conditions: { ...unit.conditions, [condition.type]: condition } });
+  }
+  return { units };
 }
 
 export function withHold(stored: StoredRegistry, name: string, heldUntilMs: number | undefined): RegistryChange {
