@@ -167,10 +167,15 @@ function isFull({ view, events, batches }: PodLoad): boolean {
 /** There may be thousands, of which most do nothing: what has not changed is the report of before. */
 function partitionReports(loops: readonly PartitionLoop[], before: readonly PartitionReport[]): readonly PartitionReport[] {
   const reports: PartitionReport[] = [];
+  let isSame = true;
   for (const loop of loops) {
-    if (loop.session !== undefined) reports.push(partitionReport(loop, loop.session, before[reports.length]));
+    if (loop.session === undefined) continue;
+    const known = before[reports.length];
+    const report = partitionReport(loop, loop.session, known);
+    isSame &&= report === known;
+    reports.push(report);
   }
-  return reports;
+  return isSame && reports.length === before.length ? before : reports;
 }
 
 /** Written out: what is spread has a shape of its own each time. */
