@@ -28,6 +28,7 @@ import { kafkaCheckups } from './kafka-checkup.ts';
 import { isPassing, kafkaError, typeOf } from './kafka-error.ts';
 import { OffsetCommits } from './offset-commits.ts';
 import { OffsetLookups } from './offset-lookups.ts';
+import { Pace } from './pace.ts';
 import { takeRecords } from './partition-reader.ts';
 import { RecordLimits, recordBytesMax } from './record-limits.ts';
 import { type KafkaTopic, Topology } from './topology.ts';
@@ -38,6 +39,7 @@ export interface KafkaStreamsOptions extends ConnectionOptions {
   readonly replication: number;
   readonly compression: Compression;
   readonly sessionMs: number;
+  /** The least time between signs of life of a member; of hundreds it is more ({@link Pace}). */
   readonly heartbeatMs: number;
 }
 
@@ -75,6 +77,7 @@ export class KafkaStreams implements Streams {
   readonly #offsetLookups: OffsetLookups;
   readonly #offsetCommits: OffsetCommits;
   readonly #entries = new Turns(entriesAtOnce);
+  readonly #pace: Pace;
   readonly #recordLimits: RecordLimits;
   readonly #lanes: FetchLanes;
   readonly #appender: Appender;
@@ -84,7 +87,8 @@ export class KafkaStreams implements Streams {
 
   constructor(options: KafkaStreamsOptions) {
     this.#options = options;
-    const { clock, compression } = options;
+    const { clock, compression, sessionMs, heartbeatMs } = options;
+    this.#pace = new Pace({ leastMs: heartbeatMs, sessionMs, members: () => this.#members.size });
     this.#brokers = new Brokers(options, this.#addresses);
     this.#topology = new Topology(this.#brokers, this.#addresses, clock);
     this.#coordinators = new Coordinators(this.#brokers, clock);
@@ -213,7 +217,7 @@ export class KafkaStreams implements Streams {
   }
 
   async join(options: JoinOptions): Promise<GroupMember> {
-    const { clock, log, sessionMs, heartbeatMs } = this.#options;
+    const { clock, log, sessionMs } = this.#options;
     const member = await KafkaGroupMember.join({
       connection: this.#options,
       addresses: this.#addresses,
@@ -226,7 +230,7 @@ export class KafkaStreams implements Streams {
       clock,
       log,
       sessionMs,
-      heartbeatMs,
+      pace: this.#pace,
       join: options,
       onLeft: left => this.#members.delete(left),
     });
