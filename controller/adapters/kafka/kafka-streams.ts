@@ -21,6 +21,7 @@ import { Brokers, type NodeAddresses } from './brokers.ts';
 import type { Compression } from './codecs.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import { Coordinators } from './coordinators.ts';
+import { type FetchConnection, fetchConnection } from './fetch-connection.ts';
 import { FetchLanes } from './fetch-lanes.ts';
 import { type FetchedPart, fetchCall } from './fetch-request.ts';
 import { KafkaGroupMember } from './group-member.ts';
@@ -80,6 +81,7 @@ export class KafkaStreams implements Streams {
   readonly #pace: Pace;
   readonly #recordLimits: RecordLimits;
   readonly #lanes: FetchLanes;
+  readonly #fetching: readonly FetchConnection[];
   readonly #appender: Appender;
   readonly #members = new Set<KafkaGroupMember>();
   readonly #stop = new AbortController();
@@ -95,7 +97,10 @@ export class KafkaStreams implements Streams {
     this.#offsetLookups = new OffsetLookups(this.#coordinators);
     this.#offsetCommits = new OffsetCommits(this.#coordinators, (topic, partitions) => this.#endsNow(topic, partitions));
     this.#recordLimits = new RecordLimits(this.#brokers, clock);
-    this.#lanes = new FetchLanes(options, this.#topology, this.#addresses);
+    const connections = () => fetchConnection(new Brokers(options, this.#addresses));
+    const [quick, idle] = [connections(), connections()];
+    this.#fetching = [quick, idle];
+    this.#lanes = new FetchLanes({ topology: this.#topology, quick: quick.fetch, idle: idle.fetch, clock, log: options.log });
     this.#appender = new Appender({ brokers: this.#brokers, topology: this.#topology, clock, compression });
   }
 
@@ -293,7 +298,8 @@ export class KafkaStreams implements Streams {
     this.#stop.abort();
     await Promise.all([...this.#members].map(member => member.leave()));
     await this.#watching;
-    await Promise.all([this.#lanes.close(), this.#brokers.close()]);
+    this.#lanes.close();
+    await Promise.all([...this.#fetching, this.#brokers].map(one => one.close()));
   }
 
   async #watch(): Promise<void> {
