@@ -32,7 +32,10 @@ interface OfUnit {
 
 function changed<One extends OfUnit>(before: readonly One[], now: readonly One[]): readonly One[] {
   const known = new Map(before.map(one => [one.unit, one]));
-  return now.filter(one => !isDeepStrictEqual(known.get(one.unit), one));
+  return now.filter(one => {
+    const other = known.get(one.unit);
+    return other !== one && !isDeepStrictEqual(other, one);
+  });
 }
 
 function gone(before: readonly OfUnit[], now: readonly OfUnit[]): readonly string[] {

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { EventResult, PodLog } from '../../runtime/protocol/messages.ts';
 import type { TopicPartition } from '../ports/streams.ts';
 import type { DispatcherOptions, PartitionReport, UnitReport } from './dispatcher.ts';
@@ -20,7 +21,7 @@ export class UnitFigures {
   #deadLetters = 0;
   #emits = 0;
   #busyMs = 0;
-  #partitions: readonly PartitionReport[] = [];
+  #last: UnitReport | undefined;
 
   constructor(options: DispatcherOptions, unit: string) {
     this.#options = options;
@@ -108,9 +109,9 @@ export class UnitFigures {
     });
   }
 
+  /** The report of before, the same object, when it says the same. */
   report(loops: readonly PartitionLoop[], loads: readonly PodLoad[], concurrency: number, failing: UnitReport['failing']): UnitReport {
-    const partitions = partitionReports(loops, this.#partitions);
-    this.#partitions = partitions;
+    const partitions = partitionReports(loops, this.#last?.partitions ?? []);
     let waiting = 0;
     let inFlight = 0;
     let parallel = 0;
@@ -121,7 +122,7 @@ export class UnitFigures {
       parallel += session.lanes.parallel + session.lanes.special.size;
     }
     const ready = loads.filter(load => load.view.state === 'ready');
-    return {
+    const report = {
       unit: this.#unit,
       waiting,
       inFlight,
@@ -132,10 +133,13 @@ export class UnitFigures {
       busyMsTotal: this.#busyMs,
       isFull: parallel > 0 && ready.length > 0 && ready.every(isFull),
       usablePods: podsWanted(loads, parallel, concurrency),
-      inFlightByPod: new Map(loads.map(load => [load.view.pod.id, load.events])),
+      inFlightByPod: loads.length === 0 ? noPods : new Map(loads.map(load => [load.view.pod.id, load.events])),
       partitions,
       failing,
     };
+    if (isDeepStrictEqual(report, this.#last) && this.#last !== undefined) return this.#last;
+    this.#last = report;
+    return report;
   }
 
   #write(
@@ -159,6 +163,8 @@ export class UnitFigures {
     });
   }
 }
+
+const noPods: ReadonlyMap<string, number> = new Map();
 
 function isFull({ view, events, batches }: PodLoad): boolean {
   return (view.handler === 'batch' ? batches : events) >= view.concurrency;
