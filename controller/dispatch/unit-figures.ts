@@ -137,7 +137,7 @@ export class UnitFigures {
       partitions,
       failing,
     };
-    if (isDeepStrictEqual(report, this.#last) && this.#last !== undefined) return this.#last;
+    if (this.#last !== undefined && isSame(this.#last, report)) return this.#last;
     this.#last = report;
     return report;
   }
@@ -165,6 +165,30 @@ export class UnitFigures {
 }
 
 const noPods: ReadonlyMap<string, number> = new Map();
+
+/** All that are numbers or flags: a report has no figure that is in none of the two. */
+const plainFigures = Object.keys({
+  unit: true,
+  waiting: true,
+  inFlight: true,
+  finishedTotal: true,
+  failedTotal: true,
+  deadLettersTotal: true,
+  emitsTotal: true,
+  busyMsTotal: true,
+  isFull: true,
+  usablePods: true,
+} satisfies Record<Exclude<keyof UnitReport, 'inFlightByPod' | 'partitions' | 'failing'>, true>) as readonly (keyof UnitReport)[];
+
+/** For hundreds each second; lists that are the same are the same object. */
+function isSame(before: UnitReport, now: UnitReport): boolean {
+  return (
+    before.partitions === now.partitions &&
+    plainFigures.every(name => before[name] === now[name]) &&
+    (before.inFlightByPod === now.inFlightByPod || isDeepStrictEqual(before.inFlightByPod, now.inFlightByPod)) &&
+    isDeepStrictEqual(before.failing, now.failing)
+  );
+}
 
 function isFull({ view, events, batches }: PodLoad): boolean {
   return (view.handler === 'batch' ? batches : events) >= view.concurrency;

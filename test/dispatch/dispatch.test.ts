@@ -651,6 +651,26 @@ test.each([
   await world.stop();
 });
 
+test('a function that does nothing is reported by the same object each time, and by another one after each event', async () => {
+  const world = new DispatchWorld();
+  await world.adapters.streams.ensureTopic('orders', { partitions: 2 });
+  await world.deploy(
+    liveFunction('still', {}),
+    one(() => undefined),
+  );
+  await world.settle();
+  const before = world.dispatcher.report()[0];
+  await world.clock.advance(60_000);
+  expect(world.dispatcher.report()[0]).toBe(before);
+  await world.append('orders', [{ key: 'a', value: 'x' }]);
+  await world.settle();
+  const after = world.dispatcher.report()[0];
+  expect([before?.finishedTotal, after?.finishedTotal]).toEqual([0, 1]);
+  await world.clock.advance(60_000);
+  expect(world.dispatcher.report()[0]).toBe(after);
+  await world.stop();
+});
+
 test('the report tells what waits, what runs where, and how far each partition is', async () => {
   const world = new DispatchWorld();
   const live = liveFunction('slow');
