@@ -65,7 +65,8 @@ export class ClusterWorld {
     }
   }
 
-  start(server: ServerProcess): Promise<void> {
+  /** `more`: settings beside those that all servers of this world have, or instead of them. */
+  start(server: ServerProcess, more: Readonly<Record<string, string>> = {}): Promise<void> {
     return server.start({
       FAAS_STREAMS: `kafka://${this.kafka.bootstrap.join(',')}`,
       FAAS_KAFKA_SESSION: '3s',
@@ -77,6 +78,7 @@ export class ClusterWorld {
       FAAS_KUBERNETES_IMAGE: this.cluster.image,
       FAAS_KUBERNETES_NAMESPACE: namespace,
       FAAS_KUBERNETES_SERVER: nameOf(server),
+      ...more,
     });
   }
 
