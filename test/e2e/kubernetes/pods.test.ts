@@ -40,7 +40,7 @@ describeWith(clusterWorldNeeds, 'pods of a real cluster, a server beside it, on 
     console.log(
       `${done}: sent ${JSON.stringify(figures.sent)}, failed calls ${figures.failures.length}, lost or doubled ${wrong.length}, the latest after ${latestMs} ms`,
     );
-    expect(figures.failures, server.output).toEqual([]);
+    expect(figures.failures, `${figures.failures.join('\n')}\n${server.output}`).toEqual([]);
     expect(wrong, server.output).toEqual([]);
   }
 
