@@ -23,7 +23,6 @@ import {
   type RegistryChange,
   type StoredRegistry,
   type StoredUnit,
-  withConditions,
   withHold,
   withoutFunctions,
   withRevisions,
@@ -34,6 +33,7 @@ const tag = 'registry';
 const registryKey = 'faas:{registry}';
 const bundlesKey = 'faas:{registry}:bundles';
 const bundleKey = (hash: string) => `faas:{registry}:bundle:${hash}`;
+const conditionsKey = (unit: string) => `faas:{registry}:conditions:${unit}`;
 const leaseKey = (name: string) => `faas:{registry}:lease:${name}`;
 /** Changes by others in the middle of one's own: each time, one of them got through. */
 const changeTriesMax = 50;
@@ -41,7 +41,8 @@ const changeTriesMax = 50;
 /**
  * The registry in one hash of JSON records. A change reads it, decides, and writes what it changes if nobody else changed it meanwhile. Every change is published;
  * whoever was not connected reads again afterwards. What was read is kept for as long as its version is that of the store, which no two states ever share: not those on
- * both sides of a rollback either.
+ * both sides of a rollback either. Conditions are a hash per function beside it: with hundreds of functions there are always some that change, and nobody has to read again for
+ * those.
  */
 export class RedisRegistry implements Registry {
   readonly #links: RedisLinks;
@@ -50,9 +51,6 @@ export class RedisRegistry implements Registry {
   readonly #stopListening: () => void;
   #known: VersionedRegistry | undefined;
   #reading: Promise<VersionedRegistry> | undefined;
-  readonly #texts: UnitTexts = new WeakMap();
-  /** Conditions that are stored together in the next turn. */
-  #found: { readonly conditions: (readonly [unit: string, condition: Condition])[]; readonly stored: Promise<void> } | undefined;
 
   constructor(links: RedisLinks, random: Random) {
     this.#links = links;
@@ -91,19 +89,14 @@ export class RedisRegistry implements Registry {
     await this.#change(stored => activated(stored, spec, revisionIds, atMs));
   }
 
-  /** Those of one turn are one change: everybody reads the registry again after each. */
-  setCondition(unit: string, condition: Condition): Promise<void> {
-    const found = this.#found ?? { conditions: [], stored: this.#storeFound() };
-    this.#found = found;
-    found.conditions.push([unit, condition]);
-    return found.stored;
+  async setCondition(unit: string, condition: Condition): Promise<void> {
+    const link = await this.#links.of(tag);
+    await link.command('HSET', conditionsKey(unit), condition.type, JSON.stringify(condition));
   }
 
-  async #storeFound(): Promise<void> {
-    await new Promise(resolve => setImmediate(resolve));
-    const conditions = this.#found?.conditions ?? [];
-    this.#found = undefined;
-    await this.#change(stored => withConditions(stored, conditions));
+  async removeCondition(unit: string, type: string): Promise<void> {
+    const link = await this.#links.of(tag);
+    await link.command('HDEL', conditionsKey(unit), type);
   }
 
   async hold(unit: string, untilMs: number | undefined): Promise<void> {
@@ -111,8 +104,9 @@ export class RedisRegistry implements Registry {
   }
 
   async conditions(unit: string): Promise<readonly Condition[]> {
-    const conditions = (await this.#read()).units.get(unit)?.conditions ?? {};
-    return Object.values(conditions).sort((a, b) => (a.type < b.type ? -1 : 1));
+    const link = await this.#links.of(tag);
+    const stored = asBuffers(await link.command('HVALS', conditionsKey(unit))).map(String);
+    return stored.map(one => JSON.parse(one) as Condition).sort((a, b) => (a.type < b.type ? -1 : 1));
   }
 
   async remove(context: string, functionName?: string): Promise<void> {
@@ -186,8 +180,9 @@ export class RedisRegistry implements Registry {
       const change = decide(stored);
       const { sets, removed } = fieldsOf(change);
       const version = this.#random.token();
+      const keys = [registryKey, ...(change.gone ?? []).map(conditionsKey)];
       const args = [stored.version, version, registryKey, sets.length / 2, ...sets, ...removed];
-      if (asNumber(await link.run(changeScript, [registryKey], args)) === 1) {
+      if (asNumber(await link.run(changeScript, keys, args)) === 1) {
         this.#known = { ...changedBy(stored, change), version };
         this.#changed();
         return;
@@ -209,7 +204,7 @@ export class RedisRegistry implements Registry {
   #readAll(link: RedisLink): Promise<VersionedRegistry> {
     this.#reading ??= new Promise(resolve => setImmediate(resolve)).then(() => {
       this.#reading = undefined;
-      return readRegistry(link, this.#known, this.#texts);
+      return readRegistry(link);
     });
     return this.#reading;
   }
@@ -223,36 +218,21 @@ interface VersionedRegistry extends StoredRegistry {
   readonly version: string;
 }
 
-/** What was read of a unit is its text; what this process has made of it has none yet. */
-type UnitTexts = WeakMap<StoredUnit, Uint8Array>;
-
 /** Of a registry that nobody has changed yet. */
 const noVersion = '0';
-const nothing = Buffer.alloc(0);
 
-/** Of a thousand functions one has changed: what has the text of before is what it was. */
-async function readRegistry(link: RedisLink, before: VersionedRegistry | undefined, texts: UnitTexts): Promise<VersionedRegistry> {
+async function readRegistry(link: RedisLink): Promise<VersionedRegistry> {
   const contexts = new Map<string, ContextRecord>();
   const units = new Map<string, StoredUnit>();
   let version = noVersion;
-  const flat = asBuffers(await link.command('HGETALL', registryKey));
+  const flat = asBuffers(await link.command('HGETALL', registryKey)).map(String);
   for (let i = 0; i + 1 < flat.length; i += 2) {
-    const [field, value = nothing] = [String(flat[i]), flat[i + 1]];
-    const name = field.slice(2);
-    if (field === 'version') version = String(value);
-    else if (field.startsWith('c:')) contexts.set(name, JSON.parse(String(value)) as ContextRecord);
-    else units.set(name, unitOf(value, before?.units.get(name), texts));
+    const [field = '', value = ''] = flat.slice(i, i + 2);
+    if (field === 'version') version = value;
+    else if (field.startsWith('c:')) contexts.set(field.slice(2), JSON.parse(value) as ContextRecord);
+    else units.set(field.slice(2), JSON.parse(value) as StoredUnit);
   }
   return { contexts, units, version };
-}
-
-function unitOf(text: Buffer, before: StoredUnit | undefined, texts: UnitTexts): StoredUnit {
-  const known = before && texts.get(before);
-  if (before !== undefined && known !== undefined && text.equals(known)) return before;
-  const unit = JSON.parse(String(text)) as StoredUnit;
-  // A copy: the answer that it lies in is large.
-  texts.set(unit, new Uint8Array(text));
-  return unit;
 }
 
 function fieldsOf({ contexts = new Map(), units = new Map() }: RegistryChange) {
