@@ -1,10 +1,13 @@
 import type { ScalePolicy } from '../../controller/scale/policy.ts';
 import { type SimulatedResult, scalerOf, simulate } from '../../controller/scale/simulate.ts';
-import { type Bounds, flink, lagThreshold } from './peers.ts';
+import { type Bounds, flink, lagThreshold, type PeerScaler } from './peers.ts';
 import { type TraceSet, type TraceSpec, worldOf } from './trace.ts';
 
 export interface Row {
+  readonly name: 'faas' | 'tuned' | 'rule' | 'keda' | 'flink';
   readonly scaler: string;
+  /** The rule itself, anew for each run; absent: faas. */
+  readonly peer?: () => PeerScaler;
   readonly result: SimulatedResult;
 }
 
@@ -12,7 +15,6 @@ export interface Comparison {
   readonly trace: TraceSpec;
   readonly ours: SimulatedResult;
   readonly tuned: SimulatedResult;
-  readonly tunedThreshold: number;
   readonly rows: readonly Row[];
 }
 
@@ -32,20 +34,25 @@ export function compare(set: TraceSet, trace: TraceSpec): Comparison {
     scalerOf(world, () => policyFor(set, trace)),
     start,
   );
-  const withThreshold = (threshold: number) => simulate(world, lagThreshold(threshold, bounds), start);
-  const ruleOfThumb = 0.5 * podRate * (set.maxAgeMs / 1_000);
-  const { threshold, result: tuned } = tune(podRate * (set.maxAgeMs / 1_000), withThreshold);
+  const byThreshold = (threshold: number) => () => lagThreshold(threshold, bounds);
+  const rowOf = (name: Row['name'], scaler: string, peer: () => PeerScaler): Row => ({
+    name,
+    scaler,
+    peer,
+    result: simulate(world, peer(), start),
+  });
+  const ruleOfThumb = Math.round(0.5 * podRate * (set.maxAgeMs / 1_000));
+  const { threshold, result: tuned } = tune(podRate * (set.maxAgeMs / 1_000), one => simulate(world, byThreshold(one)(), start));
   return {
     trace,
     ours,
     tuned,
-    tunedThreshold: threshold,
     rows: [
-      { scaler: 'faas, untuned', result: ours },
-      { scaler: `lag threshold ${threshold}, tuned in hindsight`, result: tuned },
-      { scaler: `lag threshold ${ruleOfThumb} = 0.5 x pod rate x maxAge`, result: withThreshold(ruleOfThumb) },
-      { scaler: `lag threshold ${defaultThreshold}, KEDA's default`, result: withThreshold(defaultThreshold) },
-      { scaler: 'Flink autoscaler', result: simulate(world, flink(podRate, bounds), start) },
+      { name: 'faas', scaler: 'faas, untuned', result: ours },
+      { name: 'tuned', scaler: `lag threshold ${threshold}, tuned in hindsight`, peer: byThreshold(threshold), result: tuned },
+      rowOf('rule', `lag threshold ${ruleOfThumb} = 0.5 x pod rate x maxAge`, byThreshold(ruleOfThumb)),
+      rowOf('keda', `lag threshold ${defaultThreshold}, KEDA's default`, byThreshold(defaultThreshold)),
+      rowOf('flink', 'Flink autoscaler', () => flink(podRate, bounds)),
     ],
   };
 }
