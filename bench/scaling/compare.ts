@@ -24,7 +24,8 @@ const stepsOfSearch = [1.1, 1.3];
 /** KEDA's default. */
 const defaultThreshold = 5;
 
-export function compare(set: TraceSet, trace: TraceSpec): Comparison {
+/** `tunedFor`: the part of `maxAge` that the threshold tuned in hindsight is to keep; under 1 it leaves room for what the model does not know. */
+export function compare(set: TraceSet, trace: TraceSpec, tunedFor = 1): Comparison {
   const world = worldOf(trace);
   const bounds: Bounds = { min: set.min, max: set.max };
   const podRate = (trace.concurrency * 1_000) / trace.serviceMs;
@@ -42,7 +43,9 @@ export function compare(set: TraceSet, trace: TraceSpec): Comparison {
     result: simulate(world, peer(), start),
   });
   const ruleOfThumb = Math.round(0.5 * podRate * (set.maxAgeMs / 1_000));
-  const { threshold, result: tuned } = tune(podRate * (set.maxAgeMs / 1_000), one => simulate(world, byThreshold(one)(), start));
+  const tuning = { ...start, maxAgeMs: set.maxAgeMs * tunedFor };
+  const threshold = tune(podRate * (set.maxAgeMs / 1_000), one => simulate(world, byThreshold(one)(), tuning));
+  const tuned = simulate(world, byThreshold(threshold)(), start);
   return {
     trace,
     ours,
@@ -71,14 +74,14 @@ export function policyFor(set: Pick<TraceSet, 'min' | 'max' | 'maxAgeMs'>, trace
 }
 
 /** Knowing the trace: of the thresholds that keep the level, the one with the fewest pod hours; where none does, the one that comes nearest. */
-function tune(most: number, run: (threshold: number) => SimulatedResult) {
+function tune(most: number, run: (threshold: number) => SimulatedResult): number {
   let best: { threshold: number; result: SimulatedResult } | undefined;
   for (const threshold of new Set(stepsOfSearch.flatMap(step => thresholds(most * 2, step)))) {
     const result = run(threshold);
     if (best === undefined || isBetter(result, best.result)) best = { threshold, result };
   }
   if (best === undefined) throw new Error('no threshold was tried');
-  return best;
+  return best.threshold;
 }
 
 function thresholds(most: number, step: number): readonly number[] {

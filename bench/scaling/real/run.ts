@@ -78,7 +78,8 @@ async function watchAll(server: FaasServer, watches: readonly Watch[], sender: S
       const seen = scales.get(watch.name);
       if (seen === undefined) continue;
       watch.see(seen, nowMs);
-      const pods = tick % ticksOfPeers === 0 ? watch.wish(seen, nowMs, sender.sentMs.length) : undefined;
+      // By the due time, not by the clock: else a period of 15 s would slip to 16 s with the first tick that is a millisecond early.
+      const pods = tick % ticksOfPeers === 0 ? watch.wish(seen, tick * slotMs, sender.sentMs.length) : undefined;
       if (pods !== undefined) await setPods(server, watch.name, pods);
     }
   }

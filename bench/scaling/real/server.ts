@@ -6,7 +6,7 @@ import type { TraceSet, TraceSpec } from '../trace.ts';
 export type Bounds = Pick<TraceSet, 'min' | 'max' | 'maxAgeMs'>;
 
 const context = 'bench';
-export const stream = `${context}.orders`;
+const stream = `${context}.orders`;
 /** Bounds by hand hold until the server ends. */
 const forMs = 3_600_000;
 

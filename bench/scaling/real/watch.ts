@@ -8,7 +8,8 @@ export interface RealAction {
   readonly atMs: number;
   readonly from: number;
   readonly to: number;
-  readonly reason: string;
+  /** What scaling says about it. */
+  readonly because: string;
 }
 
 export interface RealResult {
@@ -48,10 +49,10 @@ export class Watch {
     return this.#peer !== undefined;
   }
 
-  see({ pods, replicas, reason }: ScaleSummary, nowMs: number): void {
+  see({ pods, replicas, because }: Pick<ScaleSummary, 'pods' | 'replicas' | 'because'>, nowMs: number): void {
     this.#podMs += (pods.starting + pods.ready + pods.draining) * (nowMs - this.#seenMs);
     this.#seenMs = nowMs;
-    if (replicas !== this.#wanted) this.#actions.push({ atMs: nowMs, from: this.#wanted, to: replicas, reason });
+    if (replicas !== this.#wanted) this.#actions.push({ atMs: nowMs, from: this.#wanted, to: replicas, because });
     this.#wanted = replicas;
     if (pods.ready >= replicas) this.#shortSinceMs = undefined;
     else this.#shortSinceMs ??= nowMs;
@@ -59,7 +60,7 @@ export class Watch {
   }
 
   /** How many pods its rule wishes for, where that is another number than before. A lag that nobody knows changes nothing. */
-  wish({ backlogEvents }: ScaleSummary, nowMs: number, arrivedTotal: number): number | undefined {
+  wish({ backlogEvents }: Pick<ScaleSummary, 'backlogEvents'>, nowMs: number, arrivedTotal: number): number | undefined {
     const lagEvents = amountOf(backlogEvents);
     if (this.#peer === undefined || lagEvents === undefined) return undefined;
     const pods = this.#peer({ nowMs, replicas: this.#wished, lagEvents, arrivedTotal });
