@@ -125,7 +125,7 @@ async function open(
   // A gateway starts no pods, wherever they are.
   const podsKubernetes = settings.pods === 'kubernetes' && (hosts || roles.has('controller')) ? kubernetes : undefined;
   const fleet = new Fleet({
-    pods: await openPods({ ...{ settings, clock, random, log }, env: process.env, kubernetes: podsKubernetes }),
+    pods: await openPods({ settings, clock, random, log, env: process.env, kubernetes: podsKubernetes }),
     client,
     registry,
     history,

@@ -6,7 +6,7 @@ import { type ConditionRow, type ConditionType, conditionRows, conditionTable } 
 import type { Conditions, Finding } from './conditions.ts';
 
 export interface ConditionBoardOptions {
-  readonly registry: Pick<Registry, 'conditions' | 'setCondition' | 'functions'>;
+  readonly registry: Pick<Registry, 'conditions' | 'setCondition' | 'removeCondition' | 'functions'>;
   readonly history: Pick<History, 'write'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -68,15 +68,17 @@ export class ConditionBoard implements Conditions {
     this.#write();
   }
 
-  /** What processes that are gone have found is over. */
+  /** What processes that are gone have found is over; that it has held is kept, without their names. */
   async forget(processes: readonly string[]): Promise<void> {
     const { registry, clock } = this.#options;
-    const over: (() => Promise<void>)[] = [];
+    const found: { readonly unit: string; readonly type: ConditionType; readonly stored: Condition }[] = [];
     await this.#eachStored((unit, { type, by }, stored) => {
-      if (stored.status && !isOfAll(type) && processes.includes(by))
-        over.push(() => registry.setCondition(unit, { ...stored, status: false, sinceMs: clock.now() }));
+      if (!isOfAll(type) && processes.includes(by)) found.push({ unit, type, stored });
     });
-    for (const clear of over) await clear();
+    for (const { unit, type, stored } of found) {
+      if (stored.status) await registry.setCondition(unit, { ...stored, type, status: false, sinceMs: clock.now() });
+      if (stored.type !== type) await registry.removeCondition(unit, stored.type);
+    }
   }
 
   raise({ unit, type, place, reason, message }: Finding): void {

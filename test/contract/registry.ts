@@ -159,6 +159,15 @@ export function registryContract(adapter: string, open: () => Promise<RegistryUn
       expect(await registry.conditions('shop.none')).toEqual([]);
     });
 
+    test('a condition that is removed is as one that never held', async () => {
+      await registry.putRevisions('shop', [revision('totals', 'a')]);
+      for (const type of ['Failing', 'StateLost']) await registry.setCondition('shop.totals', condition(type));
+      await registry.removeCondition('shop.totals', 'Failing');
+      await registry.removeCondition('shop.totals', 'None');
+      await registry.removeCondition('shop.none', 'Failing');
+      expect(await registry.conditions('shop.totals')).toEqual([condition('StateLost')]);
+    });
+
     test('R4 a bundle comes back byte for byte, and bytes that do not match are refused', async () => {
       const code = Buffer.from('export default () => {};');
       const hash = sha256(code);
@@ -195,7 +204,7 @@ export function registryContract(adapter: string, open: () => Promise<RegistryUn
       const changes = [
         () => registry.putRevisions('shop', [revision('totals', 'a')]),
         () => registry.activate(context('shop', 'totals'), new Map([['totals', 'r1-aaaaaaaa']]), 10),
-        () => registry.setCondition('shop.totals', condition('Failing')),
+        () => registry.hold('shop.totals', 20),
         () => registry.remove('shop'),
       ];
       for (const change of changes) {

@@ -382,6 +382,34 @@ test.each([
   await world.stop();
 });
 
+test('the suspects of a crash run alone in turns of their partitions: none waits for all those of another', async () => {
+  const world = new DispatchWorld();
+  const live = liveFunction('totals');
+  const begun: number[] = [];
+  const handler = one(
+    async (event, ctx) => {
+      begun.push(event.partition ?? -1);
+      await ctx.sleep(50);
+    },
+    { concurrency: 100 },
+  );
+  await world.deploy(live, handler, 4);
+  await world.append(
+    'orders',
+    Array.from({ length: 40 }, (_, index) => ({ key: `k${index}`, value: '' })),
+  );
+  await world.clock.advance(30);
+  expect(begun).toHaveLength(40);
+  const [pod = ''] = world.pods.podIds(live.unit);
+  world.pods.end(pod, 'crashed');
+  await world.settle();
+  const again = begun.slice(40);
+  const hit = new Set(again);
+  expect(hit.size).toBeGreaterThan(1);
+  expect(new Set(again.slice(0, hit.size))).toEqual(hit);
+  await world.stop();
+});
+
 test('a pod that was told to stop, or that only lost its connection, makes nobody suspect', async () => {
   let results = 0;
   const loses = () => {

@@ -25,7 +25,7 @@ import { FetchLanes } from './fetch-lanes.ts';
 import { type FetchedPart, fetchCall } from './fetch-request.ts';
 import { KafkaGroupMember } from './group-member.ts';
 import { kafkaCheckups } from './kafka-checkup.ts';
-import { isPassing, kafkaError, typeOf } from './kafka-error.ts';
+import { brokerCodes, isPassing, kafkaError, typeOf } from './kafka-error.ts';
 import { OffsetCommits } from './offset-commits.ts';
 import { OffsetLookups } from './offset-lookups.ts';
 import { takeRecords } from './partition-reader.ts';
@@ -130,7 +130,7 @@ export class KafkaStreams implements Streams {
       });
     });
     const made = await this.#seenByAll(doing, name, topic => topic?.leaders.every(leader => leader >= 0) === true);
-    if (made === undefined) throw kafkaError(errors.createErrorFromCode(unknownTopic), doing);
+    if (made === undefined) throw kafkaError(errors.createErrorFromCode(brokerCodes.unknownTopic), doing);
     this.#checkTopics();
     return infoOf(made);
   }
@@ -390,7 +390,7 @@ export class KafkaStreams implements Streams {
 
   /** Of a topic as it is at this moment. Throws what kafkajs throws: UNKNOWN_TOPIC_OR_PARTITION at once where it is gone. */
   async #endsNow(topic: string, partitions: readonly number[]): Promise<ReadonlyMap<number, number>> {
-    if ((await this.#topology.refresh(topic)) === undefined) throw errors.createErrorFromCode(unknownTopic);
+    if ((await this.#topology.refresh(topic)) === undefined) throw errors.createErrorFromCode(brokerCodes.unknownTopic);
     return this.#offsetsOnce(topic, partitions, latest);
   }
 
@@ -400,8 +400,9 @@ export class KafkaStreams implements Streams {
       async () => {
         const call = fetchCall([{ topic, partition, offset, bytes: readBytes }], { waitMs: 0, bytesMax: readBytes });
         const [part] = await this.#brokers.ask(this.#leaderOf(topic, partition), requestMs, broker => broker.connectionPool.send(call));
-        if (part?.errorCode === outOfRange) return 'out of range';
-        if (part === undefined || part.errorCode !== 0) throw errors.createErrorFromCode(part?.errorCode ?? -1);
+        if (part?.errorCode === brokerCodes.outOfRange) return 'out of range';
+        if (part === undefined || part.errorCode !== brokerCodes.none)
+          throw errors.createErrorFromCode(part?.errorCode ?? brokerCodes.unknown);
         return part;
       },
       topic,
@@ -410,7 +411,7 @@ export class KafkaStreams implements Streams {
 
   #leaderOf(topic: string, partition: number): number {
     const leader = this.#topology.leaderOf(topic, partition);
-    if (leader === undefined) throw errors.createErrorFromCode(leaderNotAvailable);
+    if (leader === undefined) throw errors.createErrorFromCode(brokerCodes.leaderNotAvailable);
     return leader;
   }
 
@@ -429,10 +430,6 @@ export class KafkaStreams implements Streams {
     }
   }
 }
-
-const outOfRange = 1;
-const unknownTopic = 3;
-const leaderNotAvailable = 5;
 
 function infoOf({ topic, leaders }: KafkaTopic): TopicInfo {
   return { topic, partitions: leaders.length };
