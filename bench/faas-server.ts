@@ -24,6 +24,7 @@ export interface FaasServer {
   /** Lines of `out` so far. */
   lines(): readonly string[];
   get(path: string): Promise<unknown>;
+  put(path: string, body: unknown): Promise<unknown>;
   stop(): Promise<void>;
 }
 
@@ -76,6 +77,7 @@ export async function startFaas(settings: Readonly<Record<string, string>> = {})
     },
     lines: () => readFileSync(out, 'utf8').split('\n').slice(0, -1),
     get: path => ask('GET', path),
+    put: (path, body) => ask('PUT', path, body),
     async stop() {
       await pool.destroy();
       await child.stop();
@@ -106,7 +108,7 @@ function writeProject(folder: string, manifest: string, edit: (handler: string) 
 }
 
 function asker(pool: Pool, token: string, child: Child) {
-  return async (method: 'GET' | 'POST', path: string, body?: unknown): Promise<unknown> => {
+  return async (method: 'GET' | 'POST' | 'PUT', path: string, body?: unknown): Promise<unknown> => {
     const headers = { authorization: `Bearer ${token}`, ...(body === undefined ? {} : { 'content-type': 'application/json' }) };
     const answer = await Promise.race([
       pool.request({ method, path, headers, body: body === undefined ? null : JSON.stringify(body) }),

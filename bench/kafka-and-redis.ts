@@ -1,15 +1,13 @@
 import { type KafkaCluster, startKafka } from '../test/services/kafka/kafka-cluster.ts';
 import { kafkaAndRedis } from '../test/services/kafka-and-redis.ts';
-import { isOnPath } from '../test/services/needed-service.ts';
 import { startRedis } from '../test/services/redis.ts';
-import { PeerMissing } from './row.ts';
+import { requireService } from './row.ts';
 
 /** One broker and one Redis of their own; `settings` for {@link startFaas}. */
 export async function withKafkaAndRedis<Result>(
   work: (settings: Readonly<Record<string, string>>, kafka: KafkaCluster, redisPort: number) => Promise<Result>,
 ): Promise<Result> {
-  const missing = kafkaAndRedis.commands.filter(command => !isOnPath(command));
-  if (missing.length > 0) throw new PeerMissing(`Kafka and Redis need ${missing.join(', ')} on the PATH: ${kafkaAndRedis.howToGet}`);
+  requireService(kafkaAndRedis);
   const [kafka, redis] = await Promise.all([startKafka(), startRedis()]);
   try {
     return await work({ streams: `kafka://${kafka.bootstrap.join(',')}`, state: redis.url }, kafka, redis.port);

@@ -10,6 +10,24 @@ export interface RestingCost {
   readonly sockets: number;
 }
 
+const quietWindowMs = 10_000;
+const quietWindows = 3;
+/** A machine that others use as well may never be. */
+const quietMsMax = 300_000;
+
+/** Resolves when the processes have come to rest: in several windows in a row they cost no less than in the cheapest before. */
+export async function untilQuiet(pids: readonly number[]): Promise<void> {
+  const endMs = performance.now() + quietMsMax;
+  let least = Number.POSITIVE_INFINITY;
+  for (let calm = 0; calm < quietWindows && performance.now() < endMs; ) {
+    const before = cpuSeconds(pids);
+    await sleep(quietWindowMs);
+    const cost = cpuSeconds(pids) - before;
+    calm = cost < 0.95 * least ? 0 : calm + 1;
+    least = Math.min(least, cost);
+  }
+}
+
 /** Over so long; Linux only. */
 export async function restingCost(pids: readonly number[], forMs: number): Promise<RestingCost> {
   const [beforeMs, before] = [performance.now(), cpuSeconds(pids)];

@@ -1,3 +1,5 @@
+import { isOnPath, type NeededService } from '../test/services/needed-service.ts';
+
 /** One question, and the answers that belong side by side. */
 export interface Row {
   readonly name: string;
@@ -30,6 +32,12 @@ export type Measurement =
 
 /** A peer that is not on this machine; the message says how to get it. */
 export class PeerMissing extends Error {}
+
+/** Throws PeerMissing where a program of it is not here. */
+export function requireService({ name, commands, howToGet }: NeededService): void {
+  const missing = commands.filter(command => !isOnPath(command));
+  if (missing.length > 0) throw new PeerMissing(`${name} needs ${missing.join(', ')} on the PATH: ${howToGet}`);
+}
 
 export async function runRow(row: Row, options: RowOptions): Promise<readonly Measurement[]> {
   try {

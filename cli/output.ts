@@ -124,8 +124,15 @@ export function toJson(value: unknown): string {
 }
 
 async function toYaml(value: unknown): Promise<string> {
-  const { stringify } = await import('yaml');
-  const text = stringify(JSON.parse(JSON.stringify(value ?? null)), { lineWidth: 0 }).trimEnd();
+  const { Document, visit } = await import('yaml');
+  const document = new Document(JSON.parse(JSON.stringify(value ?? null)));
+  visit(document, {
+    Scalar(_, scalar) {
+      // As a block of lines, white space at either end is not always read back.
+      if (typeof scalar.value === 'string' && scalar.value !== scalar.value.trim()) scalar.type = 'QUOTE_DOUBLE';
+    },
+  });
+  const text = document.toString({ lineWidth: 0 }).trimEnd();
   // yaml quotes a string with any of these, and within quotes the escape means the same.
   return text.replace(/[\u007f-\u009f]/g, character => `\\x${character.charCodeAt(0).toString(16)}`);
 }

@@ -4,25 +4,68 @@ import type { Metrics } from './telemetry/metrics.ts';
 
 const phases = ['starting', 'generic', 'loading', 'ready', 'draining'] as const;
 
-/** Figures that are read rather than counted; written once a second. A figure that is not known is left as it was. */
-export function writeGauges(metrics: Metrics, reports: readonly UnitReport[], pods: readonly FleetPod[], nowMs: number): void {
-  for (const { unit, waiting, partitions } of reports) {
-    metrics.set('faas_events_waiting', { unit }, waiting);
-    const lag = lagOf(partitions);
-    if (lag !== undefined) metrics.set('faas_lag_events', { unit }, lag);
-    const oldest = Math.min(...partitions.map(one => one.oldestAppendedAtMs ?? Infinity));
-    metrics.set('faas_oldest_event_age_seconds', { unit }, oldest === Infinity ? 0 : Math.max(0, nowMs - oldest) / 1000);
+interface Written {
+  readonly report: UnitReport | undefined;
+  readonly hasPods: boolean;
+}
+
+/** Figures that are read rather than counted; written once a second, those of functions of which nothing has changed once. A figure that is not known is left as it was. */
+export class Gauges {
+  readonly #metrics: Metrics;
+  #written: ReadonlyMap<string, Written> = new Map();
+
+  constructor(metrics: Metrics) {
+    this.#metrics = metrics;
   }
-  const units = new Set(['', ...reports.map(report => report.unit), ...pods.map(pod => pod.unit ?? '')]);
-  for (const unit of units) {
-    const mine = pods.filter(pod => (pod.unit ?? '') === unit);
-    for (const state of phases) metrics.set('faas_pods', { unit, state }, mine.filter(pod => pod.phase === state).length);
+
+  write(reports: readonly UnitReport[], pods: readonly FleetPod[], nowMs: number): void {
+    const byUnit = podsByUnit(pods);
+    const reported = new Map(reports.map(report => [report.unit, report]));
+    const emptied = [...this.#written].flatMap(([unit, { hasPods }]) => (hasPods ? [unit] : []));
+    const written = new Map<string, Written>();
+    for (const unit of new Set(['', ...reported.keys(), ...byUnit.keys(), ...emptied])) {
+      const before = this.#written.get(unit);
+      const report = reported.get(unit);
+      const mine = byUnit.get(unit) ?? [];
+      if (report !== undefined && (report !== before?.report || hasAge(report))) this.#writeReport(report, nowMs);
+      if (mine.length > 0 || before?.hasPods !== false) this.#writePods(unit, mine);
+      written.set(unit, { report, hasPods: mine.length > 0 });
+    }
+    this.#written = written;
+  }
+
+  #writeReport({ unit, waiting, partitions }: UnitReport, nowMs: number): void {
+    this.#metrics.set('faas_events_waiting', { unit }, waiting);
+    const lag = lagOf(partitions);
+    if (lag !== undefined) this.#metrics.set('faas_lag_events', { unit }, lag);
+    const oldest = Math.min(...partitions.map(one => one.oldestAppendedAtMs ?? Infinity));
+    this.#metrics.set('faas_oldest_event_age_seconds', { unit }, oldest === Infinity ? 0 : Math.max(0, nowMs - oldest) / 1000);
+  }
+
+  #writePods(unit: string, pods: readonly FleetPod[]): void {
+    for (const state of phases) this.#metrics.set('faas_pods', { unit, state }, pods.filter(pod => pod.phase === state).length);
   }
 }
 
 export function writeClusterGauges(metrics: Metrics, { hub, hasLeader }: { readonly hub: unknown; readonly hasLeader: boolean }): void {
   metrics.set('faas_leads', {}, hub === undefined ? 0 : 1);
   metrics.set('faas_has_leader', {}, hasLeader ? 1 : 0);
+}
+
+function podsByUnit(pods: readonly FleetPod[]): ReadonlyMap<string, readonly FleetPod[]> {
+  const byUnit = new Map<string, FleetPod[]>();
+  for (const pod of pods) {
+    const unit = pod.unit ?? '';
+    const mine = byUnit.get(unit);
+    if (mine === undefined) byUnit.set(unit, [pod]);
+    else mine.push(pod);
+  }
+  return byUnit;
+}
+
+/** The only figure that changes by itself. */
+function hasAge({ partitions }: UnitReport): boolean {
+  return partitions.some(one => one.oldestAppendedAtMs !== undefined);
 }
 
 /** Undefined when the end of one partition is not known: a sum without it would be too small. */

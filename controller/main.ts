@@ -25,7 +25,7 @@ import { createGatewayServer } from './gateway/gateway-server.ts';
 import { createPodCallbacks } from './gateway/pod-callbacks.ts';
 import { createSecrets } from './gateway/secrets.ts';
 import { adoptOrphans, keepSlot, takeSlot } from './gateway/slot-loop.ts';
-import { writeClusterGauges, writeGauges } from './gauges.ts';
+import { Gauges, writeClusterGauges } from './gauges.ts';
 import { runLagTriggers } from './lag/lag-loop.ts';
 import { exclusively } from './lease/exclusive-work.ts';
 import { runWhileLeading } from './lease/leadership-loop.ts';
@@ -125,7 +125,7 @@ async function open(
   // A gateway starts no pods, wherever they are.
   const podsKubernetes = settings.pods === 'kubernetes' && (hosts || roles.has('controller')) ? kubernetes : undefined;
   const fleet = new Fleet({
-    pods: await openPods({ ...{ settings, clock, random, log }, env: process.env, kubernetes: podsKubernetes }),
+    pods: await openPods({ settings, clock, random, log, env: process.env, kubernetes: podsKubernetes }),
     client,
     registry,
     history,
@@ -366,10 +366,11 @@ async function open(
   }
 
   async function watchFigures(): Promise<void> {
+    const gauges = new Gauges(metrics);
     while (!stopping.signal.aborted) {
       const reports = dispatcher.report();
       if (cluster === undefined) fleet.observe(new Map(reports.flatMap(report => [...report.inFlightByPod])));
-      writeGauges(metrics, reports, fleet.list(), clock.now());
+      gauges.write(reports, fleet.list(), clock.now());
       if (cluster !== undefined) writeClusterGauges(metrics, cluster);
       await clock.sleep(gaugesEveryMs, stopping.signal);
     }

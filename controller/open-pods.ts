@@ -56,9 +56,23 @@ async function openKubernetesPods({ settings, env, clock, random, log }: OpenPod
   });
 }
 
-/** The Pod that the server runs in. The downward API tells it: an API server that is away keeps no server from starting. */
-function ownerOf({ FAAS_POD_NAME: name = '', FAAS_POD_UID: uid = '' }: OpenPodsOptions['env']): { name: string; uid: string } | undefined {
-  return name === '' || uid === '' ? undefined : { name, uid };
+/**
+ * The Pod that the server runs in; undefined: it is outside of the cluster. The downward API tells it: an API server that is away keeps no server from starting. Half of it
+ * is a mistake that would be seen when its pods outlive it.
+ */
+export function ownerOf({
+  FAAS_POD_NAME: name = '',
+  FAAS_POD_UID: uid = '',
+}: OpenPodsOptions['env']): { readonly name: string; readonly uid: string } | undefined {
+  if (name === '' && uid === '') return undefined;
+  if (name !== '' && uid !== '') return { name, uid };
+  const [given, missing, field] =
+    name === '' ? ['FAAS_POD_UID', 'FAAS_POD_NAME', 'metadata.name'] : ['FAAS_POD_NAME', 'FAAS_POD_UID', 'metadata.uid'];
+  throw new FaasError(
+    'FAAS_SETTING_VALUE',
+    `${given} is set and ${missing} is not: pods would have no owner, and stay when the Pod of the server goes`,
+    `Set ${missing} from ${field} of the downward API, or neither of the two.`,
+  );
 }
 
 /** Given, or made once and kept beside the data: a server that starts again must be able to speak to its pods. */

@@ -40,7 +40,7 @@ function idlePorts(): ApiPorts {
     startedAtMs: 0,
     examine: async () => [],
     deployments: {
-      exclusively: work => work(),
+      exclusively: work => work(async () => ({ kind: 'refused', problems: [] })),
       deploy: async () => ({ kind: 'refused', problems: [] }),
       remove: async () => ({ kind: 'unknown' }),
       rollBack: async () => ({ kind: 'refused', problems: [] }),

@@ -5,16 +5,15 @@ import { withClusterWorld } from '../cluster-world.ts';
 import { type FaasServer, startFaas } from '../faas-server.ts';
 import { withKafkaAndRedis } from '../kafka-and-redis.ts';
 import { scratchFolder } from '../paths.ts';
-import { type RestingCost, restingCost } from '../process-figures.ts';
+import { type RestingCost, restingCost, untilQuiet } from '../process-figures.ts';
 import { boundRow, type Row, type RowResult } from '../row.ts';
 
 const few = 50;
 const many = 500;
-/** What was garbage had its chance, and everything that looks around now and then has done it a few times. */
-const settleMs = 15_000;
-/** In the broker of a test each group takes its time to be entered. */
-const settleMsPerFunction = 200;
-const watchMs = 30_000;
+/** In the broker of a test each group takes its time to be entered; what follows is waited for until it is over. */
+const joinMsPerFunction = 200;
+/** Longer than everything that looks around now and then. */
+const watchMs = 60_000;
 
 const manifest = (functions: number) => `version: 1
 context: idle
@@ -26,11 +25,10 @@ ${Array.from({ length: functions }, (_, index) => `  f${index}: { handler: state
 
 /** On what a first server has deployed: its registry is in the store. */
 async function costOf(servers: readonly FaasServer[], functions: number): Promise<RestingCost> {
-  await sleep(settleMs + functions * settleMsPerFunction);
-  return restingCost(
-    servers.map(({ pid }) => pid),
-    watchMs,
-  );
+  const pids = servers.map(({ pid }) => pid);
+  await sleep(functions * joinMsPerFunction);
+  await untilQuiet(pids);
+  return restingCost(pids, watchMs);
 }
 
 async function deployed(settings: Readonly<Record<string, string>>, functions: number): Promise<void> {

@@ -1,13 +1,12 @@
 import { type KafkaCluster, startKafka } from '../../test/services/kafka/kafka-cluster.ts';
 import { kafkaService } from '../../test/services/kafka/kafka-home.ts';
-import { isOnPath } from '../../test/services/needed-service.ts';
 import { drainRate } from '../drain.ts';
 import { startFaas } from '../faas-server.ts';
 import { withKafkaAndRedis } from '../kafka-and-redis.ts';
 import { orderOf } from '../payload.ts';
 import { kafkajsCountRate, produce } from '../peers/kafkajs-count.ts';
 import { kafkajsHincrbyRate } from '../peers/kafkajs-hincrby.ts';
-import { PeerMissing, type Row, type RowResult, ratioRow } from '../row.ts';
+import { type Row, type RowResult, ratioRow, requireService } from '../row.ts';
 import { median } from '../statistics.ts';
 import { besideBullmq } from './backlog.ts';
 
@@ -38,7 +37,7 @@ functions:
 export const statelessFromKafka: Row = {
   name: 'stateless-kafka',
   async measure({ podsMax }) {
-    requireKafka();
+    requireService(kafkaService);
     const kafka = await startKafka();
     try {
       const results: RowResult[] = [];
@@ -49,11 +48,6 @@ export const statelessFromKafka: Row = {
     }
   },
 };
-
-export function requireKafka(): void {
-  const missing = kafkaService.commands.filter(command => !isOnPath(command));
-  if (missing.length > 0) throw new PeerMissing(`Kafka needs ${missing.join(', ')} on the PATH: ${kafkaService.howToGet}`);
-}
 
 const counted = 200_000;
 

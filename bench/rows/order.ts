@@ -1,8 +1,8 @@
 import { startKafka } from '../../test/services/kafka/kafka-cluster.ts';
+import { kafkaService } from '../../test/services/kafka/kafka-home.ts';
 import { eventually } from '../child.ts';
 import { startFaas } from '../faas-server.ts';
-import { type Row, ratioRow } from '../row.ts';
-import { requireKafka } from './kafka.ts';
+import { type Row, ratioRow, requireService } from '../row.ts';
 
 const count = 10_000;
 const keys = 1_000;
@@ -76,7 +76,7 @@ export const order: Row = {
 export const orderOnKafka: Row = {
   name: 'order-kafka',
   async measure() {
-    requireKafka();
+    requireService(kafkaService);
     const kafka = await startKafka();
     try {
       const ours = await rate('key', { streams: `kafka://${kafka.bootstrap.join(',')}` });

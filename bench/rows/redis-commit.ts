@@ -1,9 +1,7 @@
 import { Redis } from 'ioredis';
-import { openRedisAdapters } from '../../controller/adapters/redis/redis-adapters.ts';
 import { systemClock } from '../../controller/clock.ts';
 import type { CommitRequest } from '../../controller/ports/state.ts';
-import { systemRandom } from '../../controller/random.ts';
-import { silentLog } from '../../controller/telemetry/log.ts';
+import { openOnRedis } from '../../test/services/redis-adapters.ts';
 import { startRedis } from '../peers/redis.ts';
 import type { Row, RowResult } from '../row.ts';
 import { median, repeat } from '../statistics.ts';
@@ -57,15 +55,7 @@ async function scriptTimes(emitsPerEvent: number): Promise<readonly number[]> {
   const redis = await startRedis();
   const admin = new Redis({ host: '127.0.0.1', port: redis.port });
   const address = `redis://127.0.0.1:${redis.port}`;
-  const adapters = await openRedisAdapters({
-    address,
-    password: undefined,
-    unsafe: false,
-    replicas: 0,
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog,
-  });
+  const adapters = await openOnRedis(address);
   try {
     const { state } = adapters;
     const { generation } = await state.claim(source, {

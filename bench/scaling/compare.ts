@@ -1,10 +1,13 @@
 import type { ScalePolicy } from '../../controller/scale/policy.ts';
 import { type SimulatedResult, scalerOf, simulate } from '../../controller/scale/simulate.ts';
-import { type Bounds, flink, lagThreshold } from './peers.ts';
+import { type Bounds, flink, lagThreshold, type PeerScaler } from './peers.ts';
 import { type TraceSet, type TraceSpec, worldOf } from './trace.ts';
 
 export interface Row {
+  readonly name: 'faas' | 'tuned' | 'rule' | 'keda' | 'flink';
   readonly scaler: string;
+  /** The rule itself, anew for each run; absent: faas. */
+  readonly peer?: () => PeerScaler;
   readonly result: SimulatedResult;
 }
 
@@ -12,7 +15,6 @@ export interface Comparison {
   readonly trace: TraceSpec;
   readonly ours: SimulatedResult;
   readonly tuned: SimulatedResult;
-  readonly tunedThreshold: number;
   readonly rows: readonly Row[];
 }
 
@@ -22,7 +24,8 @@ const stepsOfSearch = [1.1, 1.3];
 /** KEDA's default. */
 const defaultThreshold = 5;
 
-export function compare(set: TraceSet, trace: TraceSpec): Comparison {
+/** `tunedFor`: the part of `maxAge` that the threshold tuned in hindsight is to keep; under 1 it leaves room for what the model does not know. */
+export function compare(set: TraceSet, trace: TraceSpec, tunedFor = 1): Comparison {
   const world = worldOf(trace);
   const bounds: Bounds = { min: set.min, max: set.max };
   const podRate = (trace.concurrency * 1_000) / trace.serviceMs;
@@ -32,20 +35,27 @@ export function compare(set: TraceSet, trace: TraceSpec): Comparison {
     scalerOf(world, () => policyFor(set, trace)),
     start,
   );
-  const withThreshold = (threshold: number) => simulate(world, lagThreshold(threshold, bounds), start);
-  const ruleOfThumb = 0.5 * podRate * (set.maxAgeMs / 1_000);
-  const { threshold, result: tuned } = tune(podRate * (set.maxAgeMs / 1_000), withThreshold);
+  const byThreshold = (threshold: number) => () => lagThreshold(threshold, bounds);
+  const rowOf = (name: Row['name'], scaler: string, peer: () => PeerScaler): Row => ({
+    name,
+    scaler,
+    peer,
+    result: simulate(world, peer(), start),
+  });
+  const ruleOfThumb = Math.round(0.5 * podRate * (set.maxAgeMs / 1_000));
+  const tuning = { ...start, maxAgeMs: set.maxAgeMs * tunedFor };
+  const threshold = tune(podRate * (set.maxAgeMs / 1_000), one => simulate(world, byThreshold(one)(), tuning));
+  const tuned = simulate(world, byThreshold(threshold)(), start);
   return {
     trace,
     ours,
     tuned,
-    tunedThreshold: threshold,
     rows: [
-      { scaler: 'faas, untuned', result: ours },
-      { scaler: `lag threshold ${threshold}, tuned in hindsight`, result: tuned },
-      { scaler: `lag threshold ${ruleOfThumb} = 0.5 x pod rate x maxAge`, result: withThreshold(ruleOfThumb) },
-      { scaler: `lag threshold ${defaultThreshold}, KEDA's default`, result: withThreshold(defaultThreshold) },
-      { scaler: 'Flink autoscaler', result: simulate(world, flink(podRate, bounds), start) },
+      { name: 'faas', scaler: 'faas, untuned', result: ours },
+      { name: 'tuned', scaler: `lag threshold ${threshold}, tuned in hindsight`, peer: byThreshold(threshold), result: tuned },
+      rowOf('rule', `lag threshold ${ruleOfThumb} = 0.5 x pod rate x maxAge`, byThreshold(ruleOfThumb)),
+      rowOf('keda', `lag threshold ${defaultThreshold}, KEDA's default`, byThreshold(defaultThreshold)),
+      rowOf('flink', 'Flink autoscaler', () => flink(podRate, bounds)),
     ],
   };
 }
@@ -64,14 +74,14 @@ export function policyFor(set: Pick<TraceSet, 'min' | 'max' | 'maxAgeMs'>, trace
 }
 
 /** Knowing the trace: of the thresholds that keep the level, the one with the fewest pod hours; where none does, the one that comes nearest. */
-function tune(most: number, run: (threshold: number) => SimulatedResult) {
+function tune(most: number, run: (threshold: number) => SimulatedResult): number {
   let best: { threshold: number; result: SimulatedResult } | undefined;
   for (const threshold of new Set(stepsOfSearch.flatMap(step => thresholds(most * 2, step)))) {
     const result = run(threshold);
     if (best === undefined || isBetter(result, best.result)) best = { threshold, result };
   }
   if (best === undefined) throw new Error('no threshold was tried');
-  return best;
+  return best.threshold;
 }
 
 function thresholds(most: number, step: number): readonly number[] {

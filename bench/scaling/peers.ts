@@ -1,4 +1,10 @@
-import type { SimulatedScaler } from '../../controller/scale/simulate.ts';
+import type { SimulatedView } from '../../controller/scale/simulate.ts';
+
+/** What a peer looks at, of simulated pods as of real ones. */
+export type PeerView = Pick<SimulatedView, 'nowMs' | 'replicas' | 'lagEvents' | 'arrivedTotal'>;
+
+/** Asked at each tick, it says how many pods it wishes for; it remembers, and is good for one run. */
+export type PeerScaler = (view: PeerView) => number;
 
 export interface Bounds {
   readonly min: number;
@@ -14,7 +20,7 @@ const tolerance = 0.1;
  * by at most 100 % or 4 pods per 15 s, whichever is more; down only to the highest wish of the last 300 s.
  * https://keda.sh/docs/latest/scalers/apache-kafka/, https://kubernetes.io/docs/tasks/run-application/horizontal-pod-autoscale/
  */
-export function lagThreshold(threshold: number, { min, max }: Bounds): SimulatedScaler {
+export function lagThreshold(threshold: number, { min, max }: Bounds): PeerScaler {
   let nextMs = 0;
   const wishes: { atMs: number; pods: number }[] = [];
   return ({ nowMs, lagEvents, replicas }) => {
@@ -42,7 +48,7 @@ const utilization = { target: 0.7, low: 0.4, high: 1 };
  * within 30 minutes, 5 minutes of rest after each change, one step down per hour. The restart of the job that a change costs there is left out.
  * https://nightlies.apache.org/flink/flink-kubernetes-operator-docs-main/docs/custom-resource/autoscaler/
  */
-export function flink(podRate: number, { min, max }: Bounds): SimulatedScaler {
+export function flink(podRate: number, { min, max }: Bounds): PeerScaler {
   let nextMs = 0;
   let restUntilMs = 0;
   let lastDownMs = Number.NEGATIVE_INFINITY;

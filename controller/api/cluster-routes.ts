@@ -9,7 +9,7 @@ import {
   encodeReportAnswer,
 } from '../cluster/codec.ts';
 import { notLeading } from '../cluster/hub.ts';
-import type { LeaderLink } from '../cluster/messages.ts';
+import type { LeaderDesk } from '../cluster/messages.ts';
 import { FaasError } from '../errors.ts';
 import { hasToken, tokenBytes } from './auth.ts';
 import { paths } from './paths.ts';
@@ -18,7 +18,7 @@ import { ProblemError } from './problem.ts';
 export interface ClusterDoor {
   readonly secret: string;
   /** Undefined: this process does not lead. */
-  readonly hub: () => LeaderLink | undefined;
+  readonly hub: () => LeaderDesk | undefined;
   /** Aborts when the server stops. */
   readonly signal: AbortSignal;
 }
@@ -30,13 +30,13 @@ const bodyLimit = 32 * 2 ** 20;
 export function mountCluster(app: FastifyInstance, { secret, hub, signal }: ClusterDoor): void {
   const expected = tokenBytes(secret);
   const onRequest = async (request: FastifyRequest): Promise<void> => admit(request, expected);
-  const leader = (): LeaderLink => {
+  const leader = (): LeaderDesk => {
     const leading = hub();
     if (leading !== undefined) return leading;
     throw notLeading();
   };
   const answers = [
-    [paths.internalReport, async (body: unknown) => encodeReportAnswer(await leader().report(decodeReport(body)))],
+    [paths.internalReport, async (body: unknown) => encodeReportAnswer(await leader().take(decodeReport(body)))],
     [paths.internalPods, async (body: unknown) => encodePodsAnswer(await leader().pods(decodeQuestion(body), signal))],
     [
       paths.internalWant,

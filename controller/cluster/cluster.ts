@@ -10,6 +10,7 @@ import { LeaderClient } from './leader-client.ts';
 import { Member } from './member-loop.ts';
 import type { LeaderLink, PodsAnswer, ProcessReport, UnitCallFigures } from './messages.ts';
 import { OwnPods, type OwnPodsOptions } from './own-pods.ts';
+import { ReportSender } from './report-exchange.ts';
 
 export interface ClusterOptions {
   readonly secret: string;
@@ -43,6 +44,7 @@ export class Cluster {
   readonly #options: ClusterOptions;
   readonly #member: Member;
   readonly #own: OwnPods;
+  readonly #reports = new ReportSender();
   #hub: Hub | undefined;
   #client: { readonly address: string; readonly link: LeaderClient } | undefined;
 
@@ -110,7 +112,7 @@ export class Cluster {
     if (address === undefined) return undefined;
     if (this.#client?.address !== address) {
       await this.#client?.link.close();
-      this.#client = { address, link: new LeaderClient(address, secret) };
+      this.#client = { address, link: new LeaderClient(address, secret, this.#reports) };
     }
     return this.#client.link;
   }

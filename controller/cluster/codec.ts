@@ -1,8 +1,8 @@
 import { type Static, type TSchema, Type } from '@sinclair/typebox';
 import { Ajv, type ValidateFunction } from 'ajv';
-import type { PartitionReport } from '../dispatch/dispatcher.ts';
+import type { PartitionReport, UnitReport } from '../dispatch/dispatcher.ts';
 import { FaasError } from '../errors.ts';
-import type { PodsAnswer, PodsQuestion, PodsWish, ProcessReport, ReportAnswer } from './messages.ts';
+import type { Hosting, MessageAnswer, PodsAnswer, PodsQuestion, PodsWish, ReportMessage } from './messages.ts';
 
 /**
  * The JSON of `/internal/v1` between processes. What is unknown in a message is ignored, so that members may be added within a version; a new version is
@@ -89,17 +89,19 @@ const unitReport = Type.Object({
   failing: Type.Optional(failing),
 });
 
-const report = Type.Object({
+const hosting = Type.Object({ podsMax: count, revision: count, pods: Type.Array(pod), replicas: counts, exits: Type.Array(exit) });
+const reported = {
   process: Type.String(),
-  hosting: Type.Optional(
-    Type.Object({ podsMax: count, revision: count, pods: Type.Array(pod), replicas: counts, exits: Type.Array(exit) }),
-  ),
+  hosting: Type.Optional(hosting),
   units: Type.Array(unitReport),
   calls: Type.Array(Type.Object({ unit: Type.String(), open: count, takenTotal: number })),
-});
+};
+const names = Type.Array(Type.String());
+const report = Type.Object({ ...reported, sequence: Type.Optional(count) });
+const difference = Type.Object({ ...reported, base: count, sequence: count, unitsGone: names, callsGone: names });
 
 const term = { term: Type.String(), fencing: count };
-const reportAnswer = Type.Object({ ...term, inFlightByPod: counts });
+const reportAnswer = Type.Object({ ...term, inFlightByPod: counts, holds: Type.Optional(count) });
 const question = Type.Object({ process: Type.String(), term: Type.Optional(Type.String()), revision: count });
 const podsAnswer = Type.Object({
   ...term,
@@ -116,40 +118,33 @@ const wish = Type.Object({
   reason: Type.Union([Type.Literal('first-event'), Type.Literal('waiting-events'), Type.Literal('direct-call')]),
 });
 
-export function encodeReport({ hosting, units, ...rest }: ProcessReport): string {
-  return JSON.stringify({
-    ...rest,
-    hosting: hosting && { ...hosting, replicas: Object.fromEntries(hosting.replicas) },
-    units: units.map(one => ({ ...one, inFlightByPod: Object.fromEntries(one.inFlightByPod) })),
-  });
+/** A whole one is what releases sent that knew no differences; a leader that knows none never asks for one. */
+export function encodeReport(message: ReportMessage): string {
+  if (message.kind === 'whole') {
+    const { sequence, report } = message;
+    return JSON.stringify({ ...report, sequence, hosting: hostingText(report.hosting), units: report.units.map(unitText) });
+  }
+  const { kind, difference, ...rest } = message;
+  return JSON.stringify({ ...rest, ...difference, hosting: hostingText(difference.hosting), units: difference.units.map(unitText) });
 }
 
-export function decodeReport(value: unknown): ProcessReport {
-  const { hosting, units, ...rest } = checked(report, 'report', value);
-  return {
-    ...rest,
-    hosting: hosting && {
-      ...hosting,
-      pods: hosting.pods.map(podOf),
-      replicas: new Map(Object.entries(hosting.replicas)),
-      exits: hosting.exits.map(exitOf),
-    },
-    units: units.map(({ partitions, failing, ...one }) => ({
-      ...one,
-      inFlightByPod: new Map(Object.entries(one.inFlightByPod)),
-      partitions: partitions.map(partitionOf),
-      failing: failing === undefined ? undefined : failingOf(failing),
-    })),
-  };
+export function decodeReport(value: unknown): ReportMessage {
+  if (typeof value === 'object' && value !== null && 'base' in value) {
+    const { process, base, sequence, hosting, units, calls, unitsGone, callsGone } = checked(difference, 'report', value);
+    const changes = { hosting: hosting && hostingOf(hosting), units: units.map(unitOf), unitsGone, calls, callsGone };
+    return { kind: 'difference', process, base, sequence, difference: changes };
+  }
+  const { process, sequence, hosting, units, calls } = checked(report, 'report', value);
+  return { kind: 'whole', sequence, report: { process, hosting: hosting && hostingOf(hosting), units: units.map(unitOf), calls } };
 }
 
-export function encodeReportAnswer(answer: ReportAnswer): string {
+export function encodeReportAnswer(answer: MessageAnswer): string {
   return JSON.stringify({ ...answer, inFlightByPod: Object.fromEntries(answer.inFlightByPod) });
 }
 
-export function decodeReportAnswer(value: unknown): ReportAnswer {
-  const answer = checked(reportAnswer, 'answer to a report', value);
-  return { ...answer, inFlightByPod: new Map(Object.entries(answer.inFlightByPod)) };
+export function decodeReportAnswer(value: unknown): MessageAnswer {
+  const { holds, ...answer } = checked(reportAnswer, 'answer to a report', value);
+  return { ...answer, holds, inFlightByPod: new Map(Object.entries(answer.inFlightByPod)) };
 }
 
 export function encodeQuestion(asked: PodsQuestion): string {
@@ -182,6 +177,27 @@ export function encodeWish(wanted: PodsWish): string {
 
 export function decodeWish(value: unknown): PodsWish {
   return checked(wish, 'wish for pods', value);
+}
+
+function hostingText(hosting: Hosting | undefined) {
+  return hosting && { ...hosting, replicas: Object.fromEntries(hosting.replicas) };
+}
+
+function unitText(one: UnitReport) {
+  return { ...one, inFlightByPod: Object.fromEntries(one.inFlightByPod) };
+}
+
+function hostingOf({ pods, replicas, exits, ...rest }: Static<typeof hosting>): Hosting {
+  return { ...rest, pods: pods.map(podOf), replicas: new Map(Object.entries(replicas)), exits: exits.map(exitOf) };
+}
+
+function unitOf({ partitions, failing, ...one }: Static<typeof unitReport>): UnitReport {
+  return {
+    ...one,
+    inFlightByPod: new Map(Object.entries(one.inFlightByPod)),
+    partitions: partitions.map(partitionOf),
+    failing: failing === undefined ? undefined : failingOf(failing),
+  };
 }
 
 function podOf({ pod: { pid, ...info }, ...view }: Static<typeof pod>) {

@@ -2,8 +2,21 @@ import type { Clock } from '../clock.ts';
 import type { UnitReport } from '../dispatch/dispatcher.ts';
 import { FaasError } from '../errors.ts';
 import type { PodView } from '../wire/pod-directory.ts';
-import type { LeaderLink, PodsAnswer, PodsQuestion, PodsWish, ProcessReport, ReportAnswer, Term, UnitCallFigures } from './messages.ts';
+import type {
+  LeaderDesk,
+  LeaderLink,
+  MessageAnswer,
+  PodsAnswer,
+  PodsQuestion,
+  PodsWish,
+  ProcessReport,
+  ReportAnswer,
+  ReportMessage,
+  Term,
+  UnitCallFigures,
+} from './messages.ts';
 import { ReportBook } from './report-book.ts';
+import { ReportKeeper } from './report-exchange.ts';
 import { shareOut } from './share-out.ts';
 
 export interface HubOptions extends Term {
@@ -41,9 +54,10 @@ interface PodCounts {
 const noPods: PodCounts = { ready: 0, starting: 0, draining: 0 };
 
 /** What the leader knows of all processes, for the time that it leads: who runs which pods, who has seen that, and how many there are to be. */
-export class Hub implements LeaderLink {
+export class Hub implements LeaderLink, LeaderDesk {
   readonly #options: HubOptions;
   readonly #book = new ReportBook();
+  readonly #kept = new ReportKeeper();
   readonly #members = new Map<string, Member>();
   readonly #waiters = new Set<() => void>();
   /** Decided replicas, by unit. */
@@ -66,6 +80,14 @@ export class Hub implements LeaderLink {
   /** Resolves when it is, or the signal aborts. */
   async complete(signal: AbortSignal): Promise<void> {
     while (!this.#isComplete && !signal.aborted) await this.#options.clock.sleep(sweepMs, signal);
+  }
+
+  /** What does not follow what is held says nothing: whoever sends nothing else is as silent as one that sends nothing. */
+  async take(message: ReportMessage): Promise<MessageAnswer> {
+    this.#assertLeads();
+    const report = this.#kept.take(message);
+    if (report === undefined) return { ...this.#term, inFlightByPod: new Map(), holds: undefined };
+    return { ...(await this.report(report)), holds: message.sequence };
   }
 
   async report(report: ProcessReport): Promise<ReportAnswer> {
@@ -180,6 +202,7 @@ export class Hub implements LeaderLink {
       if (nowMs - heardMs < silentMs) continue;
       this.#members.delete(process);
       this.#book.forget(process);
+      this.#kept.forget(process);
       this.#isShared = false;
       this.#bump();
       this.#release();

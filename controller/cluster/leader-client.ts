@@ -10,7 +10,8 @@ import {
   encodeReport,
   encodeWish,
 } from './codec.ts';
-import type { LeaderLink } from './messages.ts';
+import type { LeaderLink, MessageAnswer, ReportMessage } from './messages.ts';
+import type { ReportSender } from './report-exchange.ts';
 
 /** Longer than the leader waits before it answers that nothing is new. */
 const answerMsMax = 3_500;
@@ -19,8 +20,11 @@ const answerMsMax = 3_500;
 export class LeaderClient implements LeaderLink {
   readonly #pool: Pool;
   readonly #headers: Readonly<Record<string, string>>;
+  readonly #reports: ReportSender;
 
-  constructor(address: string, secret: string) {
+  /** `reports`: one for all leaders that this process has in its life. */
+  constructor(address: string, secret: string, reports: ReportSender) {
+    this.#reports = reports;
     this.#pool = new Pool(address, { connections: 4, pipelining: 1, keepAliveTimeout: 10_000, connect: { timeout: 1_000 } });
     this.#headers = {
       authorization: `Bearer ${secret}`,
@@ -30,7 +34,9 @@ export class LeaderClient implements LeaderLink {
   }
 
   async report(report: Parameters<LeaderLink['report']>[0]) {
-    return decodeReportAnswer(await this.#post(paths.internalReport, encodeReport(report)));
+    const message = this.#reports.next(report);
+    const answer = await this.#send(message);
+    return message.kind === 'difference' && answer.holds === undefined ? this.#send(this.#reports.next(report)) : answer;
   }
 
   async pods(question: Parameters<LeaderLink['pods']>[0], signal: AbortSignal) {
@@ -43,6 +49,12 @@ export class LeaderClient implements LeaderLink {
 
   close(): Promise<void> {
     return this.#pool.destroy();
+  }
+
+  async #send(message: ReportMessage): Promise<MessageAnswer> {
+    const answer = decodeReportAnswer(await this.#post(paths.internalReport, encodeReport(message)));
+    this.#reports.answered(answer.holds);
+    return answer;
   }
 
   async #post(path: string, body: string, signal?: AbortSignal): Promise<unknown> {

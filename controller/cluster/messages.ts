@@ -4,7 +4,7 @@ import type { PodView } from '../wire/pod-directory.ts';
 
 /** What the processes of a cluster tell each other (docs/several-servers.md). Plain objects within a process, JSON of codec.ts between two. */
 
-/** Once a second, and at once when pods of the sender changed. */
+/** Once a second, and at once when pods of the sender changed. A snapshot: nothing in it changes afterwards, and nothing in it changes only because time passes. */
 export interface ProcessReport {
   /** Unique per process and start. */
   readonly process: string;
@@ -13,6 +13,31 @@ export interface ProcessReport {
   readonly units: readonly UnitReport[];
   readonly calls: readonly UnitCallFigures[];
 }
+
+/** What has changed since a report before. */
+export interface ReportDifference {
+  /** Undefined: as it was. */
+  readonly hosting: Hosting | undefined;
+  /** Each as it is now, whole. */
+  readonly units: readonly UnitReport[];
+  readonly unitsGone: readonly string[];
+  readonly calls: readonly UnitCallFigures[];
+  readonly callsGone: readonly string[];
+}
+
+/**
+ * How a report travels to another process. Numbers grow with each message of a process. A difference holds for whoever holds the report with the number `base`, and
+ * an empty one says that all is as it was. `sequence` is undefined where the sender sends no differences.
+ */
+export type ReportMessage =
+  | { readonly kind: 'whole'; readonly sequence: number | undefined; readonly report: ProcessReport }
+  | {
+      readonly kind: 'difference';
+      readonly process: string;
+      readonly base: number;
+      readonly sequence: number;
+      readonly difference: ReportDifference;
+    };
 
 export interface Hosting {
   readonly podsMax: number;
@@ -44,6 +69,11 @@ export interface Term {
 export interface ReportAnswer extends Term {
   /** Events that all dispatchers have in flight on pods of the sender. */
   readonly inFlightByPod: ReadonlyMap<string, number>;
+}
+
+export interface MessageAnswer extends ReportAnswer {
+  /** Number of the message that the leader goes on from: a difference to it will do. Undefined: it needs the whole, now if this was a difference. */
+  readonly holds: number | undefined;
 }
 
 /** Answered when there is something newer than what the sender knows, which it acknowledges by asking; or after a while. */
@@ -78,4 +108,9 @@ export interface LeaderLink {
   report(report: ProcessReport): Promise<ReportAnswer>;
   pods(question: PodsQuestion, signal: AbortSignal): Promise<PodsAnswer>;
   want(wish: PodsWish): Promise<void>;
+}
+
+/** The other end of the way from another process: the hub of the one that leads. */
+export interface LeaderDesk extends Omit<LeaderLink, 'report'> {
+  take(message: ReportMessage): Promise<MessageAnswer>;
 }

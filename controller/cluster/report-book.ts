@@ -18,6 +18,7 @@ export class ReportBook {
 
   take(report: ProcessReport): void {
     const before = this.#latest.get(report.process);
+    if (before === report) return;
     this.#latest.set(report.process, report);
     this.#open = undefined;
     // What a process did before it was known here came in no tick of ours.

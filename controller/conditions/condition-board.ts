@@ -6,7 +6,7 @@ import { type ConditionRow, type ConditionType, conditionRows, conditionTable } 
 import type { Conditions, Finding } from './conditions.ts';
 
 export interface ConditionBoardOptions {
-  readonly registry: Pick<Registry, 'conditions' | 'setCondition' | 'functions'>;
+  readonly registry: Pick<Registry, 'conditions' | 'setCondition' | 'removeCondition' | 'functions'>;
   readonly history: Pick<History, 'write'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -14,6 +14,8 @@ export interface ConditionBoardOptions {
 
 /** What the registry could not take is offered again after this time. */
 const retryMs = 5_000;
+/** Offered to the registry at the same time: what holds for one function often holds for hundreds. */
+const writesMax = 100;
 
 interface Entry {
   readonly unit: string;
@@ -68,15 +70,17 @@ export class ConditionBoard implements Conditions {
     this.#write();
   }
 
-  /** What processes that are gone have found is over. */
+  /** What processes that are gone have found is over; that it has held is kept, without their names. */
   async forget(processes: readonly string[]): Promise<void> {
     const { registry, clock } = this.#options;
-    const over: (() => Promise<void>)[] = [];
+    const found: { readonly unit: string; readonly type: ConditionType; readonly stored: Condition }[] = [];
     await this.#eachStored((unit, { type, by }, stored) => {
-      if (stored.status && !isOfAll(type) && processes.includes(by))
-        over.push(() => registry.setCondition(unit, { ...stored, status: false, sinceMs: clock.now() }));
+      if (!isOfAll(type) && processes.includes(by)) found.push({ unit, type, stored });
     });
-    for (const clear of over) await clear();
+    for (const { unit, type, stored } of found) {
+      if (stored.status) await registry.setCondition(unit, { ...stored, type, status: false, sinceMs: clock.now() });
+      if (stored.type !== type) await registry.removeCondition(unit, stored.type);
+    }
   }
 
   raise({ unit, type, place, reason, message }: Finding): void {
@@ -184,25 +188,39 @@ export class ConditionBoard implements Conditions {
   }
 
   async #writeAll(): Promise<void> {
-    const { registry, clock, log } = this.#options;
-    for (let entry = this.#unstored(); entry !== undefined && !this.#closed; entry = this.#unstored()) {
-      const { condition, unit } = entry;
-      const by = this.#process;
-      try {
-        await registry.setCondition(unit, { ...condition, type: storedType(entry.type, by) });
-        entry.stored = entry.condition === condition && this.#process === by;
-      } catch (error) {
-        log.warn('a condition could not be stored', { unit, type: condition.type, error: String(error) });
-        this.#cancelRetry?.();
-        this.#cancelRetry = clock.after(retryMs, () => this.#write());
-        return;
-      }
+    for (let owed = this.#unstored(); owed.length > 0 && !this.#closed; owed = this.#unstored()) {
+      const stored = await Promise.all(owed.map(entry => this.#store(entry)));
+      if (stored.every(isStored => isStored)) continue;
+      this.#cancelRetry?.();
+      this.#cancelRetry = this.#options.clock.after(retryMs, () => this.#write());
+      return;
     }
   }
 
-  #unstored(): Entry | undefined {
-    for (const entries of this.#entries.values()) for (const entry of entries.values()) if (!entry.stored) return entry;
-    return undefined;
+  /** False: the registry could not take it. */
+  async #store(entry: Entry): Promise<boolean> {
+    const { registry, log } = this.#options;
+    const { condition, unit } = entry;
+    const by = this.#process;
+    try {
+      await registry.setCondition(unit, { ...condition, type: storedType(entry.type, by) });
+      entry.stored = entry.condition === condition && this.#process === by;
+      return true;
+    } catch (error) {
+      log.warn('a condition could not be stored', { unit, type: condition.type, error: String(error) });
+      return false;
+    }
+  }
+
+  #unstored(): readonly Entry[] {
+    const owed: Entry[] = [];
+    for (const entries of this.#entries.values()) {
+      for (const entry of entries.values()) {
+        if (!entry.stored) owed.push(entry);
+        if (owed.length === writesMax) return owed;
+      }
+    }
+    return owed;
   }
 }
 

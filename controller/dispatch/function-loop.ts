@@ -51,6 +51,8 @@ export class FunctionLoop {
   #turn = 0;
   /** A suspect has just run: the others come first now. */
   #sharedFirst = false;
+  /** The partition whose suspects come first. */
+  #specialTurn = 0;
   #wanted: { readonly pods: number; readonly atMs: number } | undefined;
   #cancelPump: (() => void) | undefined;
   #pumpAtMs: number | undefined;
@@ -170,7 +172,7 @@ export class FunctionLoop {
       return;
     }
     let isFull = this.#sharedFirst && this.#placeShared(open, loads, nowMs);
-    for (const partition of open) this.#placeSpecial(partition, loads, nowMs);
+    this.#placeSpecials(open, loads, nowMs);
     this.#sharedFirst = false;
     isFull = this.#placeShared(open, loads, nowMs) || isFull;
     this.#askForPods(open, loads, isFull, nowMs);
@@ -213,17 +215,29 @@ export class FunctionLoop {
     return false;
   }
 
-  /** Events that run by themselves: suspects on a pod of their own, and those that others kept overtaking. */
-  #placeSpecial({ loop, session }: OpenPartition, loads: readonly PodLoad[], nowMs: number): void {
+  /** The partitions in turns: one with many suspects keeps those of no other waiting. */
+  #placeSpecials(open: readonly OpenPartition[], loads: readonly PodLoad[], nowMs: number): void {
+    const first = this.#specialTurn;
+    for (let i = 0; i < open.length; i += 1) {
+      const at = (first + i) % open.length;
+      const next = open[at];
+      if (next !== undefined && this.#placeSpecial(next, loads, nowMs)) this.#specialTurn = at + 1;
+    }
+  }
+
+  /** Events that run by themselves: suspects on a pod of their own, and those that others kept overtaking. True: a suspect runs now. */
+  #placeSpecial({ loop, session }: OpenPartition, loads: readonly PodLoad[], nowMs: number): boolean {
     const quarantine = hasSuspect(session) ? chooseQuarantine(loads, this.#live.revision, nowMs) : undefined;
+    let draft: Draft | undefined;
     if (quarantine !== undefined) {
       quarantine.load.reserved = true;
-      const draft = quarantine.isFree ? takeSuspect(session, this.#howFor(quarantine.load), nowMs) : undefined;
+      draft = quarantine.isFree ? takeSuspect(session, this.#howFor(quarantine.load), nowMs) : undefined;
       if (draft !== undefined) void this.#send({ loop, session }, draft, quarantine.load);
     }
     const chosen = hasLoner(session) ? choosePod(loads, this.#live.revision, 1, this.#figures.eventMs, nowMs) : undefined;
     const loner = chosen === undefined ? undefined : takeLoner(session, this.#howFor(chosen.load), nowMs);
     if (chosen !== undefined && loner !== undefined) void this.#send({ loop, session }, loner, chosen.load);
+    return draft !== undefined;
   }
 
   /** One event at a time, of the live revision, each time of another lane and partition where there are several. */

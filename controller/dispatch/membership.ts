@@ -19,6 +19,7 @@ export class Membership {
   readonly #events: PartitionEvents;
   readonly #breaker: Breaker;
   readonly #partitions = new Map<string, { readonly loop: PartitionLoop; readonly ended: Promise<void> }>();
+  #loops: readonly PartitionLoop[] = [];
   /** Of all partitions: state belongs to the function. */
   readonly #cache = new StateCache();
   readonly #troubles: Troubles;
@@ -42,8 +43,9 @@ export class Membership {
     return this.#partitions.size;
   }
 
+  /** The same list until it is another one: it is asked for at each event, and each second. */
   get loops(): readonly PartitionLoop[] {
-    return [...this.#partitions.values()].map(({ loop }) => loop);
+    return this.#loops;
   }
 
   /** A new revision keeps the sessions unless its topics changed. */
@@ -115,6 +117,7 @@ export class Membership {
     for (const { loop } of left) loop.abort();
     await Promise.all(left.map(({ ended }) => ended));
     this.#partitions.clear();
+    this.#listLoops();
     this.#troubles.overAll('');
     await member
       .leave()
@@ -146,11 +149,17 @@ export class Membership {
       const ended = (before?.ended ?? Promise.resolve()).then(() => loop.run()).then(() => this.#forget(key, loop));
       this.#partitions.set(key, { loop, ended });
     }
+    this.#listLoops();
   }
 
   #forget(key: string, loop: PartitionLoop): void {
     if (this.#partitions.get(key)?.loop === loop) this.#partitions.delete(key);
+    this.#listLoops();
     this.#events.onChange();
+  }
+
+  #listLoops(): void {
+    this.#loops = [...this.#partitions.values()].map(({ loop }) => loop);
   }
 
   #revoked(revoked: readonly TopicPartition[]): void {

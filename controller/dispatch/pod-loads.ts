@@ -75,6 +75,7 @@ export class PodLoads {
         load.refusals = 0;
         return false;
       case 'busy':
+      case 'unreached':
         this.refused(load);
         return false;
       case 'draining':

@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { EventResult, PodLog } from '../../runtime/protocol/messages.ts';
 import type { TopicPartition } from '../ports/streams.ts';
 import type { DispatcherOptions, PartitionReport, UnitReport } from './dispatcher.ts';
@@ -20,7 +21,7 @@ export class UnitFigures {
   #deadLetters = 0;
   #emits = 0;
   #busyMs = 0;
-  #partitions: readonly PartitionReport[] = [];
+  #last: UnitReport | undefined;
 
   constructor(options: DispatcherOptions, unit: string) {
     this.#options = options;
@@ -108,9 +109,9 @@ export class UnitFigures {
     });
   }
 
+  /** The report of before, the same object, when it says the same. */
   report(loops: readonly PartitionLoop[], loads: readonly PodLoad[], concurrency: number, failing: UnitReport['failing']): UnitReport {
-    const partitions = partitionReports(loops, this.#partitions);
-    this.#partitions = partitions;
+    const partitions = partitionReports(loops, this.#last?.partitions ?? []);
     let waiting = 0;
     let inFlight = 0;
     let parallel = 0;
@@ -121,7 +122,7 @@ export class UnitFigures {
       parallel += session.lanes.parallel + session.lanes.special.size;
     }
     const ready = loads.filter(load => load.view.state === 'ready');
-    return {
+    const report = {
       unit: this.#unit,
       waiting,
       inFlight,
@@ -132,10 +133,13 @@ export class UnitFigures {
       busyMsTotal: this.#busyMs,
       isFull: parallel > 0 && ready.length > 0 && ready.every(isFull),
       usablePods: podsWanted(loads, parallel, concurrency),
-      inFlightByPod: new Map(loads.map(load => [load.view.pod.id, load.events])),
+      inFlightByPod: loads.length === 0 ? noPods : new Map(loads.map(load => [load.view.pod.id, load.events])),
       partitions,
       failing,
     };
+    if (this.#last !== undefined && isSame(this.#last, report)) return this.#last;
+    this.#last = report;
+    return report;
   }
 
   #write(
@@ -160,6 +164,32 @@ export class UnitFigures {
   }
 }
 
+const noPods: ReadonlyMap<string, number> = new Map();
+
+/** All that are numbers or flags: a report has no figure that is in none of the two. */
+const plainFigures = Object.keys({
+  unit: true,
+  waiting: true,
+  inFlight: true,
+  finishedTotal: true,
+  failedTotal: true,
+  deadLettersTotal: true,
+  emitsTotal: true,
+  busyMsTotal: true,
+  isFull: true,
+  usablePods: true,
+} satisfies Record<Exclude<keyof UnitReport, 'inFlightByPod' | 'partitions' | 'failing'>, true>) as readonly (keyof UnitReport)[];
+
+/** For hundreds each second; lists that are the same are the same object. */
+function isSame(before: UnitReport, now: UnitReport): boolean {
+  return (
+    before.partitions === now.partitions &&
+    plainFigures.every(name => before[name] === now[name]) &&
+    (before.inFlightByPod === now.inFlightByPod || isDeepStrictEqual(before.inFlightByPod, now.inFlightByPod)) &&
+    isDeepStrictEqual(before.failing, now.failing)
+  );
+}
+
 function isFull({ view, events, batches }: PodLoad): boolean {
   return (view.handler === 'batch' ? batches : events) >= view.concurrency;
 }
@@ -167,10 +197,15 @@ function isFull({ view, events, batches }: PodLoad): boolean {
 /** There may be thousands, of which most do nothing: what has not changed is the report of before. */
 function partitionReports(loops: readonly PartitionLoop[], before: readonly PartitionReport[]): readonly PartitionReport[] {
   const reports: PartitionReport[] = [];
+  let isSame = true;
   for (const loop of loops) {
-    if (loop.session !== undefined) reports.push(partitionReport(loop, loop.session, before[reports.length]));
+    if (loop.session === undefined) continue;
+    const known = before[reports.length];
+    const report = partitionReport(loop, loop.session, known);
+    isSame &&= report === known;
+    reports.push(report);
   }
-  return reports;
+  return isSame && reports.length === before.length ? before : reports;
 }
 
 /** Written out: what is spread has a shape of its own each time. */

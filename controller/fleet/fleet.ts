@@ -44,6 +44,8 @@ export type WantListener = (unit: string, pods: number, reason: Parameters<PodDi
 /** So many crashes within this time are ordinary (a bad event is found by them); each further one delays the next start. */
 const crashesFree = 4;
 const crashWindowMs = 60_000;
+/** Many times what a start takes. */
+const youngMs = 2_000;
 
 /** A deployment waits for the pod that proves it, and others wait for that deployment: one that no node can hold is refused, and tried again later. */
 const trialStartMs = 30_000;
@@ -353,6 +355,7 @@ export class Fleet implements PodDirectory {
     if (wish !== undefined && wish.live.revision === live.revision) wish.loadFailures = 0;
     member.handler = result.handler;
     member.phase = then;
+    member.loadedAtMs = this.#options.clock.steady();
     this.#options.pods.mark(member.info.id, { unit: live.unit, revision: live.revision });
     if (then === 'ready') this.#changed(live.unit);
     return result;
@@ -404,7 +407,7 @@ export class Fleet implements PodDirectory {
       this.#options.log.warn('pod ended by itself', { pod: exit.id, unit, reason: exit.reason, code: exit.code, signal: exit.signal });
       this.#options.history.write(exitEntry(exit, unit, this.#options.clock.now()));
     }
-    if (exit.reason !== 'stopped' && unit !== undefined) this.#crashed(unit);
+    if (exit.reason !== 'stopped' && unit !== undefined && this.#isYoung(member)) this.#crashed(unit);
     for (const listener of this.#exitListeners) listener({ ...exit, unit });
     if (unit !== undefined) this.#changed(unit);
     this.#plan();
@@ -450,6 +453,11 @@ export class Fleet implements PodDirectory {
   #sizeFor({ spec }: LiveFunction): number {
     const { pods, podMemoryBytes } = this.#options;
     return pods.capabilities.memoryFixed ? podSize(spec.limits.memoryBytes, podMemoryBytes) : podMemoryBytes;
+  }
+
+  /** One that has worked for a while costs no more than its start now and then, however often that is. */
+  #isYoung({ loadedAtMs }: Member): boolean {
+    return loadedAtMs === undefined || this.#options.clock.steady() - loadedAtMs < youngMs;
   }
 
   /** A function whose pods keep ending is started more slowly, so that it does not take the machine from the others. */

@@ -16,6 +16,8 @@ export interface Member {
   greetAtMs: number;
   /** From the wish for a process to its answer. */
   readonly bootMs: number;
+  /** When it had loaded its function, by the steady clock; undefined: it has not, or an earlier server saw it. */
+  loadedAtMs: number | undefined;
 }
 
 /** What is wanted of a function's pods. */
@@ -23,7 +25,7 @@ export interface Wish {
   live: LiveFunction;
   replicas: number;
   loadFailures: number;
-  /** When pods of it ended by themselves, lately. */
+  /** When pods of it ended by themselves soon after they had begun, lately. */
   crashedAtMs: readonly number[];
   notBeforeMs: number;
   /** Since when there are more pods than wanted. */
@@ -31,7 +33,7 @@ export interface Wish {
 }
 
 export function memberOf(info: PodInfo, memoryBytes: number, phase: Member['phase'], bootMs = 0): Member {
-  return { info, memoryBytes, phase, live: undefined, handler: 'event', greetAtMs: 0, bootMs };
+  return { info, memoryBytes, phase, live: undefined, handler: 'event', greetAtMs: 0, bootMs, loadedAtMs: undefined };
 }
 
 export function isOf(member: Member, live: LiveFunction): boolean {

@@ -46,9 +46,10 @@ export function createDeployments(options: DeploymentsOptions): Deployments {
     last = turn.catch(() => undefined);
     return turn;
   };
+  const deployNow: Deployments['deploy'] = (spec, bundleHashes, removal = {}) => deploy(options, spec, bundleHashes, removal);
   return {
-    exclusively: inTurn,
-    deploy: (spec, bundleHashes, removal = {}) => inTurn(() => deploy(options, spec, bundleHashes, removal)),
+    exclusively: work => inTurn(() => work(deployNow)),
+    deploy: (spec, bundleHashes, removal) => inTurn(() => deployNow(spec, bundleHashes, removal)),
     remove: (context, functionName, removal) => inTurn(() => remove(options, context, functionName, removal)),
     rollBack: (unit, revision, from) => inTurn(() => rollBack(options, unit, revision, from)),
   };

@@ -9,8 +9,8 @@ export interface Deployments {
   deploy(spec: ContextSpec, bundleHashes: ReadonlyMap<string, string>, options?: RemovalOptions): Promise<DeployResult>;
   /** Stops and forgets a context or one of its functions. `state: true` also removes its state, inbox and dead letters, which are kept otherwise. */
   remove(context: string, functionName: string | undefined, options: { readonly state: boolean } & RemovalOptions): Promise<RemoveResult>;
-  /** Other changes of what is live wait for the work, on this server and on others. */
-  exclusively<Result>(work: () => Promise<Result>): Promise<Result>;
+  /** Other changes of what is live wait for the work, on this server and on others. `deploy` is for a deployment that is made of what is live, read within the work. */
+  exclusively<Result>(work: (deploy: Deployments['deploy']) => Promise<Result>): Promise<Result>;
   /**
    * Makes an earlier revision live again, or the one before this when none is named. With `from` only while that one is live: who decided on it must not undo
    * a deploy that came in between, and of several that decide the same one acts.

@@ -28,7 +28,7 @@ export function createFunctionsLoop(
   const read = async (isHint: boolean): Promise<void> => {
     const contextRecords = await registry.contexts();
     const records = await registry.functions();
-    // Conditions are kept in the registry as well, and with hundreds of functions there are always some that change.
+    // Revisions that are put or pruned are changes as well, and nothing that anybody here would do otherwise for.
     const found = pictureOf(contextRecords, records, clock.now());
     if (isHint && found === picture) return;
     const contexts = new Map(contextRecords.map(record => [record.spec.context, record.spec]));

@@ -31,6 +31,7 @@ export async function runGuard(options: GuardOptions, signal: AbortSignal): Prom
     try {
       const records = await options.registry.functions();
       const failing = new Map(options.report().map(report => [report.unit, report.failing]));
+      forget(memory, new Set(records.map(({ unit }) => unit)));
       for (const record of records) await look(options, record, failing.get(record.unit), memory);
     } catch (error) {
       options.log.warn('watching over revisions failed', { error: String(error) });
@@ -45,6 +46,11 @@ interface Memory {
   readonly decided: Map<string, string>;
   /** When what is live became so, as of the last look at its conditions. */
   readonly looked: Map<string, number>;
+}
+
+/** What was known of functions that are removed. */
+function forget({ decided, looked }: Memory, live: ReadonlySet<string>): void {
+  for (const known of [decided, looked]) for (const unit of known.keys()) if (!live.has(unit)) known.delete(unit);
 }
 
 async function look(

@@ -1,4 +1,13 @@
-import type { BatchState, EventResult, OkOutcome, Outcome, PodLog, WireError, WireHeader } from '../../runtime/protocol/messages.ts';
+import type {
+  BatchEnd,
+  BatchState,
+  EventResult,
+  OkOutcome,
+  Outcome,
+  PodLog,
+  WireError,
+  WireHeader,
+} from '../../runtime/protocol/messages.ts';
 import { wireLimits } from '../../runtime/protocol/messages.ts';
 import { assertNever } from '../../runtime/sdk/assert-never.ts';
 import type { Clock } from '../clock.ts';
@@ -46,6 +55,8 @@ const returnsMax = 5;
 const storeAwayMs = 1_000;
 const busyMs = 10;
 const wantEveryMs = 100;
+/** Without a pod and without a leader that could have one started: longer than it takes until another process leads. */
+const leaderPatienceMs = 10_000;
 /** After so many results without state, a function counts as stateless until it shows otherwise: no lanes, nothing to prefetch. */
 const statelessAfter = 32;
 /** How much the latest handler time counts in the average. */
@@ -67,6 +78,8 @@ export class UnitCalls {
   #flushing = false;
   #gathering = false;
   #wantedAtMs = Number.NEGATIVE_INFINITY;
+  /** Since when nobody hears that there is no pod. */
+  #unheardSinceMs: number | undefined;
 
   constructor(live: LiveFunction, session: CallSession, options: UnitCallsOptions) {
     this.#live = live;
@@ -179,7 +192,11 @@ export class UnitCalls {
     const ready = pods.podsOf(this.#live.unit).filter(view => view.state === 'ready').length;
     clock.after(wantEveryMs, () => this.flushSoon());
     const isHeard = pods.want(this.#live.unit, ready + 1, 'direct-call');
-    if (!isHeard && ready === 0) this.#refuseWaiting();
+    if (isHeard || ready > 0) this.#unheardSinceMs = undefined;
+    else {
+      this.#unheardSinceMs ??= nowMs;
+      if (nowMs - this.#unheardSinceMs >= leaderPatienceMs) this.#refuseWaiting();
+    }
   }
 
   #refuseWaiting(): void {
@@ -224,7 +241,7 @@ export class UnitCalls {
           log: entry => this.#keepLog(entry, calls),
         },
       );
-      if (end.kind === 'busy' || end.kind === 'draining') this.#avoid(load, end.kind);
+      if (end.kind === 'busy' || end.kind === 'draining' || end.kind === 'unreached') this.#avoid(load, end.kind);
       for (const call of open.reverse()) {
         if (call === undefined) continue;
         // It was told to end, and closed the connection on which the batch was on its way: nobody is to blame.
@@ -326,7 +343,7 @@ export class UnitCalls {
     else this.#again(call);
   }
 
-  #unanswered(call: PendingCall, why: 'done' | 'busy' | 'draining' | 'lost'): void {
+  #unanswered(call: PendingCall, why: BatchEnd['kind']): void {
     if (why === 'lost' || why === 'done') {
       this.#fail(call, 'crash', crashError('the pod ended before it answered'));
     } else {
@@ -341,7 +358,7 @@ export class UnitCalls {
     this.flushSoon();
   }
 
-  #avoid(load: OwnLoad, why: 'busy' | 'draining'): void {
+  #avoid(load: OwnLoad, why: 'busy' | 'draining' | 'unreached'): void {
     const { clock } = this.#options;
     const forMs = why === 'busy' ? busyMs : wantEveryMs;
     load.busyUntilMs = clock.now() + forMs;

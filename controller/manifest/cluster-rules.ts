@@ -7,7 +7,7 @@ export interface ClusterRule {
   readonly apiGroup: string;
   /** Lower case and in the plural, as in a Role: `configmaps`. */
   readonly resource: string;
-  readonly verbs: readonly ['get', 'list', 'watch'];
+  readonly verbs: readonly ['list', 'watch'];
 }
 
 /** The rules of all resource triggers of a context, each once: by namespace, group and resource. A rule for all namespaces takes the place of those for single ones. */
@@ -27,7 +27,7 @@ export function clusterRules(spec: Pick<ContextSpec, 'functions'>): readonly Clu
 
 function ruleOf({ apiVersion, resourceKind, namespace }: ResourceTrigger): ClusterRule {
   const apiGroup = apiVersion.includes('/') ? apiVersion.slice(0, apiVersion.indexOf('/')) : '';
-  return { namespace, apiGroup, resource: pluralOf(resourceKind), verbs: ['get', 'list', 'watch'] };
+  return { namespace, apiGroup, resource: pluralOf(resourceKind), verbs: ['list', 'watch'] };
 }
 
 function keyOf({ namespace = '', apiGroup, resource }: Pick<ClusterRule, 'namespace' | 'apiGroup' | 'resource'>): string {

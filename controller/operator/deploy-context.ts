@@ -30,20 +30,25 @@ export interface ContextOutcome {
 
 export interface DeployContextOptions {
   readonly registry: Pick<Registry, 'context' | 'functions' | 'putBundle'>;
-  readonly deployments: Pick<Deployments, 'deploy'>;
+  readonly deployments: Pick<Deployments, 'exclusively'>;
 }
 
 /**
  * Makes live what resources of a context say, with all else of it as it is live. A resource that cannot work stays behind with its problem: its function keeps
- * the revision that it has, and the others go on. Ends, because each round either deploys or leaves a resource behind.
+ * the revision that it has, and the others go on. What is live is read in the turn that deploys it again, so that nothing which others remove, deploy or roll back
+ * meanwhile is undone. Ends, because each round either deploys or leaves a resource behind.
  */
 export async function deployContext(options: DeployContextOptions, resources: ContextResources): Promise<ContextOutcome> {
-  const live = await liveParts(options.registry, resources.context);
   const problems = new Map<string, ResourceProblem>();
   for (;;) {
-    const round = choose(resources, live, problems);
-    const read = readContext(round.parts);
-    const result = read.kind === 'ok' ? await deploy(options, read.spec, round.code, live.bundles) : refusalOf(read.problems);
+    const { round, result } = await options.deployments.exclusively(async deploy => {
+      const live = await liveParts(options.registry, resources.context);
+      const round = choose(resources, live, problems);
+      const read = readContext(round.parts);
+      if (read.kind !== 'ok') return { round, result: refusalOf(read.problems) };
+      const bundles = await storedBundles(options.registry, round.code, live.bundles);
+      return { round, result: resultOf(read.spec, await deploy(read.spec, bundles)) };
+    });
     if (result.kind === 'deployed') return { problems, changes: result.functions, warnings: result.warnings };
     const blamed = blame(round.from, result.problems);
     for (const [name, problem] of blamed) problems.set(name, problem);
@@ -83,19 +88,22 @@ function choose({ context, changed, functions }: ContextResources, live: LivePar
   return { parts: { context, owner, streams, functions: chosen }, from: new Set([...code.keys(), ...(isOwn ? [''] : [])]), code };
 }
 
-async function deploy(
-  { registry, deployments }: DeployContextOptions,
-  spec: ContextSpec,
+/** Stores what comes in the resources; answers the bundle of each function. */
+async function storedBundles(
+  registry: DeployContextOptions['registry'],
   code: ReadonlyMap<string, ClusterObject>,
   liveBundles: ReadonlyMap<string, string>,
-): Promise<Extract<DeployResult, { kind: 'deployed' }> | Refusal> {
+): Promise<ReadonlyMap<string, string>> {
   const bundles = new Map(liveBundles);
   for (const [name, object] of code) {
     const given = codeOf(object);
     if (given.kind === 'inline') await registry.putBundle(given.hash, { code: given.module, sourceMap: undefined });
     bundles.set(name, given.hash);
   }
-  const result = await deployments.deploy(spec, bundles);
+  return bundles;
+}
+
+function resultOf(spec: ContextSpec, result: DeployResult): Extract<DeployResult, { kind: 'deployed' }> | Refusal {
   if (result.kind === 'deployed') return result;
   return refusalOf(
     result.problems.map(({ unit, code: problem, message, hint }) => ({

@@ -11,7 +11,7 @@ export interface OperatorOptions {
   readonly objects: Objects;
   readonly resources: Resources;
   readonly registry: Pick<Registry, 'context' | 'functions' | 'putBundle'>;
-  readonly deployments: Pick<Deployments, 'deploy' | 'remove'>;
+  readonly deployments: Pick<Deployments, 'exclusively' | 'remove'>;
   readonly overrides: Pick<Overrides, 'of' | 'set'>;
   /** All live functions as they are now. */
   readonly figures: () => Promise<readonly FunctionFigures[]>;

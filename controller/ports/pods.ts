@@ -11,7 +11,7 @@
  * the time that the adapter was given, so that a server which starts again finds its pods.
  * P6 a pod sees no environment of the server beyond the allow-list.
  * P7 `adopt` answers what an earlier parent has left and what still answers, each pod once and from then on as if it had been started here; what does
- * not answer is ended. Where pods end with their parent there is nothing to adopt.
+ * not answer is ended, and so is what is found later. Where pods end with their parent there is nothing to adopt.
  * P8 a pod that will take no batch any more is told of as soon as that is known, which may be long before its exit.
  */
 export interface Pods {

@@ -8,7 +8,8 @@ import type { ContextSpec, FunctionSpec } from '../manifest/spec.ts';
  * R2 a revision is immutable: the same hash is the same revision, and activating what is live changes nothing.
  * R3 revision counters of a function only grow, also across a delete.
  * R4 a bundle is stored under the sha256 of its bytes, and bytes that do not match are refused.
- * R5 `watch` calls back after every change, at least once, with no more than a hint: read again.
+ * R5 `watch` calls back after every change of what is deployed or held, at least once, with no more than a hint: read again. Conditions are no part of that: whoever shows
+ * them asks for them.
  * R6 at most one holder leads a name at a time; its fencing number grows with each change of holder.
  * R7 a held function is live, and nobody handles its streams until the hold is released or its time is over; it outlives whoever asked for it.
  * R8 `leader` says who leads a name and with which fencing number, for as long as its time lasts: a holder's text is what others find it by.
@@ -25,6 +26,8 @@ export interface Registry extends Leadership {
   activate(context: ContextSpec, revisionIds: ReadonlyMap<string, string>, atMs: number): Promise<void>;
   /** Sets or clears a condition of a live function (`Failing`, `StateLost`, …). */
   setCondition(unit: string, condition: Condition): Promise<void>;
+  /** Forgets that it ever held. */
+  removeCondition(unit: string, type: string): Promise<void>;
   conditions(unit: string): Promise<readonly Condition[]>;
   /** Keeps a live function from handling its streams until then (R7); undefined releases it. */
   hold(unit: string, untilMs: number | undefined): Promise<void>;

@@ -57,6 +57,8 @@ const tickMs = 1_000;
 const readWaitMs = 500;
 /** A function without pods and without work is looked at in one tick of so many. */
 const idleEvery = 10;
+/** It has no pod to lose: what cannot be read of it in its turn is read in one of the next ticks, and only after this time is it said not to be readable. */
+const idleGoodForMs = 25_000;
 /** Idle times are stored in one tick of so many. */
 const habitsEvery = 600;
 /** Who stops waits for a store no longer than that. */
@@ -71,6 +73,8 @@ interface Unit {
   readonly partitions: PartitionReader;
   /** In which of `idleEvery` ticks it is looked at while it is idle. */
   readonly turn: number;
+  /** Its turn is over, and it could not be read. */
+  isLate: boolean;
   conditions: ReadonlySet<ScaleConditionType>;
   observedAtMs: number;
   askedPods: number;
@@ -177,10 +181,14 @@ export class ScaleLoop implements ScaleView {
     const unit = this.#unitOf(name);
     const steadyMs = clock.steady();
     const { open, takenTotal } = calls(name);
+    const partitions = unit.partitions.read(live, report, this.#logs, steadyMs);
+    const seenMs = unit.scaling.latest?.observation.steadyMs ?? Number.NEGATIVE_INFINITY;
+    unit.isLate = partitions === undefined && open === 0 && this.#isResting(live, report) && steadyMs - seenMs < idleGoodForMs;
+    if (unit.isLate) return;
     const sample = {
       atMs: clock.now(),
       steadyMs,
-      partitions: unit.partitions.read(live, report, this.#logs, steadyMs),
+      partitions,
       busyMsTotal: report?.busyMsTotal ?? 0,
       inFlight: report?.inFlight ?? 0,
       isFull: report?.isFull ?? false,
@@ -292,14 +300,19 @@ export class ScaleLoop implements ScaleView {
 
   /** Idle functions take turns, so that a thousand of them cost little. */
   #isDue(live: LiveFunction, report: UnitReport | undefined): boolean {
-    const name = live.unit;
-    const unit = this.#unitOf(name);
-    const { latest } = unit.scaling;
-    if (latest === undefined || this.#ticks % idleEvery === unit.turn) return true;
-    const { backlogEvents, openCalls, idleMs } = latest.observation;
-    const isIdle = backlogEvents.state === 'known' && backlogEvents.value === 0 && openCalls === 0 && idleMs !== undefined;
-    if (isIdle && this.#warm.isExpected(live, latest.observation, this.#now())) return true;
-    return !isIdle || this.#options.replicas(name) > 0 || (report?.waiting ?? 0) > 0 || unit.askedPods > 0;
+    const { turn, isLate } = this.#unitOf(live.unit);
+    return this.#ticks % idleEvery === turn || isLate || !this.#isResting(live, report);
+  }
+
+  /** When it was looked at last it had no work, and nothing says that it has some, or pods, by now. */
+  #isResting(live: LiveFunction, report: UnitReport | undefined): boolean {
+    const { scaling, askedPods } = this.#unitOf(live.unit);
+    if (scaling.latest === undefined) return false;
+    const { observation } = scaling.latest;
+    const { backlogEvents, openCalls, idleMs } = observation;
+    if (backlogEvents.state !== 'known' || backlogEvents.value > 0 || openCalls > 0 || idleMs === undefined) return false;
+    if (this.#warm.isExpected(live, observation, this.#now())) return false;
+    return this.#options.replicas(live.unit) === 0 && (report?.waiting ?? 0) === 0 && askedPods === 0;
   }
 
   #unitOf(name: string): Unit {
@@ -309,6 +322,7 @@ export class ScaleLoop implements ScaleView {
       scaling: new UnitScaling(),
       partitions: new PartitionReader(),
       turn: this.#units.size % idleEvery,
+      isLate: false,
       conditions: new Set(),
       observedAtMs: Number.NEGATIVE_INFINITY,
       askedPods: 0,

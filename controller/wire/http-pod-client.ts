@@ -129,6 +129,7 @@ class BatchAnswer implements Dispatcher.DispatchHandler {
   readonly #on: BatchListener;
   readonly #resolve: (end: BatchEnd) => void;
   readonly #reader = new FrameReader();
+  #isSent = false;
   #status = 0;
   #end: BatchEnd | undefined;
 
@@ -137,8 +138,10 @@ class BatchAnswer implements Dispatcher.DispatchHandler {
     this.#resolve = resolve;
   }
 
-  /** undici knows a handler of the present kind by this method. */
-  onRequestStart(): void {}
+  /** Just before the first byte is written to a connection that stands. */
+  onRequestStart(): void {
+    this.#isSent = true;
+  }
 
   onResponseStart(_controller: Dispatcher.DispatchController, statusCode: number): void {
     this.#status = statusCode;
@@ -165,7 +168,7 @@ class BatchAnswer implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#resolve(this.#end ?? { kind: 'lost', detail: messageOf(error) });
+    this.#resolve(this.#end ?? { kind: this.#isSent ? 'lost' : 'unreached', detail: messageOf(error) });
   }
 }
 

@@ -167,6 +167,11 @@ FAAS_STATE_KEY: /etc/faas/redis-tls/tls.key
 {{- end }}
 {{- end }}
 
+{{/* Not empty where a Lease says who leads. */}}
+{{- define "faas.byLease" -}}
+{{- if eq (index .Values.settings "FAAS_LEADERSHIP" | default "store") "lease" }}true{{ end }}
+{{- end }}
+
 {{/*
 A pod of a server. A dict of `root`, `part` (its name), `roles`, `resources`, and `claim` for a server that keeps data.
 What it handles goes on for `shutdown.delay` after SIGTERM, then for `shutdown.grace` at most.
@@ -181,7 +186,7 @@ metadata:
     faas.internal/settings: {{ include "faas.settings" .root | sha256sum }}
 spec:
   serviceAccountName: {{ include "faas.name" .root }}-{{ .part }}
-  automountServiceAccountToken: {{ ne .part "gateway" }}
+  automountServiceAccountToken: {{ if or (ne .part "gateway") (include "faas.byLease" .root) }}true{{ else }}false{{ end }}
   terminationGracePeriodSeconds: 45
   securityContext:
     {{- include "faas.podSecurity" .root | nindent 4 }}

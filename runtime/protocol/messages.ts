@@ -178,12 +178,16 @@ export interface PodLog {
   readonly traceparent: string | undefined;
 }
 
-/** How a batch request ended. After `lost`, results already received stand; the rest is suspect only if the pod has ended. */
+/**
+ * How a batch request ended. After `lost`, results already received stand; the rest is suspect only if the pod has ended. `unreached`: no connection
+ * came about, and the pod has seen nothing of it.
+ */
 export type BatchEnd =
   | { readonly kind: 'done' }
   | { readonly kind: 'busy' }
   | { readonly kind: 'draining' }
-  | { readonly kind: 'lost'; readonly detail: string };
+  | { readonly kind: 'lost'; readonly detail: string }
+  | { readonly kind: 'unreached'; readonly detail: string };
 
 export type PodState = 'empty' | 'loading' | 'ready' | 'draining' | 'gone';
 

@@ -1,27 +1,12 @@
 import { readFile } from 'node:fs/promises';
 import { Redis } from 'ioredis';
 import { afterAll, beforeAll, expect, test } from 'vitest';
-import { openRedisAdapters, type RedisTls } from '../../controller/adapters/redis/redis-adapters.ts';
-import { systemClock } from '../../controller/clock.ts';
-import { systemRandom } from '../../controller/random.ts';
-import { silentLog } from '../../controller/telemetry/log.ts';
 import { type Certificates, certificateService, makeCertificates } from '../services/certificates.ts';
 import { freePorts } from '../services/free-ports.ts';
 import { describeWith, type NeededService } from '../services/needed-service.ts';
 import { type RedisServer, redisService, startRedis } from '../services/redis.ts';
+import { openOnRedis } from '../services/redis-adapters.ts';
 import { claimedBy, commitOf, firstSource } from './one-owner.ts';
-
-const open = (address: string, more: { tls?: RedisTls; password?: string } = {}) =>
-  openRedisAdapters({
-    address,
-    password: undefined,
-    unsafe: false,
-    replicas: 0,
-    clock: systemClock,
-    random: systemRandom,
-    log: silentLog,
-    ...more,
-  });
 
 const redisWithTls: NeededService = {
   name: redisService.name,
@@ -48,15 +33,15 @@ describeWith(redisWithTls, 'a Redis behind TLS', () => {
     const redis = await startTls('no');
     const address = `rediss://127.0.0.1:${port}`;
     try {
-      const { state, close } = await open(address, { tls: { ca: certificates.ca } });
+      const { state, close } = await openOnRedis(address, { tls: { ca: certificates.ca } });
       await claimedBy(state, 'one');
       expect(await state.commit(firstSource, commitOf('one', 1))).toMatchObject({ kind: 'ok', frontier: 1 });
       await close();
       const refused = { code: 'FAAS_STORE_UNREACHABLE', message: expect.stringMatching(/certificate/) };
-      await expect(open(address)).rejects.toMatchObject(refused);
-      await expect(open(address.replace('127.0.0.1', 'localhost'), { tls: { ca: certificates.stranger.cert } })).rejects.toMatchObject(
-        refused,
-      );
+      await expect(openOnRedis(address)).rejects.toMatchObject(refused);
+      await expect(
+        openOnRedis(address.replace('127.0.0.1', 'localhost'), { tls: { ca: certificates.stranger.cert } }),
+      ).rejects.toMatchObject(refused);
     } finally {
       await redis.stop();
     }
@@ -67,11 +52,11 @@ describeWith(redisWithTls, 'a Redis behind TLS', () => {
     const address = `rediss://127.0.0.1:${port}`;
     const { ca, client, stranger } = certificates;
     try {
-      const { state, close } = await open(address, { tls: { ca, ...client } });
+      const { state, close } = await openOnRedis(address, { tls: { ca, ...client } });
       expect(await claimedBy(state, 'one')).toMatchObject({ frontier: 0 });
       await close();
       for (const tls of [{ ca }, { ca, ...stranger }])
-        await expect(open(address, { tls })).rejects.toMatchObject({ code: 'FAAS_STORE_UNREACHABLE' });
+        await expect(openOnRedis(address, { tls })).rejects.toMatchObject({ code: 'FAAS_STORE_UNREACHABLE' });
     } finally {
       await redis.stop();
     }
@@ -93,7 +78,7 @@ describeWith(redisService, 'users with the rights that docs/redis.md names', () 
   afterAll(() => redis?.stop());
 
   test('the server does everything with its own, and nothing outside its keys', async () => {
-    const { state, registry, history, close } = await open(`redis://faas@127.0.0.1:${redis.port}`, { password: 'secret' });
+    const { state, registry, history, close } = await openOnRedis(`redis://faas@127.0.0.1:${redis.port}`, { password: 'secret' });
     await claimedBy(state, 'one');
     const writes = [{ key: 'ann', value: Buffer.from('1') }];
     expect(await state.commit(firstSource, { ...commitOf('one', 1), writes })).toMatchObject({ kind: 'ok' });
@@ -110,7 +95,7 @@ describeWith(redisService, 'users with the rights that docs/redis.md names', () 
   });
 
   test('a reader of one function sees its state, and nothing of another one whose name begins alike', async () => {
-    const { state, close } = await open(redis.url);
+    const { state, close } = await openOnRedis(redis.url);
     const write = (unit: string) => {
       const source = { ...firstSource, unit };
       return claimedBy(state, 'w', source).then(() =>

@@ -65,7 +65,7 @@ describe('deploy', () => {
     expect(stdout).toMatch(/^shop\.tax +[0-9a-f]{12} +\d+B +unchanged$/m);
     expect(stdout).toMatch(/^shop\.rollouts +[0-9a-f]{12} +\d+B +created$/m);
     expect(stdout).toContain('- owner: "team-shop"\n+ owner: "another-team"');
-    expect(stdout).toMatch(/^prod +apps +deployments +get,list,watch$/m);
+    expect(stdout).toMatch(/^prod +apps +deployments +list,watch$/m);
     expect((await faas(['list', '-o', 'json'])).stdout).not.toContain('rollouts');
   });
 

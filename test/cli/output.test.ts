@@ -30,18 +30,23 @@ describe('names from elsewhere cannot act upon the terminal', () => {
     );
   });
 
-  test('law: JSON and YAML are free of it too, and read back as what they were', async () => {
-    const printed = async (format: OutputFormat, value: unknown) => {
-      let text = '';
-      const write = (part: string) => {
-        text += part;
-        return true;
-      };
-      const stream = Object.assign(Object.create(process.stdout), { isTTY: false, write });
-      const out = createOutput({ format, quiet: false, verbose: false, noColor: false, env: {}, stdout: stream, stderr: stream });
-      await out.result(value, () => '');
-      return text;
+  const printed = async (format: OutputFormat, value: unknown) => {
+    let text = '';
+    const write = (part: string) => {
+      text += part;
+      return true;
     };
+    const stream = Object.assign(Object.create(process.stdout), { isTTY: false, write });
+    const out = createOutput({ format, quiet: false, verbose: false, noColor: false, env: {}, stdout: stream, stderr: stream });
+    await out.result(value, () => '');
+    return text;
+  };
+
+  test.each(['\n', ' \n', '\n ', 'a\n', ' a', 'a\n \nb'])('white space is read back from YAML: %j', async text => {
+    expect(parse(await printed('yaml', { [text]: [text] }))).toEqual({ [text]: [text] });
+  });
+
+  test('law: JSON and YAML are free of it too, and read back as what they were', async () => {
     await fc.assert(
       fc.asyncProperty(fc.jsonValue({ maxDepth: 3 }), fc.array(anything), async (value, texts) => {
         const json = await printed('json', [value, texts]);

@@ -137,6 +137,27 @@ describe('the leader’s hub', () => {
     expect([hub.reports()[0]?.waiting, hub.podsOf(unit)]).toEqual([1, []]);
   });
 
+  test('a process that says that all is as it was is there; one whose differences do not fit is silent until it sends the whole', async () => {
+    const nothing = { hosting: undefined, units: [], unitsGone: [], calls: [], callsGone: [] };
+    const report = reportOf('a', { pods: [podOf('p')] }, [reportOfUnit({ waiting: 2 })]);
+    const seen = () => [hub.reports()[0]?.waiting, hub.podsOf(unit).length];
+    const tell = (sequence: number, base: number) =>
+      hub.take({ kind: 'difference', process: 'a', base, sequence, difference: nothing }).then(({ holds }) => holds);
+    expect((await hub.take({ kind: 'whole', sequence: 1, report })).holds).toBe(1);
+    for (let sequence = 2; sequence < 10; sequence += 1) {
+      await clock.advance(1_000);
+      expect(await tell(sequence, sequence - 1)).toBe(sequence);
+    }
+    expect(seen()).toEqual([2, 1]);
+    for (let sequence = 20; sequence < 25; sequence += 1) {
+      expect(await tell(sequence, sequence - 1)).toBeUndefined();
+      await clock.advance(1_000);
+    }
+    expect(seen()).toEqual([undefined, 0]);
+    expect((await hub.take({ kind: 'whole', sequence: 30, report })).holds).toBe(30);
+    expect(seen()).toEqual([2, 1]);
+  });
+
   test('ends of pods are told to all, once each', async () => {
     await hub.report(reportOf('a', { exits: [exitOf('p')] }));
     await hub.report(reportOf('a', { revision: 2, exits: [exitOf('p'), exitOf('q')] }));

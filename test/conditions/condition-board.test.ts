@@ -22,8 +22,9 @@ function world() {
   const refuse = (on: boolean) => {
     isAway = on;
   };
-  const ours: Pick<Registry, 'conditions' | 'setCondition' | 'functions'> = {
+  const ours: Pick<Registry, 'conditions' | 'setCondition' | 'removeCondition' | 'functions'> = {
     conditions: name => registry.conditions(name),
+    removeCondition: (name, type) => registry.removeCondition(name, type),
     functions: async () => [{ unit } as FunctionRecord],
     async setCondition(name, condition) {
       if (isAway) throw new Error('the registry is away');
@@ -120,7 +121,7 @@ test('what each server finds by itself holds while it holds for one of them, and
 });
 
 test('what a server found that is gone is over for all; one that gets another name takes what it found with it', async () => {
-  const { clock, open } = world();
+  const { clock, registry, open } = world();
   const [a, b] = [open(), open()];
   await a.load('1');
   await b.load('2');
@@ -132,6 +133,10 @@ test('what a server found that is gone is over for all; one that gets another na
   await b.forget(['1', '2']);
   const holding = async () => (await b.of(unit)).filter(({ status }) => status).map(({ type }) => type);
   expect(await holding()).toStrictEqual(['StateUnreachable']);
+  expect((await registry.conditions(unit)).map(({ type, status }) => [type, status])).toStrictEqual([
+    ['StateUnreachable', false],
+    ['StateUnreachable@3', true],
+  ]);
   b.clear({ unit, type: 'StateUnreachable', place: 'orders.1' });
   await clock.advance(10);
   expect(await holding()).toStrictEqual([]);

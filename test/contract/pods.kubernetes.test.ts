@@ -88,10 +88,8 @@ describeWith(kubernetesService, 'pods of a cluster', () => {
       const running = run(batchOf([batchEvent(0)]));
       while ((await client.status(pod))?.eventsInFlight !== 1) await new Promise(resolve => setImmediate(resolve));
       const body = { apiVersion: 'policy/v1', kind: 'Eviction', metadata: { name: pod.id, namespace } };
-      const api = await openKubernetesApi({ kubeconfigFile: cluster.kubeconfig });
       const path = `/api/v1/namespaces/${namespace}/pods/${pod.id}/eviction`;
       expect((await api.send({ method: 'POST', path, body })).status).toBe(201);
-      api.close();
       expect((await running).outcomes.get(0)).toMatchObject({ kind: 'ok' });
       expect(await exit).toMatchObject({ id: pod.id, reason: 'stopped', code: 0 });
       expect(told).toEqual([{ id: pod.id, why: 'told' }]);

@@ -1,9 +1,8 @@
 import { afterAll, afterEach, beforeAll } from 'vitest';
-import { openRedisAdapters, type RedisAdapters } from '../../controller/adapters/redis/redis-adapters.ts';
+import type { RedisAdapters } from '../../controller/adapters/redis/redis-adapters.ts';
 import type { Clock } from '../../controller/clock.ts';
-import { systemRandom } from '../../controller/random.ts';
-import { silentLog } from '../../controller/telemetry/log.ts';
 import { type RedisServer, startRedis } from '../services/redis.ts';
+import { openOnRedis } from '../services/redis-adapters.ts';
 import type { HistoryUnderTest } from './history.ts';
 import type { RegistryUnderTest } from './registry.ts';
 
@@ -39,8 +38,7 @@ export async function openOnServer(server: RedisServer, clock: Clock): Promise<O
 
 /** `replicas`: how many must have what counts as durable. */
 export async function openOn(address: string, clock: Clock, replicas = 0): Promise<OnServer> {
-  const open = () =>
-    openRedisAdapters({ address, clock, random: systemRandom, log: silentLog, password: undefined, unsafe: false, replicas });
+  const open = () => openOnRedis(address, { clock, replicas });
   let adapters = await open();
   return {
     get adapters() {

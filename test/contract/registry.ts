@@ -159,6 +159,28 @@ export function registryContract(adapter: string, open: () => Promise<RegistryUn
       expect(await registry.conditions('shop.none')).toEqual([]);
     });
 
+    test('conditions that are set at the same time are all kept, of one type the last', async () => {
+      await registry.putRevisions('shop', [revision('totals', 'a'), revision('vips', 'b')]);
+      const over = { ...condition('Failing'), status: false, sinceMs: 9 };
+      await Promise.all([
+        registry.setCondition('shop.totals', condition('Failing')),
+        registry.setCondition('shop.vips', condition('Failing')),
+        registry.setCondition('shop.totals', condition('StateLost')),
+        registry.setCondition('shop.totals', over),
+      ]);
+      expect(await registry.conditions('shop.totals')).toEqual([over, condition('StateLost')]);
+      expect(await registry.conditions('shop.vips')).toEqual([condition('Failing')]);
+    });
+
+    test('a condition that is removed is as one that never held', async () => {
+      await registry.putRevisions('shop', [revision('totals', 'a')]);
+      for (const type of ['Failing', 'StateLost']) await registry.setCondition('shop.totals', condition(type));
+      await registry.removeCondition('shop.totals', 'Failing');
+      await registry.removeCondition('shop.totals', 'None');
+      await registry.removeCondition('shop.none', 'Failing');
+      expect(await registry.conditions('shop.totals')).toEqual([condition('StateLost')]);
+    });
+
     test('R4 a bundle comes back byte for byte, and bytes that do not match are refused', async () => {
       const code = Buffer.from('export default () => {};');
       const hash = sha256(code);
@@ -195,7 +217,7 @@ export function registryContract(adapter: string, open: () => Promise<RegistryUn
       const changes = [
         () => registry.putRevisions('shop', [revision('totals', 'a')]),
         () => registry.activate(context('shop', 'totals'), new Map([['totals', 'r1-aaaaaaaa']]), 10),
-        () => registry.setCondition('shop.totals', condition('Failing')),
+        () => registry.hold('shop.totals', 20),
         () => registry.remove('shop'),
       ];
       for (const change of changes) {

@@ -382,6 +382,34 @@ test.each([
   await world.stop();
 });
 
+test('the suspects of a crash run alone in turns of their partitions: none waits for all those of another', async () => {
+  const world = new DispatchWorld();
+  const live = liveFunction('totals');
+  const begun: number[] = [];
+  const handler = one(
+    async (event, ctx) => {
+      begun.push(event.partition ?? -1);
+      await ctx.sleep(50);
+    },
+    { concurrency: 100 },
+  );
+  await world.deploy(live, handler, 4);
+  await world.append(
+    'orders',
+    Array.from({ length: 40 }, (_, index) => ({ key: `k${index}`, value: '' })),
+  );
+  await world.clock.advance(30);
+  expect(begun).toHaveLength(40);
+  const [pod = ''] = world.pods.podIds(live.unit);
+  world.pods.end(pod, 'crashed');
+  await world.settle();
+  const again = begun.slice(40);
+  const hit = new Set(again);
+  expect(hit.size).toBeGreaterThan(1);
+  expect(new Set(again.slice(0, hit.size))).toEqual(hit);
+  await world.stop();
+});
+
 test('a pod that was told to stop, or that only lost its connection, makes nobody suspect', async () => {
   let results = 0;
   const loses = () => {
@@ -620,6 +648,26 @@ test.each([
   await world.append('orders', [{ key: 'a', value: 'new' }]);
   await world.settle();
   expect(seen).toEqual(expected);
+  await world.stop();
+});
+
+test('a function that does nothing is reported by the same object each time, and by another one after each event', async () => {
+  const world = new DispatchWorld();
+  await world.adapters.streams.ensureTopic('orders', { partitions: 2 });
+  await world.deploy(
+    liveFunction('still', {}),
+    one(() => undefined),
+  );
+  await world.settle();
+  const before = world.dispatcher.report()[0];
+  await world.clock.advance(60_000);
+  expect(world.dispatcher.report()[0]).toBe(before);
+  await world.append('orders', [{ key: 'a', value: 'x' }]);
+  await world.settle();
+  const after = world.dispatcher.report()[0];
+  expect([before?.finishedTotal, after?.finishedTotal]).toEqual([0, 1]);
+  await world.clock.advance(60_000);
+  expect(world.dispatcher.report()[0]).toBe(after);
   await world.stop();
 });
 

@@ -48,7 +48,8 @@ describeWith(kafkaAndRedis, 'two controllers, two dispatchers and a gateway', ()
     controllers = [world.server, second];
   }, 300_000);
 
-  afterEach(() => {
+  afterEach(({ task }) => {
+    if (task.result?.state !== 'fail') return;
     for (const server of [...controllers, ...dispatchers, gateway]) if (!server.isRunning) console.log(server.output.slice(-2_000));
   });
 

@@ -7,7 +7,7 @@ import { noConditions } from '../../controller/conditions/conditions.ts';
 import { Fleet } from '../../controller/fleet/fleet.ts';
 import type { LiveFunction } from '../../controller/functions/live-function.ts';
 import { resolveLive } from '../../controller/functions/resolve-live.ts';
-import type { PodSpec, Pods } from '../../controller/ports/pods.ts';
+import type { PodExit, PodSpec, Pods } from '../../controller/ports/pods.ts';
 import { systemRandom } from '../../controller/random.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
@@ -27,6 +27,10 @@ let greeted: string[];
 let startsMs: (number | undefined)[];
 /** Reads of bundles that fail from now on. */
 let registryFailures: number;
+/** Why pods are said to have ended that somebody has killed. */
+let killedAs: PodExit['reason'];
+/** How much further the clock of the fleet is than that of the machine. */
+let aheadMs: number;
 
 function revision(id: string, code: string, unit = 'shop.totals'): LiveFunction {
   const spec = {
@@ -54,6 +58,8 @@ beforeEach(async () => {
   const http = createHttpPodClient({ clock, log: silentLog });
   greeted = [];
   registryFailures = 0;
+  killedAs = 'stopped';
+  aheadMs = 0;
   client = {
     status(pod) {
       greeted.push(pod.id);
@@ -71,6 +77,7 @@ beforeEach(async () => {
             startsMs.push(spec.startMs);
             return target.start(spec);
           };
+        if (name === 'onExit') return (listener: (exit: PodExit) => void) => target.onExit(exit => listener({ ...exit, reason: killedAs }));
         const held: unknown = Reflect.get(target, name, target);
         return typeof held === 'function' ? held.bind(target) : held;
       },
@@ -84,7 +91,7 @@ beforeEach(async () => {
     },
     history,
     conditions: noConditions,
-    clock,
+    clock: { ...clock, now: () => clock.now() + aheadMs, steady: () => clock.steady() + aheadMs },
     log: silentLog,
     metrics: noMetrics,
     limits: { pool: 1, podsMax: 4 },
@@ -185,6 +192,22 @@ test('the end of a pod is reported once, and the pod replaced', async () => {
   await until(() => expect(fleet.podsOf('shop.totals').map(view => view.pod.id)).not.toContain(first));
   await until(() => expect(serving()).toEqual(['r1 ready']));
   expect(exits).toEqual(['shop.totals stopped']);
+});
+
+test.each([
+  ['soon after it had begun is replaced at once 4 times, then more slowly', 0, 4],
+  ['after it had worked for a while is replaced at once each time', 3_000, 7],
+])('a pod that ends by itself %s', async (_, workedMs, replaced) => {
+  killedAs = 'crashed';
+  fleet.update([revision('r1', good)]);
+  fleet.scale('shop.totals', 1);
+  for (let kills = 1; kills <= 7; kills += 1) {
+    await until(() => expect(phases()).toEqual(['generic', 'ready']));
+    aheadMs += workedMs;
+    await pods.kill(fleet.podsOf('shop.totals')[0]?.pod.id ?? '');
+    expect(phases()).toEqual([kills > replaced ? 'generic' : 'loading']);
+    if (kills > replaced) return;
+  }
 });
 
 test('a pod of an earlier server that ends before the functions are known is gone like any other', async () => {

@@ -243,6 +243,34 @@ describe('pods', () => {
     expect(by).toEqual([first, rig.fleet.podIds(unit)[0]]);
   });
 
+  test('a pod that is on the list and cannot be reached any more has seen nothing of a call: it waits for another one', async () => {
+    const rig = new Rig();
+    const [gone] = rig.fleet.podIds(unit);
+    const { run } = rig.fleet.client;
+    rig.fleet.client.run = async (pod, batch, on) =>
+      pod.id === gone ? { kind: 'unreached', detail: 'connection refused' } : run(pod, batch, on);
+    rig.clock.after(2_000, () => rig.fleet.start(unit, revision, rig.function));
+    expect((await rig.answers(rig.call('x'))).map(text)).toEqual(['"x"']);
+  });
+
+  test('no pod, and no leader who could have one started: calls wait until there is one again, and 10 s at most', async () => {
+    const rig = new Rig({ pods: 0 });
+    let hasLeader = false;
+    rig.fleet.want = () => {
+      if (hasLeader) rig.fleet.start(unit, revision, rig.function);
+      return hasLeader;
+    };
+    rig.clock.after(9_000, () => {
+      hasLeader = true;
+    });
+    expect((await rig.answers(rig.call('x'))).map(text)).toEqual(['"x"']);
+    hasLeader = false;
+    for (const id of rig.fleet.podIds(unit)) rig.fleet.end(id, 'stopped');
+    const sinceMs = rig.clock.now();
+    expect(await rig.answers(rig.call('y', { timeoutMs: 30_000 }))).toEqual([{ kind: 'unavailable', retryAfterMs: 1_000 }]);
+    expect(rig.clock.now() - sinceMs).toBeLessThan(11_000);
+  });
+
   test('calls of one turn travel as one batch', async () => {
     const rig = new Rig({ concurrency: 64 });
     await rig.answers(...Array.from({ length: 50 }, (_, i) => rig.call(String(i))));

@@ -43,7 +43,7 @@ describeWith(helmService, 'the chart', () => {
     }
   });
 
-  test('rights: no wildcard, no secrets, no exec but what is asked for by name, and a gateway has none', async () => {
+  test('rights: no wildcard, no secrets, no exec but what is asked for by name, and a gateway has none but to look up who leads', async () => {
     const objects = await render(everything);
     const rolesOf = (kind: string) => objects.filter(one => one.kind === kind);
     const asked = rolesOf('Role').find(({ metadata }) => metadata.namespace === 'shop');
@@ -53,11 +53,34 @@ describeWith(helmService, 'the chart', () => {
     expect(rules.length).toBeGreaterThan(4);
     expect(text).not.toContain('*');
     expect(text).not.toMatch(/"secrets"|"pods\/exec"|"escalate"|"impersonate"/);
-    expect(rolesOf('RoleBinding').map(one => one.metadata.name)).not.toContain('faas-gateway');
-    const gateway = objects.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'faas-gateway');
-    expect(gateway?.spec.template.spec.automountServiceAccountToken).toBe(false);
-    expect(JSON.stringify(rolesOf('Role'))).toContain('leases');
-    expect(JSON.stringify(await render(usual))).not.toContain('leases');
+    const bare = await render(usual);
+    expect(bare.filter(({ kind }) => kind === 'RoleBinding').map(one => one.metadata.name)).not.toContain('faas-gateway');
+    expect(JSON.stringify(bare)).not.toContain('leases');
+    const hasToken = (all: typeof objects) =>
+      all.find(({ kind, metadata }) => kind === 'Deployment' && metadata.name === 'faas-gateway')?.spec.template.spec
+        .automountServiceAccountToken;
+    expect([hasToken(bare), hasToken(objects)]).toEqual([false, true]);
+    const leases = (part: string) =>
+      rolesOf('Role')
+        .filter(({ metadata }) => metadata.name === `faas-${part}`)
+        .flatMap(({ rules }) => rules)
+        .find(({ resources }) => resources.includes('leases'))?.verbs;
+    expect([leases('controller'), leases('dispatcher'), leases('gateway')]).toEqual([['get', 'create', 'update'], ['get'], ['get']]);
+  });
+
+  test.each([
+    ['distributed', usual, ['controller', 'dispatcher']],
+    ['single', single, ['server']],
+  ])('%s: a server that starts pods is told the name and the uid of its own, to be their owner', async (_, values, parts) => {
+    const servers = (await render(values)).filter(({ kind }) => kind === 'Deployment' || kind === 'StatefulSet');
+    const owners = servers.flatMap(({ metadata, spec }) => {
+      const env: { name: string; valueFrom?: { fieldRef?: { fieldPath: string } } }[] = spec.template.spec.containers[0].env;
+      const fields = ['FAAS_POD_NAME', 'FAAS_POD_UID'].flatMap(
+        name => env.find(one => one.name === name)?.valueFrom?.fieldRef?.fieldPath ?? [],
+      );
+      return fields.length === 0 ? [] : [[metadata.name, ...fields]];
+    });
+    expect(owners).toEqual(parts.map(part => [`faas-${part}`, 'metadata.name', 'metadata.uid']));
   });
 
   test('pods of functions are fetched and placed like servers; hosts of ones own are answered to', async () => {
@@ -84,8 +107,15 @@ describeWith(helmService, 'the chart', () => {
   test('no secret is in any object: they are named, and mounted from where they are', async () => {
     const objects = await render(everything);
     expect(objects.filter(({ kind }) => kind === 'Secret')).toEqual([]);
+    // Nowhere, whatever an object calls it; `secret:` and `secretName:` name one, and policies and alerts hold none.
+    expect(JSON.stringify(objects)).not.toMatch(
+      /"[^"]*(password|token|secret)[^"]*":"(?!faas|kafka|redis|stripe|github|tls|\/etc\/faas\/)[^"]+"/i,
+    );
+    const variables = objects.flatMap(one => one.spec?.template?.spec?.containers ?? []).flatMap(({ env = [] }) => env);
+    expect(variables.filter(({ name, value }) => /PASSWORD|SECRET|TOKEN/.test(name) && value !== undefined)).toEqual([]);
     const settings = objects.find(({ kind, metadata }) => kind === 'ConfigMap' && metadata.name === 'faas')?.data ?? {};
     const telling = Object.keys(settings).filter(name => /PASSWORD|SECRET|TOKEN/.test(name));
+    expect(telling.length).toBeGreaterThan(3);
     expect(telling.every(name => name.endsWith('_FILE') || name === 'FAAS_SECRETS_DIR')).toBe(true);
     expect(telling.every(name => settings[name].startsWith('/etc/faas/'))).toBe(true);
   });

@@ -94,11 +94,11 @@ test('of a resource that is gone nothing is remembered', async () => {
   const look = async (resources: Parameters<ContextOperator['look']>[0]) =>
     operator.look(resources, new Map((await world.options.figures()).map(one => [one.unit, one])));
   let deploys = 0;
-  const { deploy } = world.deployments;
+  const { exclusively } = world.deployments;
   Object.assign(world.deployments, {
-    deploy: (...args: Parameters<typeof deploy>) => {
+    exclusively: (...args: Parameters<typeof exclusively>) => {
       deploys += 1;
-      return deploy(...args);
+      return exclusively(...args);
     },
   });
   await look(held);

@@ -401,6 +401,13 @@ test('a client that goes away takes with it what has not begun', async () => {
   expect(output.join('')).not.toContain('ran 2');
 });
 
+test('a pod that is gone is not reached: it has seen nothing of the batch', async () => {
+  const pod = await podWith('export default () => 1');
+  expect((await pod.run(batchOf([batchEvent(0)]))).end).toEqual({ kind: 'done' });
+  await pod.pods.kill(pod.pod.id);
+  await expect.poll(async () => (await pod.run(batchOf([batchEvent(0)]))).end.kind).toBe('unreached');
+});
+
 test.each([
   ['an idle one', undefined],
   ['one that runs a handler', 'await new Promise(() => {})'],

@@ -113,3 +113,20 @@ test('what holds scaling is told when it begins and when it is over, once each',
   await rig.ticks(30);
   expect(rig.told).toEqual(['raise Stuck scaling Stuck', 'clear Stuck scaling']);
 });
+
+test('an idle function that cannot be read in its turn is read in a later tick; what cannot be read for long is said', async () => {
+  const rig = new Rig(liveFunction('totals', {}));
+  await rig.adapters.streams.ensureTopic('orders', { partitions: 1 });
+  await rig.ticks(15);
+  const { ends } = rig.adapters.streams;
+  const cutOff = async (ms: number): Promise<void> => {
+    rig.adapters.streams.ends = () => Promise.reject(new Error('cut off'));
+    await rig.ticks(ms / 1_000);
+    rig.adapters.streams.ends = ends;
+    await rig.ticks(15);
+  };
+  await cutOff(18_000);
+  expect([rig.told, rig.loop.inputs(live.unit)?.observation.backlogEvents]).toEqual([[], { state: 'known', value: 0 }]);
+  await cutOff(40_000);
+  expect(rig.told).toEqual(['raise MetricsStale scaling MetricsStale', 'clear MetricsStale scaling']);
+});

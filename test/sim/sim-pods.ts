@@ -201,7 +201,7 @@ export class SimPods implements PodDirectory, PodClient {
       const end = (how: BatchEnd) => say(() => resolve(how));
       this.#clock.after(this.#random.fraction() * this.#link.faults.delayMs, () => {
         const pod = this.#pods.get(info.id);
-        if (pod === undefined || pod.state === 'gone') return end({ kind: 'lost', detail: 'connection refused' });
+        if (pod === undefined || pod.state === 'gone') return end({ kind: 'unreached', detail: 'connection refused' });
         if (pod.state === 'draining') return end({ kind: 'draining' });
         if (isFull(pod, batch) || this.#random.chance(this.faults.busy)) return end({ kind: 'busy' });
         this.#trace.add(this.#link.name, `${info.id} gets ${batch.events.map(event => `${idOf(event)}/${event.attempt}`).join(' ')}`);

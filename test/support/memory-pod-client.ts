@@ -210,7 +210,7 @@ export class MemoryPodFleet implements PodDirectory {
     const batch = decodeBatch(encodeBatch(sent));
     await this.#latency();
     const pod = this.#pods.get(info.id);
-    if (pod === undefined) return { kind: 'lost', detail: 'connection refused' };
+    if (pod === undefined) return { kind: 'unreached', detail: 'connection refused' };
     if (pod.draining) return { kind: 'draining' };
     const admitted = this.#faults.admit?.(info, batch) ?? 'ok';
     if (admitted !== 'ok') return { kind: admitted };

@@ -5,7 +5,7 @@ import type { NewRecord } from '../../ports/streams.ts';
 import type { Brokers } from './brokers.ts';
 import type { Compression } from './codecs.ts';
 import { keyOf } from './fetch-request.ts';
-import { isPassing, kafkaError, typeOf } from './kafka-error.ts';
+import { brokerCodes, isPassing, kafkaError, typeOf } from './kafka-error.ts';
 import { produceCall } from './produce-request.ts';
 import { bytesOf, encodeBatch } from './record-batch.ts';
 import type { Topology } from './topology.ts';
@@ -116,7 +116,7 @@ export class Appender {
       if (queue.busy || queue.entries.length === 0) continue;
       const leader = this.#options.topology.leaderOf(queue.topic, queue.partition);
       if (leader === undefined) {
-        void this.#later(queue, errors.createErrorFromCode(leaderNotAvailable));
+        void this.#later(queue, errors.createErrorFromCode(brokerCodes.leaderNotAvailable));
         continue;
       }
       if (this.#busyNodes.has(leader)) continue;
@@ -161,7 +161,7 @@ export class Appender {
         if (errorCode === 0) this.#acknowledged(one.queue, one.entries, baseOffset);
         else this.#failed(one.queue, one.entries, errors.createErrorFromCode(errorCode));
       }
-      for (const { queue, entries } of taken.values()) this.#failed(queue, entries, errors.createErrorFromCode(unknownError));
+      for (const { queue, entries } of taken.values()) this.#failed(queue, entries, errors.createErrorFromCode(brokerCodes.unknown));
     } catch (error) {
       for (const { queue, entries } of taken.values()) this.#failed(queue, entries, error);
     }
@@ -213,7 +213,8 @@ export class Appender {
     queue.failures += 1;
     try {
       const topic = await topology.refresh(queue.topic);
-      if (topic === undefined && (await topology.refresh(queue.topic)) === undefined) throw errors.createErrorFromCode(unknownTopic);
+      if (topic === undefined && (await topology.refresh(queue.topic)) === undefined)
+        throw errors.createErrorFromCode(brokerCodes.unknownTopic);
       queue.busy = false;
       this.#pumpSoon();
     } catch (failure) {
@@ -238,9 +239,6 @@ export class Appender {
   }
 }
 
-const leaderNotAvailable = 5;
-const unknownTopic = 3;
-const unknownError = -1;
 const tooLarge: ReadonlySet<string> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE']);
 
 function noPartition({ topic, partition }: Pick<Queue, 'topic' | 'partition'>, partitions: number): FaasError {

@@ -1,19 +1,13 @@
 import errors from 'kafkajs/src/protocol/error.js';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../telemetry/log.ts';
-import { Brokers, type NodeAddresses } from './brokers.ts';
-import type { ConnectionOptions } from './connection-options.ts';
-import { type FetchedPart, fetchCall, keyOf } from './fetch-request.ts';
+import { type FetchedPart, type FetchPart, keyOf } from './fetch-request.ts';
 import { typeOf } from './kafka-error.ts';
 import type { Topology } from './topology.ts';
 
 /** Somebody waits for records of a partition from an offset on. */
-export interface Want {
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly bytes: number;
-  /** Something is there, or the offset has passed something. */
+export interface Want extends FetchPart {
+  /** Something is there, or the offset has passed something. Others may be given the same records. */
   done(part: FetchedPart): void;
   /** It cannot be fetched: out of range, or a format that cannot be read. */
   failed(error: unknown): void;
@@ -23,24 +17,33 @@ export interface Want {
 const quickWaitMs = 10;
 /** What had nothing there is asked for together, and waits this long. */
 const idleWaitMs = 1_000;
-/** Over the wait; then the connection is cut and the leader looked up again. */
-const answerMs = 2_000;
-const responseBytesMax = 16 * 2 ** 20;
 const pauseMs = { min: 20, max: 1_000 };
 /** A long request is not sent again at once: it costs in proportion to what it asks for. */
 const restFactor = 9;
 
+/** One request to a node at a time, on a connection of its own; resolves after `waitMs` at the latest when there is nothing. */
+export type Fetch = (node: number, parts: readonly FetchPart[], waitMs: number) => Promise<readonly FetchedPart[]>;
+
+export interface FetchLanesOptions {
+  readonly topology: Pick<Topology, 'leaderOf' | 'load' | 'forget'>;
+  readonly quick: Fetch;
+  readonly idle: Fetch;
+  readonly clock: Clock;
+  readonly log: Log;
+}
+
 /**
  * Fetches for all functions of the process, two requests per node at a time, each on a connection of its own, because a broker answers the requests of
- * one connection in turn. The quick one takes new wants, and is answered within 10 ms; what had nothing there moves into the idle one, where it waits for a
- * second at a time and costs next to nothing. So a thousand idle partitions are one request per second, and a partition that wakes up is heard at once.
+ * one connection in turn. The quick one takes new wants, and is answered within 10 ms; what had nothing there moves into the idle one as soon as that is answered, where it
+ * waits for a second at a time and costs next to nothing. So a thousand idle partitions are one request per second, and a partition that wakes up is heard at once. Those who
+ * want the same are asked for once.
  */
 export class FetchLanes {
-  readonly #topology: Topology;
+  readonly #topology: FetchLanesOptions['topology'];
   readonly #clock: Clock;
   readonly #log: Log;
-  readonly #quick: Brokers;
-  readonly #idle: Brokers;
+  readonly #quick: Fetch;
+  readonly #idle: Fetch;
   readonly #nodes = new Map<number, NodeLanes>();
   /** Their leader is being looked up. */
   readonly #homeless = new Set<Want>();
@@ -48,12 +51,12 @@ export class FetchLanes {
   #searching = false;
   #closed = false;
 
-  constructor(options: ConnectionOptions, topology: Topology, addresses: NodeAddresses) {
+  constructor({ topology, quick, idle, clock, log }: FetchLanesOptions) {
     this.#topology = topology;
-    this.#clock = options.clock;
-    this.#log = options.log;
-    this.#quick = new Brokers(options, addresses);
-    this.#idle = new Brokers(options, addresses);
+    this.#clock = clock;
+    this.#log = log;
+    this.#quick = quick;
+    this.#idle = idle;
   }
 
   /** The answer takes it back. */
@@ -65,13 +68,14 @@ export class FetchLanes {
       for (const lanes of this.#nodes.values()) {
         lanes.quick.delete(want);
         lanes.idle.delete(want);
+        lanes.late.delete(want);
       }
     };
   }
 
-  async close(): Promise<void> {
+  /** Asks for nothing more. */
+  close(): void {
     this.#closed = true;
-    await Promise.all([this.#quick.close(), this.#idle.close()]);
   }
 
   #place(want: Want): void {
@@ -84,7 +88,7 @@ export class FetchLanes {
     }
     let lanes = this.#nodes.get(leader);
     if (lanes === undefined) {
-      lanes = { quick: new Set(), idle: new Set(), isQuickBusy: false, isIdleBusy: false };
+      lanes = { quick: new Set(), idle: new Set(), late: new Set(), isQuickBusy: false, isIdleBusy: false };
       this.#nodes.set(leader, lanes);
     }
     lanes.quick.add(want);
@@ -116,48 +120,34 @@ export class FetchLanes {
     // The wants of one turn go together.
     await new Promise(resolve => setImmediate(resolve));
     while (lanes.quick.size > 0 && !this.#closed) {
-      const wants = [...lanes.quick];
-      const nothing = await this.#fetch(node, lanes.quick, wants, this.#quick, quickWaitMs);
+      const nothing = await this.#fetch(node, lanes.quick, this.#quick, quickWaitMs);
       // While the idle request is on its way they cannot join it, and are asked for here again.
-      if (!lanes.isIdleBusy) {
-        for (const want of nothing) {
-          if (lanes.quick.delete(want)) lanes.idle.add(want);
-        }
-        if (lanes.idle.size > 0) void this.#runIdle(node, lanes);
-      }
+      for (const want of nothing) lanes.late.add(want);
+      if (!lanes.isIdleBusy) void this.#runIdle(node, lanes);
     }
     lanes.isQuickBusy = false;
   }
 
   async #runIdle(node: number, lanes: NodeLanes): Promise<void> {
     lanes.isIdleBusy = true;
-    const startedMs = this.#clock.now();
-    await this.#fetch(node, lanes.idle, [...lanes.idle], this.#idle, idleWaitMs);
-    lanes.isIdleBusy = false;
-    if (lanes.idle.size === 0 || this.#closed) return;
-    const restMs = Math.min(idleWaitMs, (lanes.idle.size / partsPerMs) * restFactor);
-    if (this.#clock.now() - startedMs < idleWaitMs / 2 && restMs >= 1) {
-      lanes.isIdleBusy = true;
-      await this.#clock.sleep(restMs);
-      lanes.isIdleBusy = false;
+    for (takeLate(lanes); lanes.idle.size > 0 && !this.#closed; takeLate(lanes)) {
+      const startedMs = this.#clock.now();
+      await this.#fetch(node, lanes.idle, this.#idle, idleWaitMs);
+      const restMs = Math.min(idleWaitMs, (lanes.idle.size / partsPerMs) * restFactor);
+      if (this.#clock.now() - startedMs < idleWaitMs / 2 && restMs >= 1) await this.#clock.sleep(restMs);
     }
-    if (lanes.idle.size > 0 && !lanes.isIdleBusy) void this.#runIdle(node, lanes);
+    lanes.isIdleBusy = false;
   }
 
   /** One request; answers the wants for which there was nothing. What failed is placed anew. */
-  async #fetch(node: number, lane: Set<Want>, wants: readonly Want[], brokers: Brokers, waitMs: number): Promise<readonly Want[]> {
-    const byKey = new Map(wants.map(want => [keyOf(want.topic, want.partition), want]));
+  async #fetch(node: number, lane: Set<Want>, fetch: Fetch, waitMs: number): Promise<readonly Want[]> {
+    const wants = [...lane];
+    const asked = askedOf(wants);
     const nothing: Want[] = [];
     try {
-      const call = fetchCall([...byKey.values()], { waitMs, bytesMax: responseBytesMax });
-      const parts = await brokers.ask(node, waitMs + answerMs, broker => broker.connectionPool.send(call));
-      for (const part of parts) {
-        const want = byKey.get(keyOf(part.topic, part.partition));
-        if (want !== undefined && lane.has(want)) this.#answer(lane, want, part, nothing);
-      }
-      // Two who want the same partition are answered in turns.
-      for (const want of wants) {
-        if (byKey.get(keyOf(want.topic, want.partition)) !== want && lane.delete(want)) lane.add(want);
+      const first = [...asked.values()].flatMap(([one]) => one ?? []);
+      for (const part of await fetch(node, first, waitMs)) {
+        for (const want of asked.get(keyOf(part.topic, part.partition)) ?? []) if (lane.has(want)) this.#answer(lane, want, part, nothing);
       }
     } catch (error) {
       if (!this.#closed) this.#log.debug('fetch failed', { node, error: String(error) });
@@ -178,8 +168,10 @@ export class FetchLanes {
       want.done(part);
     } else {
       nothing.push(want);
-      // First in the next request: only the first part is answered whatever its size.
-      if (part.cutOff && lane.delete(want)) setFirst(lane, want);
+      lane.delete(want);
+      // First in the next request: only the first part is answered whatever its size. Else last: who wants the partition from another offset on is asked for before.
+      if (part.cutOff) setFirst(lane, want);
+      else lane.add(want);
     }
   }
 
@@ -195,6 +187,8 @@ export class FetchLanes {
 interface NodeLanes {
   readonly quick: Set<Want>;
   readonly idle: Set<Want>;
+  /** Of the quick ones: those that join the next idle request. */
+  readonly late: Set<Want>;
   isQuickBusy: boolean;
   isIdleBusy: boolean;
 }
@@ -211,6 +205,23 @@ const moved: ReadonlySet<string> = new Set([
   'REPLICA_NOT_AVAILABLE',
   'KAFKA_STORAGE_ERROR',
 ]);
+
+function takeLate({ quick, idle, late }: NodeLanes): void {
+  for (const want of late) if (quick.delete(want)) idle.add(want);
+  late.clear();
+}
+
+/** By partition, those who want the same; a request names a partition once, so that who wants it from another offset on is asked for in another one. */
+function askedOf(wants: readonly Want[]): ReadonlyMap<string, readonly Want[]> {
+  const asked = new Map<string, Want[]>();
+  for (const want of wants) {
+    const key = keyOf(want.topic, want.partition);
+    const others = asked.get(key);
+    if (others === undefined) asked.set(key, [want]);
+    else if (others[0]?.offset === want.offset) others.push(want);
+  }
+  return asked;
+}
 
 function setFirst(lane: Set<Want>, first: Want): void {
   const others = [...lane];

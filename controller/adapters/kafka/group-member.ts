@@ -10,6 +10,7 @@ import { isPassing, kafkaError, typeOf } from './kafka-error.ts';
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription, protocolName } from './member-protocol.ts';
 import type { OffsetCommits } from './offset-commits.ts';
 import type { OffsetLookups } from './offset-lookups.ts';
+import type { Pace } from './pace.ts';
 import { PartitionReader, type ReaderOptions } from './partition-reader.ts';
 import type { Topology } from './topology.ts';
 import type { Turns } from './turns.ts';
@@ -20,6 +21,8 @@ export interface MemberOptions {
   readonly coordinators: Coordinators;
   /** Of all members in this process, to enter their groups. */
   readonly entries: Turns;
+  /** Of the signs of life of all members in this process. */
+  readonly pace: Pace;
   readonly offsets: OffsetLookups;
   readonly offsetCommits: OffsetCommits;
   readonly topology: Topology;
@@ -28,7 +31,6 @@ export interface MemberOptions {
   readonly log: Log;
   /** Without a sign of life for so long the group gives the member's partitions away. */
   readonly sessionMs: number;
-  readonly heartbeatMs: number;
   readonly join: JoinOptions;
   onLeft(member: KafkaGroupMember): void;
 }
@@ -174,7 +176,7 @@ export class KafkaGroupMember implements GroupMember {
   }
 
   async #run(first: readonly TopicPartition[]): Promise<void> {
-    const { clock, sessionMs, heartbeatMs, join, log } = this.#options;
+    const { clock, sessionMs, pace: lifePace, join, log } = this.#options;
     let aliveAtMs = clock.now();
     let sharedAtMs = aliveAtMs;
     let pause = pauseMs.min;
@@ -189,12 +191,13 @@ export class KafkaGroupMember implements GroupMember {
         aliveAtMs = clock.now();
         pause = pauseMs.min;
         const isSettling = aliveAtMs - sharedAtMs < settling.forMs;
-        if (!this.#rejoin) await this.#sleep(isSettling ? Math.min(settling.heartbeatMs, heartbeatMs) : heartbeatMs);
+        if (!this.#rejoin) await (isSettling ? this.#sleep(Math.min(settling.heartbeatMs, lifePace.leastMs)) : this.#rest());
       } catch (error) {
         if (this.#stop.signal.aborted) return;
         if (typeOf(error) === 'UNKNOWN_MEMBER_ID') this.#expelled();
         else if (!isShared(error) && !isPassing(error)) return this.#lose(error);
         this.#rejoin ||= isShared(error);
+        if (isShared(error)) lifePace.shared(clock.now());
         // Others may have its partitions by now, and it would not hear of it.
         if (clock.now() - aliveAtMs > sessionMs) this.#expelled();
         if (!isShared(error)) {
@@ -332,6 +335,14 @@ export class KafkaGroupMember implements GroupMember {
   #entered(): void {
     for (const resolve of this.#waiting) resolve();
     this.#waiting.clear();
+  }
+
+  /** Until the next sign of life. The pace may grow quicker meanwhile. */
+  async #rest(): Promise<void> {
+    const { clock, pace } = this.#options;
+    const fromMs = clock.now();
+    do await this.#sleep(pace.leastMs);
+    while (!this.#rejoin && !this.#stop.signal.aborted && clock.now() - fromMs + pace.leastMs / 2 < pace.everyMs(clock.now()));
   }
 
   async #sleep(ms: number): Promise<void> {

@@ -8,6 +8,9 @@ interface KafkaJsError extends Error {
   readonly errors?: readonly Error[];
 }
 
+/** As brokers answer them; thrown by us as well where metadata say the same. */
+export const brokerCodes = { unknown: -1, none: 0, outOfRange: 1, unknownTopic: 3, leaderNotAvailable: 5 } as const;
+
 /** The protocol's name of what a broker answered; undefined for everything else. */
 export function typeOf(error: unknown): string | undefined {
   const { type, errors } = error instanceof Error ? (error as KafkaJsError) : {};

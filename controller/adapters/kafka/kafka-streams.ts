@@ -21,13 +21,15 @@ import { Brokers, type NodeAddresses } from './brokers.ts';
 import type { Compression } from './codecs.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import { Coordinators } from './coordinators.ts';
+import { type FetchConnection, fetchConnection } from './fetch-connection.ts';
 import { FetchLanes } from './fetch-lanes.ts';
 import { type FetchedPart, fetchCall } from './fetch-request.ts';
 import { KafkaGroupMember } from './group-member.ts';
 import { kafkaCheckups } from './kafka-checkup.ts';
-import { isPassing, kafkaError, typeOf } from './kafka-error.ts';
+import { brokerCodes, isPassing, kafkaError, typeOf } from './kafka-error.ts';
 import { OffsetCommits } from './offset-commits.ts';
 import { OffsetLookups } from './offset-lookups.ts';
+import { Pace } from './pace.ts';
 import { takeRecords } from './partition-reader.ts';
 import { RecordLimits, recordBytesMax } from './record-limits.ts';
 import { type KafkaTopic, Topology } from './topology.ts';
@@ -38,6 +40,7 @@ export interface KafkaStreamsOptions extends ConnectionOptions {
   readonly replication: number;
   readonly compression: Compression;
   readonly sessionMs: number;
+  /** The least time between signs of life of a member; of hundreds it is more ({@link Pace}). */
   readonly heartbeatMs: number;
 }
 
@@ -75,8 +78,10 @@ export class KafkaStreams implements Streams {
   readonly #offsetLookups: OffsetLookups;
   readonly #offsetCommits: OffsetCommits;
   readonly #entries = new Turns(entriesAtOnce);
+  readonly #pace: Pace;
   readonly #recordLimits: RecordLimits;
   readonly #lanes: FetchLanes;
+  readonly #fetching: readonly FetchConnection[];
   readonly #appender: Appender;
   readonly #members = new Set<KafkaGroupMember>();
   readonly #stop = new AbortController();
@@ -84,14 +89,18 @@ export class KafkaStreams implements Streams {
 
   constructor(options: KafkaStreamsOptions) {
     this.#options = options;
-    const { clock, compression } = options;
+    const { clock, compression, sessionMs, heartbeatMs } = options;
+    this.#pace = new Pace({ leastMs: heartbeatMs, sessionMs, members: () => this.#members.size });
     this.#brokers = new Brokers(options, this.#addresses);
     this.#topology = new Topology(this.#brokers, this.#addresses, clock);
     this.#coordinators = new Coordinators(this.#brokers, clock);
     this.#offsetLookups = new OffsetLookups(this.#coordinators);
     this.#offsetCommits = new OffsetCommits(this.#coordinators, (topic, partitions) => this.#endsNow(topic, partitions));
     this.#recordLimits = new RecordLimits(this.#brokers, clock);
-    this.#lanes = new FetchLanes(options, this.#topology, this.#addresses);
+    const connections = () => fetchConnection(new Brokers(options, this.#addresses));
+    const [quick, idle] = [connections(), connections()];
+    this.#fetching = [quick, idle];
+    this.#lanes = new FetchLanes({ topology: this.#topology, quick: quick.fetch, idle: idle.fetch, clock, log: options.log });
     this.#appender = new Appender({ brokers: this.#brokers, topology: this.#topology, clock, compression });
   }
 
@@ -130,7 +139,7 @@ export class KafkaStreams implements Streams {
       });
     });
     const made = await this.#seenByAll(doing, name, topic => topic?.leaders.every(leader => leader >= 0) === true);
-    if (made === undefined) throw kafkaError(errors.createErrorFromCode(unknownTopic), doing);
+    if (made === undefined) throw kafkaError(errors.createErrorFromCode(brokerCodes.unknownTopic), doing);
     this.#checkTopics();
     return infoOf(made);
   }
@@ -213,7 +222,7 @@ export class KafkaStreams implements Streams {
   }
 
   async join(options: JoinOptions): Promise<GroupMember> {
-    const { clock, log, sessionMs, heartbeatMs } = this.#options;
+    const { clock, log, sessionMs } = this.#options;
     const member = await KafkaGroupMember.join({
       connection: this.#options,
       addresses: this.#addresses,
@@ -226,7 +235,7 @@ export class KafkaStreams implements Streams {
       clock,
       log,
       sessionMs,
-      heartbeatMs,
+      pace: this.#pace,
       join: options,
       onLeft: left => this.#members.delete(left),
     });
@@ -289,7 +298,8 @@ export class KafkaStreams implements Streams {
     this.#stop.abort();
     await Promise.all([...this.#members].map(member => member.leave()));
     await this.#watching;
-    await Promise.all([this.#lanes.close(), this.#brokers.close()]);
+    this.#lanes.close();
+    await Promise.all([...this.#fetching, this.#brokers].map(one => one.close()));
   }
 
   async #watch(): Promise<void> {
@@ -390,7 +400,7 @@ export class KafkaStreams implements Streams {
 
   /** Of a topic as it is at this moment. Throws what kafkajs throws: UNKNOWN_TOPIC_OR_PARTITION at once where it is gone. */
   async #endsNow(topic: string, partitions: readonly number[]): Promise<ReadonlyMap<number, number>> {
-    if ((await this.#topology.refresh(topic)) === undefined) throw errors.createErrorFromCode(unknownTopic);
+    if ((await this.#topology.refresh(topic)) === undefined) throw errors.createErrorFromCode(brokerCodes.unknownTopic);
     return this.#offsetsOnce(topic, partitions, latest);
   }
 
@@ -400,8 +410,9 @@ export class KafkaStreams implements Streams {
       async () => {
         const call = fetchCall([{ topic, partition, offset, bytes: readBytes }], { waitMs: 0, bytesMax: readBytes });
         const [part] = await this.#brokers.ask(this.#leaderOf(topic, partition), requestMs, broker => broker.connectionPool.send(call));
-        if (part?.errorCode === outOfRange) return 'out of range';
-        if (part === undefined || part.errorCode !== 0) throw errors.createErrorFromCode(part?.errorCode ?? -1);
+        if (part?.errorCode === brokerCodes.outOfRange) return 'out of range';
+        if (part === undefined || part.errorCode !== brokerCodes.none)
+          throw errors.createErrorFromCode(part?.errorCode ?? brokerCodes.unknown);
         return part;
       },
       topic,
@@ -410,7 +421,7 @@ export class KafkaStreams implements Streams {
 
   #leaderOf(topic: string, partition: number): number {
     const leader = this.#topology.leaderOf(topic, partition);
-    if (leader === undefined) throw errors.createErrorFromCode(leaderNotAvailable);
+    if (leader === undefined) throw errors.createErrorFromCode(brokerCodes.leaderNotAvailable);
     return leader;
   }
 
@@ -429,10 +440,6 @@ export class KafkaStreams implements Streams {
     }
   }
 }
-
-const outOfRange = 1;
-const unknownTopic = 3;
-const leaderNotAvailable = 5;
 
 function infoOf({ topic, leaders }: KafkaTopic): TopicInfo {
   return { topic, partitions: leaders.length };

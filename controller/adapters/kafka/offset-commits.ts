@@ -1,6 +1,6 @@
 import errors from 'kafkajs/src/protocol/error.js';
 import type { Coordinators } from './coordinators.ts';
-import { typeOf } from './kafka-error.ts';
+import { brokerCodes, typeOf } from './kafka-error.ts';
 
 export interface Credentials {
   readonly memberId: string;
@@ -18,8 +18,6 @@ interface Open {
 type EndsOf = (topic: string, partitions: readonly number[]) => Promise<ReadonlyMap<number, number>>;
 
 const requestMs = 2_000;
-/** UNKNOWN_TOPIC_OR_PARTITION */
-const unknownTopic = 3;
 
 /**
  * Commits of offsets: what a member tells of one topic in one turn is one request, as when it claims all partitions that it has been given, or tells how far
@@ -75,7 +73,7 @@ export class OffsetCommits {
       beyondStart.map(([partition]) => partition),
     );
     if (beyondStart.some(([partition, { offset }]) => Number(offset) > (ends.get(partition) ?? 0)))
-      throw errors.createErrorFromCode(unknownTopic);
+      throw errors.createErrorFromCode(brokerCodes.unknownTopic);
   }
 }
 

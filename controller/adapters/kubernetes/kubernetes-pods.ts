@@ -68,7 +68,11 @@ class KubernetesPods extends PodListeners implements Pods {
         onChanges: changes => {
           for (const { kind, object } of changes) this.#changed(object, kind === 'deleted');
         },
-        onSynced: () => synced(),
+        onSynced: objects => {
+          // Also one whose deletion has failed, and to which nothing has happened since.
+          for (const object of objects) if (!this.#pods.has(object.metadata.name)) this.#changed(object, false);
+          synced();
+        },
       },
       this.#closing.signal,
     );
@@ -96,12 +100,13 @@ class KubernetesPods extends PodListeners implements Pods {
   async adopt(callbackUrl: string): Promise<readonly AdoptedPod[]> {
     const late = this.#options.clock.sleep(syncMsMax, this.#closing.signal).then(() => 'late' as const);
     if ((await Promise.race([this.#synced, late])) === 'late') {
-      this.#options.log.warn('pods of an earlier server could not be listed', { server: this.#options.template.server });
+      this.#options.log.warn('pods of an earlier server could not be listed: those that are found later are ended', {
+        server: this.#options.template.server,
+      });
+      for (const object of this.#takeStrangers()) this.#changed(object, false);
       return [];
     }
-    const found = [...this.#strangers.values()];
-    this.#strangers.clear();
-    this.#hasAdopted = true;
+    const found = this.#takeStrangers();
     return (await Promise.all(found.map(object => this.#adoptOne(object, callbackUrl)))).flatMap(pod => pod ?? []);
   }
 
@@ -172,6 +177,14 @@ class KubernetesPods extends PodListeners implements Pods {
     return pod;
   }
 
+  /** Those that come from now on are ended. */
+  #takeStrangers(): readonly KubernetesObject[] {
+    const found = [...this.#strangers.values()];
+    this.#strangers.clear();
+    this.#hasAdopted = true;
+    return found;
+  }
+
   #changed(object: KubernetesObject, isDeleted: boolean): void {
     const { name } = object.metadata;
     const pod = this.#pods.get(name);
@@ -179,7 +192,7 @@ class KubernetesPods extends PodListeners implements Pods {
     else if (pod !== undefined) pod.seen(podState(object));
     else if (isDeleted) this.#strangers.delete(name);
     else if (!this.#hasAdopted) this.#strangers.set(name, object);
-    // One that ended, or failed to start, while the API server was away and could not be told.
+    // One that ended, or failed to start, while the API server was away and could not be told; or of an earlier server, and too late to be taken over.
     else if (object.metadata.deletionTimestamp === undefined) void this.#delete(name, undefined);
   }
 

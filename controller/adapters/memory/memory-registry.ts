@@ -69,7 +69,10 @@ export class MemoryRegistry implements Registry {
 
   async setCondition(unit: string, condition: Condition): Promise<void> {
     this.#unit(unit).conditions.set(condition.type, condition);
-    this.#changed();
+  }
+
+  async removeCondition(unit: string, type: string): Promise<void> {
+    this.#units.get(unit)?.conditions.delete(type);
   }
 
   async conditions(unit: string): Promise<readonly Condition[]> {

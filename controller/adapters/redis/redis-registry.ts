@@ -23,7 +23,6 @@ import {
   type RegistryChange,
   type StoredRegistry,
   type StoredUnit,
-  withCondition,
   withHold,
   withoutFunctions,
   withRevisions,
@@ -34,6 +33,7 @@ const tag = 'registry';
 const registryKey = 'faas:{registry}';
 const bundlesKey = 'faas:{registry}:bundles';
 const bundleKey = (hash: string) => `faas:{registry}:bundle:${hash}`;
+const conditionsKey = (unit: string) => `faas:{registry}:conditions:${unit}`;
 const leaseKey = (name: string) => `faas:{registry}:lease:${name}`;
 /** Changes by others in the middle of one's own: each time, one of them got through. */
 const changeTriesMax = 50;
@@ -41,7 +41,8 @@ const changeTriesMax = 50;
 /**
  * The registry in one hash of JSON records. A change reads it, decides, and writes what it changes if nobody else changed it meanwhile. Every change is published;
  * whoever was not connected reads again afterwards. What was read is kept for as long as its version is that of the store, which no two states ever share: not those on
- * both sides of a rollback either.
+ * both sides of a rollback either. Conditions are a hash per function beside it: with hundreds of functions there are always some that change, and nobody has to read again for
+ * those.
  */
 export class RedisRegistry implements Registry {
   readonly #links: RedisLinks;
@@ -89,7 +90,13 @@ export class RedisRegistry implements Registry {
   }
 
   async setCondition(unit: string, condition: Condition): Promise<void> {
-    await this.#change(stored => withCondition(stored, unit, condition));
+    const link = await this.#links.of(tag);
+    await link.command('HSET', conditionsKey(unit), condition.type, JSON.stringify(condition));
+  }
+
+  async removeCondition(unit: string, type: string): Promise<void> {
+    const link = await this.#links.of(tag);
+    await link.command('HDEL', conditionsKey(unit), type);
   }
 
   async hold(unit: string, untilMs: number | undefined): Promise<void> {
@@ -97,8 +104,9 @@ export class RedisRegistry implements Registry {
   }
 
   async conditions(unit: string): Promise<readonly Condition[]> {
-    const conditions = (await this.#read()).units.get(unit)?.conditions ?? {};
-    return Object.values(conditions).sort((a, b) => (a.type < b.type ? -1 : 1));
+    const link = await this.#links.of(tag);
+    const stored = asBuffers(await link.command('HVALS', conditionsKey(unit))).map(String);
+    return stored.map(one => JSON.parse(one) as Condition).sort((a, b) => (a.type < b.type ? -1 : 1));
   }
 
   async remove(context: string, functionName?: string): Promise<void> {
@@ -172,8 +180,9 @@ export class RedisRegistry implements Registry {
       const change = decide(stored);
       const { sets, removed } = fieldsOf(change);
       const version = this.#random.token();
+      const keys = [registryKey, ...(change.gone ?? []).map(conditionsKey)];
       const args = [stored.version, version, registryKey, sets.length / 2, ...sets, ...removed];
-      if (asNumber(await link.run(changeScript, [registryKey], args)) === 1) {
+      if (asNumber(await link.run(changeScript, keys, args)) === 1) {
         this.#known = { ...changedBy(stored, change), version };
         this.#changed();
         return;

@@ -2,7 +2,7 @@ import { script } from './script.ts';
 
 /**
  * One change of the registry, if nobody else made one since it was read.
- * KEYS registry (HASH: version, c:<context>, u:<unit>). ARGV version that was read, the next one, channel, how many fields to set, then field, value …,
+ * KEYS registry (HASH: version, c:<context>, u:<unit>), then what goes with it: conditions of functions that are removed. ARGV version that was read, the next one, channel, how many fields to set, then field, value …,
  * fields to remove …
  * Answers 1, or 0 when the version is another one: nothing changed then. Laws R1, R3.
  */
@@ -11,6 +11,7 @@ if (redis.call('HGET', KEYS[1], 'version') or '0') ~= ARGV[1] then return 0 end
 local sets = tonumber(ARGV[4])
 for i = 5, 4 + 2 * sets, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
 for i = 5 + 2 * sets, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
+for i = 2, #KEYS do redis.call('UNLINK', KEYS[i]) end
 redis.call('HSET', KEYS[1], 'version', ARGV[2])
 redis.call('PUBLISH', ARGV[3], '')
 return 1

@@ -1,17 +1,16 @@
 import { FaasError } from '../../errors.ts';
 import type { ContextSpec } from '../../manifest/spec.ts';
-import type { Condition, ContextRecord, FunctionRecord, NewRevision, RevisionRecord } from '../../ports/registry.ts';
+import type { ContextRecord, FunctionRecord, NewRevision, RevisionRecord } from '../../ports/registry.ts';
 
 /** A function as the registry stores it. It stays after a removal, so that counters only grow. */
 export interface StoredUnit {
   readonly lastCounter: number;
   readonly revisions: readonly RevisionRecord[];
   readonly live: { readonly id: string; readonly previousLive: string | null; readonly activatedAtMs: number } | null;
-  readonly conditions: Readonly<Record<string, Condition>>;
   readonly heldUntilMs?: number | undefined;
 }
 
-/** All that is stored but bundles and leases. */
+/** All that is stored but conditions, bundles and leases. */
 export interface StoredRegistry {
   readonly contexts: ReadonlyMap<string, ContextRecord>;
   readonly units: ReadonlyMap<string, StoredUnit>;
@@ -21,9 +20,11 @@ export interface StoredRegistry {
 export interface RegistryChange {
   readonly contexts?: ReadonlyMap<string, ContextRecord | null>;
   readonly units?: ReadonlyMap<string, StoredUnit>;
+  /** Functions that are gone, and their conditions with them. */
+  readonly gone?: readonly string[];
 }
 
-const newUnit: StoredUnit = { lastCounter: 0, revisions: [], live: null, conditions: {} };
+const newUnit: StoredUnit = { lastCounter: 0, revisions: [], live: null };
 
 export function withRevisions(
   stored: StoredRegistry,
@@ -59,23 +60,19 @@ export function activated(stored: StoredRegistry, spec: ContextSpec, ids: Readon
   return { units, contexts: new Map([[spec.context, { spec, deployedAtMs: atMs }]]) };
 }
 
-export function withCondition(stored: StoredRegistry, name: string, condition: Condition): RegistryChange {
-  const unit = stored.units.get(name) ?? newUnit;
-  return { units: new Map([[name, { ...unit, conditions: { ...unit.conditions, [condition.type]: condition } }]]) };
-}
-
 export function withHold(stored: StoredRegistry, name: string, heldUntilMs: number | undefined): RegistryChange {
   return { units: new Map([[name, { ...(stored.units.get(name) ?? newUnit), heldUntilMs }]]) };
 }
 
 export function withoutFunctions(stored: StoredRegistry, context: string, functionName: string | undefined): RegistryChange {
-  const gone = unitsOf(stored, context).filter(([name]) => functionName === undefined || nameOf(name) === functionName);
+  const found = unitsOf(stored, context).filter(([name]) => functionName === undefined || nameOf(name) === functionName);
   const record = stored.contexts.get(context);
-  const units = new Map(gone.map(([name, { lastCounter }]) => [name, { ...newUnit, lastCounter }]));
-  if (record === undefined) return { units };
+  const units = new Map(found.map(([name, { lastCounter }]) => [name, { ...newUnit, lastCounter }]));
+  const gone = [...units.keys()];
+  if (record === undefined) return { units, gone };
   const functions = record.spec.functions.filter(({ name }) => name !== functionName);
   const left = functionName === undefined ? null : { ...record, spec: { ...record.spec, functions } };
-  return { units, contexts: new Map([[context, left]]) };
+  return { units, gone, contexts: new Map([[context, left]]) };
 }
 
 /** Only the last `keep` revisions of each function, and those that are or were live. */

@@ -61,6 +61,7 @@ export interface WriteOperations {
   putRevisions(at: { context: string; revisions: readonly NewRevision[] }): readonly RevisionRecord[];
   activate(at: { spec: ContextSpec; revisionIds: ReadonlyMap<string, string>; atMs: number }): void;
   setCondition(at: { unit: string; condition: Condition }): void;
+  removeCondition(at: { unit: string; type: string }): void;
   hold(at: { unit: string; untilMs: number | undefined }): void;
   removeFunctions(at: { context: string; functionName: string | undefined }): void;
   putBundle(at: { hash: string; bundle: Bundle }): void;

@@ -88,6 +88,10 @@ export class RegistryTable {
       .run(unit, condition.type, condition.status ? 1 : 0, condition.reason, condition.message, condition.sinceMs);
   }
 
+  removeCondition(unit: string, type: string): void {
+    this.#database.sql('DELETE FROM conditions WHERE unit = ?1 AND type = ?2').run(unit, type);
+  }
+
   conditions(unit: string): Condition[] {
     return this.#database
       .sql('SELECT type, status, reason, message, since_ms FROM conditions WHERE unit = ?1 ORDER BY type')

@@ -58,7 +58,11 @@ export class SqliteRegistry implements Registry {
   }
 
   async setCondition(unit: string, condition: Condition): Promise<void> {
-    await this.#changing(this.#client.request('setCondition', { unit, condition }));
+    await this.#client.request('setCondition', { unit, condition });
+  }
+
+  async removeCondition(unit: string, type: string): Promise<void> {
+    await this.#client.request('removeCondition', { unit, type });
   }
 
   async hold(unit: string, untilMs: number | undefined): Promise<void> {

@@ -99,6 +99,7 @@ export class StoreEngine {
       putRevisions: at => registry.putRevisions(at.context, at.revisions),
       activate: at => registry.activate(at),
       setCondition: at => registry.setCondition(at.unit, at.condition),
+      removeCondition: at => registry.removeCondition(at.unit, at.type),
       hold: at => registry.hold(at.unit, at.untilMs),
       removeFunctions: at => registry.remove(at.context, at.functionName),
       putBundle: at => registry.putBundle(at.hash, at.bundle),

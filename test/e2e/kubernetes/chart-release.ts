@@ -9,6 +9,7 @@ import { chart } from '../../helm/chart.ts';
 import { helm } from '../../services/helm.ts';
 import type { LoadedServer } from '../rolling-load.ts';
 import type { Address } from '../server-process.ts';
+import { eventually } from '../shop-run.ts';
 import type { ClusterWorld } from './cluster-world.ts';
 
 const run = promisify(execFile);
@@ -115,6 +116,23 @@ export class ChartRelease {
     } finally {
       await rm(folder, { recursive: true, force: true });
     }
+  }
+
+  /** Waits until the condition of the resource's present generation reads like that, `False FAAS_LOAD_SYNTAX`; how long that took. */
+  async becomes(resource: string, type: string, wanted: string): Promise<number> {
+    const startedMs = performance.now();
+    const of = `{.status.conditions[?(@.type=="${type}")]`;
+    const path = `{.metadata.generation} {.status.observedGeneration} ${of}.status} ${of}.reason}`;
+    let last = '';
+    await eventually(async () => {
+      const text = await this.kubectl('get', 'fn', resource, '-n', this.namespace, '-o', `jsonpath=${path}`);
+      const [generation, observed, ...found] = text.split(' ');
+      last = found.join(' ');
+      return generation === observed && last === wanted;
+    }).catch(error => {
+      throw new Error(`${resource}: ${type} is ${last}, not ${wanted}: ${error}`);
+    });
+    return performance.now() - startedMs;
   }
 
   /** What servers wrote last, for a test that failed. */

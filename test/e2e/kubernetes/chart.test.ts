@@ -15,6 +15,32 @@ const eventsGoOn = 0.95;
 /** Eight senders of webhooks and eight of calls have one request open each, shared by two gateways. */
 const openAtGatewayMax = 16;
 
+/** From a resource that cannot work to its condition. */
+const saidWithinMs = 30_000;
+const goodHello = 'export default event => ({ hello: event.data.name });';
+const waysNotToStart: readonly (readonly [way: string, inline: string, code: string])[] = [
+  ['a syntax error', 'export default (', 'FAAS_LOAD_SYNTAX'],
+  ['no handler', 'export const other = 1;', 'FAAS_LOAD_EXPORT'],
+  ['throws while it is imported', 'throw new Error("no"); export default 1;', 'FAAS_LOAD_IMPORT'],
+  ['ends its process while it is imported', 'process.exit(3); export default 1;', 'FAAS_LOAD_IMPORT'],
+  ['never gets imported', 'await new Promise(() => setInterval(() => {}, 1000)); export default () => 1;', 'FAAS_LOAD_TIMEOUT'],
+  ['throws in init', 'export const init = () => { throw new Error("no"); }; export default () => 1;', 'FAAS_LOAD_INIT'],
+  ['takes all memory', 'Buffer.alloc(2 ** 31, 1); export default () => 1;', 'FAAS_LOAD_LOST'],
+];
+
+function hello(inline: string): object {
+  const triggers = [{ webhook: { path: '/hello', verify: 'none', respond: 'result' } }];
+  return { apiVersion: 'faas.internal/v1', kind: 'Function', metadata: { name: 'ops.hello' }, spec: { code: { inline }, triggers } };
+}
+
+/** Status and body of the answer. */
+async function greet(endpoint: ReleaseEndpoint): Promise<string> {
+  const { gatewayUrl } = await endpoint.address();
+  const headers = { 'content-type': 'application/json' };
+  const answer = await fetch(`${gatewayUrl}/hooks/ops/hello`, { method: 'POST', headers, body: JSON.stringify({ name: 'world' }) });
+  return `${answer.status} ${await answer.text()}`;
+}
+
 /** In their order: the release that the first one installs is that of all others, and the last one takes it away. */
 describeWith(allOf(clusterWorldNeeds, helmService), 'the chart on a real cluster', () => {
   let world: ClusterWorld;
@@ -48,7 +74,7 @@ describeWith(allOf(clusterWorldNeeds, helmService), 'the chart on a real cluster
     console.log(
       `chart: ${name}: ${rate} events/s, ${(100 * share).toFixed(1)} % of what was sent in ${forMs / 1_000} s; sent ${JSON.stringify(figures.sent)}, failed ${figures.failures.length} (${figures.failures[0] ?? ''}), wrong ${wrong.length}`,
     );
-    expect(wrong, await release.logs()).toEqual([]);
+    expect(wrong, [...wrong, await release.logs()].join('\n')).toEqual([]);
     return { share, figures };
   };
 
@@ -92,25 +118,35 @@ describeWith(allOf(clusterWorldNeeds, helmService), 'the chart on a real cluster
       metadata: { name: 'ops' },
       spec: { owner: 'team-ops' },
     });
-    await release.apply({
-      apiVersion: 'faas.internal/v1',
-      kind: 'Function',
-      metadata: { name: 'ops.hello' },
-      spec: {
-        code: { inline: 'export default event => ({ hello: event.data.name });' },
-        triggers: [{ webhook: { path: '/hello', verify: 'none', respond: 'result' } }],
-      },
-    });
-    await eventually(async () => {
-      const { gatewayUrl } = await endpoint.address();
-      const body = JSON.stringify({ name: 'world' });
-      const answer = await fetch(`${gatewayUrl}/hooks/ops/hello`, {
-        method: 'POST',
-        headers: { 'content-type': 'application/json' },
-        body,
-      });
-      return answer.status === 200 && (await answer.text()) === '{"hello":"world"}';
-    }).catch(failed);
+    await release.apply(hello(goodHello));
+    await eventually(async () => (await greet(endpoint)) === '200 {"hello":"world"}').catch(failed);
+  });
+
+  test('seven ways not to start: the old revision keeps all traffic, and the resource says why within 30 s', limit, async ({ skip }) => {
+    skip(!isInstalled, 'it could not be installed');
+    const failures: string[] = [];
+    const stop = new AbortController();
+    const calling = (async () => {
+      while (!stop.signal.aborted) {
+        const answer = await greet(endpoint).catch(String);
+        if (answer !== '200 {"hello":"world"}') failures.push(answer);
+        await sleep(20);
+      }
+    })();
+    try {
+      for (const [way, inline, code] of waysNotToStart) {
+        await release.apply(hello(inline));
+        const tookMs = await release.becomes('ops.hello', 'Progressing', `False ${code}`).catch(failed);
+        console.log(`chart: ${way}: ${code} after ${(tookMs / 1_000).toFixed(1)} s`);
+        expect(tookMs).toBeLessThan(saidWithinMs);
+      }
+      await release.apply(hello(goodHello));
+      await release.becomes('ops.hello', 'Progressing', 'True Deployed').catch(failed);
+    } finally {
+      stop.abort();
+      await calling;
+    }
+    expect(failures).toEqual([]);
   });
 
   test.for(parts)('kill -9 of a %s under load: events go on, nothing is lost or doubled', limit, async (part, { skip }) => {
@@ -147,7 +183,7 @@ describeWith(allOf(clusterWorldNeeds, helmService), 'the chart on a real cluster
     );
     expect(after.map(pods => pods.length)).toEqual([2, 2, 2]);
     expect(after.flat().filter(name => before.flat().includes(name))).toEqual([]);
-    expect([wrong, figures.failures], await release.logs()).toEqual([[], []]);
+    expect([wrong, figures.failures], [...wrong, ...figures.failures, await release.logs()].join('\n')).toEqual([[], []]);
   });
 
   // After the upgrade: what stands behind the API server asks it ever more seldom while it is gone, and is slow for a minute afterwards.

@@ -3,18 +3,16 @@ import { expectOk, type KubernetesApi, openKubernetesApi } from '../../../contro
 import { isRecord, type KubernetesObject, readObject } from '../../../controller/adapters/kubernetes/kubernetes-object.ts';
 import { labelSelector } from '../../../controller/adapters/kubernetes/pod-manifest.ts';
 import { podState } from '../../../controller/adapters/kubernetes/pod-state.ts';
-import { type KafkaCluster, startKafka } from '../../services/kafka/kafka-cluster.ts';
-import { kafkaAndRedis } from '../../services/kafka-and-redis.ts';
-import { kubernetesService, nodePrograms } from '../../services/kubernetes/programs.ts';
-import { openTestCluster, type TestCluster } from '../../services/kubernetes/test-cluster.ts';
-import { allOf } from '../../services/needed-service.ts';
-import { type RedisServer, startRedis } from '../../services/redis.ts';
+import type { KafkaCluster } from '../../services/kafka/kafka-cluster.ts';
+import { type ClusterAndStores, clusterAndStores, startClusterAndStores } from '../../services/kubernetes/cluster-and-stores.ts';
+import type { TestCluster } from '../../services/kubernetes/test-cluster.ts';
+import type { RedisServer } from '../../services/redis.ts';
 import { ServerProcess } from '../server-process.ts';
 import { eventually } from '../shop-run.ts';
 
 export const namespace = 'functions';
 
-export const clusterWorldNeeds = allOf(kubernetesService, kafkaAndRedis);
+export const clusterWorldNeeds = clusterAndStores;
 /** The programs of the cluster may have to be built first. */
 export const openMsMax = 40 * 60_000;
 
@@ -23,35 +21,33 @@ export class ClusterWorld {
   readonly cluster: TestCluster;
   readonly kafka: KafkaCluster;
   readonly redis: RedisServer;
+  /** Its address for whoever is in the cluster. */
+  readonly redisUrl: string;
   readonly api: KubernetesApi;
+  readonly #services: ClusterAndStores;
 
-  private constructor(cluster: TestCluster, kafka: KafkaCluster, redis: RedisServer, api: KubernetesApi) {
-    this.cluster = cluster;
-    this.kafka = kafka;
-    this.redis = redis;
+  private constructor(services: ClusterAndStores, api: KubernetesApi) {
+    this.cluster = services.cluster;
+    this.kafka = services.kafka;
+    this.redis = services.redis;
+    this.redisUrl = services.redisUrl;
     this.api = api;
+    this.#services = services;
   }
 
   static async open(): Promise<ClusterWorld> {
-    await nodePrograms();
-    const cluster = await openTestCluster();
-    const host = cluster.hostAddress;
-    const [kafka, redis] = await Promise.all([startKafka({ host }), startRedis({ bind: `127.0.0.1 ${host}`, 'protected-mode': 'no' })]);
+    const services = await startClusterAndStores();
+    const { cluster } = services;
     const api = await openKubernetesApi({ kubeconfigFile: cluster.kubeconfig });
     await cluster.kubectl('create', 'namespace', namespace);
     await cluster.kubectl('label', 'namespace', namespace, 'pod-security.kubernetes.io/enforce=restricted');
     await eventually(async () => (await cluster.kubectl('get', 'serviceaccount', 'default', '-n', namespace, '-o', 'name')) !== '');
-    return new ClusterWorld(cluster, kafka, redis, api);
+    return new ClusterWorld(services, api);
   }
 
   async close(): Promise<void> {
     this.api.close();
-    await Promise.all([this.cluster.stop(), this.kafka.stop(), this.redis.stop()]);
-  }
-
-  /** Its address for whoever is in the cluster. */
-  get redisUrl(): string {
-    return `redis://${this.cluster.hostAddress}:${this.redis.port}`;
+    await this.#services.stop();
   }
 
   async withServer(work: (server: ServerProcess) => Promise<void>): Promise<void> {
@@ -65,7 +61,8 @@ export class ClusterWorld {
     }
   }
 
-  start(server: ServerProcess): Promise<void> {
+  /** `more`: settings beside those that all servers of this world have, or instead of them. */
+  start(server: ServerProcess, more: Readonly<Record<string, string>> = {}): Promise<void> {
     return server.start({
       FAAS_STREAMS: `kafka://${this.kafka.bootstrap.join(',')}`,
       FAAS_KAFKA_SESSION: '3s',
@@ -77,6 +74,7 @@ export class ClusterWorld {
       FAAS_KUBERNETES_IMAGE: this.cluster.image,
       FAAS_KUBERNETES_NAMESPACE: namespace,
       FAAS_KUBERNETES_SERVER: nameOf(server),
+      ...more,
     });
   }
 

@@ -6,11 +6,13 @@ import { describeWith } from '../../services/needed-service.ts';
 import { isUnderWay, RollingLoad, verdictOf } from '../rolling-load.ts';
 import type { ServerProcess } from '../server-process.ts';
 import { eventually } from '../shop-run.ts';
-import { ClusterWorld, clusterWorldNeeds, openMsMax } from './cluster-world.ts';
+import { ClusterWorld, clusterWorldNeeds, namespace, openMsMax } from './cluster-world.ts';
 
 const limit = { timeout: 600_000 };
 const pods = 10;
 const terminations = 20;
+/** From what keeps a pod from starting to the condition that says so. */
+const saidWithinMs = 30_000;
 
 describeWith(clusterWorldNeeds, 'pods of a real cluster, a server beside it, on Kafka and Redis', () => {
   let world: ClusterWorld;
@@ -40,7 +42,7 @@ describeWith(clusterWorldNeeds, 'pods of a real cluster, a server beside it, on 
     console.log(
       `${done}: sent ${JSON.stringify(figures.sent)}, failed calls ${figures.failures.length}, lost or doubled ${wrong.length}, the latest after ${latestMs} ms`,
     );
-    expect(figures.failures, server.output).toEqual([]);
+    expect(figures.failures, `${figures.failures.join('\n')}\n${server.output}`).toEqual([]);
     expect(wrong, server.output).toEqual([]);
   }
 
@@ -95,6 +97,60 @@ describeWith(clusterWorldNeeds, 'pods of a real cluster, a server beside it, on 
         }
         return `${all.length} evictions`;
       });
+    }),
+  );
+
+  /** Why pods are missing, as `faas describe` says it; how long that took. */
+  async function untilMissing(server: ServerProcess, reason: RegExp): Promise<string> {
+    const startedMs = performance.now();
+    let found = '';
+    while (!reason.test(found)) {
+      if (performance.now() > startedMs + saidWithinMs) throw new Error(`no condition says ${reason}, but ${found}\n${server.output}`);
+      await sleep(200);
+      const { output } = await server.cli(['describe', 'roll.keep', '--output', 'json']);
+      const { conditions }: { conditions: readonly { type: string; reason: string }[] } = JSON.parse(output);
+      found = conditions.map(({ type, reason }) => `${type} ${reason}`).join();
+    }
+    return `${found} after ${((performance.now() - startedMs) / 1_000).toFixed(1)} s`;
+  }
+
+  /** The next revision, which cannot have a pod; what the deployment said. */
+  async function refusedDeploy(server: ServerProcess, reason: RegExp): Promise<void> {
+    const { code, output } = await server.cli(['deploy', '-f', 'test/data/e2e-rolling/faas.yaml'], { ROUND: '1' });
+    expect([code, output]).toEqual([1, expect.stringMatching(reason)]);
+  }
+
+  test('an image that cannot be pulled: what runs goes on, no deployment takes its place, and a condition says why', limit, () =>
+    world.withServer(async server => {
+      await deploy(server, 'test/data/e2e-rolling/faas.yaml');
+      await scale(server, 2);
+      const before = (await world.untilPodsOf(server, 'keep', 2)).map(({ name }) => name);
+      await server.kill();
+      await world.start(server, { FAAS_KUBERNETES_IMAGE: 'faas.test/nothing:1' });
+      await underLoad(server, 'unpulled', async () => {
+        await scale(server, 3);
+        const said = await untilMissing(server, /PodsMissing (ErrImagePull|ImagePullBackOff)/);
+        await refusedDeploy(server, /ErrImagePull|ImagePullBackOff/);
+        expect((await world.podsOf(server, 'keep')).map(({ name }) => name)).toEqual(before);
+        return `an image that nobody has: ${said}`;
+      });
+    }),
+  );
+
+  test('a quota that is full: what runs goes on, no deployment takes its place, and a condition says why until there is room', limit, () =>
+    world.withServer(async server => {
+      await deploy(server, 'test/data/e2e-rolling/faas.yaml');
+      await scale(server, 2);
+      await world.untilPodsOf(server, 'keep', 2);
+      const hard = `--hard=pods=${(await world.pods(server)).length}`;
+      await world.cluster.kubectl('create', 'quota', 'full', '-n', namespace, hard);
+      await underLoad(server, 'full', async () => {
+        await scale(server, 5);
+        const said = await untilMissing(server, /PodsMissing FAAS_POD_QUOTA/);
+        await refusedDeploy(server, /quota/);
+        return `a quota that is full: ${said}`;
+      }).finally(() => world.cluster.kubectl('delete', 'quota', 'full', '-n', namespace));
+      await world.untilPodsOf(server, 'keep', 5);
     }),
   );
 

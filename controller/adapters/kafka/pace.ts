@@ -1,0 +1,40 @@
+/** All members of a process together give so many signs of life per second, as long as each gives three in its session. */
+const signsPerSecondMax = 50;
+/** A server that comes or goes has its groups shared anew one after another. */
+const livelyMs = 10_000;
+
+export interface PaceOptions {
+  /** A member learns by its signs of life that its group shares anew: the less, the sooner. */
+  readonly leastMs: number;
+  readonly sessionMs: number;
+  /** How many there are in this process. */
+  readonly members: () => number;
+}
+
+/**
+ * How often members give signs of life. A few at the least time; hundreds more seldom, because each sign costs the same whether anything happens or not, and as
+ * often as a few while groups share anew.
+ */
+export class Pace {
+  readonly #options: PaceOptions;
+  #sharedAtMs = Number.NEGATIVE_INFINITY;
+
+  constructor(options: PaceOptions) {
+    this.#options = options;
+  }
+
+  get leastMs(): number {
+    return this.#options.leastMs;
+  }
+
+  /** A member has heard that its group shares anew. */
+  shared(nowMs: number): void {
+    this.#sharedAtMs = nowMs;
+  }
+
+  everyMs(nowMs: number): number {
+    const { leastMs, sessionMs, members } = this.#options;
+    if (nowMs - this.#sharedAtMs < livelyMs) return leastMs;
+    return Math.max(leastMs, Math.min(sessionMs / 3, (members() * 1_000) / signsPerSecondMax));
+  }
+}
