@@ -1,5 +1,4 @@
 import { LogMarks } from './log-marks.ts';
-import type { PartitionSample } from './observe.ts';
 
 /** What is kept of one partition from tick to tick. */
 export class PartitionRow {
@@ -25,7 +24,7 @@ export class PartitionRows {
   }
 
   /** Those of the samples, in their order; others are forgotten. */
-  of(samples: readonly PartitionSample[]): readonly PartitionRow[] {
+  of(samples: readonly { readonly name: string }[]): readonly PartitionRow[] {
     const isSame = samples.length === this.#rows.length && samples.every(({ name }, index) => this.#rows[index]?.name === name);
     if (isSame) return this.#rows;
     const known = new Map(this.#rows.map(row => [row.name, row]));
