@@ -220,8 +220,9 @@ export class Fleet implements PodDirectory {
     for (const member of this.#members.values()) this.#retire(member);
     await this.#options.released();
     await Promise.all([...this.#members.values()].map(member => this.#options.pods.stop(member.info.id, this.#options.drainMs)));
-    await Promise.allSettled([...this.#underWay]);
+    // What is being started may wait for the cluster for minutes: it is given up.
     await this.#options.pods.close();
+    await Promise.allSettled([...this.#underWay]);
   }
 
   /** Plans once per turn of the event loop, however many things changed in it. */

@@ -29,6 +29,9 @@ let startsMs: (number | undefined)[];
 let registryFailures: number;
 /** Why pods are said to have ended that somebody has killed. */
 let killedAs: PodExit['reason'];
+/** Starts wait until the pods are closed. */
+let isStuck: boolean;
+let closing: ((why: Error) => void)[];
 /** How much further the clock of the fleet is than that of the machine. */
 let aheadMs: number;
 
@@ -60,6 +63,8 @@ beforeEach(async () => {
   registryFailures = 0;
   killedAs = 'stopped';
   aheadMs = 0;
+  isStuck = false;
+  closing = [];
   client = {
     status(pod) {
       greeted.push(pod.id);
@@ -75,7 +80,12 @@ beforeEach(async () => {
         if (name === 'start')
           return (spec: PodSpec) => {
             startsMs.push(spec.startMs);
-            return target.start(spec);
+            return isStuck ? new Promise((_, reject) => closing.push(reject)) : target.start(spec);
+          };
+        if (name === 'close')
+          return () => {
+            for (const reject of closing.splice(0)) reject(new Error('closed'));
+            return target.close();
           };
         if (name === 'onExit') return (listener: (exit: PodExit) => void) => target.onExit(exit => listener({ ...exit, reason: killedAs }));
         const held: unknown = Reflect.get(target, name, target);
@@ -231,6 +241,15 @@ test('a registry that is away for a moment leaves no pod that loads for ever', a
   fleet.scale('shop.totals', 1);
   await until(() => expect(serving()).toEqual(['r1 ready']));
   await until(() => expect(phases()).toEqual(['generic', 'ready']));
+});
+
+test('a pod that does not come about is not waited for by a server that stops', async () => {
+  isStuck = true;
+  fleet.update([revision('r1', good)]);
+  fleet.scale('shop.totals', 1);
+  await until(() => expect(closing.length).toBeGreaterThan(0));
+  await fleet.stop();
+  expect(closing).toEqual([]);
 });
 
 test('a function that is gone takes its pods with it', async () => {
