@@ -11,6 +11,8 @@ import { ClusterWorld, clusterWorldNeeds, namespace, openMsMax } from './cluster
 const limit = { timeout: 600_000 };
 const pods = 10;
 const terminations = 20;
+/** There is no registry. */
+const nothing = '127.0.0.1:1/nothing:1';
 /** From what keeps a pod from starting to the condition that says so. */
 const saidWithinMs = 30_000;
 
@@ -126,7 +128,7 @@ describeWith(clusterWorldNeeds, 'pods of a real cluster, a server beside it, on 
       await scale(server, 2);
       const before = (await world.untilPodsOf(server, 'keep', 2)).map(({ name }) => name);
       await server.kill();
-      await world.start(server, { FAAS_KUBERNETES_IMAGE: 'faas.test/nothing:1' });
+      await world.start(server, { FAAS_KUBERNETES_IMAGE: nothing });
       await underLoad(server, 'unpulled', async () => {
         await scale(server, 3);
         const said = await untilMissing(server, /PodsMissing (ErrImagePull|ImagePullBackOff)/);
