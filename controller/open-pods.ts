@@ -66,12 +66,11 @@ export function ownerOf({
 }: OpenPodsOptions['env']): { readonly name: string; readonly uid: string } | undefined {
   if (name === '' && uid === '') return undefined;
   if (name !== '' && uid !== '') return { name, uid };
-  const [given, missing, field] =
-    name === '' ? ['FAAS_POD_UID', 'FAAS_POD_NAME', 'metadata.name'] : ['FAAS_POD_NAME', 'FAAS_POD_UID', 'metadata.uid'];
+  const [given, missing] = name === '' ? ['UID', 'NAME'] : ['NAME', 'UID'];
   throw new FaasError(
     'FAAS_SETTING_VALUE',
-    `${given} is set and ${missing} is not: pods would have no owner, and stay when the Pod of the server goes`,
-    `Set ${missing} from ${field} of the downward API, or neither of the two.`,
+    `FAAS_POD_${given} is set and FAAS_POD_${missing} is not: pods would have no owner, and stay when the Pod of the server goes`,
+    `Set FAAS_POD_${missing} from metadata.${missing.toLowerCase()} of the downward API, or neither of the two.`,
   );
 }
 
