@@ -5,6 +5,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { promisify } from 'node:util';
+import { isRecord, type KubernetesObject } from '../../../controller/adapters/kubernetes/kubernetes-object.ts';
 import { chart } from '../../helm/chart.ts';
 import { helm } from '../../services/helm.ts';
 import type { LoadedServer } from '../rolling-load.ts';
@@ -73,11 +74,8 @@ export class ChartRelease {
 
   async podsOf(part: string): Promise<readonly PartPod[]> {
     const selector = `app.kubernetes.io/instance=faas,app.kubernetes.io/component=${part}`;
-    const text = await this.kubectl('get', 'pods', '-n', this.namespace, '-l', selector, '-o', 'json');
-    const { items }: { items: readonly PodJson[] } = JSON.parse(text);
-    return items
-      .filter(({ metadata, status }) => metadata.deletionTimestamp === undefined && status.conditions?.some(isReady) === true)
-      .map(({ metadata, status }) => ({ name: metadata.name, ip: status.podIP ?? '' }));
+    const pods = await this.#world.podsIn(this.namespace, selector);
+    return pods.filter(pod => isReady(pod.object) && !pod.isLeaving).map(({ name, ip = '' }) => ({ name, ip }));
   }
 
   /** Whichever gateway is ready, as a service would choose it; the API of a controller. */
@@ -192,15 +190,7 @@ export class ReleaseEndpoint implements LoadedServer {
   }
 }
 
-interface PodJson {
-  readonly metadata: { readonly name: string; readonly deletionTimestamp?: string };
-  readonly status: { readonly podIP?: string; readonly conditions?: readonly Condition[] };
-}
-interface Condition {
-  readonly type: string;
-  readonly status: string;
-}
-
-function isReady({ type, status }: Condition): boolean {
-  return type === 'Ready' && status === 'True';
+function isReady({ status }: KubernetesObject): boolean {
+  const conditions = isRecord(status) && Array.isArray(status.conditions) ? status.conditions.filter(isRecord) : [];
+  return conditions.some(({ type, status: holds }) => type === 'Ready' && holds === 'True');
 }
