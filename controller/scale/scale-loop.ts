@@ -87,6 +87,8 @@ export class ScaleLoop implements ScaleView {
   readonly #units = new Map<string, Unit>();
   readonly #budget: BudgetBook;
   readonly #warm: WarmBook;
+  /** They were read once. */
+  #knowsOverrides = false;
   #ticks = 0;
   #saving: Promise<void> = Promise.resolve();
 
@@ -150,19 +152,24 @@ export class ScaleLoop implements ScaleView {
   }
 
   async tick(): Promise<void> {
-    const { clock, report, live, pods, overrides } = this.#options;
+    const { clock, report, live, pods } = this.#options;
     const reports = new Map(report().map(one => [one.unit, one]));
     const functions = live();
     this.#forget(functions);
     const due = functions.filter(one => this.#isDue(one, reports.get(one.unit)));
     const topics = new Set(due.flatMap(one => one.subscriptions.map(({ topic }) => topic)));
-    if (this.#ticks % idleEvery === 0) void overrides.load().catch(error => this.#options.log.warn('overrides cannot be read', { error }));
+    if (this.#ticks % idleEvery === 0 || !this.#knowsOverrides) {
+      const loading = this.#loadOverrides();
+      if (!this.#knowsOverrides) await Promise.race([loading, clock.sleep(readWaitMs)]);
+    }
     if (this.#ticks % habitsEvery === habitsEvery - 1) {
       // Functions that went while no server ran are known from the store only.
       this.#warm.keepOnly(new Set(functions.map(one => one.unit)));
       void this.#save();
     }
     this.#ticks += 1;
+    // Without what was set by hand pods would go that are to stay.
+    if (!this.#knowsOverrides) return;
     await Promise.race([this.#logs.read([...topics]), clock.sleep(readWaitMs)]);
     const counts = pods();
     this.#warm.evict(this.#idle(functions), this.#options.idlePodsMax());
@@ -172,6 +179,15 @@ export class ScaleLoop implements ScaleView {
     for (const one of due) {
       const policy = policies.get(one.unit) ?? this.#claimed(one);
       this.#decide(one, this.#budget.within(one.unit, policy), reports.get(one.unit), counts.get(one.unit) ?? noPods);
+    }
+  }
+
+  async #loadOverrides(): Promise<void> {
+    try {
+      await this.#options.overrides.load();
+      this.#knowsOverrides = true;
+    } catch (error) {
+      this.#options.log.warn('overrides cannot be read', { error });
     }
   }
 

@@ -3,6 +3,7 @@ import { createMemoryAdapters } from '../../controller/adapters/memory/memory-ad
 import type { Finding } from '../../controller/conditions/conditions.ts';
 import type { FailingReport } from '../../controller/dispatch/dispatcher.ts';
 import type { LiveFunction } from '../../controller/functions/live-function.ts';
+import type { ScaleOverride } from '../../controller/scale/resolve-policy.ts';
 import { ScaleLoop } from '../../controller/scale/scale-loop.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
@@ -22,6 +23,8 @@ class Rig {
   report = report;
   readonly adapters = createMemoryAdapters({ clock: this.clock, random: seededRandom(1) });
   replicas = 0;
+  isStoreAway = false;
+  override: ScaleOverride | undefined;
 
   constructor(fn: LiveFunction = live) {
     const tell =
@@ -50,7 +53,12 @@ class Rig {
       scale: (_, replicas) => {
         this.replicas = replicas;
       },
-      overrides: { of: () => undefined, load: async () => {} },
+      overrides: {
+        of: () => (this.isStoreAway ? undefined : this.override),
+        load: async () => {
+          if (this.isStoreAway) throw new Error('the store is away');
+        },
+      },
     });
   }
 
@@ -88,6 +96,21 @@ test('a function that its breaker has paused keeps its pods, gets one to be trie
 });
 
 const at = { topic: 'orders', partition: 0, endOffset: 1, nextOffset: 1, oldestAppendedAtMs: undefined };
+
+test('a server that starts takes no pod away before it knows what was set by hand', async () => {
+  const rig = new Rig();
+  rig.isStoreAway = true;
+  rig.override = { min: 12, max: 12, untilMs: Number.MAX_SAFE_INTEGER };
+  rig.replicas = 12;
+  await rig.ticks(400);
+  expect(rig.replicas).toBe(12);
+  rig.isStoreAway = false;
+  await rig.ticks(400);
+  expect(rig.replicas).toBe(12);
+  rig.override = undefined;
+  await rig.ticks(400);
+  expect(rig.replicas).toBe(0);
+});
 
 /** One event that is in flight and never comes back. */
 async function stuckRig(): Promise<Rig> {
