@@ -55,7 +55,7 @@ const returnsMax = 5;
 const storeAwayMs = 1_000;
 const busyMs = 10;
 const wantEveryMs = 100;
-/** Without a pod and without a leader that could have one started: longer than it takes until another process leads. */
+/** A call waits so long without a pod and without a leader that could have one started: longer than it takes until another process leads. */
 const leaderPatienceMs = 10_000;
 /** After so many results without state, a function counts as stateless until it shows otherwise: no lanes, nothing to prefetch. */
 const statelessAfter = 32;
@@ -78,8 +78,6 @@ export class UnitCalls {
   #flushing = false;
   #gathering = false;
   #wantedAtMs = Number.NEGATIVE_INFINITY;
-  /** Since when nobody hears that there is no pod. */
-  #unheardSinceMs: number | undefined;
 
   constructor(live: LiveFunction, session: CallSession, options: UnitCallsOptions) {
     this.#live = live;
@@ -192,15 +190,11 @@ export class UnitCalls {
     const ready = pods.podsOf(this.#live.unit).filter(view => view.state === 'ready').length;
     clock.after(wantEveryMs, () => this.flushSoon());
     const isHeard = pods.want(this.#live.unit, ready + 1, 'direct-call');
-    if (isHeard || ready > 0) this.#unheardSinceMs = undefined;
-    else {
-      this.#unheardSinceMs ??= nowMs;
-      if (nowMs - this.#unheardSinceMs >= leaderPatienceMs) this.#refuseWaiting();
-    }
+    if (!isHeard && ready === 0) this.#refuseOlder(nowMs - leaderPatienceMs);
   }
 
-  #refuseWaiting(): void {
-    for (const call of this.#waiting.drain()) {
+  #refuseOlder(startedToMs: number): void {
+    for (const call of this.#waiting.drain(({ startedAtMs, settled }) => settled || startedAtMs <= startedToMs)) {
       call.settle(unavailable);
       this.#waiting.release(call);
     }

@@ -5,7 +5,7 @@ import type { PendingCall } from './pending-call.ts';
  * after another: side by side they would only make each other's commits stale.
  */
 export class WaitingCalls {
-  readonly #ready: PendingCall[] = [];
+  #ready: PendingCall[] = [];
   #head = 0;
   readonly #lanes = new Map<string, Lane>();
   #inLanes = 0;
@@ -69,14 +69,22 @@ export class WaitingCalls {
     for (const waiting of lane.waiting.reverse()) this.unshift(waiting);
   }
 
-  /** All that wait, for a unit that is gone. */
-  drain(): readonly PendingCall[] {
-    const all = [...this.#ready.slice(this.#head), ...[...this.#lanes.values()].flatMap(({ waiting }) => waiting)];
-    this.#ready.length = 0;
+  /** Those that are due wait no longer; without `isDue` all, for a unit that is gone. */
+  drain(isDue: (call: PendingCall) => boolean = () => true): readonly PendingCall[] {
+    const due: PendingCall[] = [];
+    const left = (calls: PendingCall[]): PendingCall[] =>
+      calls.filter(call => {
+        if (isDue(call)) due.push(call);
+        return !isDue(call);
+      });
+    this.#ready = left(this.#ready.slice(this.#head));
     this.#head = 0;
     this.#inLanes = 0;
-    for (const lane of this.#lanes.values()) lane.waiting.length = 0;
-    return all;
+    for (const lane of this.#lanes.values()) {
+      lane.waiting = left(lane.waiting);
+      this.#inLanes += lane.waiting.length;
+    }
+    return due;
   }
 
   #enterLane(call: PendingCall): boolean {
@@ -112,7 +120,7 @@ export function isNested({ request }: PendingCall): boolean {
 /** The calls of one key: one is under way, the others wait for it. */
 interface Lane {
   readonly holder: PendingCall;
-  readonly waiting: PendingCall[];
+  waiting: PendingCall[];
 }
 
 /** A call that the holder of the lane waits for: made further down in its trace. To let it wait for the holder would be a deadlock. */

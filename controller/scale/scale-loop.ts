@@ -89,6 +89,7 @@ export class ScaleLoop implements ScaleView {
   readonly #warm: WarmBook;
   /** They were read once. */
   #knowsOverrides = false;
+  #loading: Promise<void> | undefined;
   #ticks = 0;
   #saving: Promise<void> = Promise.resolve();
 
@@ -159,8 +160,10 @@ export class ScaleLoop implements ScaleView {
     const due = functions.filter(one => this.#isDue(one, reports.get(one.unit)));
     const topics = new Set(due.flatMap(one => one.subscriptions.map(({ topic }) => topic)));
     if (this.#ticks % idleEvery === 0 || !this.#knowsOverrides) {
-      const loading = this.#loadOverrides();
-      if (!this.#knowsOverrides) await Promise.race([loading, clock.sleep(readWaitMs)]);
+      this.#loading ??= this.#loadOverrides().finally(() => {
+        this.#loading = undefined;
+      });
+      if (!this.#knowsOverrides) await Promise.race([this.#loading, clock.sleep(readWaitMs)]);
     }
     if (this.#ticks % habitsEvery === habitsEvery - 1) {
       // Functions that went while no server ran are known from the store only.

@@ -269,6 +269,13 @@ describe('pods', () => {
     const sinceMs = rig.clock.now();
     expect(await rig.answers(rig.call('y', { timeoutMs: 30_000 }))).toEqual([{ kind: 'unavailable', retryAfterMs: 1_000 }]);
     expect(rig.clock.now() - sinceMs).toBeLessThan(11_000);
+    // Each by itself: what waited for an earlier leader takes nothing from it.
+    expect(await rig.answers(rig.call('z', { timeoutMs: 3_000 }))).toMatchObject([{ kind: 'unavailable' }]);
+    await rig.clock.advance(60_000);
+    rig.clock.after(5_000, () => {
+      hasLeader = true;
+    });
+    expect((await rig.answers(rig.call('x'))).map(text)).toEqual(['"x"']);
   });
 
   test('calls of one turn travel as one batch', async () => {
