@@ -72,6 +72,7 @@ export interface RunningServer {
 }
 
 const podMemoryBytes = 256 * 2 ** 20;
+/** So that a deployment that hangs is refused, and a resource says why, within 30 s. */
 const loadTimeoutMs = 20_000;
 const gaugesEveryMs = 1_000;
 const dispatchLimits = { windowOffsetsMax: 8_192, commitBytesMax: 256 * 2 ** 10 } as const;

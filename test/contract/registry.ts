@@ -1,7 +1,8 @@
 import { createHash } from 'node:crypto';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
-import type { ContextSpec, FunctionSpec } from '../../controller/manifest/spec.ts';
+import type { ContextSpec } from '../../controller/manifest/spec.ts';
 import type { Condition, NewRevision, Registry } from '../../controller/ports/registry.ts';
+import { functionSpec } from '../support/function-spec.ts';
 import { leadershipLaw } from './leadership.ts';
 
 export interface RegistryUnderTest {
@@ -267,20 +268,7 @@ function revision(functionName: string, digit: string): NewRevision {
 }
 
 function context(name: string, ...functions: string[]): ContextSpec {
-  return { context: name, owner: 'team', streams: [], functions: functions.map(functionSpec) };
-}
-
-function functionSpec(name: string): FunctionSpec {
-  return {
-    name,
-    handler: `src/${name}.ts`,
-    on: [],
-    retry: { attempts: 5, backoffMs: { min: 200, max: 30_000 }, maxCrashes: 3, onExhausted: 'dlq' },
-    limits: { timeoutMs: 30_000, lifespanMs: 600_000, memoryBytes: 2 ** 28, cpuMillis: 500, concurrency: 4 },
-    scale: { min: 0, max: 5, maxAgeMs: 30_000, lagThreshold: 10 },
-    emits: [],
-    calls: [],
-  } as unknown as FunctionSpec;
+  return { context: name, owner: 'team', streams: [], functions: functions.map(name => functionSpec(name)) };
 }
 
 function condition(type: string): Condition {

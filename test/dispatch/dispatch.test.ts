@@ -410,6 +410,31 @@ test('the suspects of a crash run alone in turns of their partitions: none waits
   await world.stop();
 });
 
+test('events whose pod was not reached are no suspects, though it has crashed: they go together to the next one', async () => {
+  const world = new DispatchWorld();
+  const live = liveFunction('totals');
+  const { run } = world.pods.client;
+  const together: number[] = [];
+  world.pods.client.run = async (pod, batch, on) => {
+    together.push(batch.events.length);
+    if (together.length > 1) return run(pod, batch, on);
+    world.pods.end(pod.id, 'crashed');
+    return { kind: 'unreached', detail: 'connection refused' };
+  };
+  await world.deploy(
+    live,
+    one(async (_event, ctx) => void (await countKey(ctx))),
+  );
+  await world.append(
+    'orders',
+    Array.from({ length: 4 }, (_, index) => ({ key: `k${index}`, value: '' })),
+  );
+  await world.settle();
+  expect(together).toEqual([4, 4]);
+  expect(Object.keys(await world.state(live.unit))).toHaveLength(4);
+  await world.stop();
+});
+
 test('a pod that was told to stop, or that only lost its connection, makes nobody suspect', async () => {
   let results = 0;
   const loses = () => {

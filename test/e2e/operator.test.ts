@@ -4,6 +4,7 @@ import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import { type ApiServer, apiServerService, startApiServer } from '../services/kubernetes/api-server.ts';
+import { conditionOf } from '../services/kubernetes/condition-of.ts';
 import { describeWith } from '../services/needed-service.ts';
 import { ServerProcess } from './server-process.ts';
 import { eventually } from './shop-run.ts';
@@ -53,11 +54,7 @@ describeWith(apiServerService, 'functions as resources of a real API server', ()
 
   const applyCode = (name: string, inline: string, more: object = {}) => apply('Function', name, { code: { inline }, ...more });
 
-  const condition = async (name: string, type: string, kind = 'fn') => {
-    const path = `{.metadata.generation} {.status.observedGeneration} {.status.conditions[?(@.type=="${type}")].status} {.status.conditions[?(@.type=="${type}")].reason}`;
-    const [generation, observed, status, reason] = (await cluster.kubectl('get', kind, name, '-o', `jsonpath=${path}`)).split(' ');
-    return generation === observed ? `${status} ${reason}` : 'not looked at';
-  };
+  const condition = (name: string, type: string, kind = 'fn') => conditionOf((...args) => cluster.kubectl(...args), [kind, name], type);
 
   async function becomes(name: string, type: string, expected: string, kind = 'fn'): Promise<number> {
     const startedMs = performance.now();

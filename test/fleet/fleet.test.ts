@@ -13,6 +13,7 @@ import { silentLog } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
 import { createHttpPodClient } from '../../controller/wire/http-pod-client.ts';
 import type { PodClient } from '../../controller/wire/pod-client.ts';
+import { functionSpec } from '../support/function-spec.ts';
 
 const good = 'export default async () => 1; export const faasSchemas = {};';
 const bad = 'throw new Error("not today");';
@@ -36,19 +37,7 @@ let closing: ((why: Error) => void)[];
 let aheadMs: number;
 
 function revision(id: string, code: string, unit = 'shop.totals'): LiveFunction {
-  const spec = {
-    name: unit.slice(unit.indexOf('.') + 1),
-    handler: 'src/handler.ts',
-    on: [],
-    retry: { attempts: 5, backoffMs: { min: 200, max: 30_000 }, maxCrashes: 3, onExhausted: 'dlq' as const },
-    limits: { timeoutMs: 30_000, lifespanMs: 600_000, memoryBytes: 2 ** 28, cpuMillis: 500, concurrency: 4 },
-    scale: { min: 0, max: 10, maxAgeMs: 30_000, lagThreshold: undefined },
-    warm: { keepMs: 'auto' as const, min: 0 },
-    emits: [],
-    calls: [],
-    env: {},
-    durability: 'default' as const,
-  };
+  const spec = functionSpec(unit.slice(unit.indexOf('.') + 1));
   const record = { functionName: spec.name, hash: id, bundleHash: hashOf(code), spec, createdAtMs: 0, unit, id, counter: 1 };
   return resolveLive(record, new Map());
 }

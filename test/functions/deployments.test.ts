@@ -7,6 +7,7 @@ import type { LiveFunction } from '../../controller/functions/live-function.ts';
 import type { ContextSpec, FunctionSpec, StreamTrigger } from '../../controller/manifest/spec.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
 import type { LoadResult } from '../../runtime/protocol/messages.ts';
+import { functionSpec } from '../support/function-spec.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
@@ -23,22 +24,7 @@ const reads = (stream: string, from: StreamTrigger['from'] = 'latest'): StreamTr
   filter: undefined,
 });
 
-function functionSpec(name: string, change: Partial<FunctionSpec> = {}): FunctionSpec {
-  return {
-    name,
-    handler: `src/${name}.ts`,
-    on: [reads('orders')],
-    retry: { attempts: 5, backoffMs: { min: 200, max: 30_000 }, maxCrashes: 3, onExhausted: 'dlq' },
-    limits: { timeoutMs: 30_000, lifespanMs: 600_000, memoryBytes: 2 ** 28, cpuMillis: 500, concurrency: 4 },
-    scale: { min: 0, max: 10, maxAgeMs: 30_000, lagThreshold: undefined },
-    warm: { keepMs: 'auto', min: 0 },
-    emits: [],
-    calls: [],
-    env: {},
-    durability: 'default',
-    ...change,
-  };
-}
+const reading = (name: string, change: Partial<FunctionSpec> = {}) => functionSpec(name, { on: [reads('orders')], ...change });
 
 function contextSpec(functions: readonly FunctionSpec[], context = 'shop'): ContextSpec {
   const orders = { name: 'orders', topic: 'orders', internal: false, partitions: 2, schema: undefined, retention: undefined };
@@ -91,16 +77,16 @@ const problemCodes = (result: Awaited<ReturnType<typeof w.deploy>>) =>
 
 describe('deploy', () => {
   test('a new function goes live after it was proved on a pod', async () => {
-    const result = await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v1' });
+    const result = await w.deploy(contextSpec([reading('totals')]), { totals: 'v1' });
     expect(result).toMatchObject({ kind: 'deployed', functions: [{ unit: 'shop.totals', change: 'created' }], warnings: [] });
     expect(w.tried.map(one => one.unit)).toEqual(['shop.totals']);
     expect(await live()).toEqual([expect.stringMatching(/^shop\.totals r1-[0-9a-f]{8}$/)]);
   });
 
   test('the same again changes nothing and starts no pod', async () => {
-    await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v1' });
+    await w.deploy(contextSpec([reading('totals')]), { totals: 'v1' });
     const before = await live();
-    const result = await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v1' });
+    const result = await w.deploy(contextSpec([reading('totals')]), { totals: 'v1' });
     expect(result).toMatchObject({ kind: 'deployed', functions: [{ change: 'unchanged' }] });
     expect(w.tried).toHaveLength(1);
     expect(await live()).toEqual(before);
@@ -111,16 +97,16 @@ describe('deploy', () => {
     ['another specification', { scale: { min: 1, max: 2, maxAgeMs: 30_000, lagThreshold: undefined } }, 'v1', 'updated'],
     ['neither', {}, 'v1', 'unchanged'],
   ])('%s is a revision of its own only if it differs', async (_, change, code, expected) => {
-    await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v1' });
-    const result = await w.deploy(contextSpec([functionSpec('totals', change)]), { totals: code });
+    await w.deploy(contextSpec([reading('totals')]), { totals: 'v1' });
+    const result = await w.deploy(contextSpec([reading('totals', change)]), { totals: code });
     expect(result).toMatchObject({ functions: [{ change: expected }] });
   });
 
   test('one function that does not load keeps all functions of the context as they were', async () => {
-    await w.deploy(contextSpec([functionSpec('totals'), functionSpec('vips')]), { totals: 'v1', vips: 'v1' });
+    await w.deploy(contextSpec([reading('totals'), reading('vips')]), { totals: 'v1', vips: 'v1' });
     const before = await live();
     w.broken.add(hashOf('bad'));
-    const result = await w.deploy(contextSpec([functionSpec('totals'), functionSpec('vips')]), { totals: 'v2', vips: 'bad' });
+    const result = await w.deploy(contextSpec([reading('totals'), reading('vips')]), { totals: 'v2', vips: 'bad' });
     expect(problemCodes(result)).toEqual(['shop.vips FAAS_LOAD_IMPORT']);
     expect(await live()).toEqual(before);
     expect(w.abandoned.map(one => one.unit)).toEqual(['shop.totals', 'shop.vips']);
@@ -130,14 +116,14 @@ describe('deploy', () => {
     const names = Array.from({ length: 300 }, (_, index) => `f${index}`);
     const code = Object.fromEntries(names.map(name => [name, name === 'f7' || name === 'f299' ? 'bad' : 'v1']));
     w.broken.add(hashOf('bad'));
-    const spec = contextSpec(names.map(name => functionSpec(name)));
+    const spec = contextSpec(names.map(name => reading(name)));
     expect(problemCodes(await w.deploy(spec, code))).toEqual(['shop.f7 FAAS_LOAD_IMPORT', 'shop.f299 FAAS_LOAD_IMPORT']);
     expect([w.tried.length, w.under.most, await live()]).toEqual([300, 4, []]);
   });
 
   test('a function that is not named any more stops being live', async () => {
-    await w.deploy(contextSpec([functionSpec('totals'), functionSpec('vips')]), { totals: 'v1', vips: 'v1' });
-    const result = await w.deploy(contextSpec([functionSpec('vips')]), { vips: 'v1' });
+    await w.deploy(contextSpec([reading('totals'), reading('vips')]), { totals: 'v1', vips: 'v1' });
+    const result = await w.deploy(contextSpec([reading('vips')]), { vips: 'v1' });
     expect(result).toMatchObject({
       functions: [
         { unit: 'shop.vips', change: 'unchanged' },
@@ -160,21 +146,21 @@ describe('deploy', () => {
       },
     ],
   ])('what this server has no way to do is refused: %s', async (_, change) => {
-    expect(problemCodes(await w.deploy(contextSpec([functionSpec('totals', change)]), { totals: 'v1' }))).toEqual([
+    expect(problemCodes(await w.deploy(contextSpec([reading('totals', change)]), { totals: 'v1' }))).toEqual([
       'shop.totals FAAS_NOT_SUPPORTED',
     ]);
     expect(await live()).toEqual([]);
   });
 
   test('a bundle that was not uploaded is refused before anything is started', async () => {
-    const result = await w.deployments.deploy(contextSpec([functionSpec('totals')]), new Map([['totals', hashOf('nowhere')]]));
+    const result = await w.deployments.deploy(contextSpec([reading('totals')]), new Map([['totals', hashOf('nowhere')]]));
     expect(problemCodes(result)).toEqual(['shop.totals FAAS_BUNDLE_UNKNOWN']);
     expect(w.tried).toEqual([]);
   });
 
   test('partitions of a topic that exists are kept, with a warning', async () => {
     await w.streams.ensureTopic('orders', { partitions: 3 });
-    const result = await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v1' });
+    const result = await w.deploy(contextSpec([reading('totals')]), { totals: 'v1' });
     expect(result).toMatchObject({
       warnings: ['stream "orders": topic orders has 3 partitions, not 2; partitions are fixed when a topic is created'],
     });
@@ -186,7 +172,7 @@ test.each([
   [8, 4],
 ])('with %i partitions for streams a function has %i for what is its own', async (partitions, own) => {
   w = world(partitions);
-  await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v1' });
+  await w.deploy(contextSpec([reading('totals')]), { totals: 'v1' });
   for (const topic of ['faas.shop.totals.inbox', 'faas.shop.totals.dlq'])
     expect((await w.streams.describeTopic(topic))?.partitions).toBe(own);
 });
@@ -200,23 +186,23 @@ describe('offsets of a new group are pinned at its first deploy', () => {
   ])('%s', async (_, from, offset) => {
     await w.streams.ensureTopic('orders', { partitions: 2 });
     await w.streams.append('orders', [record, record]);
-    await w.deploy(contextSpec([functionSpec('totals', { on: [reads('orders', from)] })]), { totals: 'v1' });
+    await w.deploy(contextSpec([reading('totals', { on: [reads('orders', from)] })]), { totals: 'v1' });
     expect((await w.streams.committed('faas.shop.totals', 'orders')).map(one => one.offset)).toEqual([offset, 0]);
   });
 
   test('a later deploy leaves them alone', async () => {
-    await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v1' });
+    await w.deploy(contextSpec([reading('totals')]), { totals: 'v1' });
     await w.streams.append('orders', [record]);
-    await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v2' });
+    await w.deploy(contextSpec([reading('totals')]), { totals: 'v2' });
     expect((await w.streams.committed('faas.shop.totals', 'orders')).map(one => one.offset)).toEqual([0, 0]);
   });
 });
 
 describe('roll back', () => {
   test('to the revision before, proved again', async () => {
-    await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v1' });
+    await w.deploy(contextSpec([reading('totals')]), { totals: 'v1' });
     const [first] = await live();
-    await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v2' });
+    await w.deploy(contextSpec([reading('totals')]), { totals: 'v2' });
     expect(await w.deployments.rollBack('shop.totals', undefined)).toMatchObject({ kind: 'deployed', functions: [{ change: 'updated' }] });
     expect(await live()).toEqual([first]);
     expect(w.tried).toHaveLength(3);
@@ -227,13 +213,13 @@ describe('roll back', () => {
     ['a revision that is not there', 'shop.totals', 'r9-00000000'],
     ['a function with one revision', 'shop.totals', undefined],
   ])('%s is refused', async (_, unit, revision) => {
-    await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v1' });
+    await w.deploy(contextSpec([reading('totals')]), { totals: 'v1' });
     expect(problemCodes(await w.deployments.rollBack(unit, revision))).toEqual([`${unit} FAAS_REVISION_UNKNOWN`]);
   });
 });
 
 test('a roll-back that was decided on one revision leaves another one alone', async () => {
-  for (const bundle of ['v1', 'v2', 'v3']) await w.deploy(contextSpec([functionSpec('totals')]), { totals: bundle });
+  for (const bundle of ['v1', 'v2', 'v3']) await w.deploy(contextSpec([reading('totals')]), { totals: bundle });
   const [newest] = await live();
   const [decidedOn] = (await w.deployments.rollBack('shop.totals', undefined, 'r2-00000000')).kind === 'refused' ? await live() : [];
   expect(decidedOn).toEqual(newest);
@@ -241,14 +227,14 @@ test('a roll-back that was decided on one revision leaves another one alone', as
 
 describe('remove', () => {
   test('keeps state, inbox and dead letters', async () => {
-    await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v1' });
+    await w.deploy(contextSpec([reading('totals')]), { totals: 'v1' });
     expect(await w.deployments.remove('shop', 'totals', { state: false })).toEqual({ kind: 'removed', units: ['shop.totals'] });
     expect(await live()).toEqual([]);
     expect(await w.streams.describeTopic('faas.shop.totals.inbox')).toEqual({ topic: 'faas.shop.totals.inbox', partitions: 4 });
   });
 
   test('takes them away when told', async () => {
-    await w.deploy(contextSpec([functionSpec('totals')]), { totals: 'v1' });
+    await w.deploy(contextSpec([reading('totals')]), { totals: 'v1' });
     await w.deployments.remove('shop', undefined, { state: true });
     expect(await w.streams.describeTopic('faas.shop.totals.inbox')).toBeUndefined();
     expect(await w.registry.contexts()).toEqual([]);

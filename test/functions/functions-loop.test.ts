@@ -1,25 +1,13 @@
 import { beforeEach, describe, expect, test } from 'vitest';
 import { createMemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
 import { createFunctionsLoop, type FunctionsLoop } from '../../controller/functions/functions-loop.ts';
-import type { FunctionSpec } from '../../controller/manifest/spec.ts';
 import type { Registry } from '../../controller/ports/registry.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
+import { functionSpec } from '../support/function-spec.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
 
-const spec: FunctionSpec = {
-  name: 'totals',
-  handler: 'src/totals.ts',
-  on: [],
-  retry: { attempts: 5, backoffMs: { min: 200, max: 30_000 }, maxCrashes: 3, onExhausted: 'dlq' },
-  limits: { timeoutMs: 30_000, lifespanMs: 600_000, memoryBytes: 2 ** 28, cpuMillis: 500, concurrency: 4 },
-  scale: { min: 0, max: 10, maxAgeMs: 30_000, lagThreshold: undefined },
-  warm: { keepMs: 'auto', min: 0 },
-  emits: [],
-  calls: [],
-  env: {},
-  durability: 'default',
-};
+const spec = functionSpec('totals');
 const context = { context: 'shop', owner: 'team-shop', streams: [], functions: [spec] };
 const revision = (digit: string) => ({
   ...{ functionName: 'totals', hash: digit.repeat(64), bundleHash: 'f'.repeat(64), spec, createdAtMs: 1 },

@@ -1,23 +1,15 @@
 import { deadLetterTopicOf, groupOf, inboxTopicOf, type LiveFunction } from '../../controller/functions/live-function.ts';
 import type { FunctionSpec, TriggerSpec } from '../../controller/manifest/spec.ts';
+import { functionSpec } from '../support/function-spec.ts';
 
 /** A live function with these triggers; what the gateway does not look at has any value. */
 export function liveFunction(unit: string, on: readonly TriggerSpec[], more: Partial<FunctionSpec> = {}): LiveFunction {
   const [context = '', name = ''] = unit.split('.');
-  const spec: FunctionSpec = {
-    name,
-    handler: 'src/handler.ts',
+  const spec = functionSpec(name, {
     on,
     retry: { attempts: 3, backoffMs: { min: 10, max: 100 }, maxCrashes: 3, onExhausted: 'dlq' },
-    limits: { timeoutMs: 30_000, lifespanMs: 600_000, memoryBytes: 2 ** 28, cpuMillis: 500, concurrency: 4 },
-    scale: { min: 0, max: 2, maxAgeMs: 30_000, lagThreshold: undefined },
-    warm: { keepMs: 'auto', min: 0 },
-    emits: [],
-    calls: [],
-    env: {},
-    durability: 'default',
     ...more,
-  };
+  });
   return {
     unit,
     context,

@@ -17,6 +17,7 @@ import type { RecordHeader, StreamRecord } from '../../controller/ports/streams.
 import { type Log, silentLog } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
 import { BatchTokens } from '../../controller/wire/batch-tokens.ts';
+import { functionSpec } from './function-spec.ts';
 import { type MemoryFunction, type MemoryPodFaults, MemoryPodFleet } from './memory-pod-client.ts';
 import { seededRandom } from './seeded-random.ts';
 import { VirtualClock } from './virtual-clock.ts';
@@ -46,20 +47,11 @@ export function liveFunction(
     name,
     revision,
     bundleHash: '',
-    spec: {
-      name,
-      handler: `src/${name}.ts`,
-      on: [],
+    spec: functionSpec(name, {
       retry: { attempts: 3, backoffMs: { min: 200, max: 30_000 }, maxCrashes: 3, onExhausted: 'dlq' },
-      limits: { timeoutMs: 30_000, lifespanMs: 600_000, memoryBytes: 2 ** 28, cpuMillis: 500, concurrency: 4 },
-      scale: { min: 0, max: 10, maxAgeMs: 30_000, lagThreshold: undefined },
-      warm: { keepMs: 'auto', min: 0 },
       emits: Object.keys(emitTopics).map(stream => ({ name: stream, context: 'shop', stream })),
-      calls: [],
-      env: {},
-      durability: 'default',
       ...spec,
-    },
+    }),
     subscriptions: subscriptions.map(subscription => ({
       topic: 'orders',
       stream: 'orders',

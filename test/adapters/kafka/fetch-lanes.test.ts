@@ -1,8 +1,8 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
-import { type Fetch, FetchLanes } from '../../controller/adapters/kafka/fetch-lanes.ts';
-import type { FetchedPart } from '../../controller/adapters/kafka/fetch-request.ts';
-import { silentLog } from '../../controller/telemetry/log.ts';
-import { VirtualClock } from '../support/virtual-clock.ts';
+import { type Fetch, FetchLanes } from '../../../controller/adapters/kafka/fetch-lanes.ts';
+import type { FetchedPart } from '../../../controller/adapters/kafka/fetch-request.ts';
+import { silentLog } from '../../../controller/telemetry/log.ts';
+import { VirtualClock } from '../../support/virtual-clock.ts';
 
 const node = 1;
 let clock: VirtualClock;

@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import { Pace } from '../../controller/adapters/kafka/pace.ts';
+import { Pace } from '../../../controller/adapters/kafka/pace.ts';
 
 const paceOf = (members: number, sessionMs = 10_000) =>
   new Pace({ leastMs: Math.min(1_000, sessionMs / 3), sessionMs, members: () => members });

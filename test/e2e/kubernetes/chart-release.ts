@@ -8,6 +8,7 @@ import { promisify } from 'node:util';
 import { isRecord, type KubernetesObject } from '../../../controller/adapters/kubernetes/kubernetes-object.ts';
 import { chart } from '../../helm/chart.ts';
 import { helm } from '../../services/helm.ts';
+import { conditionOf } from '../../services/kubernetes/condition-of.ts';
 import type { LoadedServer } from '../rolling-load.ts';
 import type { Address } from '../server-process.ts';
 import { eventually } from '../shop-run.ts';
@@ -119,14 +120,10 @@ export class ChartRelease {
   /** Waits until the condition of the resource's present generation reads like that, `False FAAS_LOAD_SYNTAX`; how long that took. */
   async becomes(resource: string, type: string, wanted: string): Promise<number> {
     const startedMs = performance.now();
-    const of = `{.status.conditions[?(@.type=="${type}")]`;
-    const path = `{.metadata.generation} {.status.observedGeneration} ${of}.status} ${of}.reason}`;
     let last = '';
     await eventually(async () => {
-      const text = await this.kubectl('get', 'fn', resource, '-n', this.namespace, '-o', `jsonpath=${path}`);
-      const [generation, observed, ...found] = text.split(' ');
-      last = found.join(' ');
-      return generation === observed && last === wanted;
+      last = await conditionOf((...args) => this.kubectl(...args), ['fn', resource, '-n', this.namespace], type);
+      return last === wanted;
     }).catch(error => {
       throw new Error(`${resource}: ${type} is ${last}, not ${wanted}: ${error}`);
     });
