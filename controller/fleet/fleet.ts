@@ -8,10 +8,11 @@ import type { AdoptedPod, PodExit, PodLeaving, Pods } from '../ports/pods.ts';
 import type { Registry } from '../ports/registry.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
+import { greet } from '../wire/greet.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
 import { BundleCache } from './bundle-cache.ts';
-import { loadRequestOf } from './load-request.ts';
+import { failedLoad, loadRequestOf } from './load-request.ts';
 import { asFleetPod, countsOf, drainBusyAtMs, exitEntry, isOf, type Member, memberOf, startEntry, viewOf, type Wish } from './member.ts';
 import { drainSentence, type FleetAction, type FleetLimits, type FleetPod, loadBackoffMs, planFleet, podSize } from './plan-fleet.ts';
 import { tellPodsMissing } from './pods-missing.ts';
@@ -265,13 +266,16 @@ export class Fleet implements PodDirectory {
     this.#wakeAt(Math.min(...[...waits, this.#startNotBeforeMs, refillNotBeforeMs].filter(atMs => atMs > nowMs)), nowMs);
   }
 
-  /** Generic pods are asked how they are: the connection is there, and both its ends have run once, when a function waits for one. */
+  /** Generic pods are greeted before a function waits for one. */
   #greet(nowMs: number): void {
     for (const member of this.#members.values()) {
-      if (member.phase !== 'generic' || nowMs < member.greetAtMs) continue;
-      member.greetAtMs = nowMs + greetEveryMs;
-      this.#track(this.#options.client.status(member.info).then(() => undefined));
+      if (member.phase === 'generic' && nowMs >= member.greetAtMs) this.#greetOne(member, nowMs);
     }
+  }
+
+  #greetOne(member: Member, nowMs: number): void {
+    member.greetAtMs = nowMs + greetEveryMs;
+    this.#track(greet(this.#options.client, member.info));
   }
 
   #do(action: FleetAction, nowMs: number): void {
@@ -331,20 +335,17 @@ export class Fleet implements PodDirectory {
     // A pod that loads for ever would count as one of the function's, also where the registry is only away.
     if (bundle === undefined || typeof bundle === 'string') {
       const message = bundle ?? `the bundle ${live.bundleHash.slice(0, 12)} of ${live.unit} is not stored`;
-      const error = { code: 'FAAS_BUNDLE_UNKNOWN', name: 'Error', message, stack: undefined };
       this.#loadFailed(member, live, message);
-      return { kind: 'failed', error };
+      return failedLoad('FAAS_BUNDLE_UNKNOWN', message);
     }
     const request: LoadRequest = loadRequestOf(live, bundle);
-    const result = await client.load(member.info, request, loadTimeoutMs);
+    const loading = client.load(member.info, request, loadTimeoutMs);
+    // Beside it, while the pod's thread starts up.
+    if (member.greetAtMs === 0) this.#greetOne(member, this.#options.clock.now());
+    const result = await loading;
     this.#delayRefill();
     if (!this.#members.has(member.info.id))
-      return result.kind === 'failed'
-        ? result
-        : {
-            kind: 'failed',
-            error: { code: 'FAAS_LOAD_EXIT', name: 'Error', message: 'the pod ended while it loaded the function', stack: undefined },
-          };
+      return result.kind === 'failed' ? result : failedLoad('FAAS_LOAD_EXIT', 'the pod ended while it loaded the function');
     if (result.kind === 'failed') {
       this.#loadFailed(member, live, `${result.error.code}: ${result.error.message}`);
       return result;

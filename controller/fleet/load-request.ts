@@ -1,4 +1,4 @@
-import type { LoadRequest } from '../../runtime/protocol/messages.ts';
+import type { LoadRequest, LoadResult } from '../../runtime/protocol/messages.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { FilterSpec } from '../manifest/spec.ts';
 import type { Bundle } from '../ports/registry.ts';
@@ -23,6 +23,10 @@ export function loadRequestOf(live: LiveFunction, bundle: Bundle): LoadRequest {
     env: spec.env,
     dataFilters: dataFiltersOf(live),
   };
+}
+
+export function failedLoad(code: string, message: string): LoadResult & { readonly kind: 'failed' } {
+  return { kind: 'failed', error: { code, name: 'Error', message, stack: undefined } };
 }
 
 function dataFiltersOf(live: LiveFunction): LoadRequest['dataFilters'] {

@@ -1,5 +1,4 @@
 import { dirname, join } from 'node:path';
-import { crypto } from './late-modules.ts';
 import { createPod } from './pod.ts';
 
 /** The pod's process: what it is told and what it says goes over the IPC channel of its parent; without a parent it ends. */
@@ -49,8 +48,6 @@ void listen();
 async function listen(): Promise<void> {
   const [port] = await Promise.all([pod.listen(host), admitted]);
   process.send?.({ kind: 'listening', port });
-  // While the parent hears of it, and not when its first request waits for it.
-  crypto();
 }
 
 function endAtOnce(): void {

@@ -8,9 +8,11 @@ import { assertNever } from '../sdk/assert-never.ts';
 import { type BoardView, readBoard } from './board.ts';
 import { type BundleFile, hashMatches, writeBundle } from './bundle-file.ts';
 import { armPodFaultPoint, type PodFaultPoints } from './fault-points.ts';
+import { crypto } from './late-modules.ts';
 import { OpenBatch } from './open-batch.ts';
 import type { PodCredentials } from './pod-credentials.ts';
 import { createPodServer, type PodHandlers } from './pod-server.ts';
+import { rehearseLoad } from './rehearse-load.ts';
 import { emptyShim, step } from './shim.ts';
 import type { ExitReason, Shim, ShimEffect, ShimInput } from './shim-state.ts';
 import type { FromWorker } from './thread-messages.ts';
@@ -47,6 +49,8 @@ const busyTickMs = 20;
 const idleTickMs = 250;
 const aliveMs = 2_000;
 const lastAnswersMsMax = 500;
+/** A pod that has not got its function by then is a generic one, and nobody waits for it. */
+const rehearseAfterMs = 20;
 /** A limit below what a pod takes by itself would end it before it began: this much is always left to the handler. */
 const handlerBytesMin = 32 * 2 ** 20;
 
@@ -72,6 +76,7 @@ class RunningPod implements Pod {
   #tickDueAtMs = 0;
   #beatAtMs = 0;
   #over = false;
+  #rehearsal: ReturnType<typeof setTimeout> | undefined;
 
   constructor(options: PodOptions) {
     this.#options = options;
@@ -93,6 +98,9 @@ class RunningPod implements Pod {
       this.#server.listen(port, host, resolve);
     });
     this.#schedule();
+    // While the parent hears of it, and not when its first request waits for it.
+    setImmediate(crypto);
+    this.#rehearsal = setTimeout(rehearseLoad, rehearseAfterMs);
     return (this.#server.address() as AddressInfo).port;
   }
 
@@ -108,6 +116,7 @@ class RunningPod implements Pod {
   destroy(): void {
     this.#over = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#rehearsal);
     for (const bundle of this.#bundles.values()) bundle.remove();
     for (const worker of this.#workers.values()) worker.terminate();
     this.#server.close();
@@ -136,6 +145,7 @@ class RunningPod implements Pod {
       this.#answerLoad(response, failedLoad('FAAS_LOAD_HASH', 'the bundle does not match its hash'));
       return;
     }
+    clearTimeout(this.#rehearsal);
     this.#load = { request, response };
     this.#faults('load.received');
     const { concurrency, lifespanMs } = request;
@@ -144,7 +154,6 @@ class RunningPod implements Pod {
   }
 
   #startBatch(head: BatchHead, bytes: Uint8Array<ArrayBuffer>, response: ServerResponse): void {
-    this.#faults('batch.received');
     const batchId = this.#nextBatchId;
     this.#nextBatchId += 1;
     this.#batches.set(batchId, new OpenBatch(head.eventCount, bytes, response));
@@ -158,6 +167,7 @@ class RunningPod implements Pod {
       this.#perform({ kind: 'end-batch', batchId, end: 'draining' });
       return;
     }
+    this.#faults('batch.received');
     this.#step({ kind: 'batch', batchId, events: head.eventCount, bytes: bytes.length, exclusive: head.exclusive, nowMs: Date.now() });
   }
 
@@ -348,6 +358,7 @@ class RunningPod implements Pod {
   #exit(reason: ExitReason): void {
     this.#over = true;
     clearTimeout(this.#timer);
+    clearTimeout(this.#rehearsal);
     for (const bundle of this.#bundles.values()) bundle.remove();
     this.#options.ending?.(reason);
     const done = () => this.#options.exit(reason, this.#workers.size > 0);

@@ -4,6 +4,7 @@ import type { Batch } from '../protocol/messages.ts';
 import { BoardWriter, createBoard } from './board.ts';
 import type { FunctionHost, LoadedFunction } from './function-host.ts';
 import { ReplyBuffer } from './reply-buffer.ts';
+import type { EnterCall } from './running-call.ts';
 import { WorkQueue } from './work-queue.ts';
 
 const batch: Batch = {
@@ -45,7 +46,7 @@ const fn: LoadedFunction = {
 };
 
 /** Runs an event of nobody through all that an event passes in a worker, so that the first real one does not wait for its compilation. */
-export function rehearse(host: Pick<FunctionHost, 'now' | 'monotonic' | 'randomHex'>): Promise<void> {
+export function rehearse(host: Pick<FunctionHost, 'now' | 'monotonic' | 'randomHex'>, enter: EnterCall): Promise<void> {
   return new Promise(resolve => {
     const replies = new ReplyBuffer(() => resolve(), host.monotonic, setImmediate);
     const queue = new WorkQueue({
@@ -58,7 +59,7 @@ export function rehearse(host: Pick<FunctionHost, 'now' | 'monotonic' | 'randomH
       },
       board: new BoardWriter(createBoard(1)),
       concurrency: 1,
-      enter: (_call, _run, handle) => handle(),
+      enter,
       onResult: (batchId, result) => replies.result(batchId, result),
       yieldTurn: async () => undefined,
     });
