@@ -122,6 +122,7 @@ export class CallSession {
     this.#running = this.#commitAll().finally(() => {
       this.#running = undefined;
       if (this.#ready.length + this.#doubts.length > 0) this.#run();
+      else if (this.#session === undefined) this.#reclaimLater();
     });
   }
 
@@ -129,7 +130,6 @@ export class CallSession {
     let broken = 0;
     do {
       const session = await this.#claimed();
-      if (session === undefined) this.#reclaimLater();
       if (session === undefined || broken >= sessionsMax) return this.#failAll();
       if (this.#doubts.length > 0) await this.#settleDoubts(session);
       if (this.#session !== session) continue;
@@ -160,7 +160,7 @@ export class CallSession {
     for (const { resolve } of doubts) resolve(isKept);
   }
 
-  /** What a commit without an answer left in the outbox, or an earlier owner, is not to wait for the next call. */
+  /** What a commit without an answer left in the outbox, or an earlier owner, is not to wait for the next call. Who is not the owner of the place moves away. */
   #reclaimLater(): void {
     const { state, clock } = this.#options;
     if (this.#stopped || state.capabilities.emits === 'inline') return;
@@ -326,7 +326,12 @@ export class CallSession {
         if (this.#session !== session) continue;
         const trimmed = await state.trim(source, session.ownerToken, entry.seq);
         if (this.#session !== session) continue;
-        if (trimmed === 'fenced') return this.#leaveOutbox();
+        // By another gateway, or by a claim of our own that was given up and came late: then nobody else publishes the rest.
+        if (trimmed === 'fenced') {
+          this.#leaveOutbox();
+          this.#reclaimLater();
+          return;
+        }
         this.#outbox.shift();
       } catch (error) {
         log.warn('emits of direct calls could not be published', { unit: source.unit, topic: entry.emit.topic, error });
@@ -335,7 +340,7 @@ export class CallSession {
     }
   }
 
-  /** Somebody else owns the outbox now and publishes it. */
+  /** Whoever claims the place next has it. */
   #leaveOutbox(): void {
     this.#session = undefined;
     this.#outbox.length = 0;
