@@ -3,7 +3,7 @@ import type { PodsAnswer, PodsWish, UnitExit } from './messages.ts';
 
 export interface ClusterPodsOptions {
   /** Those that this process runs itself. */
-  readonly own: Pick<PodDirectory, 'podsOf' | 'onChange' | 'onExit'>;
+  readonly own: Pick<PodDirectory, 'podsOf' | 'comingOf' | 'onChange' | 'onExit'>;
   /** Where batches of this process call back. */
   readonly callbackUrl: () => string;
   /** Passes a wish on to the leader; false: there is none at the moment. */
@@ -39,6 +39,12 @@ export class ClusterPods implements PodDirectory {
     const views = [...this.#options.own.podsOf(unit), ...others].map(view => ({ ...view, shared }));
     this.#views.set(unit, views);
     return views;
+  }
+
+  /** Those of this process: the leader tells only what is there. */
+  comingOf(unit: string): readonly PodView[] {
+    const shared = { callbackUrl: this.#options.callbackUrl() };
+    return this.#options.own.comingOf(unit).map(view => ({ ...view, shared }));
   }
 
   want(unit: string, pods: number, reason: PodsWish['reason']): boolean {

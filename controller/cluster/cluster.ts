@@ -22,7 +22,7 @@ export interface ClusterOptions {
   readonly callbackUrl: () => string;
   readonly registry: Pick<Registry, 'leader'>;
   readonly fleet: OwnPodsOptions['fleet'] &
-    Pick<PodDirectory, 'podsOf'> & {
+    Pick<PodDirectory, 'podsOf' | 'comingOf'> & {
       scale(unit: string, replicas: number): void;
       observe(inFlightByPod: ReadonlyMap<string, number>): void;
     };

@@ -8,7 +8,7 @@ import { tellFailing } from './failing-condition.ts';
 import { Membership } from './membership.ts';
 import type { PartitionLoop, Prepared } from './partition-loop.ts';
 import type { Result } from './pending-event.ts';
-import { choosePod, chooseQuarantine, leastOf, type PodLoad, podsWanted } from './placement.ts';
+import { choosePod, chooseQuarantine, isReady, leastOf, type PodLoad, podsWanted } from './placement.ts';
 import { PodLoads } from './pod-loads.ts';
 import { eventIdOf } from './read-records.ts';
 import { ResultWaiters } from './result-waiters.ts';
@@ -270,7 +270,7 @@ export class FunctionLoop {
   }
 
   #askForPods(open: readonly OpenPartition[], loads: readonly PodLoad[], isFull: boolean, nowMs: number): void {
-    const hasReady = loads.some(load => load.view.state === 'ready');
+    const hasReady = loads.some(isReady);
     if (hasReady && !isFull) return;
     const waiting = open.reduce((sum, { session }) => sum + session.lanes.parallel + session.lanes.special.size, 0);
     if (waiting === 0) return;
@@ -343,6 +343,7 @@ export class FunctionLoop {
     const { view } = load;
     const { end, alone } = await sendBatch(this.#options, {
       view,
+      waits: load.isComing,
       alone: draft.alone,
       batch: { unit, revision: view.revision, order: session.subscription.order, ...prepared },
       calls: new Set(spec.calls),

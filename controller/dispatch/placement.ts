@@ -3,6 +3,8 @@ import type { PodView } from '../wire/pod-directory.ts';
 /** What we have on a pod. */
 export interface PodLoad {
   view: PodView;
+  /** It loads the function now, and keeps one batch until it has. */
+  isComing: boolean;
   /** Sent and not answered. */
   events: number;
   batches: number;
@@ -30,6 +32,7 @@ const eventsPerConcurrency = 4;
 /** How many events a pod can be given now; 0: none. `eventMs` is what one event takes in the handler, as far as is known. */
 export function roomOf(load: PodLoad, batchSize: number, eventMs: number, nowMs: number): number {
   if (load.alone || load.reserved || load.view.state !== 'ready' || nowMs < load.notBeforeMs || load.batches >= batchesMax) return 0;
+  if (load.isComing && load.batches > 0) return 0;
   const { concurrency, handler } = load.view;
   if (handler === 'batch') return load.batches <= concurrency ? batchSize : 0;
   const ahead = Math.floor((concurrency * aheadMs) / Math.max(eventMs, 0.005));
@@ -45,7 +48,7 @@ export function leastOf(load: PodLoad, batchSize: number): number {
   return idles ? 1 : Math.ceil(batchSize / 2);
 }
 
-/** The pod for the next shared batch: of the live revision if there is one, the least loaded first. */
+/** The pod for the next shared batch: of the live revision if there is one, the least loaded first. One that is still coming only while no other is there. */
 export function choosePod(
   loads: readonly PodLoad[],
   live: string,
@@ -70,7 +73,7 @@ export function chooseQuarantine(
   live: string,
   nowMs: number,
 ): { readonly load: PodLoad; readonly isFree: boolean } | undefined {
-  const usable = preferred(loads, live).filter(load => load.view.state === 'ready');
+  const usable = preferred(loads, live).filter(isReady);
   const taken = usable.filter(load => load.alone).length;
   const [held] = usable.filter(load => load.reserved && !load.alone);
   if (held === undefined && taken >= Math.max(1, Math.floor(usable.length / 2))) return undefined;
@@ -85,9 +88,16 @@ export function podsWanted(loads: readonly PodLoad[], waiting: number, concurren
   return Math.ceil((running + waiting) / Math.max(1, concurrency));
 }
 
+/** It takes batches, and is there. */
+export function isReady({ view, isComing }: PodLoad): boolean {
+  return view.state === 'ready' && !isComing;
+}
+
 function preferred(loads: readonly PodLoad[], live: string): readonly PodLoad[] {
-  const current = loads.filter(load => load.view.revision === live && load.view.state === 'ready');
-  return current.length > 0 ? current : loads;
+  const ready = loads.filter(isReady);
+  const current = ready.filter(load => load.view.revision === live);
+  if (current.length > 0) return current;
+  return ready.length > 0 ? ready : loads;
 }
 
 function pressure(load: PodLoad): number {

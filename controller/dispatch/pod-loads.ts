@@ -2,7 +2,7 @@ import type { BatchEnd } from '../../runtime/protocol/messages.ts';
 import type { Clock } from '../clock.ts';
 import type { PodExit } from '../ports/pods.ts';
 import type { PodClient } from '../wire/pod-client.ts';
-import type { PodDirectory } from '../wire/pod-directory.ts';
+import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
 import type { PodLoad } from './placement.ts';
 
 /** How long a pod that refused is left alone, doubling while it goes on refusing. */
@@ -47,7 +47,10 @@ export class PodLoads {
 
   /** Takes over the list of pods; one that is gone stays until its batches have ended. */
   refresh(): void {
-    const views = new Map(this.#options.pods.podsOf(this.#unit).map(view => [view.pod.id, view]));
+    const { pods } = this.#options;
+    const coming = pods.comingOf(this.#unit);
+    const views = new Map([...coming, ...pods.podsOf(this.#unit)].map(view => [view.pod.id, view]));
+    const isComing = (id: string) => coming.some(({ pod }) => pod.id === id);
     for (const [id, load] of this.#loads) {
       if (views.has(id)) continue;
       if (load.batches === 0) this.#loads.delete(id);
@@ -55,9 +58,8 @@ export class PodLoads {
     }
     for (const [id, view] of views) {
       const load = this.#loads.get(id);
-      if (load !== undefined) load.view = view;
-      else
-        this.#loads.set(id, { view, events: 0, batches: 0, answeredAtMs: 0, alone: false, reserved: false, notBeforeMs: 0, refusals: 0 });
+      if (load !== undefined) Object.assign(load, { view, isComing: isComing(id) });
+      else this.#loads.set(id, newLoad(view, isComing(id)));
     }
   }
 
@@ -79,6 +81,8 @@ export class PodLoads {
         this.refused(load);
         return false;
       case 'draining':
+        // It has not heard of the function yet.
+        if (load.isComing) this.refused(load);
         load.view = { ...load.view, state: 'draining' };
         return false;
       default: {
@@ -124,4 +128,8 @@ export class PodLoads {
       this.#exitWaiters.set(bootId, done);
     });
   }
+}
+
+function newLoad(view: PodView, isComing: boolean): PodLoad {
+  return { view, isComing, events: 0, batches: 0, answeredAtMs: 0, alone: false, reserved: false, notBeforeMs: 0, refusals: 0 };
 }

@@ -9,6 +9,8 @@ export interface BatchRequest {
   readonly calls: ReadonlySet<string>;
   /** Nothing else may run beside it. */
   readonly alone: boolean;
+  /** The pod is still loading the function. */
+  readonly waits: boolean;
   /** What came in one turn, together. `alone`: nothing else has run on the pod so far, of a gateway either. */
   onResults(results: readonly EventResult[], alone: boolean): void;
   onLog(line: PodLog): void;
@@ -20,7 +22,7 @@ export async function sendBatch(
   request: BatchRequest,
 ): Promise<{ readonly end: BatchEnd; readonly alone: boolean }> {
   const { client, tokens, random, faults, metrics } = options;
-  const { view, batch, calls, alone, onResults, onLog } = request;
+  const { view, batch, calls, alone, waits, onResults, onLog } = request;
   const { pod, shared } = view;
   const batchToken = random.token();
   tokens.grant(batchToken, { unit: batch.unit, podId: pod.id, calls, depth: 0 });
@@ -37,7 +39,7 @@ export async function sendBatch(
   try {
     metrics.observe('faas_batch_events', { unit: batch.unit }, batch.events.length);
     const how = shared === undefined ? undefined : { callbackUrl: shared.callbackUrl, exclusive: alone };
-    const sent = client.run(pod, { ...batch, batchToken, ...how }, { result, log: onLog });
+    const sent = client.run(pod, { ...batch, batchToken, ...how, ...(waits && { waits }) }, { result, log: onLog });
     faults('dispatch.sent');
     const end = await sent;
     flush();

@@ -4,7 +4,7 @@ import type { TopicPartition } from '../ports/streams.ts';
 import type { DispatcherOptions, PartitionReport, UnitReport } from './dispatcher.ts';
 import type { PartitionLoop } from './partition-loop.ts';
 import type { Doom, PendingEvent } from './pending-event.ts';
-import { type PodLoad, podsWanted } from './placement.ts';
+import { isReady, type PodLoad, podsWanted } from './placement.ts';
 import { eventIdOf } from './read-records.ts';
 import type { CommitInFlight, Draft, Session } from './session-state.ts';
 
@@ -121,7 +121,7 @@ export class UnitFigures {
       inFlight += session.running;
       parallel += session.lanes.parallel + session.lanes.special.size;
     }
-    const ready = loads.filter(load => load.view.state === 'ready');
+    const ready = loads.filter(isReady);
     const report = {
       unit: this.#unit,
       waiting,

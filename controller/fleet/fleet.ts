@@ -12,8 +12,9 @@ import { greet } from '../wire/greet.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
 import { BundleCache } from './bundle-cache.ts';
+import { FleetViews } from './fleet-views.ts';
 import { failedLoad, loadRequestOf } from './load-request.ts';
-import { asFleetPod, countsOf, drainBusyAtMs, exitEntry, isOf, type Member, memberOf, startEntry, viewOf, type Wish } from './member.ts';
+import { asFleetPod, countsOf, drainBusyAtMs, exitEntry, isOf, type Member, memberOf, startEntry, type Wish } from './member.ts';
 import { drainSentence, type FleetAction, type FleetLimits, type FleetPod, loadBackoffMs, planFleet, podSize } from './plan-fleet.ts';
 import { tellPodsMissing } from './pods-missing.ts';
 
@@ -61,10 +62,9 @@ export class Fleet implements PodDirectory {
   readonly #options: FleetOptions;
   readonly #members = new Map<string, Member>();
   readonly #wishes = new Map<string, Wish>();
-  readonly #changeListeners = new Set<(unit: string) => void>();
   readonly #exitListeners = new Set<Parameters<PodDirectory['onExit']>[0]>();
   readonly #wantListeners = new Set<WantListener>();
-  readonly #views = new Map<string, readonly PodView[]>();
+  readonly #views = new FleetViews(this.#members);
   readonly #bundles: BundleCache;
   readonly #underWay = new Set<Promise<void>>();
   #inFlightByPod: ReadonlyMap<string, number> = new Map();
@@ -89,7 +89,11 @@ export class Fleet implements PodDirectory {
   }
 
   podsOf(unit: string): readonly PodView[] {
-    return this.#views.get(unit) ?? [];
+    return this.#views.of(unit);
+  }
+
+  comingOf(unit: string): readonly PodView[] {
+    return this.#views.comingOf(unit);
   }
 
   want(...request: Parameters<PodDirectory['want']>): boolean {
@@ -103,8 +107,7 @@ export class Fleet implements PodDirectory {
   }
 
   onChange(listener: (unit: string) => void): () => void {
-    this.#changeListeners.add(listener);
-    return () => this.#changeListeners.delete(listener);
+    return this.#views.onChange(listener);
   }
 
   onExit(listener: Parameters<PodDirectory['onExit']>[0]): () => void {
@@ -127,6 +130,7 @@ export class Fleet implements PodDirectory {
     this.#settleAdopted(functions);
     const units = new Set(functions.map(live => live.unit));
     for (const unit of this.#wishes.keys()) if (!units.has(unit)) this.#wishes.delete(unit);
+    this.#views.keepOnly(units);
     for (const live of functions) {
       const wish = this.#wishOf(live);
       if (wish.live.revision !== live.revision) Object.assign(wish, { live, loadFailures: 0, crashedAtMs: [], notBeforeMs: 0 });
@@ -163,7 +167,7 @@ export class Fleet implements PodDirectory {
 
   /** Pods of all functions, as others see them. */
   views(): readonly PodView[] {
-    return [...this.#views.values()].flat();
+    return this.#views.all();
   }
 
   /** How many pods each function is to have here. */
@@ -340,6 +344,7 @@ export class Fleet implements PodDirectory {
     }
     const request: LoadRequest = loadRequestOf(live, bundle);
     const loading = client.load(member.info, request, loadTimeoutMs);
+    if (then === 'ready') this.#views.loads(member, live);
     // Beside it, while the pod's thread starts up.
     if (member.greetAtMs === 0) this.#greetOne(member, this.#options.clock.now());
     const result = await loading;
@@ -355,11 +360,12 @@ export class Fleet implements PodDirectory {
     this.#options.history.write(startEntry(member, live, result.phases, this.#options.clock.now()));
     const wish = this.#wishes.get(live.unit);
     if (wish !== undefined && wish.live.revision === live.revision) wish.loadFailures = 0;
+    this.#views.loaded(live, result.handler);
     member.handler = result.handler;
     member.phase = then;
     member.loadedAtMs = this.#options.clock.steady();
     this.#options.pods.mark(member.info.id, { unit: live.unit, revision: live.revision });
-    if (then === 'ready') this.#changed(live.unit);
+    if (then === 'ready') this.#views.changed(live.unit);
     return result;
   }
 
@@ -375,7 +381,7 @@ export class Fleet implements PodDirectory {
       wish.notBeforeMs = this.#options.clock.now() + loadBackoffMs(wish.loadFailures);
     }
     if (this.#members.has(member.info.id)) {
-      member.phase = 'draining';
+      this.#retire(member);
       this.#track(this.#options.pods.stop(member.info.id, 0).then(() => undefined));
     }
   }
@@ -396,7 +402,7 @@ export class Fleet implements PodDirectory {
   /** It takes no new batch from now on. */
   #retire(member: Member): void {
     member.phase = 'draining';
-    if (member.live !== undefined) this.#changed(member.live.unit);
+    if (member.live !== undefined) this.#views.changed(member.live.unit);
   }
 
   #ended(exit: PodExit): void {
@@ -411,7 +417,7 @@ export class Fleet implements PodDirectory {
     }
     if (exit.reason !== 'stopped' && unit !== undefined && this.#isYoung(member)) this.#crashed(unit);
     for (const listener of this.#exitListeners) listener({ ...exit, unit });
-    if (unit !== undefined) this.#changed(unit);
+    if (unit !== undefined) this.#views.changed(unit);
     this.#plan();
   }
 
@@ -421,7 +427,7 @@ export class Fleet implements PodDirectory {
     if (member === undefined || member.phase === 'draining' || member.phase === 'lost') return;
     this.#options.log.info('pod leaves', { pod: id, unit: member.live?.unit, why });
     member.phase = why === 'told' ? 'draining' : 'lost';
-    if (member.live !== undefined) this.#changed(member.live.unit);
+    if (member.live !== undefined) this.#views.changed(member.live.unit);
     this.#plan();
   }
 
@@ -437,7 +443,7 @@ export class Fleet implements PodDirectory {
       else {
         Object.assign(member, { live, handler: loaded.handler });
         this.#wishOf(live).replicas += 1;
-        this.#changed(live.unit);
+        this.#views.changed(live.unit);
       }
     }
   }
@@ -471,13 +477,6 @@ export class Fleet implements PodDirectory {
     wish.notBeforeMs = nowMs + loadBackoffMs(Math.max(0, wish.crashedAtMs.length - crashesFree));
   }
 
-  #changed(unit: string): void {
-    const views = [...this.#members.values()].flatMap(member => viewOf(member, unit) ?? []);
-    if (views.length === 0) this.#views.delete(unit);
-    else this.#views.set(unit, views);
-    for (const listener of this.#changeListeners) listener(unit);
-  }
-
   /** The pod that proved a revision is its first pod; idle scaling takes it away when nothing comes. */
   #adoptTrials(live: LiveFunction): void {
     const wish = this.#wishes.get(live.unit);
@@ -489,7 +488,7 @@ export class Fleet implements PodDirectory {
       }
       member.phase = 'ready';
       wish.replicas = Math.max(wish.replicas, 1);
-      this.#changed(live.unit);
+      this.#views.changed(live.unit);
     }
   }
 

@@ -12,6 +12,8 @@ export interface Member {
   phase: FleetPod['phase'] | 'trial' | 'lost';
   live: LiveFunction | undefined;
   handler: 'event' | 'batch';
+  /** It loads its function, and what kind of handler that has is known from earlier loads. */
+  isComing: boolean;
   /** A generic one is greeted again then. */
   greetAtMs: number;
   /** From the wish for a process to its answer. */
@@ -33,7 +35,7 @@ export interface Wish {
 }
 
 export function memberOf(info: PodInfo, memoryBytes: number, phase: Member['phase'], bootMs = 0): Member {
-  return { info, memoryBytes, phase, live: undefined, handler: 'event', greetAtMs: 0, bootMs, loadedAtMs: undefined };
+  return { info, memoryBytes, phase, live: undefined, handler: 'event', isComing: false, greetAtMs: 0, bootMs, loadedAtMs: undefined };
 }
 
 export function isOf(member: Member, live: LiveFunction): boolean {
@@ -67,6 +69,11 @@ export function drainBusyAtMs(wish: Wish, ready: number, drainMs: number, nowMs:
 export function viewOf({ info, phase, live, handler }: Member, unit: string): PodView | undefined {
   if (live?.unit !== unit || (phase !== 'ready' && phase !== 'draining')) return undefined;
   return { pod: info, unit, revision: live.revision, state: phase, handler, concurrency: live.spec.limits.concurrency };
+}
+
+/** As it will be when it has loaded its function; undefined: nobody can tell, or it has. */
+export function comingViewOf(member: Member, unit: string): PodView | undefined {
+  return member.phase === 'loading' && member.isComing ? viewOf({ ...member, phase: 'ready' }, unit) : undefined;
 }
 
 /** Pods of each function; those that are wished for and not there yet are starting. */

@@ -79,7 +79,7 @@ class HttpPodClient implements PodClient {
     const pool = this.#pool(pod);
     const options = { ...this.#batchRequest(pod), body: encodeBatch(batch) };
     return new Promise(resolve => {
-      pool.dispatch(options, new BatchAnswer(on, resolve));
+      pool.dispatch(options, new BatchAnswer(on, resolve, batch.waits === true));
     });
   }
 
@@ -129,12 +129,14 @@ class BatchAnswer implements Dispatcher.DispatchHandler {
   readonly #on: BatchListener;
   readonly #resolve: (end: BatchEnd) => void;
   readonly #reader = new FrameReader();
+  readonly #waits: boolean;
   #isSent = false;
   #status = 0;
   #end: BatchEnd | undefined;
 
-  constructor(on: BatchListener, resolve: (end: BatchEnd) => void) {
+  constructor(on: BatchListener, resolve: (end: BatchEnd) => void, waits: boolean) {
     this.#on = on;
+    this.#waits = waits;
     this.#resolve = resolve;
   }
 
@@ -168,7 +170,8 @@ class BatchAnswer implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    this.#resolve(this.#end ?? { kind: this.#isSent ? 'lost' : 'unreached', detail: messageOf(error) });
+    const isBegun = this.#isSent && (!this.#waits || this.#status !== 0);
+    this.#resolve(this.#end ?? { kind: isBegun ? 'lost' : 'unreached', detail: messageOf(error) });
   }
 }
 

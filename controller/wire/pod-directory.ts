@@ -4,6 +4,8 @@ import type { PodExit, PodInfo } from '../ports/pods.ts';
 export interface PodDirectory {
   /** Pods that have loaded the function; only `ready` ones take new batches. */
   podsOf(unit: string): readonly PodView[];
+  /** Pods that load the function now, as they will be: a batch that `waits` may be sent ahead. Empty where nobody knows. */
+  comingOf(unit: string): readonly PodView[];
   /** Asks for pods: the first event after idleness, or all of them busy. A wish, answered by a change of the list, or never; false: nobody starts pods now. */
   want(unit: string, pods: number, reason: 'first-event' | 'waiting-events' | 'direct-call'): boolean;
   onChange(listener: (unit: string) => void): () => void;

@@ -1,4 +1,5 @@
 import type { ServerResponse } from 'node:http';
+import type { BatchHead } from '../protocol/batch.ts';
 import { FrameWriter } from '../protocol/frame.ts';
 import type { Outcome } from '../protocol/messages.ts';
 import { encodeReply, writeReply } from '../protocol/reply.ts';
@@ -15,6 +16,7 @@ const framesType = { 'content-type': 'application/x-faas-frames' };
 /** A batch whose answer is being written: which of its events were answered, and where the rest will go. */
 export class OpenBatch {
   readonly events: number;
+  readonly receivedAtMs = Date.now();
   bytes: Uint8Array<ArrayBuffer> | undefined;
   readonly #response: ServerResponse;
   readonly #answered: Uint8Array;
@@ -22,13 +24,23 @@ export class OpenBatch {
   /** The frames that answer for the last event: they leave with the end. */
   #last: Uint8Array | undefined;
   #spoke = false;
+  /** Its first byte says that it has begun. */
+  #waits: boolean;
 
-  constructor(events: number, bytes: Uint8Array<ArrayBuffer>, response: ServerResponse) {
-    this.events = events;
+  constructor({ eventCount, waits }: Pick<BatchHead, 'eventCount' | 'waits'>, bytes: Uint8Array<ArrayBuffer>, response: ServerResponse) {
+    this.events = eventCount;
+    this.#waits = waits;
     this.bytes = bytes;
     this.#response = response;
-    this.#answered = new Uint8Array(events);
-    this.#open = events;
+    this.#answered = new Uint8Array(eventCount);
+    this.#open = eventCount;
+  }
+
+  /** It goes to the worker now. */
+  begin(): void {
+    if (!this.#waits) return;
+    this.#waits = false;
+    this.#write(aliveFrame);
   }
 
   /** The worker's frames go out as they are; false, and nothing goes out: that cannot be (an index twice, or out of range). */
@@ -70,6 +82,7 @@ export class OpenBatch {
 
   /** Something for the client to hear when there is nothing to say: a pod that is silent for long is taken for lost. */
   beat(): void {
+    if (this.#waits) return;
     if (!this.#spoke) this.#write(aliveFrame);
     this.#spoke = false;
   }

@@ -156,7 +156,7 @@ class RunningPod implements Pod {
   #startBatch(head: BatchHead, bytes: Uint8Array<ArrayBuffer>, response: ServerResponse): void {
     const batchId = this.#nextBatchId;
     this.#nextBatchId += 1;
-    this.#batches.set(batchId, new OpenBatch(head.eventCount, bytes, response));
+    this.#batches.set(batchId, new OpenBatch(head, bytes, response));
     response.on('close', () => {
       if (response.writableFinished) return;
       this.#batches.delete(batchId);
@@ -168,7 +168,8 @@ class RunningPod implements Pod {
       return;
     }
     this.#faults('batch.received');
-    this.#step({ kind: 'batch', batchId, events: head.eventCount, bytes: bytes.length, exclusive: head.exclusive, nowMs: Date.now() });
+    const { eventCount: events, exclusive, waits } = head;
+    this.#step({ kind: 'batch', batchId, events, bytes: bytes.length, exclusive, waits, nowMs: Date.now() });
   }
 
   #startWorker(workerId: number): void {
@@ -309,9 +310,11 @@ class RunningPod implements Pod {
   }
 
   #run(workerId: number, batchId: number): void {
-    const bytes = this.#batches.get(batchId)?.bytes;
-    if (bytes === undefined) return;
-    this.#workers.get(workerId)?.send({ kind: 'batch', batchId, bytes, receivedAtMs: Date.now() }, [bytes.buffer]);
+    const batch = this.#batches.get(batchId);
+    if (batch?.bytes === undefined) return;
+    const { bytes, receivedAtMs } = batch;
+    batch.begin();
+    this.#workers.get(workerId)?.send({ kind: 'batch', batchId, bytes, receivedAtMs }, [bytes.buffer]);
     this.#faults('batch.handed-over');
   }
 

@@ -30,7 +30,7 @@ const board = { heartbeatMs: 0, synchronousSlot: undefined, culpritSlot: undefin
 const inputs: readonly ShimInput[] = [
   { kind: 'load', nowMs: 0, limits },
   { kind: 'loaded', nowMs: 0, workerId: 1, result: ready },
-  { kind: 'batch', nowMs: 0, batchId: 1, events: 1, bytes: 0, exclusive: false },
+  { kind: 'batch', nowMs: 0, batchId: 1, events: 1, bytes: 0, exclusive: false, waits: false },
   { kind: 'tick', nowMs: 0, rssBytes: 0, boards: new Map([[1, board]]) },
   { kind: 'answered', nowMs: 0, batchId: 1, count: 1 },
 ];

@@ -63,6 +63,8 @@ export type ShimInput =
       readonly events: number;
       readonly bytes: number;
       readonly exclusive: boolean;
+      /** It may wait for the function. */
+      readonly waits: boolean;
     }
   | { readonly kind: 'answered'; readonly nowMs: number; readonly batchId: number; readonly count: number }
   /** Nobody listens to the batch any more, or the worker cannot read it. */

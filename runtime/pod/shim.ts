@@ -40,7 +40,7 @@ export function step(shim: Shim, input: ShimInput): Step {
     case 'load-failed':
       return loadFailed(shim, input.workerId, input.error, input.nowMs);
     case 'batch':
-      return admit(shim, heldBatch(input), input.nowMs);
+      return admit(shim, heldBatch(input), input.waits, input.nowMs);
     case 'answered':
       return answered(shim, input.batchId, input.count, input.nowMs);
     case 'batch-gone':
@@ -93,10 +93,8 @@ function loaded(shim: Shim, workerId: number, result: LoadResult & { kind: 'read
 function loadFailed(shim: Shim, workerId: number, error: WireError, nowMs: number): Step {
   const ended = end(shim, workerId, undefined, nowMs);
   if (shim.phase === 'loading') {
-    return {
-      shim: { ...ended.shim, phase: 'gone' },
-      effects: [{ kind: 'answer-load', result: { kind: 'failed', error } }, ...ended.effects],
-    };
+    const effects: readonly ShimEffect[] = [{ kind: 'answer-load', result: { kind: 'failed', error } }, ...ended.effects];
+    return chain({ shim: { ...ended.shim, phase: 'gone' }, effects }, next => returnWaiting(next, nowMs));
   }
   // A function that loaded once and does not any more: others may have more luck with a fresh pod.
   return chain({ shim: { ...ended.shim, exit: ended.shim.exit ?? 'crashed', phase: 'gone' }, effects: ended.effects }, next =>
@@ -109,9 +107,9 @@ function heldBatch({ batchId, events, bytes, exclusive }: ShimInput & { kind: 'b
 }
 
 /** At least two batches keep the worker fed; of small ones, as direct calls are, a few times what it runs at once. */
-function admit(shim: Shim, batch: HeldBatch, nowMs: number): Step {
-  if (shim.phase !== 'ready' || shim.limits === undefined)
-    return { shim, effects: [{ kind: 'end-batch', batchId: batch.id, end: 'draining' }] };
+function admit(shim: Shim, batch: HeldBatch, waits: boolean, nowMs: number): Step {
+  const isTaking = shim.phase === 'ready' || (shim.phase === 'loading' && waits);
+  if (!isTaking || shim.limits === undefined) return { shim, effects: [{ kind: 'end-batch', batchId: batch.id, end: 'draining' }] };
   const events = shim.batches.reduce((sum, { open }) => sum + open, batch.events);
   const bytes = shim.batches.reduce((sum, held) => sum + held.bytes, batch.bytes);
   const full = shim.batches.length >= 2 && (events > shim.limits.concurrency * eventsPerConcurrency || bytes > batchBytesInFlightMax);
@@ -225,7 +223,8 @@ function workerEnded(shim: Shim, workerId: number, board: BoardView, error: { co
   const removed: Shim = { ...shim, workers: shim.workers.filter(other => other !== worker) };
   if (worker.phase === 'loading' && shim.phase === 'loading') {
     const failure = loadError('FAAS_LOAD_IMPORT', `the worker ended while it loaded the bundle: ${error.message}`);
-    return { shim: { ...removed, phase: 'gone' }, effects: [{ kind: 'answer-load', result: { kind: 'failed', error: failure } }] };
+    const effects: readonly ShimEffect[] = [{ kind: 'answer-load', result: { kind: 'failed', error: failure } }];
+    return chain({ shim: { ...removed, phase: 'gone' }, effects }, next => returnWaiting(next, nowMs));
   }
   const verdict = worker.phase === 'ending' ? worker.verdict : judgeEnd(board, error);
   const settled = settleWorker(removed, workerId, verdict);

@@ -15,6 +15,7 @@ export interface BatchHead {
   readonly revision: string;
   readonly eventCount: number;
   readonly exclusive: boolean;
+  readonly waits: boolean;
 }
 
 /** A `batch` frame, `states` frames and `events` frames. Throws FAAS_WIRE_* on what is over the limits. */
@@ -26,9 +27,10 @@ export function encodeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   const order = batch.order === undefined ? '' : `,"order":${quote(batch.order)}`;
   const callback = batch.callbackUrl === undefined ? '' : `,"callbackUrl":${quote(batch.callbackUrl)}`;
   const exclusive = batch.exclusive === true ? ',"exclusive":true' : '';
+  const waits = batch.waits === true ? ',"waits":true' : '';
   writer.write(
     `{"kind":"batch","batchToken":${quote(batch.batchToken)},"unit":${quote(batch.unit)},"revision":${quote(batch.revision)}` +
-      `${order}${callback}${exclusive},"states":${batch.state.length},"events":${batch.events.length}}`,
+      `${order}${callback}${exclusive}${waits},"states":${batch.state.length},"events":${batch.events.length}}`,
     [],
   );
   for (const state of batch.state) writer.row(statesHeader, state, writeState);
@@ -55,6 +57,7 @@ export function readBatchHead(bytes: Uint8Array): BatchHead {
     revision: textField(header, 'revision'),
     eventCount,
     exclusive: own(header, 'exclusive') === true,
+    waits: own(header, 'waits') === true,
   };
 }
 
@@ -100,6 +103,7 @@ function readHead({ header }: Frame): Omit<Batch, 'events' | 'state'> {
     ...(own(header, 'order') !== undefined && { order: choiceField(header, 'order', orders) }),
     ...(own(header, 'callbackUrl') !== undefined && { callbackUrl: textField(header, 'callbackUrl') }),
     ...(own(header, 'exclusive') === true && { exclusive: true }),
+    ...(own(header, 'waits') === true && { waits: true }),
   };
 }
 

@@ -64,6 +64,8 @@ export interface Batch {
   readonly callbackUrl?: string;
   /** Nothing else may run on the pod beside it: a pod that others use is `busy` until they have finished, and takes nothing from them until it has. */
   readonly exclusive?: boolean;
+  /** The pod may still be loading the function: it keeps the batch until it has, and sends the first byte of its answer when the batch begins. */
+  readonly waits?: boolean;
   readonly events: readonly BatchEvent[];
   /** Prefetched state of the events' keys. */
   readonly state: readonly BatchState[];
@@ -179,8 +181,8 @@ export interface PodLog {
 }
 
 /**
- * How a batch request ended. After `lost`, results already received stand; the rest is suspect only if the pod has ended. `unreached`: no connection
- * came about, and the pod has seen nothing of it.
+ * How a batch request ended. After `lost`, results already received stand; the rest is suspect only if the pod has ended. `unreached`: no handler
+ * has seen anything of it: no connection came about, or it waited for its function.
  */
 export type BatchEnd =
   | { readonly kind: 'done' }

@@ -5,16 +5,17 @@ import type { PodView } from '../../controller/wire/pod-directory.ts';
 import { exitOf, podOf, unit } from './cluster-samples.ts';
 
 const shared = { callbackUrl: 'http://127.0.0.1:7070' };
-let own: { pods: PodView[]; changed: (unit: string) => void; ended: (exit: UnitExit) => void };
+let own: { pods: PodView[]; coming: PodView[]; changed: (unit: string) => void; ended: (exit: UnitExit) => void };
 let pods: ClusterPods;
 let changes: string[];
 let exits: string[];
 
 beforeEach(() => {
-  own = { pods: [], changed() {}, ended() {} };
+  own = { pods: [], coming: [], changed() {}, ended() {} };
   pods = new ClusterPods({
     own: {
       podsOf: name => own.pods.filter(view => view.unit === name),
+      comingOf: name => own.coming.filter(view => view.unit === name),
       onChange(listener) {
         own.changed = listener;
         return () => undefined;
@@ -49,6 +50,12 @@ test('its own pods are there as they are, those of others as the leader says; ea
   own.pods = [];
   own.changed(unit);
   expect(ids()).toEqual(['theirs']);
+});
+
+test('of pods that are coming it knows its own', () => {
+  own.coming = [podOf('mine')];
+  expect(pods.comingOf(unit)).toEqual([{ ...podOf('mine'), shared }]);
+  expect([pods.comingOf('shop.other'), pods.podsOf(unit)]).toEqual([[], []]);
 });
 
 test('says what has changed, and nothing when nothing has', () => {

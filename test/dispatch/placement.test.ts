@@ -15,7 +15,18 @@ function load(
   const { concurrency = 4, handler = 'event', state = 'ready', revision = 'r2', id = 'p1', ...rest } = given;
   const pod = { id, bootId: '', address: '', token: '', startedAtMs: 0, pid: undefined };
   const view = { pod, unit: 'u', revision, state, handler, concurrency };
-  return { view, events: 0, batches: 0, answeredAtMs: nowMs, alone: false, reserved: false, notBeforeMs: 0, refusals: 0, ...rest };
+  return {
+    view,
+    isComing: false,
+    events: 0,
+    batches: 0,
+    answeredAtMs: nowMs,
+    alone: false,
+    reserved: false,
+    notBeforeMs: 0,
+    refusals: 0,
+    ...rest,
+  };
 }
 
 test.each<[string, PodLoad, number, number]>([
@@ -33,6 +44,8 @@ test.each<[string, PodLoad, number, number]>([
   ['runs a suspect', load({ alone: true }), 1, 0],
   ['kept for a suspect', load({ reserved: true }), 1, 0],
   ['refused just now', load({ notBeforeMs: nowMs + 1 }), 1, 0],
+  ['coming', load({ isComing: true }), 0.01, 100],
+  ['coming, has its batch', load({ isComing: true, events: 1, batches: 1 }), 0.01, 0],
   ['refused a while ago', load({ notBeforeMs: nowMs }), 0.01, 100],
   ['batch handler, one call free', load({ handler: 'batch', concurrency: 1, batches: 1, events: 100 }), 1, 100],
   ['batch handler, one call waits', load({ handler: 'batch', concurrency: 1, batches: 2, events: 200 }), 1, 0],
@@ -55,6 +68,13 @@ test.each<[string, PodLoad[], string | undefined]>([
   ['the live revision, also when more loaded', [load({ id: 'a', revision: 'r1' }), load({ id: 'b', events: 2, batches: 1 })], 'b'],
   ['an older revision while there is no other', [load({ id: 'a', revision: 'r1' })], 'a'],
   ['an older revision while the new one drains', [load({ id: 'a', revision: 'r1' }), load({ id: 'b', state: 'draining' })], 'a'],
+  ['an older revision while the new one is coming', [load({ id: 'a', revision: 'r1' }), load({ id: 'b', isComing: true })], 'a'],
+  ['one that is coming while there is no other', [load({ id: 'a', state: 'draining' }), load({ id: 'b', isComing: true })], 'b'],
+  [
+    'none that is coming beside one that is there and full',
+    [load({ id: 'a', events: 200, batches: 8 }), load({ id: 'b', isComing: true })],
+    undefined,
+  ],
 ])('chosen: %s', (_, loads, id) => {
   expect(choosePod(loads, 'r2', 100, 50, nowMs)?.load.view.pod.id).toBe(id);
 });
@@ -67,6 +87,7 @@ test.each<[string, PodLoad[], [string, boolean] | undefined]>([
     ['b', false],
   ],
   ['the one that is kept already', [load({ id: 'a', events: 1, batches: 1, reserved: true }), load({ id: 'b' })], ['a', false]],
+  ['the only one is coming', [load({ id: 'a', isComing: true })], undefined],
   ['the only one runs a suspect', [load({ id: 'a', alone: true, batches: 1 })], undefined],
   ['one of two runs a suspect: the other one is for the rest', [load({ id: 'a', alone: true, batches: 1 }), load({ id: 'b' })], undefined],
   [

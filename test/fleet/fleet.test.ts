@@ -16,6 +16,7 @@ import type { PodClient } from '../../controller/wire/pod-client.ts';
 import { functionSpec } from '../support/function-spec.ts';
 
 const good = 'export default async () => 1; export const faasSchemas = {};';
+const batches = 'export const batch = async () => undefined;';
 const bad = 'throw new Error("not today");';
 const hashOf = (code: string) => createHash('sha256').update(code).digest('hex');
 const clock = systemClock;
@@ -44,7 +45,7 @@ function revision(id: string, code: string, unit = 'shop.totals'): LiveFunction 
 
 beforeEach(async () => {
   const { registry, history } = createMemoryAdapters({ clock, random: systemRandom });
-  for (const code of [good, bad]) await registry.putBundle(hashOf(code), { code: new TextEncoder().encode(code), sourceMap: undefined });
+  for (const code of [good, batches, bad]) await registry.putBundle(hashOf(code), { code: new TextEncoder().encode(code), sourceMap: undefined });
   pods = createMemoryPods({ clock, random: systemRandom });
   startsMs = [];
   const http = createHttpPodClient({ clock, log: silentLog });
@@ -137,6 +138,25 @@ test('a generic pod is greeted when it is there, and not again at the next look'
   fleet.observe(new Map());
   await Promise.resolve();
   expect(greeted).toHaveLength(1);
+});
+
+test('a pod that loads a revision which was loaded before is told while it does, with its kind of handler', async () => {
+  const coming = () => fleet.comingOf('shop.totals').map(({ pod, revision, state, handler }) => ({ id: pod.id, revision, state, handler }));
+  const told: ReturnType<typeof coming> = [];
+  fleet.onChange(() => told.push(...coming()));
+  fleet.update([revision('r1', batches)]);
+  await until(() => expect(phases()).toEqual(['generic']));
+  fleet.scale('shop.totals', 1);
+  await until(() => expect(serving()).toEqual(['r1 ready']));
+  expect(told).toEqual([]);
+  const [first] = fleet.podsOf('shop.totals');
+  await until(() => expect(phases()).toEqual(['generic', 'ready']));
+  await pods.kill(first?.pod.id ?? '');
+  await until(() => expect(told).toHaveLength(1));
+  await until(() => expect(serving()).toEqual(['r1 ready']));
+  const [second] = fleet.podsOf('shop.totals');
+  expect(told).toEqual([{ id: second?.pod.id, revision: 'r1', state: 'ready', handler: 'batch' }]);
+  expect(coming()).toEqual([]);
 });
 
 test('no more pods than the machine may have', async () => {

@@ -21,6 +21,12 @@ afterEach(async () => {
   for (const close of closers.splice(0).reverse()) await close();
 });
 
+async function emptyPod(): Promise<TestPod> {
+  const pod = await startPod();
+  closers.push(() => pod.close());
+  return pod;
+}
+
 async function podWith(code: string, changes: Parameters<TestPod['load']>[1] = {}, callbackUrl?: string): Promise<TestPod> {
   const pod = await startPod(processPods(), callbackUrl);
   closers.push(() => pod.close());
@@ -406,6 +412,40 @@ test('a pod that is gone is not reached: it has seen nothing of the batch', asyn
   expect((await pod.run(batchOf([batchEvent(0)]))).end).toEqual({ kind: 'done' });
   await pod.pods.kill(pod.pod.id);
   await expect.poll(async () => (await pod.run(batchOf([batchEvent(0)]))).end.kind).toBe('unreached');
+});
+
+describe('a batch that is sent ahead', () => {
+  const slow = (last: string) => `await new Promise(d => setTimeout(d, 300)); export default () => ${last}`;
+
+  test('waits for the function, and its time counts from its arrival', async () => {
+    const pod = await emptyPod();
+    const loading = pod.load(slow('1'));
+    while ((await pod.client.status(pod.pod))?.state !== 'loading') await new Promise(resolve => setImmediate(resolve));
+    const kept = pod.run(batchOf([batchEvent(0)], { waits: true }));
+    const late = pod.run(batchOf([batchEvent(0, 0, { remainingMs: 50 })], { waits: true }));
+    const refused = await pod.run(batchOf([batchEvent(0)]));
+    expect([refused.end, (await loading).kind]).toEqual([{ kind: 'draining' }, 'ready']);
+    expect((await kept).outcomes.get(0)?.kind).toBe('ok');
+    expect((await late).outcomes.get(0)).toMatchObject({ kind: 'failed', reason: 'timeout' });
+  });
+
+  test('has not begun when its pod ends before the function is there, and is lost when it has', async () => {
+    const pod = await emptyPod();
+    const loading = pod.load(slow('new Promise(() => {})'));
+    while ((await pod.client.status(pod.pod))?.state !== 'loading') await new Promise(resolve => setImmediate(resolve));
+    const running = pod.run(batchOf([batchEvent(0)], { waits: true }));
+    while ((await pod.client.status(pod.pod))?.eventsInFlight !== 1) await new Promise(resolve => setImmediate(resolve));
+    await pod.pods.kill(pod.pod.id);
+    expect([(await running).end.kind, (await loading).kind]).toEqual(['unreached', 'failed']);
+    const other = await emptyPod();
+    const again = other.load(slow('new Promise(() => {})'));
+    while ((await other.client.status(other.pod))?.state !== 'loading') await new Promise(resolve => setImmediate(resolve));
+    const begun = other.run(batchOf([batchEvent(0)], { waits: true }));
+    await again;
+    await new Promise(d => setTimeout(d, 100));
+    await other.pods.kill(other.pod.id);
+    expect((await begun).end.kind).toBe('lost');
+  });
 });
 
 test.each([

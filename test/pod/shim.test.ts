@@ -21,15 +21,18 @@ function play(shim: Shim, ...inputs: readonly ShimInput[]): { readonly shim: Shi
   return { shim: current, effects };
 }
 
+const error = { code: 'x', name: 'Error', message: 'y', stack: undefined };
 const loaded = () => play(emptyShim(), { kind: 'load', nowMs: 0, limits }, { kind: 'loaded', nowMs: 1, workerId: 1, result: ready }).shim;
-const batch = (batchId: number, events: number, exclusive = false, nowMs = 0): ShimInput => ({
+const batch = (batchId: number, events: number, exclusive = false, nowMs = 0): ShimInput & { kind: 'batch' } => ({
   kind: 'batch',
   nowMs,
   batchId,
   events,
   bytes: 10,
   exclusive,
+  waits: false,
 });
+const waiting = (batchId: number, events: number): ShimInput => ({ ...batch(batchId, events), waits: true });
 const tick = (nowMs: number, board: BoardView = quiet, rssBytes = 1): ShimInput => ({
   kind: 'tick',
   nowMs,
@@ -43,6 +46,29 @@ describe('the shim', () => {
     expect([first.shim.phase, first.effects]).toEqual(['loading', [{ kind: 'load-worker', workerId: 1 }]]);
     const second = step(first.shim, { kind: 'loaded', nowMs: 1, workerId: 1, result: ready });
     expect([second.shim.phase, second.effects]).toEqual(['ready', [{ kind: 'answer-load', result: ready }]]);
+  });
+
+  test('a batch that waits is kept while the function loads, and begins with it; another one is not', () => {
+    const loading = play(emptyShim(), { kind: 'load', nowMs: 0, limits }, waiting(1, 3), batch(2, 3));
+    expect(loading.effects).toEqual([
+      { kind: 'load-worker', workerId: 1 },
+      { kind: 'end-batch', batchId: 2, end: 'draining' },
+    ]);
+    expect(play(loading.shim, { kind: 'loaded', nowMs: 1, workerId: 1, result: ready }).effects).toEqual([
+      { kind: 'answer-load', result: ready },
+      { kind: 'run', workerId: 1, batchId: 1 },
+    ]);
+  });
+
+  test.each<[string, ShimInput, readonly string[]]>([
+    ['does not load', { kind: 'load-failed', nowMs: 1, workerId: 1, error }, ['answer-load', 'terminate', 'settle']],
+    ['ends its thread', { kind: 'worker-ended', nowMs: 1, workerId: 1, board: quiet, error }, ['answer-load', 'settle']],
+    ['is told to stop', { kind: 'stop', nowMs: 1, graceMs: 1_000 }, ['answer-load', 'settle', 'terminate']],
+  ])('a batch that waits is given back when the function %s', (_, input, expected) => {
+    const { shim } = play(emptyShim(), { kind: 'load', nowMs: 0, limits }, waiting(1, 3));
+    const { effects } = step(shim, input);
+    expect(effects.map(({ kind }) => kind)).toEqual(expected);
+    expect(effects).toContainEqual({ kind: 'settle', batchId: 1, running: new Map(), rest: { kind: 'returned', why: 'draining' } });
   });
 
   test.each([
@@ -214,6 +240,14 @@ describe('the shim', () => {
         events: fc.nat(6),
         bytes: fc.constant(1),
         exclusive: fc.boolean(),
+        waits: fc.boolean(),
+      }),
+      fc.record({ kind: fc.constant('load' as const), nowMs: fc.constant(0), limits: fc.constant(limits) }),
+      fc.record({
+        kind: fc.constant('load-failed' as const),
+        nowMs: fc.constant(0),
+        workerId: fc.constant(1),
+        error: fc.constant(error),
       }),
       fc.record({
         kind: fc.constant('answered' as const),
@@ -247,8 +281,8 @@ describe('the shim', () => {
       fc.constant({ kind: 'pass' as const }),
     );
     fc.assert(
-      fc.property(fc.array(inputOf, { maxLength: 40 }), inputs => {
-        let shim = loaded();
+      fc.property(fc.boolean(), fc.array(inputOf, { maxLength: 40 }), (isLoaded, inputs) => {
+        let shim = isLoaded ? loaded() : emptyShim();
         let nowMs = 10;
         let batches = 0;
         const alive = new Set([1]);

@@ -169,7 +169,7 @@ describe('batches and replies', () => {
       fc.property(
         fc.array(eventOf, { maxLength: 6 }),
         fc.array(fc.record({ key: fc.string(), version: fc.option(fc.string()), value: fc.option(bytesOf, { nil: undefined }) })),
-        fc.record({ callbackUrl: fc.webUrl(), exclusive: fc.constant(true) }, { requiredKeys: [] }),
+        fc.record({ callbackUrl: fc.webUrl(), exclusive: fc.constant(true), waits: fc.constant(true) }, { requiredKeys: [] }),
         (events, state, how) => {
           const batch = {
             batchToken: 't',
@@ -186,6 +186,7 @@ describe('batches and replies', () => {
             revision: 'r',
             eventCount: events.length,
             exclusive: how.exclusive ?? false,
+            waits: how.waits ?? false,
           });
         },
       ),

@@ -61,13 +61,17 @@ interface Run {
   answer(result: EventResult): void;
   end(end: BatchEnd): void;
   open: boolean;
+  /** It waits for the pod's function. */
+  waits: boolean;
 }
 
 interface Pod {
   readonly info: PodInfo;
   readonly view: PodView;
   readonly timeoutMs: number;
-  state: 'ready' | 'draining' | 'gone';
+  state: 'loading' | 'ready' | 'draining' | 'gone';
+  /** Whether others are told while it loads. */
+  readonly isTold: boolean;
   readonly runs: Set<Run>;
   readonly running: Set<Running>;
 }
@@ -118,13 +122,19 @@ export class SimPods implements PodDirectory, PodClient {
 
   podsOf(unit: string): readonly PodView[] {
     return [...this.#pods.values()]
-      .filter(pod => pod.view.unit === unit && pod.state !== 'gone')
+      .filter(pod => pod.view.unit === unit && pod.state !== 'gone' && pod.state !== 'loading')
       .map(pod => (pod.state === 'draining' ? { ...pod.view, state: 'draining' } : pod.view));
+  }
+
+  comingOf(unit: string): readonly PodView[] {
+    return [...this.#pods.values()].filter(pod => pod.view.unit === unit && pod.state === 'loading' && pod.isTold).map(pod => pod.view);
   }
 
   want(unit: string, pods: number): boolean {
     this.#trace.add(this.#link.name, `wants ${pods} pods of ${unit}`);
-    const alive = this.podsOf(unit).filter(view => view.state === 'ready').length;
+    const alive = [...this.#pods.values()].filter(
+      pod => pod.view.unit === unit && (pod.state === 'ready' || pod.state === 'loading'),
+    ).length;
     for (let i = alive + (this.#starting.get(unit) ?? 0); i < Math.min(pods, podsMax); i += 1) this.#startSoon(unit);
     return true;
   }
@@ -202,21 +212,25 @@ export class SimPods implements PodDirectory, PodClient {
       this.#clock.after(this.#random.fraction() * this.#link.faults.delayMs, () => {
         const pod = this.#pods.get(info.id);
         if (pod === undefined || pod.state === 'gone') return end({ kind: 'unreached', detail: 'connection refused' });
-        if (pod.state === 'draining') return end({ kind: 'draining' });
+        const waits = pod.state === 'loading' && batch.waits === true;
+        if (pod.state !== 'ready' && !waits) return end({ kind: 'draining' });
         if (isFull(pod, batch) || this.#random.chance(this.faults.busy)) return end({ kind: 'busy' });
-        this.#trace.add(this.#link.name, `${info.id} gets ${batch.events.map(event => `${idOf(event)}/${event.attempt}`).join(' ')}`);
+        this.#trace.add(this.#link.name, `${info.id} ${waits ? 'keeps' : 'gets'} ${batch.events.map(event => `${idOf(event)}/${event.attempt}`).join(' ')}`);
         const run = newRun(
           pod,
           batch,
           result => cut || say(() => on.result(result)),
           how => cut || end(how),
+          waits,
         );
         pod.runs.add(run);
         if (this.#random.chance(this.faults.cut)) {
           this.#clock.after(this.#random.between(0, 50), () => {
             if (!run.open) return;
             this.#trace.add(this.#link.name, `${info.id} connection cut`);
-            end({ kind: 'lost', detail: 'connection reset' });
+            // What the pod said last, that it has begun, may be lost on the way.
+            const isUnheard = run.waits || (waits && this.#random.chance(0.5));
+            end({ kind: isUnheard ? 'unreached' : 'lost', detail: 'connection reset' });
             cut = true;
           });
         }
@@ -243,9 +257,21 @@ export class SimPods implements PodDirectory, PodClient {
       };
       const { concurrency, timeoutMs } = live.spec.limits;
       const view: PodView = { pod: info, unit, revision: live.revision, state: 'ready', handler: 'event', concurrency };
-      this.#pods.set(id, { info, view, timeoutMs, state: 'ready', runs: new Set(), running: new Set() });
+      const isTold = this.#random.chance(0.7);
+      const pod: Pod = { info, view, timeoutMs, state: 'loading', isTold, runs: new Set(), running: new Set() };
+      this.#pods.set(id, pod);
       this.#changed(unit);
+      this.#clock.after(this.#random.between(0, 80), () => this.#loaded(pod));
     });
+  }
+
+  /** What waited begins. */
+  #loaded(pod: Pod): void {
+    if (pod.state !== 'loading') return;
+    pod.state = 'ready';
+    for (const run of pod.runs) run.waits = false;
+    this.#changed(pod.view.unit);
+    this.#goOn(pod);
   }
 
   #changed(unit: string): void {
@@ -255,6 +281,7 @@ export class SimPods implements PodDirectory, PodClient {
   }
 
   #drain(pod: Pod): void {
+    if (pod.state === 'loading') this.#end(pod, 'stopped');
     if (pod.state !== 'ready') return;
     pod.state = 'draining';
     this.#trace.add(this.#link.name, `${pod.info.id} drains`);
@@ -274,6 +301,7 @@ export class SimPods implements PodDirectory, PodClient {
 
   /** Starts what may start: heads of free lanes, at most `concurrency` events at once. */
   #goOn(pod: Pod): void {
+    if (pod.state === 'loading') return;
     for (const run of pod.runs) {
       for (const lane of run.lanes) {
         if (pod.running.size >= pod.view.concurrency) return;
@@ -383,7 +411,7 @@ export class SimPods implements PodDirectory, PodClient {
     pod.running.clear();
     for (const run of pod.runs) {
       run.open = false;
-      run.end({ kind: 'lost', detail: 'connection reset' });
+      run.end({ kind: run.waits ? 'unreached' : 'lost', detail: 'connection reset' });
     }
     pod.runs.clear();
     // The exit is seen before or after the broken connection.
@@ -468,7 +496,7 @@ function isFull(pod: Pod, batch: Batch): boolean {
   return pod.runs.size >= batchesAlways && events > pod.view.concurrency * eventsPerConcurrency;
 }
 
-function newRun(pod: Pod, batch: Batch, answer: Run['answer'], end: Run['end']): Run {
+function newRun(pod: Pod, batch: Batch, answer: Run['answer'], end: Run['end'], waits: boolean): Run {
   const byLane = new Map<string, BatchEvent[]>();
   for (const event of batch.events) {
     const key = event.key === null ? `event ${event.index}` : `key ${decoder.decode(event.key)}`;
@@ -477,7 +505,7 @@ function newRun(pod: Pod, batch: Batch, answer: Run['answer'], end: Run['end']):
   }
   const lanes = [...byLane.values()];
   const prefetched = new Map(batch.state.map(({ key, version, value }) => [key, { key, version, value }]));
-  return { pod, batch, lanes, busyLanes: new Set(), written: new Map(), prefetched, answer, end, open: true };
+  return { pod, batch, lanes, busyLanes: new Set(), written: new Map(), prefetched, answer, end, open: true, waits };
 }
 
 function wireEmit(kind: WireEmit['kind'], target: string, key: string | null, data: unknown, id: string | undefined): WireEmit {

@@ -162,6 +162,11 @@ export class MemoryPodFleet implements PodDirectory {
     return [...this.#pods.values()].filter(pod => pod.view.unit === unit).map(pod => pod.view.pod.id);
   }
 
+  /** Its pods start with their function. */
+  comingOf(): readonly PodView[] {
+    return [];
+  }
+
   podsOf(unit: string): readonly PodView[] {
     return [...this.#pods.values()]
       .filter(pod => pod.view.unit === unit)
