@@ -8,14 +8,15 @@ import { type Measurement, type Row, type RowOptions, runRow } from './row.ts';
 import { rows } from './rows.ts';
 import { printMachine, printRows } from './table.ts';
 
-const usage = `node bench/run.mjs [--only <row>]… [--json] [--overload <duration>] [--list]
+const usage = `node bench/run.mjs [<row>…] [--json] [--overload <duration>] [--list]
 FAAS_BENCH_PROFILE=<folder> writes CPU profiles of the server there.
 rows: ${rows.map(row => row.name).join(', ')}`;
 
 async function main(): Promise<number> {
-  const { values } = parseArgs({
+  const { values, positionals } = parseArgs({
+    allowPositionals: true,
     options: {
-      only: { type: 'string', multiple: true },
+      only: { type: 'string', multiple: true, default: [] },
       json: { type: 'boolean', default: false },
       overload: { type: 'string', default: '20s' },
       list: { type: 'boolean', default: false },
@@ -23,8 +24,11 @@ async function main(): Promise<number> {
     },
   });
   const overloadMs = parseDuration(values.overload);
-  const chosen = values.only === undefined ? rows : rows.filter(row => values.only?.includes(row.name));
-  if (values.help || values.list || overloadMs === undefined || chosen.length === 0) {
+  const names = [...values.only, ...positionals];
+  const unknown = names.filter(name => !rows.some(row => row.name === name));
+  if (unknown.length > 0) process.stderr.write(`there is no row ${unknown.join(', ')}\n`);
+  const chosen = names.length === 0 ? rows : rows.filter(row => names.includes(row.name));
+  if (values.help || values.list || overloadMs === undefined || unknown.length > 0) {
     process.stderr.write(`${usage}\n`);
     return values.help || values.list ? 0 : 2;
   }
