@@ -1,21 +1,14 @@
 import { existsSync } from 'node:fs';
 import { readFile } from 'node:fs/promises';
-import type { RequestOptions } from 'node:https';
 import { join } from 'node:path';
+import type { ClusterUser } from './cluster-user.ts';
 
 const folder = '/var/run/secrets/kubernetes.io/serviceaccount';
 /** The kubelet writes a new token well before the old one ends. */
 const tokenMs = 60_000;
 
-/** The service account of the pod that this runs in. */
-export interface InCluster {
-  readonly server: string;
-  readonly namespace: string;
-  readonly authorise: (options: RequestOptions) => Promise<void>;
-}
-
-/** `undefined` outside of a cluster. By ourselves, because the client would load for 0.6 s and stay with 90 MB for three files. */
-export async function readInCluster(): Promise<InCluster | undefined> {
+/** The service account of the pod that this runs in; `undefined` outside of a cluster. By ourselves, because the client would load for 0.6 s and stay with 90 MB for three files. */
+export async function readInCluster(): Promise<ClusterUser | undefined> {
   const { KUBERNETES_SERVICE_HOST: host, KUBERNETES_SERVICE_PORT: port = '443' } = process.env;
   if (host === undefined || !existsSync(join(folder, 'token'))) return undefined;
   const [ca, namespace] = await Promise.all([readFile(join(folder, 'ca.crt')), readFile(join(folder, 'namespace'), 'utf8')]);
