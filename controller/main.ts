@@ -45,6 +45,7 @@ import { ScaleLoop } from './scale/scale-loop.ts';
 import { readClusterSecret } from './server-secrets.ts';
 import type { Settings } from './settings.ts';
 import type { SettingOrigins } from './settings-source.ts';
+import { processHeap, spareMemory } from './spare-memory.ts';
 import type { Log } from './telemetry/log.ts';
 import { createMetrics } from './telemetry/prometheus-metrics.ts';
 import { recordHandling } from './tune/handling-loop.ts';
@@ -329,6 +330,7 @@ async function open(
   const leader = { ...lease, registry: leaders ?? registry, holder: cluster?.holder ?? name };
   const loops = [
     recordHandling({ ...data, meter }, stopping.signal),
+    spareMemory(processHeap(), { clock, log }, stopping.signal),
     watchFigures(),
     ...(cluster === undefined ? [alone.run(stopping.signal), guard(stopping.signal)] : []),
     ...(leaders === undefined ? [duties(stopping.signal)] : []),

@@ -45,7 +45,8 @@ function revision(id: string, code: string, unit = 'shop.totals'): LiveFunction 
 
 beforeEach(async () => {
   const { registry, history } = createMemoryAdapters({ clock, random: systemRandom });
-  for (const code of [good, batches, bad]) await registry.putBundle(hashOf(code), { code: new TextEncoder().encode(code), sourceMap: undefined });
+  for (const code of [good, batches, bad])
+    await registry.putBundle(hashOf(code), { code: new TextEncoder().encode(code), sourceMap: undefined });
   pods = createMemoryPods({ clock, random: systemRandom });
   startsMs = [];
   const http = createHttpPodClient({ clock, log: silentLog });

@@ -215,7 +215,10 @@ export class SimPods implements PodDirectory, PodClient {
         const waits = pod.state === 'loading' && batch.waits === true;
         if (pod.state !== 'ready' && !waits) return end({ kind: 'draining' });
         if (isFull(pod, batch) || this.#random.chance(this.faults.busy)) return end({ kind: 'busy' });
-        this.#trace.add(this.#link.name, `${info.id} ${waits ? 'keeps' : 'gets'} ${batch.events.map(event => `${idOf(event)}/${event.attempt}`).join(' ')}`);
+        this.#trace.add(
+          this.#link.name,
+          `${info.id} ${waits ? 'keeps' : 'gets'} ${batch.events.map(event => `${idOf(event)}/${event.attempt}`).join(' ')}`,
+        );
         const run = newRun(
           pod,
           batch,
