@@ -35,7 +35,8 @@ export const conditionTable = {
   PartitionBound: { lasts: false, meaning: 'Events wait in so few partitions or keys that more pods would find no work.' },
   DownstreamBound: {
     lasts: false,
-    meaning: 'The last pods brought nothing: something behind the handler gives no more. Tried again, more and more seldom.',
+    meaning:
+      'More pods bring nothing, and fewer finish as much: something behind the handler gives no more. They come back as soon as more is finished.',
   },
   Stuck: { lasts: false, meaning: 'Events wait and nothing is finished, though pods are ready.' },
   MetricsStale: { lasts: false, meaning: 'What waits cannot be read at the moment: no pod is taken away until it can.' },

@@ -1,5 +1,5 @@
 import { podsText } from '../api/figure-text.ts';
-import type { ScaleCondition, ScaleInputs, ScaleMemory, Sizing } from './decision.ts';
+import type { ScaleBlock, ScaleCondition, ScaleInputs, ScaleMemory, Sizing } from './decision.ts';
 import type { Figure } from './figure.ts';
 import { eventsText, perSecond, timeText } from './figure-text.ts';
 import type { BudgetShare } from './policy.ts';
@@ -12,7 +12,7 @@ export function conditionsOf(inputs: ScaleInputs, sizing: Sizing | undefined, me
     stale(inputs),
     stuck(inputs),
     partitionBound(inputs, sizing),
-    downstream(inputs, memory),
+    downstream(inputs, sizing, memory),
     atMax(inputs, sizing),
   ];
   return found.filter(condition => condition !== undefined);
@@ -74,14 +74,23 @@ function partitionBound(inputs: ScaleInputs, sizing: Sizing | undefined): ScaleC
   };
 }
 
-function downstream({ observation, replicas }: ScaleInputs, { block }: ScaleMemory): ScaleCondition | undefined {
-  if (block === undefined || replicas > block.pods * 2 + 1) return undefined;
-  const leftMs = block.untilMs - observation.steadyMs;
+/** While as many pods as are left were wanted lately; not yet while it is tried whether fewer do as much. */
+function downstream({ observation, replicas }: ScaleInputs, sizing: Sizing | undefined, memory: ScaleMemory): ScaleCondition | undefined {
+  const { block, trial } = memory;
+  if (block === undefined || trial !== undefined || replicas > block.pods * 2 + 1) return undefined;
+  if (sizing !== undefined && sizing.highestLately < Math.min(block.pods, replicas)) return undefined;
   return {
     type: 'DownstreamBound',
-    message: `more than ${podsText(block.pods)} brought nothing${leftMs > 0 ? `; tried again in ${timeText(leftMs)}` : '; one step more is tried now'}`,
-    advice: 'Something that the handler calls gives no more (a database, an API): raise its limit, or lower `scale.max`.',
+    message: `more than ${podsText(block.pods)} brought nothing; ${againText(block, observation.steadyMs)}`,
+    advice: 'Something that the handler calls gives no more (a database, an API, the processors): raise its limit, or lower `scale.max`.',
   };
+}
+
+function againText({ untilMs, isRisen, finishedRate }: ScaleBlock, steadyMs: number): string {
+  if (isRisen) return 'they finish more by now, so that twice as many may be tried';
+  if (untilMs <= steadyMs) return 'one step more is tried now';
+  const sooner = finishedRate === undefined ? '' : `, or when they finish clearly more than ${perSecond(finishedRate)}`;
+  return `tried again in ${timeText(untilMs - steadyMs)}${sooner}`;
 }
 
 function atMax({ policy, replicas }: ScaleInputs, sizing: Sizing | undefined): ScaleCondition | undefined {

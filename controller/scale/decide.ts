@@ -1,8 +1,9 @@
 import { conditionsOf } from './conditions.ts';
 import type { ScaleDecision, ScaleInputs, ScaleMemory, ScaleReason, Sizing } from './decision.ts';
 import { bands } from './policy.ts';
-import { remember, stableMs } from './remember.ts';
+import { type Judged, remember, stableMs } from './remember.ts';
 import { clamp, isTooBusy, type Known, knownOf, size } from './size.ts';
+import { leastOf } from './trial.ts';
 
 /** A step down has to be worth it: this part of the pods, at least one. */
 const downShare = 0.2;
@@ -16,8 +17,8 @@ const oneForMs = 420_000;
 /**
  * How many pods a function is to have. Laws: never above `max` nor below `min`; a step up is never above what partitions leave useful; missing or stale
  * figures take no pod away; to zero only when it is known that nothing waits and nothing came for `keepMs`; down only to what was recommended at most in
- * the last 5 minutes; monotone in backlog and arrivals (but for a step that was just found useless, and while a step down waits for its time); the same
- * inputs give the same decision.
+ * the last 5 minutes; monotone in backlog and arrivals (but for pods that are given back because something behind them gives no more, and while a step
+ * down waits for its time); the same inputs give the same decision.
  */
 export function decide(inputs: ScaleInputs): ScaleDecision {
   const { observation, policy, replicas } = inputs;
@@ -31,14 +32,15 @@ export function decide(inputs: ScaleInputs): ScaleDecision {
   const { lower: _, ...rest } = judged.memory;
   const lower = lowerOf(inputs, judged.memory, Math.max(sizing.highestLately, floor, busyPods(inputs, sizing)));
   const memory: ScaleMemory = { ...rest, ...(lower && { lower }) };
-  const { pods, reason } = judged.useless ? backOff(blockedAt, floor, inputs) : choose(inputs, sizing, known, memory, floor);
+  const choice = tryOf(inputs, judged, choose(inputs, sizing, known, memory, floor));
   return {
-    replicas: pods,
+    replicas: choice.pods,
     from: replicas,
-    reason,
+    reason: choice.reason,
     sizing,
     conditions: conditionsOf(inputs, sizing, memory),
-    memory: after(inputs, memory, sizing, pods, known),
+    ...(judged.verdict && { verdict: judged.verdict }),
+    memory: after(inputs, memory, sizing, choice, known),
   };
 }
 
@@ -114,14 +116,31 @@ function lowerOf({ observation, replicas }: ScaleInputs, memory: ScaleMemory, po
   return lower.pods === pods ? lower : { ...lower, pods, levelMs: steadyMs };
 }
 
-/** The last step up brought nothing: back to what was useful, at once. */
-function backOff(blockedAt: number, floor: number, { policy, replicas }: ScaleInputs): Choice {
-  return { pods: clamp(Math.min(blockedAt, replicas), floor, policy.max), reason: 'downstream' };
+/** To what is tried, at once; back from what failed, at once, but to no more than finds work. Else what the load asks for. */
+function tryOf(inputs: ScaleInputs, { verdict }: Judged, asked: Choice): Choice {
+  const { observation, policy, replicas } = inputs;
+  switch (verdict?.kind) {
+    case 'useless':
+    case 'poor':
+    case 'slow': {
+      const pods = clamp(verdict.tried, leastOf(inputs), policy.max);
+      return pods < replicas ? { pods, reason: 'downstream' } : asked;
+    }
+    case 'kept':
+      return verdict.then < replicas ? { pods: verdict.then, reason: 'downstream' } : asked;
+    case 'fell': {
+      const pods = Math.min(verdict.then, observation.usefulPods ?? verdict.then, policy.max);
+      return pods >= asked.pods ? { pods, reason: 'undone' } : asked;
+    }
+    default:
+      return asked;
+  }
 }
 
-/** While the bound holds it is that; when its time is over, one careful step more is tried. */
+/** While the bound holds it is that; when its time is over one careful step more is tried, and a larger one when it has moved. */
 function blockOf({ block }: ScaleMemory, steadyMs: number): number {
   if (block === undefined) return Number.POSITIVE_INFINITY;
+  if (block.isRisen) return block.pods * 2;
   return steadyMs < block.untilMs ? block.pods : block.pods + Math.max(1, Math.ceil(block.pods / 4));
 }
 
@@ -129,16 +148,17 @@ function recentOf(memory: ScaleMemory, steadyMs: number): readonly number[] {
   return memory.recommended.filter(([atMs]) => atMs > steadyMs - stableMs).map(([, pods]) => pods);
 }
 
-function after(inputs: ScaleInputs, memory: ScaleMemory, sizing: Sizing, pods: number, known: Known): ScaleMemory {
+function after(inputs: ScaleInputs, memory: ScaleMemory, sizing: Sizing, { pods, reason }: Choice, known: Known): ScaleMemory {
   const { observation, replicas } = inputs;
   const { steadyMs } = observation;
   const kept = memory.recommended.filter(([atMs, value]) => atMs > steadyMs - stableMs && value > sizing.recommended);
-  const step = pods > replicas && replicas > 0 && observation.pods.ready > 0 ? stepTo(pods, inputs, memory, known) : undefined;
+  const isUp = pods > replicas && reason !== 'undone';
+  const step = isUp && replicas > 0 && observation.pods.ready > 0 ? stepTo(pods, inputs, memory, known) : undefined;
   const { lower, ...rest } = memory;
   return {
     ...rest,
     ...(lower !== undefined && pods === replicas && { lower }),
-    ...(pods > replicas && { lastUpMs: steadyMs }),
+    ...(isUp && { lastUpMs: steadyMs }),
     recommended: [...kept, [steadyMs, Math.max(sizing.recommended, pods > replicas ? pods : 0)]],
     ...(step && { step }),
   };
@@ -184,12 +204,13 @@ function isIdleWithoutRate({ observation, policy }: ScaleInputs): boolean {
 
 function unsized(inputs: ScaleInputs, pods: number, reason: ScaleReason): ScaleDecision {
   const { policy, replicas, memory } = inputs;
+  const { block, rest, trial } = memory;
   return {
     replicas: Math.min(pods, Math.max(policy.max, 0)),
     from: replicas,
     reason,
     conditions: conditionsOf(inputs, undefined, memory),
-    // Without figures there is nothing that a later step down could rest on.
-    memory: { recommended: memory.recommended, ...(memory.block && { block: memory.block }) },
+    // Without figures there is nothing that a later step down could rest on, nor a trial be judged by.
+    memory: { recommended: memory.recommended, ...(block && trial === undefined && { block }), ...(rest && { rest }) },
   };
 }

@@ -16,13 +16,54 @@ export interface ScaleMemory {
   readonly recommended: readonly (readonly [atMs: number, pods: number])[];
   /** The last step up whose effect is not judged yet. */
   readonly step?: { readonly atMs: number; readonly from: number; readonly to: number; readonly finishedRate: number };
-  /** No step above `pods` before `untilMs`: the last one brought nothing. `waitMs` doubles each time. */
-  readonly block?: { readonly pods: number; readonly untilMs: number; readonly waitMs: number };
+  /** No step above `pods` before `untilMs`: more of them brought nothing. */
+  readonly block?: ScaleBlock;
+  /** Fewer pods are tried. Not known yet: whether they finish as much. */
+  readonly trial?: ScaleTrial;
+  /** Fewer pods finished less, or more of them brought something again: no trial before `untilMs`. */
+  readonly rest?: ScaleRest;
+  /** Since when pods have finished far less than one of them was measured to do, with more waiting than they can do in time. */
+  readonly slowSinceMs?: number;
   readonly lastUpMs?: number;
   /** Since when fewer pods would do, how many, and since when it has been that many. */
   readonly lower?: { readonly sinceMs: number; readonly pods: number; readonly levelMs: number };
   /** Since when figures have come without a gap. */
   readonly sinceMs?: number;
+}
+
+export interface ScaleBlock {
+  readonly pods: number;
+  readonly untilMs: number;
+  /** It doubles each time, as long as one time follows another. */
+  readonly waitMs: number;
+  /** Absent, as what follows, in what older versions have stored. */
+  readonly sinceMs?: number;
+  /** What was finished when it began: with clearly more than that the bound has moved. */
+  readonly finishedRate?: number;
+  /** What one pod was known to do then: while it holds none can show it. */
+  readonly podRate?: number;
+  /** It has moved: twice the pods may be tried at once. */
+  readonly isRisen?: true;
+}
+
+export interface ScaleTrial {
+  /** When they became fewer. */
+  readonly sinceMs: number;
+  /** When the last of those that were taken away had ended. */
+  readonly atMs: number;
+  readonly from: number;
+  readonly to: number;
+  /** What `from` pods finished. */
+  readonly finishedRate: number;
+  /** So many are known to finish as much: back to these. */
+  readonly enough?: number;
+}
+
+export interface ScaleRest {
+  readonly untilMs: number;
+  readonly waitMs: number;
+  /** Fewer pods finished as much less as they were fewer: nothing is behind them, they have become this slow by themselves. */
+  readonly podRate?: number;
 }
 
 export const emptyMemory: ScaleMemory = { recommended: [] };
@@ -38,6 +79,7 @@ export type ScaleReason =
   | 'minimum'
   | 'maximum'
   | 'downstream'
+  | 'undone'
   | 'steady'
   | 'held';
 
@@ -73,6 +115,35 @@ export interface Sizing {
   readonly highestLately: number;
 }
 
+/** What was found out at this moment about more pods or fewer; rates are events per second. */
+export type Verdict =
+  /** A step up brought nothing, or a part of what it should: `tried` pods are enough, or that is tried. */
+  | {
+      readonly kind: 'useless' | 'poor';
+      readonly from: number;
+      readonly to: number;
+      readonly before: number;
+      readonly now: number;
+      readonly hoped: number;
+      readonly podRate: number;
+      readonly tried: number;
+    }
+  /** Pods finish far less than one of them was measured to do. */
+  | { readonly kind: 'slow'; readonly ready: number; readonly now: number; readonly podRate: number; readonly tried: number }
+  /** A trial is over: fewer pods finish as much, or less. */
+  | {
+      readonly kind: 'kept' | 'fell';
+      readonly from: number;
+      readonly to: number;
+      readonly before: number;
+      readonly now: number;
+      readonly least: number;
+      /** What follows: as many as before, as many as are left, or still fewer. */
+      readonly then: number;
+    }
+  /** No more pods than before finish more: the bound has moved. */
+  | { readonly kind: 'risen'; readonly pods: number; readonly before: number; readonly now: number };
+
 export interface ScaleDecision {
   readonly replicas: number;
   readonly from: number;
@@ -80,5 +151,6 @@ export interface ScaleDecision {
   readonly conditions: readonly ScaleCondition[];
   /** Absent: it was decided without any arithmetic, because a figure is missing or nothing is to be done. */
   readonly sizing?: Sizing;
+  readonly verdict?: Verdict;
   readonly memory: ScaleMemory;
 }

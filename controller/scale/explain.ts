@@ -1,4 +1,5 @@
 import { number, podsText } from '../api/figure-text.ts';
+import { boundLines } from './bound-text.ts';
 import { decide } from './decide.ts';
 import type { ScaleDecision, ScaleInputs, ScaleReason, Sizing } from './decision.ts';
 import { amountOf } from './figure.ts';
@@ -41,9 +42,9 @@ function inputLines(seen: ScaleObservation, policy: ScalePolicy): readonly strin
   const { pods } = seen;
   return [
     `arrivals ${figureText(seen.arrivalRate, perSecond)} now, ${figureText(seen.arrivalRateSlow, perSecond)} by the last minute, trend ${number(seen.arrivalTrend)}/s each second`,
-    `finished ${figureText(seen.finishedRate, perSecond)}`,
+    `finished ${figureText(seen.finishedRate, perSecond)}${seen.finishedRateCalm === undefined ? '' : ` now, ${figureText(seen.finishedRateCalm, perSecond)} by the last 10 s`}`,
     `backlog ${figureText(seen.backlogEvents, eventsText)}, ${seen.inFlight} of them in flight; the oldest is ${figureText(seen.oldestAgeMs, timeText)} old`,
-    `one pod finishes ${figureText(seen.podRate, perSecond)} and works ${figureText(seen.startMs, timeText)} after it is wished for`,
+    `one pod finishes ${figureText(seen.podRate, perSecond)}, at most ${figureText(seen.podRateBest, perSecond)} lately, and works ${figureText(seen.startMs, timeText)} after it is wished for`,
     `pods ${pods.ready} ready, ${pods.starting} starting, ${pods.draining} draining; asked for ${seen.askedPods}; ${seen.openCalls} direct ${seen.openCalls === 1 ? 'call' : 'calls'} open`,
     `policy: maxAge ${timeText(policy.maxAgeMs)}, ${policy.min} to ${podsText(policy.max)} (${policy.boundsFrom}), prefer ${policy.prefer}, order ${policy.order}`,
   ];
@@ -64,6 +65,7 @@ function arithmeticLines(inputs: ScaleInputs, sizing: Sizing, decision: ScaleDec
     `together ${number(sizing.unclamped)}; useful at most ${number(sizing.useful)}; within ${policy.min}..${policy.max}: ${sizing.recommended}`,
     ...(policy.budget === undefined ? [] : [budgetLine(policy.budget)]),
     `recommended at most in the last 5 minutes: ${sizing.highestLately}`,
+    ...boundLines(inputs, decision),
     `${decision.from} -> ${podsText(decision.replicas)} (${decision.reason})`,
   ];
 }
@@ -74,7 +76,8 @@ function budgetLine({ pods, share, needed, neededByAll, weight, weightOfAll, fun
   return `${line}: ${functionsInNeed} functions need one and take turns; it has waited ${timeText(waitedMs)}`;
 }
 
-function because({ reason, from, replicas }: ScaleDecision, inputs: ScaleInputs): string {
+function because(decision: ScaleDecision, inputs: ScaleInputs): string {
+  const { reason, replicas } = decision;
   const { policy } = inputs;
   const sentences: Readonly<Record<Exclude<ScaleReason, 'held' | 'steady'>, string>> = {
     'first-event': 'there is work and no pod',
@@ -86,16 +89,30 @@ function because({ reason, from, replicas }: ScaleDecision, inputs: ScaleInputs)
     idle: `nothing waits and nothing came for ${timeText(policy.keepMs)}`,
     minimum: `at least ${policy.min} ${policy.min === 1 ? 'is' : 'are'} wanted (${policy.boundsFrom}${aheadText[policy.boundsFrom] ?? ''})`,
     maximum: `at most ${policy.max} are allowed (${policy.boundsFrom})`,
-    downstream: `the step to ${from} brought nothing`,
+    downstream: triedBecause(decision),
+    undone: `fewer pods finished less`,
   };
   switch (reason) {
     case 'held':
       return `${podsText(replicas)} ${replicas === 1 ? 'is' : 'are'} held: ${heldBecause(inputs)}`;
     case 'steady':
-      return `${podsText(replicas)} ${replicas === 1 ? 'is' : 'are'} what is needed, or near enough to it`;
+      return steadyBecause(decision);
     default:
       return sentences[reason];
   }
+}
+
+function triedBecause({ from, verdict }: ScaleDecision): string {
+  if (verdict?.kind === 'useless') return `the step to ${from} brought nothing`;
+  if (verdict?.kind === 'kept') return `${podsText(from)} finish as much as more of them did, and fewer are tried`;
+  return `${podsText(from)} finish so little that fewer are tried`;
+}
+
+function steadyBecause({ replicas, sizing, memory: { block, trial } }: ScaleDecision): string {
+  const pods = `${podsText(replicas)} ${replicas === 1 ? 'is' : 'are'}`;
+  if (trial !== undefined) return `${pods} tried in place of ${trial.from}: whether they finish as much is not known yet`;
+  const isBound = block !== undefined && sizing !== undefined && sizing.useful <= replicas && sizing.unclamped > replicas;
+  return isBound ? `${pods} enough for what is behind them: more brought nothing` : `${pods} what is needed, or near enough to it`;
 }
 
 /** Why there is a pod ahead of work. */
@@ -111,9 +128,10 @@ function heldBecause({ observation }: ScaleInputs): string {
   return 'a figure is missing or old, and missing data takes no pod away';
 }
 
-function otherwise(inputs: ScaleInputs, sizing: Sizing, { from, replicas }: ScaleDecision): readonly string[] {
+function otherwise(inputs: ScaleInputs, sizing: Sizing, { from, replicas, memory }: ScaleDecision): readonly string[] {
   const { policy, observation } = inputs;
   const lines: string[] = [];
+  const { block, trial } = memory;
   const rate = observation.podRate.state === 'unknown' ? 0 : observation.podRate.value;
   if (replicas <= from && sizing.predictedAgeMs <= sizing.ageBoundMs && from > 0)
     lines.push(
@@ -121,7 +139,10 @@ function otherwise(inputs: ScaleInputs, sizing: Sizing, { from, replicas }: Scal
     );
   if (replicas >= from && sizing.highestLately < from)
     lines.push(`down to ${sizing.highestLately}: once that has held for 5 minutes and saves a fifth of the pods`);
-  if (Math.ceil(sizing.unclamped) > policy.max) lines.push(`with a higher max: ${podsText(Math.ceil(sizing.unclamped))}`);
+  if (block !== undefined && trial === undefined && Math.ceil(sizing.unclamped) > sizing.useful)
+    lines.push(`without what is behind them: ${podsText(Math.min(Math.ceil(sizing.unclamped), policy.max))}`);
+  const needed = Math.ceil(Math.min(sizing.unclamped, sizing.useful));
+  if (needed > policy.max) lines.push(`with a higher max: ${podsText(needed)}`);
   if (hotPartitions(inputs).length > 0) lines.push('with `order: key`: the hot partition’s keys could run side by side');
   return lines;
 }

@@ -18,10 +18,14 @@ export interface ScaleObservation {
   /** By how much the rate of arrivals grows each second, by the last minute; 0 when that cannot be told from chance. */
   readonly arrivalTrend: number;
   readonly finishedRate: Figure;
+  /** Of the last 10 seconds: what chance has less part in. Absent in what older versions have stored. */
+  readonly finishedRateCalm?: Figure;
   /** What one pod finishes when it always has enough to do. */
   readonly podRate: Figure;
   /** The most that one pod was ever seen to finish lately: what it could do if nothing behind it were in the way. */
   readonly podRateBest: Figure;
+  /** With so many pods at work. Absent in what older versions have stored. */
+  readonly podRateBestPods?: number;
   /** What one partition or one key finishes: its events run one after another. */
   readonly laneRate: Figure;
   /** From the wish for a pod to its first work. */

@@ -45,10 +45,13 @@ type Totals = Pick<UnitSample, 'steadyMs' | 'busyMsTotal' | 'callsTotal' | 'isFu
 /** A figure of an earlier tick is good for so long, then it is stale. */
 const goodForMs = 10_000;
 const fastMs = 2_000;
+const calmMs = 10_000;
 const slowMs = 60_000;
 const trendMs = 180_000;
 /** A longer gap between ticks is not averaged over: what happened in it nobody saw. */
 const gapMsMax = 15_000;
+/** What is left each second of the quickest that a pod was seen: half of it after an hour. */
+const keptPerTick = 0.9998;
 /** Below this nothing is said about how quick a pod is. */
 const busyMsLeast = 20;
 /** A start that takes longer is not a start, but a lack of room. */
@@ -97,8 +100,10 @@ export class UnitObserver {
       arrivalRateCalm: measured(calm, ageMs, goodForMs),
       arrivalTrend: slope,
       finishedRate: measured(this.#finished.mean(fastMs), ageMs, goodForMs),
+      finishedRateCalm: measured(this.#finished.mean(calmMs), ageMs, goodForMs),
       podRate: this.#speed.podRate === undefined ? unknown : known(this.#speed.podRate),
-      podRateBest: this.#speed.best === undefined ? unknown : known(this.#speed.best),
+      podRateBest: this.#speed.best === undefined ? unknown : known(this.#speed.best.rate),
+      ...(this.#speed.best && { podRateBestPods: this.#speed.best.pods }),
       laneRate: this.#speed.laneRate === undefined ? unknown : known(this.#speed.laneRate),
       startMs: this.#startMs === undefined ? unknown : known(this.#startMs),
       inFlight: sample.inFlight,
@@ -232,9 +237,10 @@ function doneOf(partitions: readonly PartitionSample[]): number {
  */
 class PodSpeed {
   podRate: number | undefined;
-  best: number | undefined;
+  /** The quickest lately, and with how many pods that was. */
+  best: { readonly rate: number; readonly pods: number } | undefined;
   laneRate: number | undefined;
-  #full: { readonly rate: number; readonly laneRate: number } | undefined;
+  #full: { readonly rate: number; readonly laneRate: number; readonly pods: number } | undefined;
   #fullMs = 0;
 
   take({ before, now, finished, concurrency }: { before: Totals; now: Totals; finished: number; concurrency: number }): void {
@@ -247,10 +253,19 @@ class PodSpeed {
     const isFull = before.isFull && now.isFull && ready > 0 && before.pods.ready === ready;
     this.#fullMs = isFull ? this.#fullMs + spanMs : 0;
     // What is committed in the first second of being full was begun before it.
-    if (isFull && this.#fullMs > 1_500) this.#full = { rate: blend(this.#full?.rate, (finished * 1_000) / spanMs / ready, 0.25), laneRate };
+    if (isFull && this.#fullMs > 1_500)
+      this.#full = { rate: blend(this.#full?.rate, (finished * 1_000) / spanMs / ready, 0.25), laneRate, pods: ready };
     // Measured once, it follows the time that an event takes.
     this.podRate = this.#full === undefined ? laneRate * concurrency : (this.#full.rate * laneRate) / this.#full.laneRate;
-    if (this.#full !== undefined) this.best = Math.max(this.#full.rate, (this.best ?? 0) * 0.999);
+    if (this.#full !== undefined) this.best = this.#bestOf(this.#full);
+  }
+
+  /** A little quicker with more pods is as quick as with fewer. */
+  #bestOf({ rate, pods }: { readonly rate: number; readonly pods: number }): PodSpeed['best'] {
+    if (this.best === undefined) return { rate, pods };
+    const kept = this.best.rate * keptPerTick;
+    if (rate <= kept) return { ...this.best, rate: kept };
+    return { rate, pods: rate < kept * 1.1 ? Math.min(pods, this.best.pods) : pods };
   }
 }
 

@@ -1,59 +1,124 @@
-import type { ScaleInputs, ScaleMemory } from './decision.ts';
+import type { ScaleBlock, ScaleInputs, ScaleMemory, Verdict } from './decision.ts';
 import { amountOf } from './figure.ts';
 import type { Known } from './size.ts';
+import { blocked, enoughOf, finishedOf, isBehind, isWorthIt, judgeTrial, leastOf, quickestOf } from './trial.ts';
 
 /** A step down goes to no less than was recommended within this time. */
 export const stableMs = 300_000;
 /** Under this part of what a step up should have brought, something behind the pods is the limit. */
-const gainLeast = 0.1;
+export const gainLeast = 0.1;
+/** Under this part it may be: fewer are tried. */
+export const gainPoor = 0.5;
 /** From when the pods of a step are ready until their effect is in the figures. */
 const settleMs = 10_000;
 /** A step whose pods do not become ready within this time is not judged. */
 const judgeWithinMs = 120_000;
-const firstWaitMs = 300_000;
-const waitMsMax = 3_600_000;
+/** Pods are slow that finish less than this part of what one of them was measured to do, for so long. */
+export const slowShare = 0.8;
+const slowForMs = 15_000;
+/** A bound has moved when by so much more is finished, by more than chance, and by half of what its pods could do beyond it. */
+const riseLeast = 0.1;
+const riseDeviations = 3;
+/** Within this part of a block's wait nothing is made of a bound that moves: one that goes to and fro is followed ever more seldom. */
+const followShare = 0.1;
+/** Pods that are by so much quicker than when they were slow by themselves are so no more. */
+const quickAgain = 1.3;
 
 export interface Judged {
   readonly memory: ScaleMemory;
-  /** The last step up brought nothing: go back. */
-  readonly useless: boolean;
+  readonly verdict?: Verdict;
 }
 
-/** Looks back at the last step up, once its pods have worked for a while: what did it bring? */
-export function remember({ observation, replicas, memory }: ScaleInputs, known: Known): Judged {
-  const { steadyMs } = observation;
-  const { step, ...rest } = memory;
-  const going: ScaleMemory = { ...rest, sinceMs: memory.sinceMs ?? steadyMs };
-  if (step === undefined) return { memory: going, useless: false };
-  const finished = amountOf(observation.finishedRate);
-  const tookMs = steadyMs - step.atMs;
-  const startMs = amountOf(observation.startMs) ?? 0;
-  const isOver = tookMs > judgeWithinMs || replicas < step.to || finished === undefined;
-  if (isOver) return { memory: going, useless: false };
-  if (observation.pods.ready < step.to || tookMs < startMs + settleMs) return { memory: { ...going, step }, useless: false };
-  const waiting = known.backlogEvents - observation.inFlight;
-  const hoped = (step.finishedRate * (step.to - step.from)) / step.from;
-  // Where nothing waits the pods have caught up: that is what they were for.
-  const isUseless = waiting > finished && finished - step.finishedRate < hoped * gainLeast;
-  if (!isUseless) return { memory: isProof(step, memory) ? withoutBlock(going) : going, useless: false };
-  const waitMs = Math.min(memory.block === undefined ? firstWaitMs : memory.block.waitMs * 2, waitMsMax);
+/** Looks back: what did the last step up bring, what did fewer pods cost, and does what was found then still hold? */
+export function remember(inputs: ScaleInputs, known: Known): Judged {
+  const { steadyMs } = inputs.observation;
+  const { step, trial, ...rest } = fresh(inputs.memory, known, steadyMs);
+  const going: ScaleMemory = { ...rest, sinceMs: rest.sinceMs ?? steadyMs };
+  if (trial !== undefined) return judgeTrial({ ...inputs, memory: { ...going, trial } }, known, trial);
+  const judged = step === undefined ? { memory: going } : judgeStep(inputs, known, going, step);
+  if (judged.verdict !== undefined) return judged;
+  const slow = judgeSlowness(inputs, known, judged.memory);
+  return slow.verdict === undefined ? judgeRise(inputs, slow.memory) : slow;
+}
+
+/** Without what nothing was made of for so long that it is no longer worth knowing. */
+function fresh(memory: ScaleMemory, { podRate }: Known, steadyMs: number): ScaleMemory {
+  const { block, rest, ...others } = memory;
+  const isOld = block !== undefined && memory.step === undefined && steadyMs > block.untilMs + block.waitMs;
+  const isQuick = rest?.podRate !== undefined && podRate > rest.podRate * quickAgain;
   return {
-    memory: { ...going, block: { pods: usefulOf(observation, finished, step.from), untilMs: steadyMs + waitMs, waitMs } },
-    useless: true,
+    ...others,
+    ...(block && !isOld && { block }),
+    ...(rest && { rest: isQuick ? { untilMs: rest.untilMs, waitMs: rest.waitMs } : rest }),
   };
 }
 
-/** Above what was blocked, and it did bring something: the bound is gone. */
-function isProof(step: NonNullable<ScaleMemory['step']>, { block }: ScaleMemory): boolean {
-  return block !== undefined && step.to > block.pods;
+function judgeStep(inputs: ScaleInputs, known: Known, memory: ScaleMemory, step: NonNullable<ScaleMemory['step']>): Judged {
+  const { observation, policy, replicas } = inputs;
+  const { steadyMs } = observation;
+  const now = amountOf(observation.finishedRate);
+  const tookMs = steadyMs - step.atMs;
+  if (tookMs > judgeWithinMs || replicas < step.to || replicas > policy.max || now === undefined) return { memory };
+  const startMs = amountOf(observation.startMs) ?? 0;
+  if (observation.pods.ready < step.to || tookMs < startMs + settleMs) return { memory: { ...memory, step } };
+  const { from, to, finishedRate: before } = step;
+  const hoped = (before * (to - from)) / from;
+  const podRate = quickestOf(observation, memory) ?? before / from;
+  const figures = { from, to, before, now, hoped, podRate };
+  // Where nothing waits the pods have caught up: that is what they were for.
+  if (known.backlogEvents - observation.inFlight > now && now - before < hoped * gainLeast) {
+    const tried = Math.min(enoughOf(now, podRate), memory.block?.pods ?? Number.POSITIVE_INFINITY, replicas);
+    return { memory: blocked(inputs, memory, tried, finishedOf(observation) ?? now), verdict: { kind: 'useless', ...figures, tried } };
+  }
+  const tried = Math.max(enoughOf(now, podRate), leastOf(inputs));
+  if (now - before < hoped * gainPoor && isWorthIt(replicas, tried) && mayTry(inputs, known, memory, now))
+    return { memory: blocked(inputs, memory, tried, finishedOf(observation) ?? now), verdict: { kind: 'poor', ...figures, tried } };
+  return { memory: memory.block !== undefined && to > memory.block.pods ? withoutBlock(memory, memory.block, steadyMs) : memory };
 }
 
-function withoutBlock({ block, ...memory }: ScaleMemory): ScaleMemory {
-  return memory;
+/** More than what was blocked brought something: the bound is gone. */
+function withoutBlock({ block: _, ...memory }: ScaleMemory, { waitMs }: ScaleBlock, steadyMs: number): ScaleMemory {
+  return { ...memory, rest: { ...memory.rest, untilMs: steadyMs, waitMs } };
 }
 
-/** The pods that would finish as much, were each as quick as the quickest lately. */
-function usefulOf({ podRateBest }: ScaleInputs['observation'], finished: number, from: number): number {
-  const best = amountOf(podRateBest);
-  return best === undefined || best <= 0 ? from : Math.max(1, Math.ceil(finished / best - 0.05));
+function mayTry(inputs: ScaleInputs, known: Known, { rest }: ScaleMemory, finished: number): boolean {
+  const { policy, replicas } = inputs;
+  const { steadyMs, stuckMs } = inputs.observation;
+  if (stuckMs !== undefined || policy.lagThreshold !== undefined || replicas > policy.max) return false;
+  return isBehind(inputs, known, finished) && (rest === undefined || steadyMs >= rest.untilMs);
+}
+
+function isEarly(block: ScaleMemory['block'], steadyMs: number): boolean {
+  return block?.sinceMs !== undefined && steadyMs < block.sinceMs + block.waitMs * followShare;
+}
+
+/** Where no step says it, because there is none or one follows another: what do pods finish, beside what one was measured to do? */
+function judgeSlowness(inputs: ScaleInputs, known: Known, memory: ScaleMemory): Judged {
+  const { observation, replicas } = inputs;
+  const { steadyMs, pods } = observation;
+  const { slowSinceMs: since = steadyMs, ...others } = memory;
+  if (isEarly(memory.block, steadyMs)) return { memory: others };
+  const now = finishedOf(observation);
+  const podRate = quickestOf(observation, memory);
+  if (now === undefined || podRate === undefined || now >= pods.ready * podRate * slowShare) return { memory: others };
+  const tried = Math.max(enoughOf(now, podRate), leastOf(inputs));
+  if (!isWorthIt(Math.min(pods.ready, replicas), tried) || !mayTry(inputs, known, memory, now)) return { memory: others };
+  if (steadyMs - since < slowForMs) return { memory: { ...others, slowSinceMs: since } };
+  const { step: _, ...settled } = others;
+  return { memory: blocked(inputs, settled, tried, now), verdict: { kind: 'slow', ready: pods.ready, now, podRate, tried } };
+}
+
+/** The same pods finish more than when it was found that more of them bring nothing. */
+function judgeRise({ observation }: ScaleInputs, memory: ScaleMemory): Judged {
+  const { block } = memory;
+  const now = finishedOf(observation);
+  if (block?.finishedRate === undefined || block.sinceMs === undefined || block.isRisen || now === undefined) return { memory };
+  const chance = riseDeviations / Math.sqrt(Math.max(1, block.finishedRate * 10));
+  const halfway = (block.finishedRate + block.pods * (block.podRate ?? 0)) / 2;
+  if (isEarly(block, observation.steadyMs) || now <= Math.max(block.finishedRate * (1 + Math.max(riseLeast, chance)), halfway))
+    return { memory };
+  return {
+    memory: { ...memory, block: { ...block, isRisen: true } },
+    verdict: { kind: 'risen', pods: block.pods, before: block.finishedRate, now },
+  };
 }

@@ -14,8 +14,8 @@ export interface SimulatedWorld {
   readonly serviceMs: number;
   readonly concurrency: number;
   readonly startMs: number;
-  /** What all pods together get from something behind them. */
-  readonly downstreamRate?: number;
+  /** What all ready pods together get from something behind them, or from the machine that they share with others. */
+  readonly downstreamRate?: (atMs: number, ready: number) => number;
   /** From the first to the second, nothing can be read of the log. */
   readonly blind?: readonly [fromMs: number, toMs: number];
   /** From the first to the second there is no controller. */
@@ -171,7 +171,8 @@ class Run {
     this.#arrived += arrivals;
     for (const lane of this.#lanes) lane.arrive(arrivals, this.nowMs - slotMs / 2);
     const podCapacity = ((this.#ready * concurrency * 1_000) / serviceMs) * seconds;
-    const capacity = Math.min(podCapacity, (downstreamRate ?? Number.POSITIVE_INFINITY) * seconds);
+    const bound = downstreamRate?.(this.nowMs, this.#ready) ?? Number.POSITIVE_INFINITY;
+    const capacity = Math.min(podCapacity, bound * seconds);
     const finished = this.#serve(capacity, seconds);
     const waiting = this.#waiting;
     // What a bound behind the pods makes events wait for, they wait for in the handler.

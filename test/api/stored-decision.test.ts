@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { inputsOf } from '../../controller/api/stored-decision.ts';
 import { known, unknown } from '../../controller/scale/figure.ts';
 import { inputsSeen } from '../dashboard/world.ts';
+import { run, world } from '../scale/run-world.ts';
 
 const entry = (data: Record<string, unknown>) => ({ id: 1, kind: 'decision', atMs: 5, unit: 'shop.tax', data }) as const;
 
@@ -14,6 +15,15 @@ test.each([
   ['that are missing', undefined, false],
 ])('inputs %s: %s', (_name, inputs, isKnown) => {
   expect(inputsOf(entry({ what: 'scale', inputs }))).toEqual(isKnown ? inputs : undefined);
+});
+
+test('each of a function whose downstream gives no more and then more again, as it is stored', () => {
+  const downstreamRate = (atMs: number) => (atMs < 200_000 ? 300 : 1_200);
+  const rate = (second: number) => (second < 60 ? 90 : 900);
+  const { inputs } = run(world(300, rate, { downstreamRate }), { max: 12 });
+  expect(inputs.some(one => one.memory.trial !== undefined)).toBe(true);
+  expect(inputs.some(one => one.memory.block?.isRisen)).toBe(true);
+  for (const one of inputs) expect(inputsOf(entry({ what: 'scale', inputs: JSON.parse(JSON.stringify(one)) }))).toBeDefined();
 });
 
 test('another kind of decision has none', () => {

@@ -1,41 +1,7 @@
 import { describe, expect, test } from 'vitest';
-import { poisson, seeded } from '../../bench/scaling/trace.ts';
-import { decide } from '../../controller/scale/decide.ts';
-import type { ScaleInputs } from '../../controller/scale/decision.ts';
-import type { ScalePolicy } from '../../controller/scale/policy.ts';
-import { type SimulatedWorld, scalerOf, simulate } from '../../controller/scale/simulate.ts';
-import { policyForTest } from './policy.ts';
-
-const slotMs = 500;
-const many = [{ share: 1, rateMax: Number.POSITIVE_INFINITY }];
-
-/** Pods that finish 100 events a second each, and `seconds` of the given rate. */
-function world(seconds: number, rate: (second: number) => number, change: Partial<SimulatedWorld> = {}): SimulatedWorld {
-  const random = seeded(1);
-  const arrivals = Array.from({ length: (seconds * 1_000) / slotMs }, (_, slot) =>
-    poisson(rate((slot * slotMs) / 1_000) * (slotMs / 1_000), random),
-  );
-  return { arrivals, slotMs, lanes: many, serviceMs: 100, concurrency: 10, startMs: 3_000, ...change };
-}
-
-function run(given: SimulatedWorld, change: Partial<ScalePolicy> = {}, replicas = 1) {
-  const inputs: ScaleInputs[] = [];
-  const result = simulate(
-    given,
-    scalerOf(
-      given,
-      () => ({ ...policyForTest, ...change }),
-      one => inputs.push(one),
-    ),
-    { replicas, maxAgeMs: 30_000 },
-  );
-  return { ...result, inputs };
-}
-
-const conditionsAt = (inputs: readonly ScaleInputs[], second: number) => {
-  const at = inputs[second];
-  return at === undefined ? [] : decide(at).conditions.map(one => one.type);
-};
+import { seeded } from '../../bench/scaling/trace.ts';
+import type { SimulatedWorld } from '../../controller/scale/simulate.ts';
+import { conditionsAt, run, world } from './run-world.ts';
 
 test.each([3, 40, 95, 180, 420, 1_000, 2_350])('constant load of %i/s: no change once settled', rate => {
   const { actions, withinMaxAge } = run(world(3_600, () => rate));
@@ -69,17 +35,6 @@ test('one hot partition with order: partition: PartitionBound within 60 s, and n
   // 12 lanes of up to 10/s and the hot one: two pods of ten lanes are all that can work.
   expect(Math.max(...actions.map(one => one.to))).toBeLessThanOrEqual(2);
   expect(actions.filter(one => one.atMs > 660_000)).toEqual([]);
-});
-
-test.each([400, 600, 2_000, 4_000])('downstream capped at 300/s, and %i/s come: no more than one pod above what is useful', rate => {
-  const { inputs, actions } = run(
-    world(3_600, second => (second < 300 ? 90 : rate), { downstreamRate: 300 }),
-    {},
-    1,
-  );
-  const at = (second: number) => actions.filter(one => one.atMs <= second * 1_000).at(-1)?.to;
-  for (const second of [800, 1_200, 2_000, 3_000, 3_500]) expect(at(second), `after ${second} s`).toBeLessThanOrEqual(4);
-  expect(conditionsAt(inputs, 1_000)).toContain('DownstreamBound');
 });
 
 describe('nothing changes while nobody can see', () => {
