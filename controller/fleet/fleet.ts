@@ -273,13 +273,10 @@ export class Fleet implements PodDirectory {
   /** Generic pods are greeted before a function waits for one. */
   #greet(nowMs: number): void {
     for (const member of this.#members.values()) {
-      if (member.phase === 'generic' && nowMs >= member.greetAtMs) this.#greetOne(member, nowMs);
+      if (member.phase !== 'generic' || nowMs < member.greetAtMs) continue;
+      member.greetAtMs = nowMs + greetEveryMs;
+      this.#track(greet(this.#options.client, member.info));
     }
-  }
-
-  #greetOne(member: Member, nowMs: number): void {
-    member.greetAtMs = nowMs + greetEveryMs;
-    this.#track(greet(this.#options.client, member.info));
   }
 
   #do(action: FleetAction, nowMs: number): void {
@@ -345,8 +342,6 @@ export class Fleet implements PodDirectory {
     const request: LoadRequest = loadRequestOf(live, bundle);
     const loading = client.load(member.info, request, loadTimeoutMs);
     if (then === 'ready') this.#views.loads(member, live);
-    // Beside it, while the pod's thread starts up.
-    if (member.greetAtMs === 0) this.#greetOne(member, this.#options.clock.now());
     const result = await loading;
     this.#delayRefill();
     if (!this.#members.has(member.info.id))

@@ -131,6 +131,7 @@ class BatchAnswer implements Dispatcher.DispatchHandler {
   readonly #reader = new FrameReader();
   readonly #waits: boolean;
   #isSent = false;
+  #isBegun = false;
   #status = 0;
   #end: BatchEnd | undefined;
 
@@ -151,6 +152,7 @@ class BatchAnswer implements Dispatcher.DispatchHandler {
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {
     if (this.#status !== 200) return;
+    this.#isBegun = true;
     try {
       // Views of a Buffer cost several times as much as those of plain bytes.
       this.#reader.push(new Uint8Array(chunk.buffer, chunk.byteOffset, chunk.length), frame => {
@@ -170,8 +172,8 @@ class BatchAnswer implements Dispatcher.DispatchHandler {
   }
 
   onResponseError(_controller: Dispatcher.DispatchController, error: Error): void {
-    const isBegun = this.#isSent && (!this.#waits || this.#status !== 0);
-    this.#resolve(this.#end ?? { kind: isBegun ? 'lost' : 'unreached', detail: messageOf(error) });
+    const isSeen = this.#waits ? this.#isBegun : this.#isSent;
+    this.#resolve(this.#end ?? { kind: isSeen ? 'lost' : 'unreached', detail: messageOf(error) });
   }
 }
 

@@ -24,7 +24,7 @@ export class OpenBatch {
   /** The frames that answer for the last event: they leave with the end. */
   #last: Uint8Array | undefined;
   #spoke = false;
-  /** Its first byte says that it has begun. */
+  /** The first byte of its body says that it has begun. */
   #waits: boolean;
 
   constructor({ eventCount, waits }: Pick<BatchHead, 'eventCount' | 'waits'>, bytes: Uint8Array<ArrayBuffer>, response: ServerResponse) {
@@ -34,6 +34,13 @@ export class OpenBatch {
     this.#response = response;
     this.#answered = new Uint8Array(eventCount);
     this.#open = eventCount;
+  }
+
+  /** While it waits: what the answer begins with is out of the way when it begins. */
+  keep(): void {
+    if (!this.#waits || this.#response.headersSent) return;
+    this.#response.writeHead(200, framesType);
+    this.#response.flushHeaders();
   }
 
   /** It goes to the worker now. */

@@ -170,6 +170,7 @@ class RunningPod implements Pod {
     this.#faults('batch.received');
     const { eventCount: events, exclusive, waits } = head;
     this.#step({ kind: 'batch', batchId, events, bytes: bytes.length, exclusive, waits, nowMs: Date.now() });
+    this.#batches.get(batchId)?.keep();
   }
 
   #startWorker(workerId: number): void {

@@ -75,7 +75,7 @@ function load(shim: Shim, limits: ShimLimits, nowMs: number): Step {
 function loaded(shim: Shim, workerId: number, result: LoadResult & { kind: 'ready' }, nowMs: number): Step {
   const worker = shim.workers.find(({ id }) => id === workerId);
   if (worker?.phase !== 'loading') return { shim, effects: [] };
-  const effects: ShimEffect[] = shim.phase === 'loading' ? [{ kind: 'answer-load', result }] : [];
+  const effects: ShimEffect[] = [];
   let next = put(shim, { ...worker, phase: 'ready', loadedAtMs: nowMs });
   if (shim.phase === 'loading') next = { ...next, phase: 'ready' };
   for (const old of next.workers) {
@@ -87,6 +87,8 @@ function loaded(shim: Shim, workerId: number, result: LoadResult & { kind: 'read
       effects.push({ kind: 'run', workerId, batchId: batch.id });
     }
   }
+  // Who sent the batch waits for that.
+  if (shim.phase === 'loading') effects.push({ kind: 'answer-load', result });
   return chain({ shim: next, effects }, settled => retireIdle(settled, nowMs));
 }
 

@@ -64,7 +64,7 @@ export interface Batch {
   readonly callbackUrl?: string;
   /** Nothing else may run on the pod beside it: a pod that others use is `busy` until they have finished, and takes nothing from them until it has. */
   readonly exclusive?: boolean;
-  /** The pod may still be loading the function: it keeps the batch until it has, and sends the first byte of its answer when the batch begins. */
+  /** The pod may still be loading the function: it keeps the batch until it has, and sends the first byte of its answer's body when the batch begins. */
   readonly waits?: boolean;
   readonly events: readonly BatchEvent[];
   /** Prefetched state of the events' keys. */

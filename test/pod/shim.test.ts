@@ -55,8 +55,8 @@ describe('the shim', () => {
       { kind: 'end-batch', batchId: 2, end: 'draining' },
     ]);
     expect(play(loading.shim, { kind: 'loaded', nowMs: 1, workerId: 1, result: ready }).effects).toEqual([
-      { kind: 'answer-load', result: ready },
       { kind: 'run', workerId: 1, batchId: 1 },
+      { kind: 'answer-load', result: ready },
     ]);
   });
 
