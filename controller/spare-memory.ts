@@ -11,7 +11,7 @@ export interface Heap {
   readonly collect: () => Promise<void>;
 }
 
-const lookEveryMs = 10_000;
+const lookEveryMs = 30_000;
 /** Whoever does more collects by growing, and would feel the pause. */
 const utilizationMax = 0.2;
 const growthMin = { bytes: 24 * 2 ** 20, share: 0.25 };
