@@ -2,7 +2,7 @@ import { number, podsText } from '../api/figure-text.ts';
 import type { ScaleBlock, ScaleDecision, ScaleInputs, ScaleRest, ScaleTrial, Verdict } from './decision.ts';
 import { perSecond, timeText } from './figure-text.ts';
 import { gainLeast, gainPoor, slowShare } from './remember.ts';
-import { finishedOf } from './trial.ts';
+import { enoughOf, finishedOf } from './trial.ts';
 
 /** What is known of a bound behind the pods, or tried to know it: a line for what was found out just now, and one for each thing that holds. */
 export function boundLines(
@@ -37,7 +37,7 @@ function verdictLine(verdict: Verdict): string {
     case 'kept':
     case 'fell': {
       const { from, to, before, now, least, then } = verdict;
-      const next = then === to ? `${to} stay` : `no fewer were seen to be quicker, ${then} are tried`;
+      const next = then === to ? `${to} stay` : `still fewer may do, ${then} are tried`;
       const result = verdict.kind === 'kept' ? `not clearly less: ${next}` : `under ${perSecond(least)}: back to ${then}`;
       return `${podsText(to)} in place of ${from} finish ${perSecond(now)}, ${perSecond(before)} before, ${result}`;
     }
@@ -47,7 +47,9 @@ function verdictLine(verdict: Verdict): string {
 }
 
 function enough(now: number, podRate: number, tried: number): string {
-  return `at ${perSecond(podRate)} per pod, and with one to show when the bound moves, ${podsText(tried)} should finish the ${perSecond(now)} too`;
+  const pods = enoughOf(now, podRate);
+  const line = `at ${perSecond(podRate)} per pod, and with one to show when the bound moves, ${podsText(pods)} should finish the ${perSecond(now)} too`;
+  return tried === pods ? line : `${line}; ${tried} are tried`;
 }
 
 function trialLine({ sinceMs, from, to, finishedRate }: ScaleTrial, now: number | undefined, steadyMs: number): string {

@@ -24,10 +24,10 @@ export interface ScaleObservation {
   readonly podRate: Figure;
   /** The most that one pod was ever seen to finish lately: what it could do if nothing behind it were in the way. */
   readonly podRateBest: Figure;
-  /** With so many pods at work. Absent in what older versions have stored. */
-  readonly podRateBestPods?: number;
   /** What one partition or one key finishes: its events run one after another. */
   readonly laneRate: Figure;
+  /** The most that one was seen to finish lately while pods had less than they can take. Absent in what older versions have stored. */
+  readonly laneRateBest?: Figure;
   /** From the wish for a pod to its first work. */
   readonly startMs: Figure;
   readonly inFlight: number;

@@ -52,6 +52,9 @@ const trendMs = 180_000;
 const gapMsMax = 15_000;
 /** What is left each second of the quickest that a pod was seen: half of it after an hour. */
 const keptPerTick = 0.9998;
+/** What is left each second of the work that the quickest lane is measured by, and how much it has to be. */
+const keptOfWork = 0.97;
+const workMsLeast = 5_000;
 /** Below this nothing is said about how quick a pod is. */
 const busyMsLeast = 20;
 /** A start that takes longer is not a start, but a lack of room. */
@@ -102,9 +105,9 @@ export class UnitObserver {
       finishedRate: measured(this.#finished.mean(fastMs), ageMs, goodForMs),
       finishedRateCalm: measured(this.#finished.mean(calmMs), ageMs, goodForMs),
       podRate: this.#speed.podRate === undefined ? unknown : known(this.#speed.podRate),
-      podRateBest: this.#speed.best === undefined ? unknown : known(this.#speed.best.rate),
-      ...(this.#speed.best && { podRateBestPods: this.#speed.best.pods }),
+      podRateBest: this.#speed.best === undefined ? unknown : known(this.#speed.best),
       laneRate: this.#speed.laneRate === undefined ? unknown : known(this.#speed.laneRate),
+      laneRateBest: this.#speed.laneBest === undefined ? unknown : known(this.#speed.laneBest),
       startMs: this.#startMs === undefined ? unknown : known(this.#startMs),
       inFlight: sample.inFlight,
       openCalls: sample.openCalls,
@@ -237,35 +240,36 @@ function doneOf(partitions: readonly PartitionSample[]): number {
  */
 class PodSpeed {
   podRate: number | undefined;
-  /** The quickest lately, and with how many pods that was. */
-  best: { readonly rate: number; readonly pods: number } | undefined;
+  best: number | undefined;
   laneRate: number | undefined;
-  #full: { readonly rate: number; readonly laneRate: number; readonly pods: number } | undefined;
+  /** The quickest that a lane was while pods were not full, by a mean over some work: a few events that happen to be short say nothing. */
+  laneBest: number | undefined;
+  #lately = { finished: 0, busyMs: 0 };
+  #full: { readonly rate: number; readonly laneRate: number } | undefined;
   #fullMs = 0;
 
   take({ before, now, finished, concurrency }: { before: Totals; now: Totals; finished: number; concurrency: number }): void {
     const busyMs = now.busyMsTotal - before.busyMsTotal;
     const spanMs = now.steadyMs - before.steadyMs;
     if (busyMs >= busyMsLeast && finished > 0) this.laneRate = blend(this.laneRate, (finished * 1_000) / busyMs, 0.2);
+    if (!before.isFull && !now.isFull) this.#takeLane(finished, busyMs);
     const { laneRate } = this;
     if (laneRate === undefined) return;
     const { ready } = now.pods;
     const isFull = before.isFull && now.isFull && ready > 0 && before.pods.ready === ready;
     this.#fullMs = isFull ? this.#fullMs + spanMs : 0;
     // What is committed in the first second of being full was begun before it.
-    if (isFull && this.#fullMs > 1_500)
-      this.#full = { rate: blend(this.#full?.rate, (finished * 1_000) / spanMs / ready, 0.25), laneRate, pods: ready };
+    if (isFull && this.#fullMs > 1_500) this.#full = { rate: blend(this.#full?.rate, (finished * 1_000) / spanMs / ready, 0.25), laneRate };
     // Measured once, it follows the time that an event takes.
     this.podRate = this.#full === undefined ? laneRate * concurrency : (this.#full.rate * laneRate) / this.#full.laneRate;
-    if (this.#full !== undefined) this.best = this.#bestOf(this.#full);
+    if (this.#full !== undefined) this.best = Math.max(this.#full.rate, (this.best ?? 0) * keptPerTick);
   }
 
-  /** A little quicker with more pods is as quick as with fewer. */
-  #bestOf({ rate, pods }: { readonly rate: number; readonly pods: number }): PodSpeed['best'] {
-    if (this.best === undefined) return { rate, pods };
-    const kept = this.best.rate * keptPerTick;
-    if (rate <= kept) return { ...this.best, rate: kept };
-    return { rate, pods: rate < kept * 1.1 ? Math.min(pods, this.best.pods) : pods };
+  #takeLane(finished: number, busyMs: number): void {
+    const lately = { finished: this.#lately.finished * keptOfWork + finished, busyMs: this.#lately.busyMs * keptOfWork + busyMs };
+    this.#lately = lately;
+    if (lately.busyMs >= workMsLeast)
+      this.laneBest = Math.max((lately.finished * 1_000) / lately.busyMs, (this.laneBest ?? 0) * keptPerTick);
   }
 }
 

@@ -1,7 +1,7 @@
 import type { ScaleBlock, ScaleInputs, ScaleMemory, Verdict } from './decision.ts';
 import { amountOf } from './figure.ts';
 import type { Known } from './size.ts';
-import { blocked, enoughOf, finishedOf, isBehind, isWorthIt, judgeTrial, leastOf, quickestOf } from './trial.ts';
+import { blocked, finishedOf, isBehind, isFull, isWorthIt, judgeTrial, podRatesOf, triedOf } from './trial.ts';
 
 /** A step down goes to no less than was recommended within this time. */
 export const stableMs = 300_000;
@@ -32,7 +32,7 @@ export interface Judged {
 /** Looks back: what did the last step up bring, what did fewer pods cost, and does what was found then still hold? */
 export function remember(inputs: ScaleInputs, known: Known): Judged {
   const { steadyMs } = inputs.observation;
-  const { step, trial, ...rest } = fresh(inputs.memory, known, steadyMs);
+  const { step, trial, ...rest } = fresh(inputs);
   const going: ScaleMemory = { ...rest, sinceMs: rest.sinceMs ?? steadyMs };
   if (trial !== undefined) return judgeTrial({ ...inputs, memory: { ...going, trial } }, known, trial);
   const judged = step === undefined ? { memory: going } : judgeStep(inputs, known, going, step);
@@ -42,10 +42,13 @@ export function remember(inputs: ScaleInputs, known: Known): Judged {
 }
 
 /** Without what nothing was made of for so long that it is no longer worth knowing. */
-function fresh(memory: ScaleMemory, { podRate }: Known, steadyMs: number): ScaleMemory {
+function fresh({ observation, memory }: ScaleInputs): ScaleMemory {
+  const { steadyMs, pods } = observation;
   const { block, rest, ...others } = memory;
   const isOld = block !== undefined && memory.step === undefined && steadyMs > block.untilMs + block.waitMs;
-  const isQuick = rest?.podRate !== undefined && podRate > rest.podRate * quickAgain;
+  // By the last two seconds as well: a trial that has just failed is still in the last ten.
+  const finished = Math.min(amountOf(observation.finishedRate) ?? 0, finishedOf(observation) ?? 0);
+  const isQuick = rest?.podRate !== undefined && finished > pods.ready * rest.podRate * quickAgain;
   return {
     ...others,
     ...(block && !isOld && { block }),
@@ -63,14 +66,15 @@ function judgeStep(inputs: ScaleInputs, known: Known, memory: ScaleMemory, step:
   if (observation.pods.ready < step.to || tookMs < startMs + settleMs) return { memory: { ...memory, step } };
   const { from, to, finishedRate: before } = step;
   const hoped = (before * (to - from)) / from;
-  const podRate = quickestOf(observation, memory) ?? before / from;
+  const rates = podRatesOf(inputs, memory);
+  const { likely: podRate = before / from } = rates;
   const figures = { from, to, before, now, hoped, podRate };
   // Where nothing waits the pods have caught up: that is what they were for.
   if (known.backlogEvents - observation.inFlight > now && now - before < hoped * gainLeast) {
-    const tried = Math.min(enoughOf(now, podRate), memory.block?.pods ?? Number.POSITIVE_INFINITY, replicas);
+    const tried = Math.min(triedOf(inputs, rates, replicas, now), memory.block?.pods ?? Number.POSITIVE_INFINITY, replicas);
     return { memory: blocked(inputs, memory, tried, finishedOf(observation) ?? now), verdict: { kind: 'useless', ...figures, tried } };
   }
-  const tried = Math.max(enoughOf(now, podRate), leastOf(inputs));
+  const tried = triedOf(inputs, rates, replicas, now);
   if (now - before < hoped * gainPoor && isWorthIt(replicas, tried) && mayTry(inputs, known, memory, now))
     return { memory: blocked(inputs, memory, tried, finishedOf(observation) ?? now), verdict: { kind: 'poor', ...figures, tried } };
   return { memory: memory.block !== undefined && to > memory.block.pods ? withoutBlock(memory, memory.block, steadyMs) : memory };
@@ -85,7 +89,7 @@ function mayTry(inputs: ScaleInputs, known: Known, { rest }: ScaleMemory, finish
   const { policy, replicas } = inputs;
   const { steadyMs, stuckMs } = inputs.observation;
   if (stuckMs !== undefined || policy.lagThreshold !== undefined || replicas > policy.max) return false;
-  return isBehind(inputs, known, finished) && (rest === undefined || steadyMs >= rest.untilMs);
+  return isFull(inputs) && isBehind(inputs, known, finished) && (rest === undefined || steadyMs >= rest.untilMs);
 }
 
 function isEarly(block: ScaleMemory['block'], steadyMs: number): boolean {
@@ -99,10 +103,12 @@ function judgeSlowness(inputs: ScaleInputs, known: Known, memory: ScaleMemory): 
   const { slowSinceMs: since = steadyMs, ...others } = memory;
   if (isEarly(memory.block, steadyMs)) return { memory: others };
   const now = finishedOf(observation);
-  const podRate = quickestOf(observation, memory);
+  const rates = podRatesOf(inputs, memory);
+  const { likely: podRate } = rates;
   if (now === undefined || podRate === undefined || now >= pods.ready * podRate * slowShare) return { memory: others };
-  const tried = Math.max(enoughOf(now, podRate), leastOf(inputs));
-  if (!isWorthIt(Math.min(pods.ready, replicas), tried) || !mayTry(inputs, known, memory, now)) return { memory: others };
+  const from = Math.min(pods.ready, replicas);
+  const tried = triedOf(inputs, rates, from, now);
+  if (!isWorthIt(from, tried) || !mayTry(inputs, known, memory, now)) return { memory: others };
   if (steadyMs - since < slowForMs) return { memory: { ...others, slowSinceMs: since } };
   const { step: _, ...settled } = others;
   return { memory: blocked(inputs, settled, tried, now), verdict: { kind: 'slow', ready: pods.ready, now, podRate, tried } };

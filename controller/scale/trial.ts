@@ -18,8 +18,6 @@ const linearMost = 1.25;
 const worthShare = 0.2;
 /** So much of a pod is none: the quickest was seen some time ago, and there is one more than enough. */
 const roundedDown = 0.3;
-/** What the quickest pods finished together, and what is finished now: from this part of it on they may have had the same bound. */
-const openShare = 0.9;
 /** What pods could do beyond what they finish, before one more has to be tried to see whether the bound is still there. */
 const roomLeast = 0.1;
 const roomDeviations = 3;
@@ -33,18 +31,32 @@ export function finishedOf({ finishedRate, finishedRateCalm }: ScaleInputs['obse
   return amountOf(finishedRateCalm ?? finishedRate);
 }
 
-/** All ready pods have as much as they take, and what waits takes too long at what is finished now: that they finish little is not for a lack of work. */
-export function isBehind({ observation, policy }: ScaleInputs, known: Known, finished: number): boolean {
+/** All ready pods have as much as they take, and find work: that they finish little is not for a lack of it. */
+export function isFull({ observation, policy }: ScaleInputs): boolean {
   const { inFlight, pods, usefulPods } = observation;
-  const isFull = inFlight >= 0.9 * pods.ready * policy.concurrency && (usefulPods === undefined || usefulPods >= pods.ready);
+  return pods.ready > 0 && inFlight >= 0.9 * pods.ready * policy.concurrency && (usefulPods === undefined || usefulPods >= pods.ready);
+}
+
+/** What waits takes too long at what is finished now. */
+export function isBehind({ observation, policy }: ScaleInputs, known: Known, finished: number): boolean {
   const boundSeconds = (policy.maxAgeMs * bands[policy.prefer].ageShare) / 2_000;
-  return isFull && known.backlogEvents - inFlight > finished * boundSeconds;
+  return known.backlogEvents - observation.inFlight > finished * boundSeconds;
+}
+
+interface PodRates {
+  /** What a pod was seen to finish while it was full; undefined: none was, yet. */
+  readonly sure: number | undefined;
+  /** What it would, if its events took no longer than at their quickest: too much for a handler that keeps the processor busy. */
+  readonly likely: number | undefined;
 }
 
 /** What a pod would finish if nothing were behind it, by what was seen lately. */
-export function quickestOf({ podRateBest }: ScaleInputs['observation'], { block, rest }: ScaleMemory): number | undefined {
-  const best = Math.max(amountOf(podRateBest) ?? 0, block?.podRate ?? 0);
-  return best > 0 ? Math.min(best, rest?.podRate ?? best) : undefined;
+export function podRatesOf({ observation, policy }: ScaleInputs, { block, rest }: ScaleMemory): PodRates {
+  const { podRateBest, laneRateBest } = observation;
+  const within = (rate: number) => (rate > 0 ? Math.min(rate, rest?.podRate ?? rate) : undefined);
+  const sure = Math.max(amountOf(podRateBest) ?? 0, block?.podRate ?? 0);
+  const lanes = laneRateBest === undefined ? 0 : (amountOf(laneRateBest) ?? 0) * policy.concurrency;
+  return { sure: within(sure), likely: within(Math.max(sure, lanes)) };
 }
 
 /**
@@ -53,6 +65,13 @@ export function quickestOf({ podRateBest }: ScaleInputs['observation'], { block,
  */
 export function enoughOf(finished: number, podRate: number): number {
   return Math.max(1, Math.ceil(finished / podRate - roundedDown)) + 1;
+}
+
+/** How many are to be tried in place of `from`: no fewer than half of them at once by a rate that is only likely. */
+export function triedOf(inputs: ScaleInputs, { sure, likely }: PodRates, from: number, finished: number): number {
+  if (likely === undefined) return from;
+  const bySure = sure === undefined ? from : enoughOf(finished, sure);
+  return Math.max(enoughOf(finished, likely), Math.min(bySure, Math.ceil(from / 2)), leastOf(inputs));
 }
 
 /** Fewer pods than this are not tried: bounds and direct calls. */
@@ -72,7 +91,7 @@ function nextWaitMs({ block, rest }: ScaleMemory, steadyMs: number): number {
 }
 
 /** Whether it would show in what `pods` finish, beyond chance, that nothing is behind them any more. */
-function isSeen(pods: number, finished: number, podRate: number | undefined): boolean {
+function wouldShow(pods: number, finished: number, podRate: number | undefined): boolean {
   if (podRate === undefined) return false;
   return pods * podRate > finished * (1 + roomLeast + roomDeviations / Math.sqrt(podRate * podRateSeconds));
 }
@@ -86,10 +105,11 @@ export function blocked(inputs: ScaleInputs, memory: ScaleMemory, pods: number, 
   const block = { pods, sinceMs, finishedRate, waitMs: nextWaitMs(memory, sinceMs) };
   // Going back to what was blocked before is no trial: it is known.
   const isTrial = to < replicas && to !== memory.block?.pods;
+  const isKnown = memory.block !== undefined && replicas <= memory.block.pods;
   return {
     ...rest,
-    block: withEnd(block, quickestOf(observation, memory)),
-    ...(isTrial && { trial: { sinceMs, atMs: sinceMs, from: replicas, to, finishedRate } }),
+    block: withEnd(block, podRatesOf(inputs, memory).sure),
+    ...(isTrial && { trial: { sinceMs, atMs: sinceMs, from: replicas, to, finishedRate, ...(isKnown && { enough: replicas }) } }),
   };
 }
 
@@ -97,7 +117,7 @@ function withEnd(
   block: Pick<ScaleBlock, 'pods' | 'waitMs'> & { sinceMs: number; finishedRate: number },
   podRate: number | undefined,
 ): ScaleBlock {
-  const holdsMs = isSeen(block.pods, block.finishedRate, podRate) ? waitMsMax : block.waitMs;
+  const holdsMs = wouldShow(block.pods, block.finishedRate, podRate) ? waitMsMax : block.waitMs;
   return { ...block, untilMs: block.sinceMs + holdsMs, ...(podRate !== undefined && { podRate }) };
 }
 
@@ -124,27 +144,32 @@ export function judgeTrial(inputs: ScaleInputs, known: Known, trial: ScaleTrial)
   if (now < least && isBusy) {
     const then = trial.enough ?? trial.from;
     const verdict = { kind: 'fell', ...figures, then } as const;
-    if (trial.enough === undefined) return { memory: resting(memory, block, steadyMs, slowness(inputs, trial)), verdict };
+    const rested = resting(memory, block, steadyMs, slowness(inputs, trial));
+    if (trial.enough === undefined) return { memory: rested, verdict };
     const again = { pods: then, waitMs: block.waitMs, sinceMs: steadyMs, finishedRate: trial.finishedRate };
-    return { memory: { ...memory, block: withEnd(again, quickestOf(observation, memory)) }, verdict };
+    return { memory: { ...rested, block: withEnd(again, podRatesOf(inputs, memory).sure) }, verdict };
   }
   if (!isOver) return { memory: { ...memory, block, trial: { ...trial, atMs } } };
-  return kept(inputs, memory, block, figures, isBusy && isBehind(inputs, known, now));
+  return kept(inputs, memory, block, figures, isFull(inputs) && isBehind(inputs, known, now));
 }
 
-/** Where the quickest pods were as many as finish what is finished now, they may have been held up as well: half as many are tried next. */
+/**
+ * Still fewer are tried where events were seen to take less time than now; and half as many where they were never seen with pods that had less than
+ * they can take, since the server began to look: then the quickest pods may have been held up as well.
+ */
 function kept(
   inputs: ScaleInputs,
   memory: ScaleMemory,
   block: ScaleBlock,
   figures: Omit<NonNullable<JudgedTrial['verdict']>, 'kind' | 'then'>,
-  isBehind: boolean,
+  isHeldUp: boolean,
 ): JudgedTrial {
-  const { steadyMs, podRateBest, podRateBestPods = 0 } = inputs.observation;
+  const { steadyMs, laneRateBest } = inputs.observation;
   const { to, before, now } = figures;
-  const isOpen = isBehind && podRateBestPods * (amountOf(podRateBest) ?? 0) > now * openShare;
+  const isSeen = laneRateBest === undefined || laneRateBest.state !== 'unknown';
+  const fewer = isSeen ? triedOf(inputs, podRatesOf(inputs, { ...memory, block }), to, now) : Math.max(Math.ceil(to / 2), leastOf(inputs));
   const finishedRate = Math.min(now, before);
-  const then = isOpen ? Math.min(to, Math.max(Math.ceil(to / 2), leastOf(inputs))) : to;
+  const then = isHeldUp && isWorthIt(to, fewer) ? fewer : to;
   const verdict = { kind: 'kept', ...figures, then } as const;
   if (then === to) return { memory: { ...memory, block: { ...block, finishedRate } }, verdict };
   const trial = { sinceMs: steadyMs, atMs: steadyMs, from: to, to: then, finishedRate, enough: to };
@@ -155,10 +180,14 @@ function costMost({ from, to }: ScaleTrial): number {
   return Math.min(fallMost, (fallShare * (from - to)) / from);
 }
 
-/** Undefined: fewer pods finished less, but more than their part. */
-function slowness({ observation }: ScaleInputs, { from, to, finishedRate }: ScaleTrial): number | undefined {
+/**
+ * What a pod is known to do by a trial that failed. Where more were proven to bring nothing, too few pods are all that was in the way; undefined: fewer
+ * finished less, but more than their part, and that may have been chance.
+ */
+function slowness({ observation }: ScaleInputs, { from, to, finishedRate, enough }: ScaleTrial): number | undefined {
   const now = amountOf(observation.finishedRate);
-  return now !== undefined && now > 0 && now <= finishedRate * (to / from) * linearMost ? now / to : undefined;
+  if (now === undefined || now <= 0) return undefined;
+  return enough !== undefined || now <= finishedRate * (to / from) * linearMost ? now / to : undefined;
 }
 
 /** Without the block, and with its wait before the next trial. */

@@ -42,10 +42,33 @@ test.each([
   }
 });
 
-test('with how few pods one was as quick as it can be is remembered', () => {
-  const result = run(world(600, step(900)), { max: 20 });
-  expect(result.inputs.at(-1)?.observation).toMatchObject({ podRateBestPods: 1, pods: { ready: 10 } });
+test.each([
+  [3, 4],
+  [4, 3],
+  [5, 3],
+  [7, 4],
+])('a server that starts with %i pods behind a cap: halves are tried, down to %i', (count, pods) => {
+  const result = run(
+    world(3_600, () => 900, { downstreamRate: () => 300 }),
+    { max: 10 },
+    count,
+  );
+  for (const second of [60, 300, 1_800, 3_500]) expect(podsAt(result, second)).toBe(pods);
 });
+
+test.each([
+  [500, 20],
+  [900, 10],
+  [2_000, 20],
+  [5_000, 50],
+])(
+  'pods whose start leaves nothing to those that work, %i/s come, at most %i pods: they are known by what events took before',
+  (rate, max) => {
+    const downstreamRate = (atMs: number) => (atMs > 300_500 && atMs < 308_500 ? 40 : 300);
+    const result = run(world(1_800, step(rate), { downstreamRate }), { max });
+    for (const second of [360, 900, 1_700]) expect([3, 4]).toContain(podsAt(result, second));
+  },
+);
 
 test.each([
   ['with pods at the maximum', 1_000, 12],
@@ -143,14 +166,14 @@ test('pods that are as quick as they were, and too few by the maximum: nothing i
 });
 
 test.each([
-  [4, 100, 1, 1],
-  [5, 300, 3, 3],
-  [6, 300, 3, 3],
+  [4, 100, 1, 2],
+  [5, 300, 3, 4],
+  [6, 300, 3, 4],
   [8, 300, 3, 4],
   [6, 400, 4, 5],
-  [8, 600, 6, 8],
+  [8, 600, 6, 7],
 ])(
-  '%i pods that were never full before a cap of %i/s held them up: halves are tried, and of %i that are useful there are %i',
+  '%i pods that were never full before a cap of %i/s held them up: by what events took before, of %i that are useful there are %i',
   (count, cap, _, pods) => {
     const rate = (second: number) => (second < 600 ? count * 75 : count * 75 + 300);
     const result = run(world(2_400, rate, { downstreamRate: atMs => (atMs < 600_000 ? 1e9 : cap) }), { max: 20 }, count);
@@ -181,7 +204,7 @@ test('what is found out is said line by line, computed from what was stored', ()
     [
       [
         "10 pods finish so little that fewer are tried",
-        "the step from 1 to 10 pods brought 210/s of 810/s (25.9 %, under 50 %): at 99.1/s per pod, and with one to show when the bound moves, 4 pods should finish the 300/s too",
+        "the step from 1 to 10 pods brought 210/s of 810/s (25.9 %, under 50 %): at 100/s per pod, and with one to show when the bound moves, 4 pods should finish the 300/s too",
         "10 -> 4 pods (downstream)",
       ],
       [
@@ -223,7 +246,7 @@ test('pods that are slow without a step to show it, and fewer that finish less: 
     [
       [
         "20 pods finish so little that fewer are tried",
-        "20 pods finish 800/s, 40.2 % of what as many could do (under 80 %): at 99.6/s per pod, and with one to show when the bound moves, 9 pods should finish the 800/s too",
+        "20 pods finish 800/s, 40 % of what as many could do (under 80 %): at 100/s per pod, and with one to show when the bound moves, 9 pods should finish the 800/s too",
         "20 -> 9 pods (downstream)",
       ],
       [

@@ -110,13 +110,13 @@ const loose: fc.Arbitrary<ScaleInputs> = fc.record({ observation, policy, replic
 const full = fc.record({
   perPod: fc.double({ min: 0, max: 120, noNaN: true }),
   ready: pods,
-  podRateBestPods: pods,
+  laneRateBest: figure(fc.constantFrom(1, 10, 100)),
   before: fc.double({ min: 0.2, max: 1.5, noNaN: true }),
   waiting: fc.nat(100_000),
   arrivalRate: rate,
 });
 /** All pods are there and full, and one was seen to finish 100/s: most of what is remembered can be judged. */
-const judged = fc.tuple(loose, full).map(([given, { perPod, ready, podRateBestPods, before, waiting, arrivalRate }]): ScaleInputs => {
+const judged = fc.tuple(loose, full).map(([given, { perPod, ready, laneRateBest, before, waiting, arrivalRate }]): ScaleInputs => {
   const { stuckMs, usefulPods, ...seen } = given.observation;
   const { step, ...others } = onTrial(given.memory, ready);
   const finished = perPod * ready;
@@ -136,7 +136,7 @@ const judged = fc.tuple(loose, full).map(([given, { perPod, ready, podRateBestPo
         finishedRateCalm: known(finished),
         podRate: known(perPod + 1),
         podRateBest: known(100),
-        podRateBestPods,
+        laneRateBest,
       },
       ...{ inFlight, paused: false, startMs: known(3_000), arrivalRate: known(arrivalRate), backlogEvents: known(inFlight + waiting) },
       pods: { ready, starting: 0, draining: 0 },

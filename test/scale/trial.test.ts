@@ -23,8 +23,8 @@ function seen(ready: number, finished: number, change: Partial<ScaleObservation>
     finishedRateCalm: known(finished),
     podRate: known(Math.max(1, finished / ready)),
     podRateBest: known(100),
-    podRateBestPods: 1,
     laneRate: known(10),
+    laneRateBest: known(10),
     startMs: known(3_000),
     inFlight: ready * 10,
     openCalls: 0,
@@ -46,6 +46,7 @@ function inputs(observation: ScaleObservation, memory: Partial<ScaleMemory>, pol
 }
 
 const held = { pods: 20, untilMs: nowMs + minute, waitMs: 5 * minute };
+const withoutLanes = ({ laneRateBest: _, ...older }: ScaleObservation): ScaleObservation => older;
 const slowFor = (ms: number): Partial<ScaleMemory> => ({ slowSinceMs: nowMs - ms });
 
 test.each<[rule: string, given: ScaleInputs, to: number, verdict: string | undefined]>([
@@ -59,7 +60,20 @@ test.each<[rule: string, given: ScaleInputs, to: number, verdict: string | undef
   ['what waits is done in time', inputs(seen(20, 300, { backlogEvents: known(4_000) }), slowFor(minute)), 20, undefined],
   ['while nothing at all is finished', inputs(seen(20, 0, { stuckMs: minute }), slowFor(minute)), 20, undefined],
   ['by an expert threshold alone', inputs(seen(20, 300), slowFor(minute), { lagThreshold: 10 }), 20, undefined],
-  ['no pod was ever full', inputs(seen(20, 300, { podRateBest: unknown }), slowFor(minute)), 20, undefined],
+  [
+    'nothing was ever seen of a pod',
+    inputs(seen(20, 300, { podRateBest: unknown, laneRateBest: unknown }), slowFor(minute)),
+    20,
+    undefined,
+  ],
+  ['no pod was ever full: half of them at once', inputs(seen(20, 300, { podRateBest: unknown }), slowFor(minute)), 10, 'slow'],
+  ['a pod was slower when it was full than events are', inputs(seen(20, 300, { podRateBest: known(20) }), slowFor(minute)), 10, 'slow'],
+  [
+    'as quick as ever, where events take longer in full pods',
+    inputs(seen(20, 400, { podRateBest: known(20) }), { ...slowFor(minute), rest: { untilMs: 0, waitMs: 1, podRate: 20 } }),
+    20,
+    undefined,
+  ],
   [
     'too soon after fewer finished less',
     inputs(seen(20, 300), { ...slowFor(minute), rest: { untilMs: nowMs + 1, waitMs: 1 } }),
@@ -94,7 +108,9 @@ test.each<[rule: string, given: ScaleInputs, to: number, verdict: string | undef
   ['one of five may cost a fifteenth', inputs(seen(4, 279), { block, trial: { ...trial, from: 5 } }, { max: 5 }), 5, 'fell'],
   ['to no more than find work', inputs(seen(4, 100, { usefulPods: 7 }), { block, trial }), 7, 'fell'],
   ['to what was known to be enough', inputs(seen(4, 100), { block, trial: { ...trial, enough: 6 } }), 6, 'fell'],
-  ['the quickest may have had the same bound', inputs(seen(4, 300, { podRateBestPods: 3 }), { block, trial }), 2, 'kept'],
+  ['nobody has seen events of pods that were not full', inputs(seen(4, 300, { laneRateBest: unknown }), { block, trial }), 2, 'kept'],
+  ['events were seen to take less time', inputs(seen(4, 300, { laneRateBest: known(20) }), { block, trial }), 3, 'kept'],
+  ['what older versions have stored', inputs(withoutLanes(seen(4, 300)), { block, trial }), 4, 'kept'],
 ])('fewer pods finish: %s', (_, given, to, verdict) => {
   const decision = decide(given);
   expect([decision.replicas, decision.verdict?.kind]).toEqual([to, verdict]);
@@ -133,6 +149,15 @@ test.each<[rule: string, finished: number, block: ScaleMemory['block'], to: numb
   ['its time is over: one step more', 300, { ...block, untilMs: nowMs, waitMs: 5 * minute }, 5],
 ])('the bound: %s', (_, finished, held, to) => {
   expect(decide(inputs(seen(4, finished), held === undefined ? {} : { block: held })).replicas).toBe(to);
+});
+
+test('fewer than a bound allows are no way out of it: back to what it allows, and what one pod does is known', () => {
+  const old = { ...block, pods: 8, sinceMs: nowMs - 10 * minute };
+  const begun = decide(inputs(seen(8, 300), { ...slowFor(minute), block: old })).memory;
+  expect([begun.block?.pods, begun.trial?.enough]).toEqual([4, 8]);
+  const over = { ...trial, from: 8, enough: 8 };
+  const { replicas, memory } = decide(inputs(seen(4, 200), { block, trial: over }));
+  expect([replicas, memory.block?.pods, memory.rest?.podRate]).toEqual([8, 8, 50]);
 });
 
 test('a bound that nobody has run into for as long again is forgotten, and so are its waits', () => {
