@@ -1,16 +1,17 @@
 import type { Seq } from '../ports/state.ts';
+import { LateMap } from './late-map.ts';
 
 /**
  * Drops repeated records of an upstream's outbox: one whose seq is not above the highest seen of its stream. It decides in offset order, also for
  * records that are done already, because it is stored at an offset: decided in the order of completion it loses events.
  */
 export class DuplicateFilter {
-  readonly #highSeqs: Map<string, Seq>;
+  readonly #highSeqs: LateMap<string, Seq>;
   /** What was learned above the stored offset, ascending by offset. */
   #learned: { readonly offset: number; readonly stream: string; readonly seq: Seq }[] = [];
 
   constructor(highSeqs: ReadonlyMap<string, Seq>) {
-    this.#highSeqs = new Map(highSeqs);
+    this.#highSeqs = new LateMap(highSeqs);
   }
 
   /** Whether the record is a repetition. Called once per record, in offset order. */

@@ -1,5 +1,6 @@
 import { DueQueue } from './due-queue.ts';
 import { Fifo } from './fifo.ts';
+import { LateMap, LateSet } from './late-map.ts';
 import type { Lane, PendingEvent } from './pending-event.ts';
 
 export interface TakeLimit {
@@ -18,9 +19,9 @@ export const stalesMax = 3;
  * by itself (`special`), or to wait for its time. Every entry of a list is judged again when it is taken, so that an old one does no harm.
  */
 export class Lanes {
-  readonly special = new Set<PendingEvent>();
+  readonly special = new LateSet<PendingEvent>();
   /** Idle ones stay for a while: keys come again, and a Map that is added to and deleted from all the time keeps what it had alive. */
-  readonly #lanes = new Map<string, Lane>();
+  readonly #lanes = new LateMap<string, Lane>();
   #sweepAt = lanesMin;
   readonly #ready = new Fifo<Lane>();
   /** Events without a lane. */

@@ -4,6 +4,7 @@ import type { GroupMember, TopicPartition } from '../ports/streams.ts';
 import type { Breaker } from './breaker.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
 import { type PartitionEvents, PartitionLoop } from './partition-loop.ts';
+import { type SessionLimits, sessionLimits } from './session-state.ts';
 import { StateCache } from './state-cache.ts';
 import { loadTargets, type TopicSizes } from './topic-sizes.ts';
 import { Troubles } from './troubles.ts';
@@ -22,6 +23,7 @@ export class Membership {
   #loops: readonly PartitionLoop[] = [];
   /** Of all partitions: state belongs to the function. */
   readonly #cache = new StateCache();
+  readonly #limits: SessionLimits;
   readonly #troubles: Troubles;
   /** Topics that may not be there, while they are looked for. */
   readonly #gone = new Set<string>();
@@ -36,6 +38,7 @@ export class Membership {
     this.#events = events;
     this.#breaker = breaker;
     this.#live = live;
+    this.#limits = sessionLimits(options);
     this.#troubles = new Troubles(options.conditions, live.unit);
   }
 
@@ -136,6 +139,7 @@ export class Membership {
           dispatcher: this.#options,
           member,
           at,
+          limits: this.#limits,
           sizes: this.#sizes,
           events: this.#events,
           cache: this.#cache,

@@ -1,6 +1,7 @@
 import type { OutboxEntry, Seq } from '../ports/state.ts';
 import { isAbove } from './duplicate-filter.ts';
 import { Fifo } from './fifo.ts';
+import { LateMap } from './late-map.ts';
 
 /** More than this waits for the broker: nothing new is dispatched. */
 export const outboxBounds = { entries: 10_000, bytes: 16 * 2 ** 20 } as const;
@@ -35,7 +36,7 @@ interface Target {
  */
 export class Outbox {
   readonly #all = new Fifo<Waiting>();
-  readonly #targets = new Map<string, Target>();
+  readonly #targets = new LateMap<string, Target>();
   #bytes = 0;
   #trimmable: Seq | undefined;
 

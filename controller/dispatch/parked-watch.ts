@@ -4,23 +4,29 @@ import type { Input, Session } from './session-state.ts';
 
 type WatchOptions = Pick<DispatcherOptions, 'state' | 'clock' | 'conditions' | 'log'>;
 
+/** Who has the session. */
+interface Owner {
+  stepOf(session: Session, input: Input): void;
+}
+
 /** How soon an owner sees that somebody asked for a replay. */
 const pollMs = 2_000;
 /** Parked events read at a time. */
 const loadEvents = 32;
+const nothing = { keys: 0, events: 0, blocked: 0 };
 
 /** What a partition holds back: told as conditions, watched for the wish to run it again, and read when it is to. Costs nothing while nothing is held. */
 export class ParkedWatch {
   readonly #options: WatchOptions;
   readonly #source: Source;
-  readonly #step: (session: Session, input: Input) => void;
+  readonly #owner: Owner;
   #cancel: (() => void) | undefined;
-  #told = { keys: 0, events: 0, blocked: 0 };
+  #told = nothing;
 
-  constructor(options: WatchOptions, source: Source, step: (session: Session, input: Input) => void) {
+  constructor(options: WatchOptions, source: Source, owner: Owner) {
     this.#options = options;
     this.#source = source;
-    this.#step = step;
+    this.#owner = owner;
   }
 
   /** After each step of a session. */
@@ -37,10 +43,10 @@ export class ParkedWatch {
     const { state, clock, log } = this.#options;
     try {
       const events = await state.parkedEvents(this.#source, key, loadEvents);
-      this.#step(session, { kind: 'parked-loaded', key, events, nowMs: clock.now() });
+      this.#owner.stepOf(session, { kind: 'parked-loaded', key, events, nowMs: clock.now() });
     } catch (error) {
       log.warn('reading parked events failed', { ...this.#facts(), error: String(error) });
-      this.#step(session, { kind: 'store-failed' });
+      this.#owner.stepOf(session, { kind: 'store-failed' });
     }
   }
 
@@ -54,7 +60,7 @@ export class ParkedWatch {
     const { state, clock, log } = this.#options;
     try {
       const asked = (await state.parked(this.#source.unit)).filter(one => one.source === this.#source.name && one.replay);
-      this.#step(session, { kind: 'replay-asked', keys: asked.map(one => one.key), nowMs: clock.now() });
+      this.#owner.stepOf(session, { kind: 'replay-asked', keys: asked.map(one => one.key), nowMs: clock.now() });
     } catch (error) {
       log.warn('looking for replays failed', { ...this.#facts(), error: String(error) });
       this.look(session);

@@ -2,7 +2,7 @@ import type { Batch, BatchState } from '../../runtime/protocol/messages.ts';
 import { FaasError } from '../errors.ts';
 import type { LiveFunction, Subscription } from '../functions/live-function.ts';
 import type { Source } from '../ports/state.ts';
-import type { GroupMember, TopicPartition } from '../ports/streams.ts';
+import type { GroupMember, ReadResult, TopicPartition } from '../ports/streams.ts';
 import type { Breaker } from './breaker.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
 import { durableOthers } from './durable-others.ts';
@@ -12,7 +12,7 @@ import { ParkedWatch } from './parked-watch.ts';
 import { PublishLoop } from './publish-loop.ts';
 import { fetchLimit } from './read-records.ts';
 import { isQuiet, stepSession, wakeAtMs } from './session.ts';
-import { type Draft, type Effect, type EndReason, type Input, newSession, type Session } from './session-state.ts';
+import { type Draft, type Effect, type EndReason, type Input, newSession, type Session, type SessionLimits } from './session-state.ts';
 import type { StateCache } from './state-cache.ts';
 import { withStoreTries } from './store-tries.ts';
 import { ToldOffset } from './told-offset.ts';
@@ -22,7 +22,7 @@ import { isTopicGone, type Troubles } from './troubles.ts';
 /** What a partition tells the function that it belongs to. */
 export interface PartitionEvents {
   /** Something may be dispatched now, or nothing more. */
-  onChange(): void;
+  readonly onChange: () => void;
   /** How many partitions share the function's pods. */
   partitions(): number;
   /** What is counted, logged and answered besides. */
@@ -33,6 +33,8 @@ export interface PartitionOptions {
   readonly dispatcher: DispatcherOptions;
   readonly member: GroupMember;
   readonly at: TopicPartition;
+  /** Of all partitions. */
+  readonly limits: SessionLimits;
   readonly sizes: Pick<TopicSizes, 'partitionsOf' | 'recordBytesMaxOf'>;
   readonly breaker: Breaker;
   readonly events: PartitionEvents;
@@ -69,7 +71,6 @@ export class PartitionLoop {
   #live: LiveFunction;
   #subscription: Subscription;
   #publisher: PublishLoop | undefined;
-  #sessionEnd: (() => void) | undefined;
   #sessionStop = new AbortController();
   readonly #parkedWatch: ParkedWatch;
   #onRoom: (() => void) | undefined;
@@ -87,7 +88,7 @@ export class PartitionLoop {
     this.#subscription = subscription;
     this.at = options.at;
     this.source = { unit: live.unit, name: `${options.at.topic}.${options.at.partition}` };
-    this.#parkedWatch = new ParkedWatch(options.dispatcher, this.source, (session, input) => this.stepOf(session, input));
+    this.#parkedWatch = new ParkedWatch(options.dispatcher, this.source, this);
   }
 
   /** A deploy changed the function in the middle of everything. */
@@ -104,11 +105,13 @@ export class PartitionLoop {
     const { clock, log } = this.#options.dispatcher;
     for (let delayMs = reclaimMs.min; !this.#isStopped; ) {
       const startedAtMs = clock.now();
-      const reason = await this.#runSession().catch(error => {
+      let reason: EndReason | 'not-assigned' = 'store-failed';
+      try {
+        reason = await this.#runSession();
+      } catch (error) {
         log.warn('session failed', { ...this.#facts(), error: String(error) });
         this.#options.troubles.met(this.source.name, error);
-        return 'store-failed' as const;
-      });
+      }
       if (reason === 'stopped') return;
       delayMs = clock.now() - startedAtMs > reclaimMs.max ? reclaimMs.min : Math.min(reclaimMs.max, delayMs * 2);
       log.info('session ended', { ...this.#facts(), reason });
@@ -211,20 +214,17 @@ export class PartitionLoop {
     // A deploy while it was claimed had nobody to tell.
     Object.assign(session, { live: this.#live, subscription: this.#subscription });
     this.#options.troubles.over(this.source.name);
-    const over = new Promise<void>(resolve => {
-      this.#sessionEnd = resolve;
-    });
     const reading = this.#read(session, this.#sessionStop.signal);
     // What an earlier owner left to publish, or parked, does not wait for the next record.
     this.#step({ kind: 'woken', nowMs: this.#now() });
-    await over;
+    // Until the session ends.
     await reading;
     return session.ended ?? 'stopped';
   }
 
   async #claim(): Promise<Session> {
     const { dispatcher, member, at, sizes, breaker } = this.#options;
-    const { state, random, limits, faults } = dispatcher;
+    const { state, random, faults } = dispatcher;
     const committed = await member.committed(at);
     const committedOffset = committed?.offset ?? (await firstOffset(dispatcher.streams, this.#subscription, at.partition));
     const ownerToken = random.token();
@@ -238,21 +238,14 @@ export class PartitionLoop {
     faults('claim.after');
     if (committed === undefined && (await beginAnew(dispatcher, this.source, at, claimed.frontier))) return this.#claim();
     this.#toldOffset.begin(committed?.offset ?? -1);
-    const { mayRollBack, emits } = state.capabilities;
+    const { emits } = state.capabilities;
     const session = newSession({
       live: this.#live,
       subscription: this.#subscription,
       source: this.source,
       partition: at.partition,
       ownerToken,
-      limits: {
-        windowOffsetsMax: limits.windowOffsetsMax,
-        bytesMax: limits.bytesPerPartitionMax,
-        commitEventsMax: limits.commitEventsMax,
-        commitBytesMax: limits.commitBytesMax,
-        dedupeWindowMs: limits.dedupeWindowMs,
-        mayRollBack,
-      },
+      limits: this.#options.limits,
       partitionsOf: sizes.partitionsOf,
       recordBytesMaxOf: sizes.recordBytesMaxOf,
       breaker,
@@ -273,12 +266,12 @@ export class PartitionLoop {
     const isStrict = this.#live.spec.durability === 'strict' && session.limits.mayRollBack;
     const publisher = new PublishLoop(
       {
-        ...dispatcher,
+        dispatcher,
         source: this.source,
         troubles: this.#options.troubles,
         ownerToken: session.ownerToken,
         signal: this.#sessionStop.signal,
-        onRoom: () => this.#options.events.onChange(),
+        onRoom: this.#options.events.onChange,
         onFenced: () => this.stepOf(session, { kind: 'fenced' }),
       },
       isStrict ? -1 : Number.POSITIVE_INFINITY,
@@ -303,13 +296,12 @@ export class PartitionLoop {
       const { records, bytes } = limit;
       const before = this.#now();
       this.endOffset = session.position;
-      const result = await member.fetch(at, session.position, { records, bytes, waitMs: fetchWaitMs, signal }).catch(error => {
-        if (error instanceof FaasError && error.code === 'FAAS_STREAM_OFFSET_BEYOND_END') this.fail(session, error);
-        else dispatcher.log.warn('fetch failed', { ...this.#facts(), error: String(error) });
-        this.#isGone ||= isTopicGone(error);
-        this.#options.troubles.met(`${this.source.name} fetch`, error);
-        return undefined;
-      });
+      let result: ReadResult | undefined;
+      try {
+        result = await member.fetch(at, session.position, { records, bytes, waitMs: fetchWaitMs, signal });
+      } catch (error) {
+        this.#fetchFailed(session, error);
+      }
       if (signal.aborted) return;
       this.#isGone &&= result === undefined;
       if (result !== undefined) this.#options.troubles.over(`${this.source.name} fetch`);
@@ -322,6 +314,13 @@ export class PartitionLoop {
         pauseMs = Math.min(result === undefined ? failedFetchMsMax : emptyFetchMs.max, pauseMs * 2);
       }
     }
+  }
+
+  #fetchFailed(session: Session, error: unknown): void {
+    if (error instanceof FaasError && error.code === 'FAAS_STREAM_OFFSET_BEYOND_END') this.fail(session, error);
+    else this.#options.dispatcher.log.warn('fetch failed', { ...this.#facts(), error: String(error) });
+    this.#isGone ||= isTopicGone(error);
+    this.#options.troubles.met(`${this.source.name} fetch`, error);
   }
 
   #enough(): number {
@@ -399,7 +398,6 @@ export class PartitionLoop {
     this.#armedAtMs = undefined;
     this.#sessionStop.abort();
     this.#parkedWatch.end();
-    this.#sessionEnd?.();
   }
 
   #publish(session: Session, { commit, firstCounter }: Extract<Effect, { kind: 'applied' }>): void {

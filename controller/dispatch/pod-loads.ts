@@ -22,6 +22,7 @@ export class PodLoads {
   readonly #options: PodLoadsOptions;
   readonly #unit: string;
   readonly #loads = new Map<string, PodLoad>();
+  #all: readonly PodLoad[] = [];
   /** Boot id → why it ended. */
   readonly #exits = new Map<string, PodExit['reason']>();
   readonly #exitWaiters = new Map<string, () => void>();
@@ -41,8 +42,9 @@ export class PodLoads {
     this.refresh();
   }
 
+  /** The same list until it is another one: it is asked for at each event, and each second. */
   get all(): readonly PodLoad[] {
-    return [...this.#loads.values()];
+    return this.#all;
   }
 
   /** Takes over the list of pods; one that is gone stays until its batches have ended. */
@@ -61,6 +63,7 @@ export class PodLoads {
       if (load !== undefined) Object.assign(load, { view, isComing: isComing(id) });
       else this.#loads.set(id, newLoad(view, isComing(id)));
     }
+    this.#all = [...this.#loads.values()];
   }
 
   /** Not now: busy, broken, or something went wrong on the way to it. */

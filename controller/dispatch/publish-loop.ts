@@ -1,19 +1,12 @@
-import type { Clock } from '../clock.ts';
-import type { FaultPoints } from '../fault-points.ts';
-import type { OutboxEntry, Seq, Source, StateStore } from '../ports/state.ts';
-import type { Streams } from '../ports/streams.ts';
+import type { OutboxEntry, Seq, Source } from '../ports/state.ts';
 import { publishedRecord } from '../published-record.ts';
-import type { Log } from '../telemetry/log.ts';
+import type { DispatcherOptions } from './dispatcher.ts';
 import { isAbove } from './duplicate-filter.ts';
 import { Outbox, type PublishRequest } from './outbox.ts';
 import type { Troubles } from './troubles.ts';
 
 export interface PublishOptions {
-  readonly streams: Streams;
-  readonly state: StateStore;
-  readonly clock: Clock;
-  readonly faults: FaultPoints;
-  readonly log: Log;
+  readonly dispatcher: Pick<DispatcherOptions, 'streams' | 'state' | 'clock' | 'faults' | 'log'>;
   readonly source: Source;
   readonly troubles: Troubles;
   readonly ownerToken: string;
@@ -90,7 +83,8 @@ export class PublishLoop {
   }
 
   async #publish(request: PublishRequest): Promise<void> {
-    const { streams, clock, faults, log, signal, source, troubles } = this.#options;
+    const { dispatcher, signal, source, troubles } = this.#options;
+    const { streams, clock, faults, log } = dispatcher;
     const place = `${source.name} to ${request.topic}.${request.partition}`;
     for (let delayMs = retryMs.min; !signal.aborted; delayMs = Math.min(retryMs.max, delayMs * 2)) {
       try {
@@ -121,7 +115,8 @@ export class PublishLoop {
 
   /** One at a time; what was acknowledged meanwhile goes with the next one. */
   async #trim(): Promise<void> {
-    const { state, source, ownerToken, clock, faults, log, signal } = this.#options;
+    const { dispatcher, source, ownerToken, signal } = this.#options;
+    const { state, clock, faults, log } = dispatcher;
     this.#trimming = true;
     while (!signal.aborted) {
       const upTo = this.#outbox.takeTrimmable();

@@ -3,9 +3,11 @@ import type { LiveFunction, Subscription } from '../functions/live-function.ts';
 import type { AttemptRecord, Claimed, CommitRequest, CommitResult, KnownId, ParkedEvent, Source } from '../ports/state.ts';
 import type { ReadResult } from '../ports/streams.ts';
 import type { Breaker } from './breaker.ts';
+import type { DispatcherOptions } from './dispatcher.ts';
 import { DuplicateFilter } from './duplicate-filter.ts';
 import { Fifo } from './fifo.ts';
 import { Lanes } from './lanes.ts';
+import { LateMap, LateSet } from './late-map.ts';
 import { OffsetRanges } from './offset-ranges.ts';
 import type { Doom, LastWrites, PendingEvent, Result } from './pending-event.ts';
 import type { PartitionsOf, RecordBytesMaxOf } from './settle.ts';
@@ -36,7 +38,7 @@ export interface Session {
   durableOrdinal: number;
   /** Done by earlier owners, above the frontier of the claim. */
   readonly doneBefore: OffsetRanges;
-  readonly attemptsBefore: Map<number, AttemptRecord>;
+  readonly attemptsBefore: LateMap<number, AttemptRecord>;
   readonly filter: DuplicateFilter;
   readonly lanes: Lanes;
   /** Offsets that are done without a result and not committed yet: holes, duplicates, filtered events. */
@@ -44,14 +46,14 @@ export interface Session {
   /** Events in `autoDone` because their id was found; the commit checks that it still is. */
   known: PendingEvent[];
   /** Id → the event that is being handled under it. */
-  readonly openIds: Map<string, PendingEvent>;
+  readonly openIds: LateMap<string, PendingEvent>;
   /** Keys that the store holds back, and what of them runs again. */
-  readonly parked: Map<string, ParkedLane>;
+  readonly parked: LateMap<string, ParkedLane>;
   parkedEvents: number;
   /** Those whose events are to run again. */
-  readonly replaying: Set<string>;
+  readonly replaying: LateSet<string>;
   /** Events that are out of attempts and are tried again all the same. */
-  readonly blocked: Set<PendingEvent>;
+  readonly blocked: LateSet<PendingEvent>;
   readonly ready: Fifo<Result>;
   draftsMade: number;
   /** The one commit in flight. */
@@ -94,6 +96,12 @@ export interface SessionLimits {
   readonly dedupeWindowMs: number;
   /** The store may lose its last second: nothing counts as durable before `verify`. */
   readonly mayRollBack: boolean;
+}
+
+export function sessionLimits({ limits, state }: Pick<DispatcherOptions, 'limits' | 'state'>): SessionLimits {
+  const { windowOffsetsMax, bytesPerPartitionMax: bytesMax, commitEventsMax, commitBytesMax, dedupeWindowMs } = limits;
+  const { mayRollBack } = state.capabilities;
+  return { windowOffsetsMax, bytesMax, commitEventsMax, commitBytesMax, dedupeWindowMs, mayRollBack };
 }
 
 /** A key that is held back. */
@@ -236,16 +244,16 @@ export function newSession(options: {
     durableOffset: options.limits.mayRollBack ? -1 : claimed.highSeqOffset,
     durableOrdinal: options.limits.mayRollBack ? -1 : 0,
     doneBefore: new OffsetRanges(claimed.done),
-    attemptsBefore: new Map(claimed.attempts.map(attempt => [attempt.offset, attempt])),
+    attemptsBefore: new LateMap(claimed.attempts.map(attempt => [attempt.offset, attempt])),
     filter: new DuplicateFilter(claimed.highSeqs),
     lanes: lanesOf(claimed),
     autoDone: new OffsetRanges(),
     known: [],
-    openIds: new Map(),
-    parked: new Map(claimed.parked.map(({ key, events }) => [key, { events, loaded: [], current: undefined, loading: false }])),
+    openIds: new LateMap(),
+    parked: new LateMap(claimed.parked.map(({ key, events }) => [key, { events, loaded: [], current: undefined, loading: false }])),
     parkedEvents: claimed.parked.reduce((sum, { events }) => sum + events, 0),
-    replaying: new Set(claimed.parked.filter(({ replay }) => replay).map(({ key }) => key)),
-    blocked: new Set(),
+    replaying: new LateSet(claimed.parked.filter(({ replay }) => replay).map(({ key }) => key)),
+    blocked: new LateSet(),
     ready: new Fifo(),
     draftsMade: 0,
     commit: undefined,

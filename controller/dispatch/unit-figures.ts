@@ -121,6 +121,8 @@ export class UnitFigures {
       inFlight += session.running;
       parallel += session.lanes.parallel + session.lanes.special.size;
     }
+    const isIdle = waiting === 0 && loads.length === 0 && failing === undefined;
+    if (isIdle && this.#last !== undefined && this.#saysNothingElse(this.#last, partitions)) return this.#last;
     const ready = loads.filter(isReady);
     const report = {
       unit: this.#unit,
@@ -140,6 +142,24 @@ export class UnitFigures {
     if (this.#last !== undefined && isSame(this.#last, report)) return this.#last;
     this.#last = report;
     return report;
+  }
+
+  /** Of hundreds that do nothing, each second: that the last report still holds is seen without making another one. */
+  #saysNothingElse(last: UnitReport, partitions: readonly PartitionReport[]): boolean {
+    return (
+      last.partitions === partitions &&
+      last.waiting === 0 &&
+      last.inFlight === 0 &&
+      last.inFlightByPod === noPods &&
+      last.failing === undefined &&
+      !last.isFull &&
+      last.usablePods === 0 &&
+      last.finishedTotal === this.#finished &&
+      last.failedTotal === this.#failed &&
+      last.deadLettersTotal === this.#deadLetters &&
+      last.emitsTotal === this.#emits &&
+      last.busyMsTotal === this.#busyMs
+    );
   }
 
   #write(
@@ -196,22 +216,28 @@ function isFull({ view, events, batches }: PodLoad): boolean {
 
 /** There may be thousands, of which most do nothing: what has not changed is the report of before. */
 function partitionReports(loops: readonly PartitionLoop[], before: readonly PartitionReport[]): readonly PartitionReport[] {
-  const reports: PartitionReport[] = [];
-  let isSame = true;
-  for (const loop of loops) {
-    if (loop.session === undefined) continue;
-    const known = before[reports.length];
-    const report = partitionReport(loop, loop.session, known);
-    isSame &&= report === known;
-    reports.push(report);
+  let same = 0;
+  for (const { at, endOffset, session } of loops) {
+    if (session === undefined) continue;
+    if (!isSamePartition(at, endOffset, session, before[same])) return newReports(loops, before);
+    same += 1;
   }
-  return isSame && reports.length === before.length ? before : reports;
+  return same === before.length ? before : newReports(loops, before);
 }
 
-/** Written out: what is spread has a shape of its own each time. */
-function partitionReport({ at, endOffset }: PartitionLoop, session: Session, before: PartitionReport | undefined): PartitionReport {
-  const oldest = session.arrivals.peek()?.record.appendedAtMs;
-  const isSame =
+function newReports(loops: readonly PartitionLoop[], before: readonly PartitionReport[]): readonly PartitionReport[] {
+  const reports: PartitionReport[] = [];
+  for (const loop of loops) if (loop.session !== undefined) reports.push(partitionReport(loop, loop.session, before[reports.length]));
+  return reports;
+}
+
+function isSamePartition(
+  at: TopicPartition,
+  endOffset: number | undefined,
+  session: Session,
+  before: PartitionReport | undefined,
+): before is PartitionReport {
+  return (
     before?.topic === at.topic &&
     before.partition === at.partition &&
     before.frontier === session.frontier &&
@@ -219,8 +245,17 @@ function partitionReport({ at, endOffset }: PartitionLoop, session: Session, bef
     before.inFlight === session.running &&
     before.nextOffset === session.position &&
     before.openEvents === session.openEvents &&
-    before.oldestAppendedAtMs === oldest;
-  if (isSame) return before;
+    before.oldestAppendedAtMs === oldestOf(session)
+  );
+}
+
+function oldestOf({ arrivals }: Session): number | undefined {
+  return arrivals.peek()?.record.appendedAtMs;
+}
+
+/** Written out: what is spread has a shape of its own each time. */
+function partitionReport({ at, endOffset }: PartitionLoop, session: Session, before: PartitionReport | undefined): PartitionReport {
+  if (isSamePartition(at, endOffset, session, before)) return before;
   return {
     topic: at.topic,
     partition: at.partition,
@@ -229,6 +264,6 @@ function partitionReport({ at, endOffset }: PartitionLoop, session: Session, bef
     inFlight: session.running,
     nextOffset: session.position,
     openEvents: session.openEvents,
-    oldestAppendedAtMs: oldest,
+    oldestAppendedAtMs: oldestOf(session),
   };
 }

@@ -1,17 +1,10 @@
 import errors from 'kafkajs/src/protocol/error.js';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { type Asked, FetchLane, type Want } from './fetch-lane.ts';
 import { type FetchedPart, type FetchPart, keyOf } from './fetch-request.ts';
 import { typeOf } from './kafka-error.ts';
 import type { Topology } from './topology.ts';
-
-/** Somebody waits for records of a partition from an offset on. */
-export interface Want extends FetchPart {
-  /** Something is there, or the offset has passed something. Others may be given the same records. */
-  done(part: FetchedPart): void;
-  /** It cannot be fetched: out of range, or a format that cannot be read. */
-  failed(error: unknown): void;
-}
 
 /** What is asked for first waits this long at the broker: so much later others can join the next request. */
 const quickWaitMs = 10;
@@ -21,7 +14,7 @@ const pauseMs = { min: 20, max: 1_000 };
 /** A long request is not sent again at once: it costs in proportion to what it asks for. */
 const restFactor = 9;
 
-/** One request to a node at a time, on a connection of its own; resolves after `waitMs` at the latest when there is nothing. */
+/** One request to a node at a time, on a connection of its own; resolves after `waitMs` at the latest when there is nothing. What has nothing may be left out. */
 export type Fetch = (node: number, parts: readonly FetchPart[], waitMs: number) => Promise<readonly FetchedPart[]>;
 
 export interface FetchLanesOptions {
@@ -59,18 +52,19 @@ export class FetchLanes {
     this.#idle = idle;
   }
 
-  /** The answer takes it back. */
-  add(want: Want): () => void {
+  add(want: Want): void {
     this.#place(want);
-    return () => {
-      this.#gone.add(want);
-      this.#homeless.delete(want);
-      for (const lanes of this.#nodes.values()) {
-        lanes.quick.delete(want);
-        lanes.idle.delete(want);
-        lanes.late.delete(want);
-      }
-    };
+  }
+
+  /** It is not answered any more. */
+  remove(want: Want): void {
+    this.#gone.add(want);
+    this.#homeless.delete(want);
+    for (const lanes of this.#nodes.values()) {
+      lanes.quick.delete(want);
+      lanes.idle.delete(want);
+      lanes.late.delete(want);
+    }
   }
 
   /** Asks for nothing more. */
@@ -88,7 +82,7 @@ export class FetchLanes {
     }
     let lanes = this.#nodes.get(leader);
     if (lanes === undefined) {
-      lanes = { quick: new Set(), idle: new Set(), late: new Set(), isQuickBusy: false, isIdleBusy: false };
+      lanes = { quick: new FetchLane(), idle: new FetchLane(), late: new Set(), isQuickBusy: false, isIdleBusy: false };
       this.#nodes.set(leader, lanes);
     }
     lanes.quick.add(want);
@@ -120,9 +114,9 @@ export class FetchLanes {
     // The wants of one turn go together.
     await new Promise(resolve => setImmediate(resolve));
     while (lanes.quick.size > 0 && !this.#closed) {
-      const nothing = await this.#fetch(node, lanes.quick, this.#quick, quickWaitMs);
+      const { byPartition } = await this.#fetch(node, lanes.quick, this.#quick, quickWaitMs);
       // While the idle request is on its way they cannot join it, and are asked for here again.
-      for (const want of nothing) lanes.late.add(want);
+      for (const group of byPartition.values()) for (const want of group) if (lanes.quick.has(want)) lanes.late.add(want);
       if (!lanes.isIdleBusy) void this.#runIdle(node, lanes);
     }
     lanes.isQuickBusy = false;
@@ -139,40 +133,39 @@ export class FetchLanes {
     lanes.isIdleBusy = false;
   }
 
-  /** One request; answers the wants for which there was nothing. What failed is placed anew. */
-  async #fetch(node: number, lane: Set<Want>, fetch: Fetch, waitMs: number): Promise<readonly Want[]> {
-    const wants = [...lane];
-    const asked = askedOf(wants);
-    const nothing: Want[] = [];
+  /** One request. What failed is placed anew. Answers those who were asked for: for whom there was something has left the lane. */
+  async #fetch(node: number, lane: FetchLane, fetch: Fetch, waitMs: number): Promise<Asked> {
+    const asked = lane.asked();
+    const cutOff: Want[] = [];
     try {
-      const first = [...asked.values()].flatMap(([one]) => one ?? []);
-      for (const part of await fetch(node, first, waitMs)) {
-        for (const want of asked.get(keyOf(part.topic, part.partition)) ?? []) if (lane.has(want)) this.#answer(lane, want, part, nothing);
+      for (const part of await fetch(node, asked.parts, waitMs)) {
+        for (const want of asked.byPartition.get(keyOf(part.topic, part.partition)) ?? []) {
+          if (lane.has(want) && !this.#answer(lane, want, part) && part.cutOff) cutOff.push(want);
+        }
       }
+      lane.moveLast(asked);
+      for (const want of cutOff) lane.setFirst(want);
     } catch (error) {
       if (!this.#closed) this.#log.debug('fetch failed', { node, error: String(error) });
       await this.#clock.sleep(pauseMs.min);
-      for (const want of wants) if (lane.delete(want)) this.#lost(want);
+      for (const want of asked.wants) if (lane.delete(want)) this.#lost(want);
     }
-    return nothing;
+    return asked;
   }
 
-  #answer(lane: Set<Want>, want: Want, part: FetchedPart, nothing: Want[]): void {
+  /** False: there was nothing. */
+  #answer(lane: FetchLane, want: Want, part: FetchedPart): boolean {
     if (part.errorCode !== 0) {
       lane.delete(want);
       const error = errors.createErrorFromCode(part.errorCode);
       if (moved.has(typeOf(error) ?? '')) this.#lost(want);
-      else want.failed(error);
-    } else if (part.nextOffset !== undefined && part.nextOffset > want.offset) {
-      lane.delete(want);
-      want.done(part);
-    } else {
-      nothing.push(want);
-      lane.delete(want);
-      // First in the next request: only the first part is answered whatever its size. Else last: who wants the partition from another offset on is asked for before.
-      if (part.cutOff) setFirst(lane, want);
-      else lane.add(want);
+      else want.by.failed(error);
+      return true;
     }
+    if (part.nextOffset === undefined || part.nextOffset <= want.offset) return false;
+    lane.delete(want);
+    want.by.done(part);
+    return true;
   }
 
   /** Its leader is somewhere else. */
@@ -185,8 +178,8 @@ export class FetchLanes {
 }
 
 interface NodeLanes {
-  readonly quick: Set<Want>;
-  readonly idle: Set<Want>;
+  readonly quick: FetchLane;
+  readonly idle: FetchLane;
   /** Of the quick ones: those that join the next idle request. */
   readonly late: Set<Want>;
   isQuickBusy: boolean;
@@ -209,23 +202,4 @@ const moved: ReadonlySet<string> = new Set([
 function takeLate({ quick, idle, late }: NodeLanes): void {
   for (const want of late) if (quick.delete(want)) idle.add(want);
   late.clear();
-}
-
-/** By partition, those who want the same; a request names a partition once, so that who wants it from another offset on is asked for in another one. */
-function askedOf(wants: readonly Want[]): ReadonlyMap<string, readonly Want[]> {
-  const asked = new Map<string, Want[]>();
-  for (const want of wants) {
-    const key = keyOf(want.topic, want.partition);
-    const others = asked.get(key);
-    if (others === undefined) asked.set(key, [want]);
-    else if (others[0]?.offset === want.offset) others.push(want);
-  }
-  return asked;
-}
-
-function setFirst(lane: Set<Want>, first: Want): void {
-  const others = [...lane];
-  lane.clear();
-  lane.add(first);
-  for (const want of others) lane.add(want);
 }

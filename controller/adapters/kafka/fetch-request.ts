@@ -1,3 +1,4 @@
+import errors from 'kafkajs/src/protocol/error.js';
 import type { StreamRecord } from '../../ports/streams.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
@@ -15,8 +16,6 @@ export interface FetchedPart {
   readonly topic: string;
   readonly partition: number;
   readonly errorCode: number;
-  /** Consumers may read up to here: the end of the log, or the first open transaction. */
-  readonly stableOffset: number;
   readonly records: StreamRecord[];
   /** undefined: the answer held no whole batch. */
   readonly nextOffset: number | undefined;
@@ -26,60 +25,64 @@ export interface FetchedPart {
 
 const fetch11 = { apiName: 'Fetch', apiKey: 1, apiVersion: 11 };
 const readCommitted = 1;
+const noneAborted: readonly AbortedTransaction[] = [];
 
-/** Fetch, version 11: parts in their order, of which the first that has anything is answered with at least one batch. */
+/**
+ * Fetch, version 11: parts in their order, of which the first that has anything is answered with at least one batch. Parts that have nothing are left out of the answer: there
+ * are thousands each second.
+ */
 export function fetchCall(parts: readonly FetchPart[], options: { readonly waitMs: number; readonly bytesMax: number }) {
   const body = new ByteWriter(64 + parts.length * 64);
   body.int32(-1).int32(options.waitMs).int32(1).int32(options.bytesMax).int8(readCommitted).int32(0).int32(-1);
-  const topics = runsOf(parts);
-  body.int32(topics.length);
-  for (const run of topics) {
-    body.string(run[0]?.topic ?? '').int32(run.length);
-    for (const { partition, offset, bytes } of run) body.int32(partition).int32(-1).int64(offset).int64(-1).int32(bytes);
+  // Parts of one topic that follow each other; their order is the order in which they are answered.
+  const starts = parts.flatMap((part, at) => (part.topic === parts[at - 1]?.topic ? [] : [at]));
+  body.int32(starts.length);
+  for (const [index, from] of starts.entries()) {
+    const to = starts[index + 1] ?? parts.length;
+    body.string(parts[from]?.topic ?? '').int32(to - from);
+    for (let at = from; at < to; at += 1) writePart(body, parts[at]);
   }
   body.int32(0).string('');
-  const offsets = new Map(parts.map(part => [keyOf(part.topic, part.partition), part.offset]));
-  return wireCall(fetch11, body.result(), payload => decodeFetch(payload, offsets));
+  return wireCall(fetch11, body.result(), payload => decodeFetch(payload, parts));
 }
 
-/** Parts of one topic that follow each other; their order is the order in which they are answered. */
-function runsOf(parts: readonly FetchPart[]): FetchPart[][] {
-  const runs: FetchPart[][] = [];
-  for (const part of parts) {
-    const last = runs.at(-1);
-    if (last?.[0]?.topic === part.topic) last.push(part);
-    else runs.push([part]);
-  }
-  return runs;
+function writePart(body: ByteWriter, part: FetchPart | undefined): void {
+  if (part === undefined) return;
+  body.int32(part.partition).int32(-1).int64(part.offset).int64(-1).int32(part.bytes);
 }
 
-async function decodeFetch(payload: Buffer, offsets: ReadonlyMap<string, number>): Promise<FetchedPart[]> {
+async function decodeFetch(payload: Buffer, asked: readonly FetchPart[]): Promise<FetchedPart[]> {
   const reader = new ByteReader(payload);
   const parts: FetchedPart[] = [];
-  reader.at += 10;
+  let offsets: ReadonlyMap<string, number> | undefined;
+  // The time that it was held back.
+  reader.at += 4;
+  const failed = reader.int16();
+  if (failed !== 0) throw errors.createErrorFromCode(failed);
+  // The session of fetches: there is none.
+  reader.at += 4;
   for (let topics = reader.int32(); topics > 0; topics -= 1) {
     const topic = reader.string();
     for (let partitions = reader.int32(); partitions > 0; partitions -= 1) {
       const partition = reader.int32();
       const errorCode = reader.int16();
-      reader.at += 8;
-      const stableOffset = reader.int64();
-      reader.at += 8;
-      const aborted: AbortedTransaction[] = [];
-      for (let count = reader.int32(); count > 0; count -= 1) aborted.push({ producerId: reader.bigint64(), firstOffset: reader.int64() });
+      // The ends of the log and of what is committed, and its start.
+      reader.at += 24;
+      let aborted = noneAborted;
+      for (let count = reader.int32(); count > 0; count -= 1)
+        aborted = [...aborted, { producerId: reader.bigint64(), firstOffset: reader.int64() }];
       reader.at += 4;
-      const bytes = reader.slice(Math.max(0, reader.int32()));
-      // Of a thousand idle partitions each second.
-      const decoded = bytes.length === 0 ? nothing() : await decodeBatches(bytes, offsets.get(keyOf(topic, partition)) ?? 0, aborted);
-      const cutOff = decoded.nextOffset === undefined && bytes.length > 0;
-      parts.push({ topic, partition, errorCode, stableOffset, ...decoded, cutOff });
+      const length = Math.max(0, reader.int32());
+      if (length === 0) {
+        if (errorCode !== 0) parts.push({ topic, partition, errorCode, records: [], nextOffset: undefined, cutOff: false });
+        continue;
+      }
+      offsets ??= new Map(asked.map(part => [keyOf(part.topic, part.partition), part.offset]));
+      const decoded = await decodeBatches(reader.slice(length), offsets.get(keyOf(topic, partition)) ?? 0, aborted);
+      parts.push({ topic, partition, errorCode, ...decoded, cutOff: decoded.nextOffset === undefined });
     }
   }
   return parts;
-}
-
-function nothing(): Pick<FetchedPart, 'records' | 'nextOffset'> {
-  return { records: [], nextOffset: undefined };
 }
 
 export function keyOf(topic: string, partition: number): string {

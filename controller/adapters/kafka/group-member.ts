@@ -103,13 +103,13 @@ export class KafkaGroupMember implements GroupMember {
     if (changed) this.#rejoinSoon();
   }
 
-  async fetch(
+  fetch(
     { topic, partition }: TopicPartition,
     fromOffset: number,
     options: ReadLimit & { waitMs: number; signal: AbortSignal },
   ): Promise<ReadResult> {
     const held = this.#held.get(keyOf(topic, partition));
-    return held === undefined ? { records: [], nextOffset: fromOffset } : held.reader.read(fromOffset, options);
+    return held === undefined ? Promise.resolve({ records: [], nextOffset: fromOffset }) : held.reader.read(fromOffset, options);
   }
 
   /** While the group shares anew, what nobody has let go of has its owner. */

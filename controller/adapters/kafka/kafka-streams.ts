@@ -404,15 +404,15 @@ export class KafkaStreams implements Streams {
     return this.#offsetsOnce(topic, partitions, latest);
   }
 
-  #fetchOnce(topic: string, partition: number, offset: number): Promise<FetchedPart | 'out of range'> {
+  #fetchOnce(topic: string, partition: number, offset: number): Promise<Pick<FetchedPart, 'records' | 'nextOffset'> | 'out of range'> {
     return this.#tried(
       `read ${topic}/${partition}`,
       async () => {
         const call = fetchCall([{ topic, partition, offset, bytes: readBytes }], { waitMs: 0, bytesMax: readBytes });
         const [part] = await this.#brokers.ask(this.#leaderOf(topic, partition), requestMs, broker => broker.connectionPool.send(call));
         if (part?.errorCode === brokerCodes.outOfRange) return 'out of range';
-        if (part === undefined || part.errorCode !== brokerCodes.none)
-          throw errors.createErrorFromCode(part?.errorCode ?? brokerCodes.unknown);
+        if (part === undefined) return { records: [], nextOffset: undefined };
+        if (part.errorCode !== brokerCodes.none) throw errors.createErrorFromCode(part.errorCode);
         return part;
       },
       topic,

@@ -1,7 +1,9 @@
 import type { Clock } from '../../clock.ts';
 import { FaasError } from '../../errors.ts';
 import type { ReadLimit, ReadResult, StreamRecord, TopicPartition } from '../../ports/streams.ts';
+import type { Waiting, Want } from './fetch-lane.ts';
 import type { FetchLanes } from './fetch-lanes.ts';
+import type { FetchedPart } from './fetch-request.ts';
 import { kafkaError, typeOf } from './kafka-error.ts';
 
 export interface ReaderOptions {
@@ -21,7 +23,7 @@ const noRecords: readonly StreamRecord[] = [];
  * The records of one partition in the order in which they are wanted. Holds what two fetches answered at most: no more is asked for
  * before most of it was taken.
  */
-export class PartitionReader {
+export class PartitionReader implements Waiting {
   readonly #options: ReaderOptions;
   readonly #at: TopicPartition;
   #records: readonly StreamRecord[] = noRecords;
@@ -31,7 +33,8 @@ export class PartitionReader {
   #end = -1;
   /** What was taken ends here. */
   #position = -1;
-  #cancel: (() => void) | undefined;
+  /** What is being fetched. */
+  #want: Want | undefined;
   #error: unknown;
   #wake: (() => void) | undefined;
 
@@ -53,14 +56,28 @@ export class PartitionReader {
     return this.#take(options);
   }
 
+  done({ records, nextOffset }: FetchedPart): void {
+    this.#want = undefined;
+    this.#records = this.#head === this.#records.length ? records : [...this.#records.slice(this.#head), ...records];
+    this.#head = 0;
+    this.#end = nextOffset ?? this.#end;
+    this.#wake?.();
+  }
+
+  failed(error: unknown): void {
+    this.#want = undefined;
+    this.#error = error;
+    this.#wake?.();
+  }
+
   /** Ends what waits. */
   close(): void {
     this.#seek(-1);
   }
 
   #seek(offset: number): void {
-    this.#cancel?.();
-    this.#cancel = undefined;
+    if (this.#want !== undefined) this.#options.lanes.remove(this.#want);
+    this.#want = undefined;
     this.#records = noRecords;
     this.#head = 0;
     this.#error = undefined;
@@ -71,26 +88,10 @@ export class PartitionReader {
 
   #fetchAhead(): void {
     const left = this.#records.length - this.#head;
-    if (this.#cancel !== undefined || this.#error !== undefined || this.#end < 0 || left >= aheadRecords) return;
+    if (this.#want !== undefined || this.#error !== undefined || this.#end < 0 || left >= aheadRecords) return;
     const { topic, partition } = this.#at;
-    this.#cancel = this.#options.lanes.add({
-      topic,
-      partition,
-      offset: this.#end,
-      bytes: fetchBytes,
-      done: ({ records, nextOffset }) => {
-        this.#cancel = undefined;
-        this.#records = this.#head === this.#records.length ? records : [...this.#records.slice(this.#head), ...records];
-        this.#head = 0;
-        this.#end = nextOffset ?? this.#end;
-        this.#wake?.();
-      },
-      failed: error => {
-        this.#cancel = undefined;
-        this.#error = error;
-        this.#wake?.();
-      },
-    });
+    this.#want = { topic, partition, offset: this.#end, bytes: fetchBytes, by: this };
+    this.#options.lanes.add(this.#want);
   }
 
   #something(waitMs: number, signal: AbortSignal): Promise<void> {

@@ -26,7 +26,7 @@ const fetchOf =
     }
     return parts.map(({ topic, partition, offset }): FetchedPart => {
       const end = ends[partition] ?? 0;
-      return { topic, partition, errorCode: 0, stableOffset: end, records: [], nextOffset: end > offset ? end : undefined, cutOff: false };
+      return { topic, partition, errorCode: 0, records: [], nextOffset: end > offset ? end : undefined, cutOff: false };
     });
   };
 
@@ -58,12 +58,14 @@ function reader(partition: number, offset = 0): { offset: number; atMs: number }
       partition,
       offset: state.offset,
       bytes: 1_000,
-      done: ({ nextOffset = 0 }) => {
-        Object.assign(state, { offset: nextOffset, atMs: clock.steady() });
-        next();
-      },
-      failed: error => {
-        throw error;
+      by: {
+        done({ nextOffset = 0 }) {
+          Object.assign(state, { offset: nextOffset, atMs: clock.steady() });
+          next();
+        },
+        failed(error) {
+          throw error;
+        },
       },
     });
   };
