@@ -13,12 +13,15 @@ interface Written {
 export class Gauges {
   readonly #metrics: Metrics;
   #written: ReadonlyMap<string, Written> = new Map();
+  #last: readonly UnitReport[] = [];
 
   constructor(metrics: Metrics) {
     this.#metrics = metrics;
   }
 
   write(reports: readonly UnitReport[], pods: readonly FleetPod[], nowMs: number): void {
+    if (this.#isAsBefore(reports, pods)) return;
+    this.#last = reports;
     const byUnit = podsByUnit(pods);
     const reported = new Map(reports.map(report => [report.unit, report]));
     const emptied = [...this.#written].flatMap(([unit, { hasPods }]) => (hasPods ? [unit] : []));
@@ -32,6 +35,13 @@ export class Gauges {
       written.set(unit, { report, hasPods: mine.length > 0 });
     }
     this.#written = written;
+  }
+
+  /** Without pods, then and now. */
+  #isAsBefore(reports: readonly UnitReport[], pods: readonly FleetPod[]): boolean {
+    if (pods.length > 0 || reports.length !== this.#last.length || this.#written.size === 0) return false;
+    if (!reports.every((report, index) => report === this.#last[index] && !hasAge(report))) return false;
+    return ![...this.#written.values()].some(({ hasPods }) => hasPods);
   }
 
   #writeReport({ unit, waiting, partitions }: UnitReport, nowMs: number): void {

@@ -157,7 +157,7 @@ async function open(
           hosts,
           podsMax: settings['pods.max'],
           units: () => dispatcher.report(),
-          calls: () => functions.live().map(({ unit }) => ({ unit, ...calls.figures(unit) })),
+          calls: () => functions.live().map(({ unit }) => calls.figures(unit)),
           clock,
           log,
         });

@@ -13,14 +13,16 @@ interface Totals {
 export class ReportBook {
   readonly #latest = new Map<string, ProcessReport>();
   readonly #totals = new Map<string, Totals>();
-  /** Calls that are open, by function; undefined: to be counted again. */
+  /** What follows from the reports is asked for several times a second, and seldom changes; undefined: to be made again. */
   #open: ReadonlyMap<string, number> | undefined;
+  #units: readonly UnitReport[] | undefined;
+  #inFlight: ReadonlyMap<string, number> | undefined;
 
   take(report: ProcessReport): void {
     const before = this.#latest.get(report.process);
     if (before === report) return;
     this.#latest.set(report.process, report);
-    this.#open = undefined;
+    this.#changed();
     // What a process did before it was known here came in no tick of ours.
     if (before === undefined) return;
     const busyBefore = new Map(before.units.map(({ unit, busyMsTotal }) => [unit, busyMsTotal]));
@@ -32,11 +34,16 @@ export class ReportBook {
   /** The process is gone. */
   forget(process: string): void {
     this.#latest.delete(process);
-    this.#open = undefined;
+    this.#changed();
   }
 
   /** One report for each function that any process reports. */
   units(): readonly UnitReport[] {
+    this.#units ??= this.#joined();
+    return this.#units;
+  }
+
+  #joined(): readonly UnitReport[] {
     const byUnit = new Map<string, UnitReport[]>();
     for (const { units } of this.#latest.values()) {
       for (const one of units) {
@@ -55,12 +62,20 @@ export class ReportBook {
 
   /** Pod id → events in flight on it, of all dispatchers. */
   inFlightByPod(): ReadonlyMap<string, number> {
-    return sums([...this.#latest.values()].flatMap(({ units }) => units.map(one => one.inFlightByPod)));
+    this.#inFlight ??= sums([...this.#latest.values()].flatMap(({ units }) => units.map(one => one.inFlightByPod)));
+    return this.#inFlight;
   }
 
   /** Functions that are not live any more need no totals. */
   keep(units: ReadonlySet<string>): void {
     for (const unit of this.#totals.keys()) if (!units.has(unit)) this.#totals.delete(unit);
+    this.#changed();
+  }
+
+  #changed(): void {
+    this.#open = undefined;
+    this.#units = undefined;
+    this.#inFlight = undefined;
   }
 
   #totalsOf(unit: string): Totals {

@@ -31,6 +31,7 @@ interface OfUnit {
 }
 
 function changed<One extends OfUnit>(before: readonly One[], now: readonly One[]): readonly One[] {
+  if (isSame(before, now)) return [];
   const known = new Map(before.map(one => [one.unit, one]));
   return now.filter(one => {
     const other = known.get(one.unit);
@@ -39,8 +40,14 @@ function changed<One extends OfUnit>(before: readonly One[], now: readonly One[]
 }
 
 function gone(before: readonly OfUnit[], now: readonly OfUnit[]): readonly string[] {
+  if (isSame(before, now)) return [];
   const left = new Set(now.map(({ unit }) => unit));
   return before.flatMap(({ unit }) => (left.has(unit) ? [] : [unit]));
+}
+
+/** Each second, of hundreds: whoever has nothing new to say says it with the same objects. */
+function isSame(before: readonly OfUnit[], now: readonly OfUnit[]): boolean {
+  return before.length === now.length && before.every((one, index) => one === now[index]);
 }
 
 function merged<One extends OfUnit>(before: readonly One[], changes: readonly One[], namesGone: readonly string[]): readonly One[] {

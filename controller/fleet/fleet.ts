@@ -14,9 +14,10 @@ import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
 import { BundleCache } from './bundle-cache.ts';
 import { FleetViews } from './fleet-views.ts';
 import { failedLoad, loadRequestOf } from './load-request.ts';
-import { asFleetPod, countsOf, drainBusyAtMs, exitEntry, isOf, type Member, memberOf, startEntry, type Wish } from './member.ts';
-import { drainSentence, type FleetAction, type FleetLimits, type FleetPod, loadBackoffMs, planFleet, podSize } from './plan-fleet.ts';
+import { countsOf, exitEntry, fleetPods, isOf, type ListedPod, listedPod, type Member, memberOf, startEntry } from './member.ts';
+import { drainSentence, type FleetAction, type FleetLimits, loadBackoffMs, planFleet, podSize } from './plan-fleet.ts';
 import { tellPodsMissing } from './pods-missing.ts';
+import { drainBusyAtMs, replicasOf, type Wish, wantsNothing } from './wish.ts';
 
 export interface FleetOptions {
   readonly pods: Pods;
@@ -68,6 +69,7 @@ export class Fleet implements PodDirectory {
   readonly #bundles: BundleCache;
   readonly #underWay = new Set<Promise<void>>();
   #inFlightByPod: ReadonlyMap<string, number> = new Map();
+  #replicas: ReadonlyMap<string, number> = new Map();
   /** Sizes of those that start now. */
   readonly #starting: number[] = [];
   /** Pods of an earlier server that have a function, until it is known which functions there are. */
@@ -170,9 +172,10 @@ export class Fleet implements PodDirectory {
     return this.#views.all();
   }
 
-  /** How many pods each function is to have here. */
+  /** How many pods each function is to have here; the same object until that changes. */
   wishes(): ReadonlyMap<string, number> {
-    return new Map([...this.#wishes].map(([unit, { replicas }]) => [unit, replicas]));
+    this.#replicas = replicasOf(this.#wishes, this.#replicas);
+    return this.#replicas;
   }
 
   /** Figures of the data plane, so that idle pods go first. */
@@ -188,12 +191,8 @@ export class Fleet implements PodDirectory {
   }
 
   /** All pods, for telemetry and the API. */
-  list(): readonly (FleetPod & { readonly address: string; readonly pid: number | undefined })[] {
-    return [...this.#members.values()].map(member => ({
-      ...asFleetPod(member, this.#inFlightByPod),
-      address: member.info.address,
-      pid: member.info.pid,
-    }));
+  list(): readonly ListedPod[] {
+    return [...this.#members.values()].map(member => listedPod(member, this.#inFlightByPod));
   }
 
   /**
@@ -243,17 +242,8 @@ export class Fleet implements PodDirectory {
   #act(): void {
     const { clock, limits, podMemoryBytes } = this.#options;
     const nowMs = clock.now();
-    const pods = [...this.#members.values()].map(member => asFleetPod(member, this.#inFlightByPod));
-    for (const [i, memoryBytes] of this.#starting.entries())
-      pods.push({
-        id: `starting-${i}`,
-        phase: 'starting',
-        unit: undefined,
-        revision: undefined,
-        eventsInFlight: 0,
-        startedAtMs: nowMs,
-        memoryBytes,
-      });
+    const pods = fleetPods([...this.#members.values()], this.#starting, this.#inFlightByPod, nowMs);
+    if (pods.length === 0 && limits.pool === 0 && wantsNothing(this.#wishes)) return;
     const wishes = [...this.#wishes.values()].map(wish => ({
       unit: wish.live.unit,
       revision: wish.live.revision,

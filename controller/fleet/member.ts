@@ -22,18 +22,6 @@ export interface Member {
   loadedAtMs: number | undefined;
 }
 
-/** What is wanted of a function's pods. */
-export interface Wish {
-  live: LiveFunction;
-  replicas: number;
-  loadFailures: number;
-  /** When pods of it ended by themselves soon after they had begun, lately. */
-  crashedAtMs: readonly number[];
-  notBeforeMs: number;
-  /** Since when there are more pods than wanted. */
-  surplusSinceMs: number | undefined;
-}
-
 export function memberOf(info: PodInfo, memoryBytes: number, phase: Member['phase'], bootMs = 0): Member {
   return { info, memoryBytes, phase, live: undefined, handler: 'event', isComing: false, greetAtMs: 0, bootMs, loadedAtMs: undefined };
 }
@@ -43,7 +31,7 @@ export function isOf(member: Member, live: LiveFunction): boolean {
 }
 
 /** As the plan sees it: one that tries a revision is loading, one that is lost is on its way out. */
-export function asFleetPod(member: Member, inFlightByPod: ReadonlyMap<string, number>): FleetPod {
+function asFleetPod(member: Member, inFlightByPod: ReadonlyMap<string, number>): FleetPod {
   return {
     id: member.info.id,
     phase: member.phase === 'trial' ? 'loading' : member.phase === 'lost' ? 'draining' : member.phase,
@@ -55,14 +43,26 @@ export function asFleetPod(member: Member, inFlightByPod: ReadonlyMap<string, nu
   };
 }
 
-/** So long a surplus pod may wait until it is seen idle, which under load it never is. */
-const busySurplusMs = 5_000;
+/** All pods, and of those that are being started the sizes. */
+export function fleetPods(
+  members: readonly Member[],
+  starting: readonly number[],
+  inFlightByPod: ReadonlyMap<string, number>,
+  nowMs: number,
+): readonly FleetPod[] {
+  const unknown = { unit: undefined, revision: undefined, eventsInFlight: 0, startedAtMs: nowMs } as const;
+  const started = starting.map((memoryBytes, i): FleetPod => ({ id: `starting-${i}`, phase: 'starting', ...unknown, memoryBytes }));
+  return [...members.map(member => asFleetPod(member, inFlightByPod)), ...started];
+}
 
-/** When a surplus pod goes although it has work: a handler that may run for longer than a drain waits is not interrupted for the sake of a smaller number. */
-export function drainBusyAtMs(wish: Wish, ready: number, drainMs: number, nowMs: number): number {
-  wish.surplusSinceMs = ready > wish.replicas ? (wish.surplusSinceMs ?? nowMs) : undefined;
-  const mayInterrupt = wish.live.spec.limits.timeoutMs <= drainMs;
-  return mayInterrupt && wish.surplusSinceMs !== undefined ? wish.surplusSinceMs + busySurplusMs : Number.POSITIVE_INFINITY;
+/** For telemetry and the API. */
+export interface ListedPod extends FleetPod {
+  readonly address: string;
+  readonly pid: number | undefined;
+}
+
+export function listedPod(member: Member, inFlightByPod: ReadonlyMap<string, number>): ListedPod {
+  return { ...asFleetPod(member, inFlightByPod), address: member.info.address, pid: member.info.pid };
 }
 
 /** As those see it who send batches to this function; undefined: they do not. */

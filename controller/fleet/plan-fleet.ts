@@ -55,7 +55,7 @@ export function planFleet(
   const sizes = [...new Set([limits.memoryBytes, ...wishes.map(wish => wish.memoryBytes)])];
   const generic = pods.filter(pod => pod.phase === 'generic').sort(byAge);
   const missing = new Map<number, number>();
-  for (const wish of fairly(wishes, pods)) {
+  for (const wish of fairly(concerned(wishes, pods), pods)) {
     const mine = pods.filter(pod => pod.unit === wish.unit);
     const current = mine.filter(pod => pod.revision === wish.revision && (pod.phase === 'ready' || pod.phase === 'loading'));
     for (let need = wish.replicas - current.length; need > 0 && wish.notBeforeMs <= nowMs; need -= 1) {
@@ -101,6 +101,12 @@ export function podSize(bytes: number, smallest: number): number {
   let size = smallest;
   while (size < bytes) size *= 2;
   return size;
+}
+
+/** Of hundreds of functions most have no pod and want none: there is nothing to do for them. */
+function concerned(wishes: readonly FleetWish[], pods: readonly FleetPod[]): readonly FleetWish[] {
+  const has = new Set(pods.map(pod => pod.unit));
+  return wishes.filter(wish => wish.replicas > 0 || has.has(wish.unit));
 }
 
 /** Units without any pod first, so that one greedy function cannot keep another from its first pod. */

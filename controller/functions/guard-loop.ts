@@ -32,7 +32,10 @@ export async function runGuard(options: GuardOptions, signal: AbortSignal): Prom
       const records = await options.registry.functions();
       const failing = new Map(options.report().map(report => [report.unit, report.failing]));
       forget(memory, new Set(records.map(({ unit }) => unit)));
-      for (const record of records) await look(options, record, failing.get(record.unit), memory);
+      for (const record of records) {
+        const found = failing.get(record.unit);
+        if (found !== undefined || isNew(record, memory)) await look(options, record, found, memory);
+      }
     } catch (error) {
       options.log.warn('watching over revisions failed', { error: String(error) });
     }
@@ -46,6 +49,11 @@ interface Memory {
   readonly decided: Map<string, string>;
   /** When what is live became so, as of the last look at its conditions. */
   readonly looked: Map<string, number>;
+}
+
+/** Nothing is to be done for hundreds of others. */
+function isNew({ unit, activatedAtMs }: FunctionRecord, { decided, looked }: Memory): boolean {
+  return decided.has(unit) || looked.get(unit) !== activatedAtMs;
 }
 
 /** What was known of functions that are removed. */

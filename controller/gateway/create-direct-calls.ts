@@ -50,12 +50,12 @@ export interface DirectCallsRole extends DirectCalls {
   adopt(slots: readonly string[]): Promise<void>;
 }
 
+/** The same object until it says something else. */
 export interface CallFigures {
+  readonly unit: string;
   readonly open: number;
   readonly takenTotal: number;
 }
-
-const noCalls: CallFigures = { open: 0, takenTotal: 0 };
 
 const stopPollMs = 10;
 const adoptMs = 10_000;
@@ -67,10 +67,11 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
   /** Of units that are gone as well: one may still have something to publish. */
   const sessions = new Map<string, CallSession>();
   const sizes = new TopicSizes(options.streams, clock);
+  const ofUnits = { ...options, sizes, soon: options.soon ?? setImmediate };
   /** Calls with an Idempotency-Key that are under way: a second one waits for the first. */
   const underWay = new Map<string, Promise<DirectAnswer>>();
   const ids = callIds(options.random);
-  const figures = new Map<string, { open: number; takenTotal: number }>();
+  const figures = new Map<string, { open: number; takenTotal: number; told: CallFigures | undefined }>();
   let open = 0;
   let stopped = false;
   let { slot } = options;
@@ -117,7 +118,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
   }
 
   function enqueue(calls: UnitCalls, request: DirectCall, startedAtMs: number): Promise<DirectAnswer> {
-    const figure = figures.get(request.unit) ?? { open: 0, takenTotal: 0 };
+    const figure = figures.get(request.unit) ?? { open: 0, takenTotal: 0, told: undefined };
     figures.set(request.unit, figure);
     figure.open += 1;
     figure.takenTotal += 1;
@@ -149,6 +150,15 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
     });
   }
 
+  function figuresOf(unit: string): CallFigures {
+    const figure = figures.get(unit) ?? { open: 0, takenTotal: 0, told: undefined };
+    const { open: now, takenTotal, told } = figure;
+    if (told?.open === now && told.takenTotal === takenTotal) return told;
+    figure.told = { unit, open: now, takenTotal };
+    if (units.has(unit)) figures.set(unit, figure);
+    return figure.told;
+  }
+
   function isStrict({ spec }: LiveFunction): boolean {
     return spec.durability === 'strict' && state.capabilities.mayRollBack;
   }
@@ -172,7 +182,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
         },
       },
     );
-    const created: UnitCalls = new UnitCalls(live, session, { ...options, sizes, soon: options.soon ?? setImmediate });
+    const created: UnitCalls = new UnitCalls(live, session, ofUnits);
     sessions.set(live.unit, session);
     if (state.capabilities.emits === 'outbox') session.adopt();
     return created;
@@ -180,7 +190,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
 
   return {
     call,
-    figures: unit => figures.get(unit) ?? noCalls,
+    figures: figuresOf,
     update(functions) {
       sizes.forget();
       const live = new Set(functions.map(({ unit }) => unit));

@@ -38,3 +38,15 @@ test('totals only grow: what a process did before it was known is not counted, w
   book.keep(new Set());
   expect(busyMs()).toBe(0);
 });
+
+test('what nobody has changed is the same object, however often it is asked for', () => {
+  const book = new ReportBook();
+  const report = reportOf('a', undefined, [reportOfUnit({ waiting: 1 })]);
+  book.take(report);
+  const [units, inFlight] = [book.units(), book.inFlightByPod()];
+  book.take(report);
+  expect([book.units() === units, book.inFlightByPod() === inFlight]).toEqual([true, true]);
+  book.take(reportOf('a', undefined, [reportOfUnit({ waiting: 2, inFlightByPod: new Map([['p', 1]]) })]));
+  expect(book.units()).toMatchObject([{ waiting: 2 }]);
+  expect(book.inFlightByPod()).toEqual(new Map([['p', 1]]));
+});

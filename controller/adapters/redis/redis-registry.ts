@@ -50,6 +50,8 @@ export class RedisRegistry implements Registry {
   readonly #watchers = new Set<() => void>();
   readonly #stopListening: () => void;
   #known: VersionedRegistry | undefined;
+  /** Of all contexts: made once of what is known, and asked for several times a second. */
+  #records: { readonly of: VersionedRegistry; readonly all: readonly FunctionRecord[] } | undefined;
   #reading: Promise<VersionedRegistry> | undefined;
 
   constructor(links: RedisLinks, random: Random) {
@@ -68,7 +70,10 @@ export class RedisRegistry implements Registry {
   }
 
   async functions(context?: string): Promise<readonly FunctionRecord[]> {
-    return functionRecords(await this.#read(), context);
+    const stored = await this.#read();
+    if (context !== undefined) return functionRecords(stored, context);
+    if (this.#records?.of !== stored) this.#records = { of: stored, all: functionRecords(stored, undefined) };
+    return this.#records.all;
   }
 
   async revisions(unit: string): Promise<readonly RevisionRecord[]> {
