@@ -14,7 +14,14 @@ import type { LeaderLink, MessageAnswer, ReportMessage } from './messages.ts';
 import type { ReportSender } from './report-exchange.ts';
 
 /** Longer than the leader waits before it answers that nothing is new. */
-const answerMsMax = 3_500;
+const newsMsMax = 3_500;
+/**
+ * For what is answered at once. A leader that is stopped takes requests and says nothing: whoever waited longer would reach the next one when that has stopped gathering
+ * reports, and have its pods started again elsewhere. Not undici's own time-outs, which are late by up to a second.
+ */
+const answerMsMax = 1_500;
+
+type Bounds = Pick<Dispatcher.RequestOptions, 'signal' | 'headersTimeout' | 'bodyTimeout'>;
 
 /** The way to a leader in another process. */
 export class LeaderClient implements LeaderLink {
@@ -40,7 +47,8 @@ export class LeaderClient implements LeaderLink {
   }
 
   async pods(question: Parameters<LeaderLink['pods']>[0], signal: AbortSignal) {
-    return decodePodsAnswer(await this.#post(paths.internalPods, encodeQuestion(question), signal));
+    const bounds = { signal, headersTimeout: newsMsMax, bodyTimeout: newsMsMax };
+    return decodePodsAnswer(await this.#post(paths.internalPods, encodeQuestion(question), bounds));
   }
 
   async want(wish: Parameters<LeaderLink['want']>[0]) {
@@ -57,14 +65,8 @@ export class LeaderClient implements LeaderLink {
     return answer;
   }
 
-  async #post(path: string, body: string, signal?: AbortSignal): Promise<unknown> {
-    const request: Dispatcher.RequestOptions = { method: 'POST', path, headers: this.#headers, body };
-    const answer = await this.#pool.request({
-      ...request,
-      headersTimeout: answerMsMax,
-      bodyTimeout: answerMsMax,
-      ...(signal !== undefined && { signal }),
-    });
+  async #post(path: string, body: string, bounds: Bounds = { signal: AbortSignal.timeout(answerMsMax) }): Promise<unknown> {
+    const answer = await this.#pool.request({ method: 'POST', path, headers: this.#headers, body, ...bounds });
     const value: unknown = await answer.body.json().catch(() => undefined);
     if (answer.statusCode === 200) return value;
     throw refusal(path, answer.statusCode, value);
