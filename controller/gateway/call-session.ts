@@ -50,6 +50,9 @@ const resendsMax = 3;
 const sessionsMax = 3;
 const resendAfterMs = 50;
 const publishRetryMs = 500;
+/** A store that pauses, or is reached again, within this time costs its callers patience and no answer. */
+export const storePatienceMs = 5_000;
+export const storeAgainMs = 200;
 /** From a claim that failed to the next one. */
 const reclaimAfterMs = 1_000;
 
@@ -130,7 +133,11 @@ export class CallSession {
     let broken = 0;
     do {
       const session = await this.#claimed();
-      if (session === undefined || broken >= sessionsMax) return this.#failAll();
+      if (session === undefined || broken >= sessionsMax) {
+        broken = 0;
+        await this.#awaitStore();
+        continue;
+      }
       if (this.#doubts.length > 0) await this.#settleDoubts(session);
       if (this.#session !== session) continue;
       const { group, outdated, rest } = groupCalls(this.#ready);
@@ -143,11 +150,16 @@ export class CallSession {
     } while (this.#ready.length + this.#doubts.length > 0);
   }
 
-  #failAll(): void {
-    const calls = this.#ready;
-    this.#ready = [];
-    for (const call of calls) this.#on.failed(call);
+  /** Results stay for as long as their callers are to wait for the store; who is in doubt asks again. */
+  async #awaitStore(): Promise<void> {
+    const { clock } = this.#options;
+    const oldestMs = this.#stopped ? Number.POSITIVE_INFINITY : clock.now() - storePatienceMs;
+    const isOver = ({ call }: ReadyCall): boolean => call.settled || call.startedAtMs <= oldestMs;
+    const over = this.#ready.filter(isOver);
+    this.#ready = this.#ready.filter(ready => !isOver(ready));
+    for (const call of over) this.#on.failed(call);
     for (const { resolve } of this.#doubts.splice(0)) resolve(false);
+    if (this.#ready.length > 0) await clock.sleep(storeAgainMs);
   }
 
   async #settleDoubts(session: Session): Promise<void> {

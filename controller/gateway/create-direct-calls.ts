@@ -13,10 +13,10 @@ import { childTraceparent } from '../telemetry/trace.ts';
 import type { BatchTokens } from '../wire/batch-tokens.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory } from '../wire/pod-directory.ts';
-import { CallSession, type CallSessionListener, type CallSessionOptions } from './call-session.ts';
+import { CallSession, type CallSessionListener, type CallSessionOptions, storeAgainMs, storePatienceMs } from './call-session.ts';
 import type { DirectAnswer, DirectCall, DirectCalls } from './direct-calls.ts';
 import type { PendingCall } from './pending-call.ts';
-import { UnitCalls } from './unit-calls.ts';
+import { UnitCalls, waitingCallsMax } from './unit-calls.ts';
 
 export interface DirectCallsOptions {
   readonly streams: Pick<Streams, 'append' | 'describeTopic' | 'capabilities'>;
@@ -91,7 +91,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
     const calls = units.get(request.unit);
     if (calls === undefined) return { kind: 'unknown-function' };
     if (request.depth > hopMax) return { kind: 'too-deep' };
-    if (stopped || calls.isFull) return unavailable;
+    if (stopped || calls.isFull || underWay.size >= waitingCallsMax) return unavailable;
     return request.idempotencyKey === undefined
       ? enqueue(calls, request, startedAtMs)
       : once(calls, request, request.idempotencyKey, startedAtMs);
@@ -101,20 +101,27 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
     const lane = `${request.unit}\n${idempotencyKey}`;
     const first = underWay.get(lane);
     if (first !== undefined) return first.then(answer => (answer.kind === 'ok' ? { ...answer, repeated: true } : answer));
-    const answer = state
-      .known(request.unit, [idempotencyKey])
-      .then(async ([known]): Promise<DirectAnswer> => {
-        if (known === undefined) return enqueue(calls, request, startedAtMs);
-        const isKept = !isStrict(calls.live) || (await sessions.get(request.unit)?.isKept(idempotencyKey));
-        return isKept === true ? { kind: 'ok', answer: known.answer, repeated: true } : unavailable;
-      })
-      .catch(error => {
-        options.log.warn('looking up an idempotency key failed', { unit: request.unit, error });
-        return unavailable;
-      })
+    const answer = knownAnswer(calls.live, idempotencyKey, startedAtMs + Math.min(storePatienceMs, request.timeoutMs))
+      .then(known => known ?? enqueue(calls, request, startedAtMs))
       .finally(() => underWay.delete(lane));
     underWay.set(lane, answer);
     return answer;
+  }
+
+  /** What an earlier call with this key was answered; `undefined`: there was none. A store that is away is asked again until then. */
+  async function knownAnswer(live: LiveFunction, id: string, untilMs: number): Promise<DirectAnswer | undefined> {
+    const { unit } = live;
+    for (;;) {
+      try {
+        const [known] = await state.known(unit, [id]);
+        if (known === undefined) return undefined;
+        if (!isStrict(live) || (await sessions.get(unit)?.isKept(id))) return { kind: 'ok', answer: known.answer, repeated: true };
+      } catch (error) {
+        options.log.warn('looking up an idempotency key failed', { unit, error });
+      }
+      if (clock.now() + storeAgainMs > untilMs) return unavailable;
+      await clock.sleep(storeAgainMs);
+    }
   }
 
   function enqueue(calls: UnitCalls, request: DirectCall, startedAtMs: number): Promise<DirectAnswer> {
@@ -143,7 +150,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
           resolve(answer);
         },
       };
-      const cancel = clock.after(request.timeoutMs, () =>
+      const cancel = clock.after(pending.deadlineMs - clock.now(), () =>
         pending.settle(pods.podsOf(request.unit).length > 0 ? { kind: 'timeout' } : unavailable),
       );
       calls.add(pending);

@@ -23,7 +23,7 @@ import type { BatchTokens } from '../wire/batch-tokens.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
 import { needsCommit, type ReadyCall, staleRunsMax } from './call-group.ts';
-import type { CallSession } from './call-session.ts';
+import { type CallSession, storeAgainMs, storePatienceMs } from './call-session.ts';
 import { eventOfCall, type PendingCall, sharedHeaders } from './pending-call.ts';
 import { gatherMs, type PodLoad, pickPod } from './pick-pod.ts';
 import { isNested, WaitingCalls } from './waiting-calls.ts';
@@ -45,14 +45,12 @@ export interface UnitCallsOptions {
 /** A PodLoad in the making. `isEnding`: the pod was told to end; it may be off the list, of which we hear late in a cluster, before what we sent comes back. */
 type OwnLoad = { -readonly [Figure in keyof PodLoad]: PodLoad[Figure] } & { isEnding: boolean };
 
-/** Nobody can start the first pod: better known at once than at the end of a caller's patience. */
+/** Nobody can start the first pod, or the store stays away: better known than at the end of a caller's patience. */
 const unavailable = { kind: 'unavailable', retryAfterMs: 1_000 } as const;
 export const waitingCallsMax = 10_000;
 const batchCallsMax = 128;
 const batchBytesMax = wireLimits.batchBytesMax / 4;
 const returnsMax = 5;
-/** A store that was away may be back. */
-const storeAwayMs = 1_000;
 const busyMs = 10;
 const wantEveryMs = 100;
 /** A call waits so long without a pod and without a leader that could have one started: longer than it takes until another process leads. */
@@ -219,6 +217,10 @@ export class UnitCalls {
     tokens.grant(batchToken, { unit: this.#live.unit, podId: view.pod.id, calls: this.#callable, depth });
     try {
       const state = this.#usesState() ? await this.#prefetch(calls) : [];
+      if (state === undefined) {
+        for (const call of calls) this.#storeAway(call);
+        return;
+      }
       const nowMs = clock.now();
       const events = calls.map((call, index) => eventOfCall(call, index, this.#shared, nowMs));
       const end = await client.run(
@@ -249,9 +251,17 @@ export class UnitCalls {
     }
   }
 
-  async #prefetch(calls: readonly PendingCall[]): Promise<readonly BatchState[]> {
+  /** `undefined`: the store does not answer. */
+  async #prefetch(calls: readonly PendingCall[]): Promise<readonly BatchState[] | undefined> {
+    const { state, log } = this.#options;
     const keys = [...new Set(calls.flatMap(({ request }) => request.key ?? []))];
-    return keys.length === 0 ? [] : this.#options.state.read(this.#live.unit, keys);
+    if (keys.length === 0) return [];
+    try {
+      return await state.read(this.#live.unit, keys);
+    } catch (error) {
+      log.warn('state for direct calls could not be read', { unit: this.#live.unit, error });
+      return undefined;
+    }
   }
 
   #take(call: PendingCall, { outcome }: EventResult): void {
@@ -326,8 +336,7 @@ export class UnitCalls {
   #takeBack(call: PendingCall, why: Extract<Outcome, { kind: 'returned' }>['why']): void {
     if (why === 'worker-ended') call.suspect = true;
     if (why === 'state-unread') {
-      call.settle({ kind: 'unavailable', retryAfterMs: storeAwayMs });
-      this.finish(call);
+      this.#storeAway(call);
       return;
     }
     this.#waiting.release(call);
@@ -335,6 +344,14 @@ export class UnitCalls {
     if (call.returns > returnsMax)
       call.settle({ kind: 'failed', reason: 'crash', error: crashError(`the pod gave it back ${call.returns} times`) });
     else this.#again(call);
+  }
+
+  /** Nothing of it was kept: it runs again when the store may be back, while its caller is to wait. */
+  #storeAway(call: PendingCall): void {
+    const { clock } = this.#options;
+    if (clock.now() - call.startedAtMs >= storePatienceMs) call.settle(unavailable);
+    else clock.after(storeAgainMs, () => this.#again(call));
+    this.finish(call);
   }
 
   #unanswered(call: PendingCall, why: BatchEnd['kind']): void {

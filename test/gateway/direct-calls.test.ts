@@ -401,7 +401,7 @@ test('durability: strict: neither answered, nor published, nor answered again be
   const wrap = (state: StateStore) => changed(state, { verify: async (...given) => (durable ? state.verify(...given) : 'rollback') });
   const rig = new Rig({ emits: 'outbox', durability: 'strict', wrap, run: (_, ctx) => ctx.emit('sold', 'k', ctx.value) });
   await rig.adapters.streams.ensureTopic('shop.int.sold', { partitions: 1 });
-  const once = { idempotencyKey: 'one', timeoutMs: 2_000 };
+  const once = { idempotencyKey: 'one', timeoutMs: 10_000 };
   expect((await rig.answers(rig.call('1', once))).map(({ kind }) => kind)).toEqual(['unavailable']);
   expect((await rig.answers(rig.call('1', once))).map(({ kind }) => kind)).toEqual(['unavailable']);
   expect(await rig.topic('shop.int.sold')).toEqual([]);
@@ -543,17 +543,7 @@ test('whatever the store does to replies, an answered call counts once, and one 
 
 test('a broker and then the store are away while an outbox waits: nothing is sent without a session, and all is when both are back', async () => {
   let away = false;
-  const wrap = (state: StateStore): StateStore =>
-    new Proxy(state, {
-      get(target, name) {
-        const member: unknown = Reflect.get(target, name);
-        if (typeof member !== 'function') return member;
-        return async (...args: unknown[]) => {
-          if (away) throw new Error('store away');
-          return Reflect.apply(member, target, args);
-        };
-      },
-    });
+  const wrap = (state: StateStore) => awayWhile(state, () => away);
   const rig = new Rig({ emits: 'outbox', wrap, run: (_, ctx) => ctx.emit('sold', 'k', ctx.value) });
   await rig.adapters.streams.ensureTopic('shop.int.sold', { partitions: 1 });
   const append = rig.adapters.streams.append.bind(rig.adapters.streams);
@@ -571,6 +561,86 @@ test('a broker and then the store are away while an outbox waits: nothing is sen
   expect(new Set(await rig.topic('shop.int.sold'))).toEqual(new Set(['1']));
   expect((await rig.adapters.state.figures(unit)).outboxEntries).toBe(0);
 });
+
+test.each([
+  ['when it is looked up whether it was answered', { idempotencyKey: 'one' }, 0],
+  ['when its state is read', { key: 'a' }, 0],
+  ['when it is committed', { key: 'a', idempotencyKey: 'one' }, 500],
+] as const)('a store that is away for 3 s costs a call time, not its answer: %s', async (_, more, handlerMs) => {
+  let away = false;
+  const rig: Rig = new Rig({
+    wrap: state => awayWhile(state, () => away),
+    run: async (event, ctx) => {
+      await rig.clock.sleep(handlerMs);
+      await count(event, ctx);
+    },
+  });
+  rig.clock.after(handlerMs / 2, () => {
+    away = true;
+    rig.clock.after(3_000, () => {
+      away = false;
+    });
+  });
+  await rig.clock.advance(handlerMs === 0 ? 1 : 0);
+  const sinceMs = rig.clock.now();
+  expect((await rig.answers(rig.call('', more))).map(text)).toEqual(['1']);
+  expect(rig.clock.now() - sinceMs).toBeGreaterThanOrEqual(3_000 - handlerMs);
+  expect(await rig.stateOf('key' in more ? more.key : '-')).toBe('1');
+});
+
+test('a store that stays away: the caller is told so after 5 s, and the call is not run again', async () => {
+  let away = false;
+  let runs = 0;
+  const rig: Rig = new Rig({
+    wrap: state => awayWhile(state, () => away),
+    run: (_, ctx) => {
+      runs += 1;
+      ctx.write('k', 'x');
+    },
+  });
+  away = true;
+  const sinceMs = rig.clock.now();
+  const answers = await rig.answers(rig.call('', { timeoutMs: 30_000 }), rig.call('', { key: 'a', timeoutMs: 30_000 }));
+  expect(answers).toEqual([
+    { kind: 'unavailable', retryAfterMs: 1_000 },
+    { kind: 'unavailable', retryAfterMs: 1_000 },
+  ]);
+  expect(rig.clock.now() - sinceMs).toBeLessThan(6_000);
+  away = false;
+  await rig.clock.advance(60_000);
+  expect(runs).toBe(1);
+});
+
+test('a trim that the store refuses because somebody else has claimed the place: it is claimed again, and the rest is sent', async () => {
+  let refused = 0;
+  const wrap = (state: StateStore) =>
+    changed(state, {
+      trim: async (...given) => {
+        refused += 1;
+        return refused === 1 ? 'fenced' : state.trim(...given);
+      },
+    });
+  const rig = new Rig({ emits: 'outbox', wrap, run: (_, ctx) => ctx.emit('sold', 'k', ctx.value) });
+  await rig.adapters.streams.ensureTopic('shop.int.sold', { partitions: 1 });
+  await rig.answers(...['1', '2', '3'].map(data => rig.call(data)));
+  await rig.clock.advance(2_000);
+  expect([...new Set(await rig.topic('shop.int.sold'))].sort()).toEqual(['1', '2', '3']);
+  expect((await rig.adapters.state.figures(unit)).outboxEntries).toBe(0);
+});
+
+/** A store that answers nothing for as long as that holds. */
+function awayWhile(state: StateStore, isAway: () => boolean): StateStore {
+  return new Proxy(state, {
+    get(target, name) {
+      const member: unknown = Reflect.get(target, name);
+      if (typeof member !== 'function') return member;
+      return async (...args: unknown[]) => {
+        if (isAway()) throw new Error('store away');
+        return Reflect.apply(member, target, args);
+      };
+    },
+  });
+}
 
 /** A store in which some methods mean something else. */
 function changed(state: StateStore, changes: Partial<StateStore>): StateStore {
