@@ -1,5 +1,5 @@
 import type { ComponentChildren } from 'preact';
-import { useEffect, useRef, useState } from 'preact/hooks';
+import { useLayoutEffect, useRef, useState } from 'preact/hooks';
 import { Failure } from './parts.tsx';
 
 /** Asks before something is changed; the dialog keeps the keyboard, and Escape leaves it. */
@@ -21,7 +21,8 @@ export function Confirm({
   const dialog = useRef<HTMLDialogElement>(null);
   const [isBusy, setBusy] = useState(false);
   const [error, setError] = useState<Error>();
-  useEffect(() => dialog.current?.showModal(), []);
+  // Before the next key is read: an effect runs after the next picture, and an Escape before it would go to the page.
+  useLayoutEffect(() => dialog.current?.showModal(), []);
   const act = () => {
     setBusy(true);
     work().then(

@@ -74,6 +74,7 @@ describeWith(allOf(clusterWorldNeeds, helmService), 'the chart on a real cluster
     console.log(
       `chart: ${name}: ${rate} events/s, ${(100 * share).toFixed(1)} % of what was sent in ${forMs / 1_000} s; sent ${JSON.stringify(figures.sent)}, failed ${figures.failures.length} (${figures.failures[0] ?? ''}), wrong ${wrong.length}`,
     );
+    if (figures.failures.length > 0) console.log([...figures.failures, await release.logs()].join('\n'));
     expect(wrong, [...wrong, await release.logs()].join('\n')).toEqual([]);
     return { share, figures };
   };
