@@ -13,10 +13,9 @@ FAAS_BENCH_PROFILE=<folder> writes CPU profiles of the server there.
 rows: ${rows.map(row => row.name).join(', ')}`;
 
 async function main(): Promise<number> {
-  const { values, positionals } = parseArgs({
+  const { values, positionals: names } = parseArgs({
     allowPositionals: true,
     options: {
-      only: { type: 'string', multiple: true, default: [] },
       json: { type: 'boolean', default: false },
       overload: { type: 'string', default: '20s' },
       list: { type: 'boolean', default: false },
@@ -24,7 +23,6 @@ async function main(): Promise<number> {
     },
   });
   const overloadMs = parseDuration(values.overload);
-  const names = [...values.only, ...positionals];
   const unknown = names.filter(name => !rows.some(row => row.name === name));
   if (unknown.length > 0) process.stderr.write(`there is no row ${unknown.join(', ')}\n`);
   const chosen = names.length === 0 ? rows : rows.filter(row => names.includes(row.name));

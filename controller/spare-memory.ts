@@ -7,7 +7,7 @@ export interface Heap {
   /** Share of the time since the last question in which the event loop was busy, 0 to 1. */
   readonly utilization: () => number;
   readonly usedBytes: () => number;
-  /** Collects all garbage and gives the memory back; the thread stands still meanwhile, about a millisecond per MiB that is alive. */
+  /** Collects all garbage and gives the memory back; the thread stands still meanwhile, some milliseconds per MiB that is alive. */
   readonly collect: () => Promise<void>;
 }
 

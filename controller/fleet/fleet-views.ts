@@ -42,7 +42,8 @@ export class FleetViews {
     for (const listener of this.#listeners) listener(unit);
   }
 
-  loaded(live: LiveFunction, handler: Member['handler']): void {
+  loaded(member: Member, live: LiveFunction, handler: Member['handler']): void {
+    Object.assign(member, { handler, isComing: false });
     this.#handlers.set(live.unit, { revision: live.revision, handler });
   }
 

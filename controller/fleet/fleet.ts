@@ -345,8 +345,7 @@ export class Fleet implements PodDirectory {
     this.#options.history.write(startEntry(member, live, result.phases, this.#options.clock.now()));
     const wish = this.#wishes.get(live.unit);
     if (wish !== undefined && wish.live.revision === live.revision) wish.loadFailures = 0;
-    this.#views.loaded(live, result.handler);
-    member.handler = result.handler;
+    this.#views.loaded(member, live, result.handler);
     member.phase = then;
     member.loadedAtMs = this.#options.clock.steady();
     this.#options.pods.mark(member.info.id, { unit: live.unit, revision: live.revision });

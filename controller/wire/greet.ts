@@ -5,7 +5,7 @@ import type { BatchListener, PodClient } from './pod-client.ts';
 /** Of no function: every pod refuses it. */
 const nobodysBatch: Batch = { batchToken: '', unit: '', revision: '', events: [], state: [] };
 const silent: BatchListener = { result: () => undefined, log: () => undefined };
-/** What has run once is compiled, what has run a few times runs faster. */
+/** Fewer than a pod rehearses by itself: each waits for an answer. */
 const times = 5;
 
 /** Asks a pod for nothing, as a load and a batch ask for something: the connection is there, and both its ends have done once what these need. */

@@ -3,6 +3,7 @@ import { readFrames } from '../protocol/frame.ts';
 import { encodeUtf8 } from '../protocol/intrinsics.ts';
 import type { LoadRequest } from '../protocol/messages.ts';
 import { hashMatches, writeBundle } from './bundle-file.ts';
+import { rehearsals } from './rehearsals.ts';
 import { emptyShim, step } from './shim.ts';
 import type { ShimInput } from './shim-state.ts';
 
@@ -34,12 +35,10 @@ const inputs: readonly ShimInput[] = [
   { kind: 'tick', nowMs: 0, rssBytes: 0, boards: new Map([[1, board]]) },
   { kind: 'answered', nowMs: 0, batchId: 1, count: 1 },
 ];
-/** What has run once is compiled, what has run a few times runs faster. */
-const times = 10;
 
 /** Does once for nobody what the main thread does for a load and a batch, so that the first real ones do not wait for its compilation. */
 export function rehearseLoad(): void {
-  for (let time = 0; time < times; time += 1) {
+  for (let time = 0; time < rehearsals; time += 1) {
     let shim = emptyShim();
     for (const input of inputs) shim = step(shim, input).shim;
     readFrames(encodeLoad(request, 0), frame => hashMatches(decodeLoad(frame).request));

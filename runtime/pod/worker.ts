@@ -13,6 +13,7 @@ import type { EventRun } from './event-run.ts';
 import { armPodFaultPoint } from './fault-points.ts';
 import type { FunctionHost } from './function-host.ts';
 import { loadBundle } from './load-bundle.ts';
+import { rehearsals } from './rehearsals.ts';
 import { rehearse } from './rehearse.ts';
 import { ReplyBuffer } from './reply-buffer.ts';
 import type { RunningCall } from './running-call.ts';
@@ -37,23 +38,16 @@ const random = Math.random;
 const heartbeatMs = 10;
 /** A thread that has not got its function by then is a generic pod's, and nobody waits for it. */
 const prepareAfterMs = 20;
-/** What has run once is compiled, what has run a few times runs faster. */
-const rehearsals = 10;
 
 const current = new AsyncLocalStorage<Current>();
 
 parentPort?.once('message', (port: MessagePort) => {
   parentPort?.unref();
-  let isPrepared = false;
-  const idle = setTimeout(() => {
-    isPrepared = true;
-    void prepare();
-  }, prepareAfterMs);
+  const idle = setTimeout(() => void prepare(), prepareAfterMs);
   port.on('message', (message: ToWorker) => {
     if (message.kind !== 'load') return;
     clearTimeout(idle);
-    // While the server hears of it and sends the first batch.
-    void load(port, message).then(() => (isPrepared ? undefined : rehearseEvent()));
+    void load(port, message);
   });
 });
 
@@ -66,12 +60,10 @@ async function prepare(): Promise<void> {
   process.setSourceMapsEnabled(true);
   try {
     await import(pathToFileURL(join(dirname(process.argv[1] ?? ''), 'pod-empty.js')).href);
-    for (let time = 0; time < rehearsals; time += 1) await rehearseEvent();
+    for (let time = 0; time < rehearsals; time += 1) {
+      await rehearse({ now, monotonic, randomHex }, (call, run, handle) => current.run({ call, run }, handle));
+    }
   } catch {}
-}
-
-function rehearseEvent(): Promise<void> {
-  return rehearse({ now, monotonic, randomHex }, (call, run, handle) => current.run({ call, run }, handle));
 }
 
 async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Promise<void> {

@@ -3,6 +3,7 @@ import { homedir } from 'node:os';
 import { delimiter, dirname, join, resolve } from 'node:path';
 import type { ClusterUser } from './cluster-user.ts';
 import { isRecord } from './kubernetes-object.ts';
+import { readAgainAfter } from './read-again.ts';
 
 /** What a kubeconfig may say to be read here: https, with a certificate or a token. All else (programs, providers, proxies, other names) is the client's. */
 const plain = {
@@ -44,7 +45,7 @@ export async function readKubeconfig(file: string, contextName: string | undefin
   ];
   const { token } = user;
   if (ca === undefined || cert === undefined || key === undefined || !isTextOrNone(token)) return undefined;
-  const read = rarely(async () => ({ ca: await ca(), cert: await cert(), key: await key() }));
+  const read = readAgainAfter(filesMs, async () => ({ ca: await ca(), cert: await cert(), key: await key() }));
   return {
     server: server.replace(/\/$/, ''),
     namespace,
@@ -85,21 +86,6 @@ function pieceOf(entry: Entry, key: string, folder: string): (() => Promise<Buff
   if (file !== undefined) return () => readFile(resolve(folder, file));
   const bytes = data === undefined ? undefined : Buffer.from(data, 'base64');
   return async () => bytes;
-}
-
-function rarely<Result>(read: () => Promise<Result>): () => Promise<Result> {
-  let last: Promise<Result> | undefined;
-  let readAtMs = 0;
-  return async () => {
-    if (last === undefined || performance.now() - readAtMs > filesMs) {
-      readAtMs = performance.now();
-      last = read();
-      last.catch(() => {
-        last = undefined;
-      });
-    }
-    return last;
-  };
 }
 
 function isText(value: unknown): value is string {
