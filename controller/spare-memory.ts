@@ -1,4 +1,5 @@
 import { performance } from 'node:perf_hooks';
+import { setFlagsFromString } from 'node:v8';
 import type { Clock } from './clock.ts';
 import type { Log } from './telemetry/log.ts';
 
@@ -6,35 +7,57 @@ import type { Log } from './telemetry/log.ts';
 export interface Heap {
   /** Share of the time since the last question in which the event loop was busy, 0 to 1. */
   readonly utilization: () => number;
-  readonly usedBytes: () => number;
+  /** What it has taken from the system. */
+  readonly heldBytes: () => number;
   /** Collects all garbage and gives the memory back; the thread stands still meanwhile, some milliseconds per MiB that is alive. */
   readonly collect: () => Promise<void>;
+  /** Whether the space for what is new may grow. It does so with all that outlives a collection, up to 32 MiB, and a small one is collected more often. */
+  readonly letYoungGrow: (may: boolean) => void;
 }
 
-const lookEveryMs = 30_000;
+const lookEveryMs = 1_000;
+/** How much the last second counts. */
+const weight = 0.1;
 /** Whoever does more collects by growing, and would feel the pause. */
 const utilizationMax = 0.2;
+const quietMs = 30_000;
 const growthMin = { bytes: 24 * 2 ** 20, share: 0.25 };
 
 /**
  * Gives back what a busy time has left: V8 collects a heap when it has grown, which that of a server without work does not for hours. Once after the start, and
- * then when a quiet server holds a good deal more than was alive at the last time.
+ * then when a server that has been quiet for half a minute holds a good deal more than after the last time. Until it is busy again its young space stays as small as it is then.
  */
 export async function spareMemory(heap: Heap, { clock, log }: { clock: Clock; log: Log }, signal: AbortSignal): Promise<void> {
-  let aliveBytes = 0;
+  let level = 1;
+  let quietSinceMs = clock.steady();
+  let keptBytes = 0;
+  let mayGrow = true;
   while (!signal.aborted) {
     await clock.sleep(lookEveryMs, signal);
-    if (signal.aborted || heap.utilization() > utilizationMax) continue;
-    const beforeBytes = heap.usedBytes();
-    if (beforeBytes < aliveBytes + Math.max(growthMin.bytes, aliveBytes * growthMin.share)) continue;
+    if (signal.aborted) return;
+    level += (heap.utilization() - level) * weight;
+    const nowMs = clock.steady();
+    if (level > utilizationMax) {
+      quietSinceMs = nowMs;
+      if (!mayGrow) heap.letYoungGrow(true);
+      mayGrow = true;
+      continue;
+    }
+    if (nowMs - quietSinceMs < quietMs) continue;
+    quietSinceMs = nowMs;
+    const beforeBytes = heap.heldBytes();
+    if (beforeBytes < keptBytes + Math.max(growthMin.bytes, keptBytes * growthMin.share)) continue;
     try {
+      heap.letYoungGrow(false);
+      mayGrow = false;
       await heap.collect();
     } catch (error) {
+      heap.letYoungGrow(true);
       log.info('memory is given back by growing alone', { error: String(error) });
       return;
     }
-    aliveBytes = heap.usedBytes();
-    log.debug('memory given back', { beforeBytes, aliveBytes });
+    keptBytes = heap.heldBytes();
+    log.debug('memory given back', { beforeBytes, keptBytes });
   }
 }
 
@@ -47,7 +70,7 @@ export function processHeap(): Heap {
       before = now;
       return utilization;
     },
-    usedBytes: () => process.memoryUsage().heapUsed,
+    heldBytes: () => process.memoryUsage().heapTotal,
     async collect() {
       const { Session } = await import('node:inspector/promises');
       const session = new Session();
@@ -58,5 +81,7 @@ export function processHeap(): Heap {
         session.disconnect();
       }
     },
+    // V8 reads it whenever it would grow that space; 2 is what it starts with.
+    letYoungGrow: may => setFlagsFromString(`--semi-space-growth-factor=${may ? 2 : 1}`),
   };
 }
