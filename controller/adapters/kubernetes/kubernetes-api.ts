@@ -40,6 +40,8 @@ export interface KubernetesApi {
 
 /** No answer of the API server that we ask for takes longer; a watch is a request of its own kind. */
 const answerMs = 30_000;
+/** What is only read is there at once. Without a word for so long a connection has died, and the next one may not have. */
+const readSilentMs = 8_000;
 /** A list of 500 objects of 1 MiB each is not asked for: pages are. */
 const answerBytesMax = 256 << 20;
 
@@ -99,7 +101,12 @@ class HttpsApi implements KubernetesApi {
     const text = body === undefined ? undefined : JSON.stringify(body);
     const headers = text === undefined ? {} : { 'content-type': contentType, 'content-length': Buffer.byteLength(text) };
     const limit = AbortSignal.timeout(answerMs);
-    const response = await this.#request({ method, headers }, path, text, signal === undefined ? limit : AbortSignal.any([signal, limit]));
+    const response = await this.#request(
+      { method, headers, ...(method === 'GET' && { timeout: readSilentMs }) },
+      path,
+      text,
+      signal === undefined ? limit : AbortSignal.any([signal, limit]),
+    );
     const pieces: Buffer[] = [];
     let bytes = 0;
     for await (const piece of response) {

@@ -151,6 +151,14 @@ describeWith(apiServerService, 'a list-watch of a real API server', () => {
     told('half-open', await disturbed(async () => proxy.halfOpen())),
   );
 
+  test('the first list meets a connection that has died in the pool', { timeout: 40_000 }, async () => {
+    await cluster.put('one', { v: '1' });
+    await way.send({ method: 'GET', path: '/version' });
+    proxy.halfOpen();
+    follow();
+    told('died in the pool', await until(() => values().join() === 'one=1'));
+  });
+
   test('silent for a while, then well again', { timeout: 40_000 }, async () =>
     told(
       'silence',
