@@ -49,7 +49,10 @@ export async function startFaas(settings: Readonly<Record<string, string>> = {})
   const flags = Object.entries(all).map(([name, value]) => `--${name}=${value}`);
   const child = startChild(process.execPath, [...profiling, cliFile, 'up', ...flags], { NO_COLOR: '1' });
   const listening = eventually('the server listens', () => readServerFile(data));
-  const { adminUrl, gatewayUrl } = await Promise.race([listening, child.ended]);
+  const { adminUrl, gatewayUrl } = await Promise.race([listening, child.ended]).catch(async error => {
+    await child.stop();
+    throw new Error(`${error}\n${child.log()}`);
+  });
   const token = readFileSync(join(data, 'token'), 'utf8').trim();
   const pool = new Pool(adminUrl, { connections });
   const ask = asker(pool, token, child);
