@@ -49,8 +49,8 @@ const busyTickMs = 20;
 const idleTickMs = 250;
 const aliveMs = 2_000;
 const lastAnswersMsMax = 500;
-/** A pod that has not got its function by then is a generic one, and nobody waits for it. */
-const rehearseAfterMs = 20;
+/** A pod that has not got its function by then is a generic one, and nobody waits for it: one that was started for a function has it within half of that. */
+const rehearseAfterMs = 100;
 /** A limit below what a pod takes by itself would end it before it began: this much is always left to the handler. */
 const handlerBytesMin = 32 * 2 ** 20;
 

@@ -37,7 +37,7 @@ const ownPid = process.pid;
 const random = Math.random;
 const heartbeatMs = 10;
 /** A thread that has not got its function by then is a generic pod's, and nobody waits for it. */
-const prepareAfterMs = 20;
+const prepareAfterMs = 100;
 
 const current = new AsyncLocalStorage<Current>();
 
