@@ -65,6 +65,7 @@ class KubernetesPods extends PodListeners implements Pods {
     this.#watching = listWatch(
       {
         ...{ api, clock, random, log, path: this.#path, labelSelector: labelSelector(options.template.server) },
+        keep: withoutSpec,
         onChanges: changes => {
           for (const { kind, object } of changes) this.#changed(object, kind === 'deleted');
         },
@@ -260,4 +261,9 @@ class KubernetesPods extends PodListeners implements Pods {
 
 function closed(): FaasError {
   return new FaasError('FAAS_PODS_CLOSED', 'the server is stopping: no pod is started any more');
+}
+
+/** Most of a pod is what it was made of: of each change that would be kept, grow old and have to be collected. */
+function withoutSpec({ spec: _, ...object }: KubernetesObject): KubernetesObject {
+  return object;
 }

@@ -6,7 +6,7 @@ import type { Log } from '../../telemetry/log.ts';
 import { expectOk, type KubernetesApi, readBody, refusalOf } from './kubernetes-api.ts';
 import type { KubernetesObject } from './kubernetes-object.ts';
 import { readPage } from './list-page.ts';
-import { WatchFrames } from './watch-frames.ts';
+import { type WatchFrame, WatchFrames } from './watch-frames.ts';
 import { WatchedObjects } from './watched-objects.ts';
 
 export interface ListWatchOptions {
@@ -18,6 +18,8 @@ export interface ListWatchOptions {
   readonly path: string;
   readonly labelSelector?: string;
   readonly fieldSelector?: string;
+  /** What is kept and told of an object; all of it where nothing is given. */
+  keep?(object: KubernetesObject): KubernetesObject;
   /** Awaited: while it works nothing more is read, so a slow follower slows the watch and not the memory. After a throw the same changes come again, with later ones. */
   onChanges(changes: readonly ObjectChange[]): Promise<void> | void;
   /** Each time all that is there has been told: once after the first list, and after each later one. */
@@ -114,7 +116,7 @@ async function listAll(options: ListWatchOptions, told: ToldObjects, signal: Abo
     const query = queryOf(options, { limit: `${pageSize}`, ...(next === undefined ? {} : { continue: next }) });
     const answer = await options.api.send({ method: 'GET', path: `${options.path}?${query}`, signal });
     const page = readPage(expectOk(answer, `list of ${options.path}`, { verb: 'list', path: options.path }));
-    items.push(...page.items);
+    for (const item of page.items) items.push(options.keep?.(item) ?? item);
     version = page.resourceVersion;
     next = page.next;
   } while (next !== undefined);
@@ -136,11 +138,15 @@ async function watchOnce(options: ListWatchOptions, told: ToldObjects, signal: A
   const frames = new WatchFrames();
   for await (const piece of pieces) {
     for (const frame of frames.take(piece)) {
-      await told.tell(told.objects.framed(frame));
+      await told.tell(told.objects.framed(keptOf(frame, options)));
       if (frame.kind === 'gone') return;
       if (frame.kind === 'refused') throw new Error(`the watch was ended: ${frame.message}`);
     }
   }
+}
+
+function keptOf(frame: WatchFrame, { keep }: ListWatchOptions): WatchFrame {
+  return keep !== undefined && 'object' in frame ? { ...frame, object: keep(frame.object) } : frame;
 }
 
 /** With what the API server says of it, as far as that can be read. */
