@@ -162,7 +162,7 @@ export const churnOnKubernetes: Row = {
           patches = await churn(cluster, names, churnMs);
         });
         const perSecond = (requests: number) => ((requests / churnMs) * 1_000).toFixed(1);
-        const note = `${perSecond(patches)} changes/s; requests for pods by others ${perSecond(busy.requests - patches)}/s, ${perSecond(quiet.requests)}/s before`;
+        const note = `${perSecond(patches)} changes/s, ${(100 * quiet.cpuShare).toFixed(1)} % of a core before; requests for pods by others ${perSecond(busy.requests - patches)}/s, ${perSecond(quiet.requests)}/s before`;
         return [
           {
             ...boundRow(
