@@ -70,6 +70,8 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
   const ofUnits = { ...options, sizes, soon: options.soon ?? setImmediate };
   /** Calls with an Idempotency-Key that are under way: a second one waits for the first. */
   const underWay = new Map<string, Promise<DirectAnswer>>();
+  /** Those of them of which the store has not said yet whether they were answered before: as many as may wait for a pod. */
+  let lookups = 0;
   const ids = callIds(options.random);
   const figures = new Map<string, { open: number; takenTotal: number; told: CallFigures | undefined }>();
   let open = 0;
@@ -91,17 +93,22 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
     const calls = units.get(request.unit);
     if (calls === undefined) return { kind: 'unknown-function' };
     if (request.depth > hopMax) return { kind: 'too-deep' };
-    if (stopped || calls.isFull || underWay.size >= waitingCallsMax) return unavailable;
+    if (stopped || calls.isFull) return unavailable;
     return request.idempotencyKey === undefined
       ? enqueue(calls, request, startedAtMs)
       : once(calls, request, request.idempotencyKey, startedAtMs);
   }
 
-  function once(calls: UnitCalls, request: DirectCall, idempotencyKey: string, startedAtMs: number): Promise<DirectAnswer> {
+  function once(calls: UnitCalls, request: DirectCall, idempotencyKey: string, startedAtMs: number): DirectAnswer | Promise<DirectAnswer> {
     const lane = `${request.unit}\n${idempotencyKey}`;
     const first = underWay.get(lane);
     if (first !== undefined) return first.then(answer => (answer.kind === 'ok' ? { ...answer, repeated: true } : answer));
+    if (lookups >= waitingCallsMax) return unavailable;
+    lookups += 1;
     const answer = knownAnswer(calls.live, idempotencyKey, startedAtMs + Math.min(storePatienceMs, request.timeoutMs))
+      .finally(() => {
+        lookups -= 1;
+      })
       .then(known => known ?? enqueue(calls, request, startedAtMs))
       .finally(() => underWay.delete(lane));
     underWay.set(lane, answer);
@@ -111,15 +118,19 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
   /** What an earlier call with this key was answered; `undefined`: there was none. A store that is away is asked again until then. */
   async function knownAnswer(live: LiveFunction, id: string, untilMs: number): Promise<DirectAnswer | undefined> {
     const { unit } = live;
+    let last: unknown = 'it could be lost again';
     for (;;) {
       try {
         const [known] = await state.known(unit, [id]);
         if (known === undefined) return undefined;
         if (!isStrict(live) || (await sessions.get(unit)?.isKept(id))) return { kind: 'ok', answer: known.answer, repeated: true };
       } catch (error) {
-        options.log.warn('looking up an idempotency key failed', { unit, error });
+        last = error;
       }
-      if (clock.now() + storeAgainMs > untilMs) return unavailable;
+      if (clock.now() + storeAgainMs > untilMs) {
+        options.log.warn('whether a call was answered before could not be looked up', { unit, error: last });
+        return unavailable;
+      }
       await clock.sleep(storeAgainMs);
     }
   }

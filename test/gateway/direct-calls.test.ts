@@ -4,6 +4,7 @@ import { createMemoryAdapters } from '../../controller/adapters/memory/memory-ad
 import { noFaults } from '../../controller/fault-points.ts';
 import { createDirectCalls, type DirectCallsRole } from '../../controller/gateway/create-direct-calls.ts';
 import type { DirectAnswer, DirectCall } from '../../controller/gateway/direct-calls.ts';
+import { waitingCallsMax } from '../../controller/gateway/unit-calls.ts';
 import type { CommitResult, StateStore } from '../../controller/ports/state.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
@@ -609,6 +610,17 @@ test('a store that stays away: the caller is told so after 5 s, and the call is 
   away = false;
   await rig.clock.advance(60_000);
   expect(runs).toBe(1);
+});
+
+test('while the store is away no more calls wait to be looked up than may wait for a pod, and those without a key are not refused for it', async () => {
+  let away = true;
+  const rig = new Rig({ wrap: state => awayWhile(state, () => away) });
+  const waiting = Array.from({ length: waitingCallsMax }, (_, i) => rig.call('x', { idempotencyKey: `key-${i}` }));
+  expect(await rig.answers(rig.call('x', { idempotencyKey: 'one more' }))).toEqual([{ kind: 'unavailable', retryAfterMs: 1_000 }]);
+  expect((await rig.answers(rig.call('x'))).map(text)).toEqual(['"x"']);
+  away = false;
+  expect(new Set((await rig.answers(...waiting)).map(text))).toEqual(new Set(['"x"']));
+  expect((await rig.answers(rig.call('x', { idempotencyKey: 'one more' }))).map(text)).toEqual(['"x"']);
 });
 
 test('a trim that the store refuses because somebody else has claimed the place: it is claimed again, and the rest is sent', async () => {

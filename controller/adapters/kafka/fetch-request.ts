@@ -68,9 +68,7 @@ async function decodeFetch(payload: Buffer, asked: readonly FetchPart[]): Promis
       const errorCode = reader.int16();
       // The ends of the log and of what is committed, and its start.
       reader.at += 24;
-      let aborted = noneAborted;
-      for (let count = reader.int32(); count > 0; count -= 1)
-        aborted = [...aborted, { producerId: reader.bigint64(), firstOffset: reader.int64() }];
+      const aborted = readAborted(reader);
       reader.at += 4;
       const length = Math.max(0, reader.int32());
       if (length === 0) {
@@ -83,6 +81,12 @@ async function decodeFetch(payload: Buffer, asked: readonly FetchPart[]): Promis
     }
   }
   return parts;
+}
+
+function readAborted(reader: ByteReader): readonly AbortedTransaction[] {
+  const count = reader.int32();
+  if (count <= 0) return noneAborted;
+  return Array.from({ length: count }, () => ({ producerId: reader.bigint64(), firstOffset: reader.int64() }));
 }
 
 export function keyOf(topic: string, partition: number): string {

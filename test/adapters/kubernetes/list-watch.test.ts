@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type ApiRequest, type KubernetesApi, openKubernetesApi } from '../../../controller/adapters/kubernetes/kubernetes-api.ts';
 import type { KubernetesObject } from '../../../controller/adapters/kubernetes/kubernetes-object.ts';
-import { listWatch } from '../../../controller/adapters/kubernetes/list-watch.ts';
+import { type ListWatchOptions, listWatch } from '../../../controller/adapters/kubernetes/list-watch.ts';
 import { systemClock } from '../../../controller/clock.ts';
 import { type ObjectChange, objectKey } from '../../../controller/ports/objects.ts';
 import { systemRandom } from '../../../controller/random.ts';
@@ -90,7 +90,7 @@ describeWith(apiServerService, 'a list-watch of a real API server', () => {
     await proxy.close();
   });
 
-  function follow(more: { labelSelector?: string } = {}): void {
+  function follow(more: Pick<ListWatchOptions, 'labelSelector' | 'keep'> = {}): void {
     const path = `/api/v1/namespaces/${cluster.namespace}/configmaps`;
     const onChanges = (told: readonly ObjectChange[]) => {
       for (const change of told) {
@@ -150,6 +150,15 @@ describeWith(apiServerService, 'a list-watch of a real API server', () => {
   test('half-open: the server is gone and nobody says so', { timeout: 40_000 }, async () =>
     told('half-open', await disturbed(async () => proxy.halfOpen())),
   );
+
+  test('what is told, by a list and by a watch, is what is to be kept of it', async () => {
+    await cluster.put('listed', { v: '1' });
+    follow({ keep: ({ data: _, ...object }) => object });
+    await until(() => way.watches > 0);
+    await cluster.put('watched', { v: '1' });
+    await until(() => known.size === 2);
+    expect(values()).toEqual(['listed=undefined', 'watched=undefined']);
+  });
 
   test('the first list meets a connection that has died in the pool', { timeout: 40_000 }, async () => {
     await cluster.put('one', { v: '1' });
