@@ -27,11 +27,9 @@ describeWith(clusterWorldNeeds, 'pods of a real cluster, a server beside it, on 
     const { code, output } = await server.cli(['scale', 'set', 'roll.keep', '--replicas', String(replicas)]);
     expect(code, output).toBe(0);
   };
-  /** The next server on these stores would begin with it. */
-  const unscale = async (server: ServerProcess) => {
-    const { code, output } = await server.cli(['scale', 'clear', 'roll.keep']);
-    expect(code, output).toBe(0);
-  };
+  /** What is set by hand is cleared after it, also when it fails: the next server on these stores would begin with as many pods, and end some of them meanwhile. */
+  const withScaled = (work: (server: ServerProcess) => Promise<void>) =>
+    world.withServer(server => work(server).finally(() => server.cli(['scale', 'clear', 'roll.keep'])));
   const deploy = async (server: ServerProcess, manifest: string) => {
     const { code, output } = await server.cli(['deploy', '-f', manifest]);
     expect(code, `${output}\n${server.output}`).toBe(0);
@@ -54,7 +52,7 @@ describeWith(clusterWorldNeeds, 'pods of a real cluster, a server beside it, on 
   }
 
   test('scale 1, many, 1 under load, then 0, then 1: lost 0, doubled 0, failed calls 0', limit, () =>
-    world.withServer(async server => {
+    withScaled(async server => {
       await deploy(server, 'test/data/e2e-rolling/faas.yaml');
       await world.untilPodsOf(server, 'keep', 1);
       await underLoad(server, 'scaled', async () => {
@@ -76,7 +74,7 @@ describeWith(clusterWorldNeeds, 'pods of a real cluster, a server beside it, on 
   );
 
   test(`SIGTERM to ${terminations} pods, one after the other, under load: lost 0, doubled 0, failed calls 0`, limit, () =>
-    world.withServer(async server => {
+    withScaled(async server => {
       await deploy(server, 'test/data/e2e-rolling/faas.yaml');
       await scale(server, 2);
       await underLoad(server, 'ended', async () => {
@@ -91,7 +89,7 @@ describeWith(clusterWorldNeeds, 'pods of a real cluster, a server beside it, on 
   );
 
   test('each pod evicted in its turn, generic ones as well, under load: lost 0, doubled 0, failed calls 0', limit, () =>
-    world.withServer(async server => {
+    withScaled(async server => {
       await deploy(server, 'test/data/e2e-rolling/faas.yaml');
       await scale(server, 3);
       await world.untilPodsOf(server, 'keep', 3);
@@ -128,7 +126,7 @@ describeWith(clusterWorldNeeds, 'pods of a real cluster, a server beside it, on 
   }
 
   test('an image that cannot be pulled: what runs goes on, no deployment takes its place, and a condition says why', limit, () =>
-    world.withServer(async server => {
+    withScaled(async server => {
       await deploy(server, 'test/data/e2e-rolling/faas.yaml');
       await scale(server, 2);
       const before = (await world.untilPodsOf(server, 'keep', 2)).map(({ name }) => name);
@@ -142,12 +140,11 @@ describeWith(clusterWorldNeeds, 'pods of a real cluster, a server beside it, on 
         expect((await world.podsOf(server, 'keep')).map(({ name }) => name)).toEqual(expect.arrayContaining(before));
         return `an image that nobody has: ${said}`;
       });
-      await unscale(server);
     }),
   );
 
   test('a quota that is full: what runs goes on, no deployment takes its place, and a condition says why until there is room', limit, () =>
-    world.withServer(async server => {
+    withScaled(async server => {
       await deploy(server, 'test/data/e2e-rolling/faas.yaml');
       await scale(server, 2);
       await world.untilPodsOf(server, 'keep', 2);
@@ -160,12 +157,11 @@ describeWith(clusterWorldNeeds, 'pods of a real cluster, a server beside it, on 
         return `a quota that is full: ${said}`;
       }).finally(() => world.cluster.kubectl('delete', 'quota', 'full', '-n', namespace));
       await world.untilPodsOf(server, 'keep', 5);
-      await unscale(server);
     }),
   );
 
   test('kill -9 of the server: the next one takes over its pods, and goes on: lost 0, doubled 0', limit, () =>
-    world.withServer(async server => {
+    withScaled(async server => {
       await deploy(server, 'test/data/e2e-rolling/faas.yaml');
       await scale(server, 3);
       const before = (await world.untilPodsOf(server, 'keep', 3)).map(({ name }) => name);
