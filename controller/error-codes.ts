@@ -152,6 +152,7 @@ export const errorTable = {
     FAAS_REPLAY_EMPTY: { status: 409, title: 'There is nothing to replay' },
     FAAS_STREAM_UNKNOWN_TOPIC: { status: 409, title: 'There is no such topic' },
     FAAS_STREAM_OFFSET_BEYOND_END: { status: 409, title: 'The log is shorter than what was read of it' },
+    FAAS_STREAM_MADE_AGAIN: { status: 409, title: 'The topic is not the one that was read: it was deleted and made again' },
     FAAS_STREAM_RECORD_TOO_LARGE: { status: 413, title: 'A record is larger than the broker takes' },
     FAAS_STREAM_UNKNOWN_PARTITION: { status: 409, title: 'The topic has no such partition' },
     FAAS_KAFKA_UNREACHABLE: { status: 503, title: 'No Kafka broker answers' },

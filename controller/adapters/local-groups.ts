@@ -1,12 +1,15 @@
 import { setMaxListeners } from 'node:events';
 import type { Clock } from '../clock.ts';
 import { FaasError } from '../errors.ts';
-import type { CommittedOffset, GroupMember, JoinOptions, ReadLimit, ReadResult, TopicPartition } from '../ports/streams.ts';
+import type { CommittedOffset, FetchOptions, GroupMember, JoinOptions, ReadLimit, ReadResult, TopicPartition } from '../ports/streams.ts';
+import { requireTopic } from './made-again.ts';
 
 /** What a log in this process offers to its groups. */
 export interface LocalLog {
   /** undefined: there is no such topic (yet). */
   partitionsOf(topic: string): number | undefined;
+  /** undefined: there is no such topic. */
+  topicIdOf(topic: string): string | undefined;
   /** The end of the partition as far as appends were acknowledged; 0 where there is none. Asked for every idle fetch, so it must cost nothing. */
   endOffset(at: TopicPartition): number;
   read(at: TopicPartition, fromOffset: number, limit: ReadLimit): Promise<ReadResult>;
@@ -129,16 +132,12 @@ export class LocalGroups {
     for (const [, at] of gone) this.appended(at);
   }
 
-  async #fetch(
-    member: LocalMember,
-    at: TopicPartition,
-    fromOffset: number,
-    options: ReadLimit & { waitMs: number; signal: AbortSignal },
-  ): Promise<ReadResult> {
+  async #fetch(member: LocalMember, at: TopicPartition, fromOffset: number, options: FetchOptions): Promise<ReadResult> {
     const nothing: ReadResult = { records: [], nextOffset: fromOffset };
     const key = keyOf(at);
     const deadlineMs = this.#clock.now() + options.waitMs;
     while (member.assigned.has(key) && !options.signal.aborted) {
+      requireTopic(at.topic, options.topicId, this.#log.topicIdOf(at.topic));
       const endOffset = this.#log.endOffset(at);
       if (fromOffset < endOffset) {
         const result = await this.#log.read(at, fromOffset, options);

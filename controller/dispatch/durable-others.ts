@@ -1,27 +1,24 @@
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { DurableSource } from '../ports/state.ts';
 import type { Streams } from '../ports/streams.ts';
-import { generationOf, isDurable } from './offset-metadata.ts';
+import { isOfTopic, noteOf } from './offset-metadata.ts';
 
 /**
  * What the broker was told to be durable, of all partitions of a function but one. A store that went back is known by any of them: one that had told nothing
  * would go on alone, on the state of the whole function.
  */
 export async function durableOthers(
-  streams: Pick<Streams, 'committed'>,
+  streams: Pick<Streams, 'committed' | 'describeTopic'>,
   { group, subscriptions }: Pick<LiveFunction, 'group' | 'subscriptions'>,
   own: string,
 ): Promise<readonly DurableSource[]> {
   const perTopic = await Promise.all(
     subscriptions.map(async ({ topic }) => {
-      const told = await streams.committed(group, topic);
+      const [told, info] = await Promise.all([streams.committed(group, topic), streams.describeTopic(topic)]);
       return told
-        .filter(({ metadata }) => isDurable(metadata))
-        .map(({ partition, offset, metadata }) => ({
-          name: `${topic}.${partition}`,
-          brokerGeneration: generationOf(metadata),
-          durableOffset: offset,
-        }));
+        .map(({ partition, offset, metadata }) => ({ name: `${topic}.${partition}`, durableOffset: offset, note: noteOf(metadata) }))
+        .filter(({ note }) => note.isDurable && isOfTopic(note, info?.topicId))
+        .map(({ name, durableOffset, note }) => ({ name, durableOffset, brokerGeneration: note.generation }));
     }),
   );
   return perTopic.flat().filter(({ name }) => name !== own);

@@ -1,18 +1,26 @@
-/**
- * The metadata of a broker offset: the generation of the session that committed it, `gen=<number>`; followed by ` durable` when the store had made the
- * progress up to this offset durable before the broker was told.
- */
-export function offsetMetadata(generation: number, isDurable: boolean): string {
-  return `gen=${generation}${isDurable ? ' durable' : ''}`;
+/** What the runtime notes at the broker beside an offset. */
+export interface OffsetNote {
+  /** Of the session that committed it; 0 for metadata that are not ours, as of offsets pinned by a deploy. */
+  readonly generation: number;
+  /** The store had made the progress up to this offset durable before the broker was told. */
+  readonly isDurable: boolean;
+  /** Of the topic that the offset is of; undefined: not known. */
+  readonly topicId: string | undefined;
 }
 
-/** 0 for metadata that is not ours, as of offsets pinned by a deploy. */
-export function generationOf(metadata: string | undefined): number {
-  return Number(form.exec(metadata ?? '')?.[1] ?? 0);
+/** `gen=<number>`, then ` durable` and ` topic=<id>` where they hold. */
+export function offsetMetadata({ generation, isDurable, topicId }: OffsetNote): string {
+  return `gen=${generation}${isDurable ? ' durable' : ''}${topicId === undefined ? '' : ` topic=${topicId}`}`;
 }
 
-export function isDurable(metadata: string | undefined): boolean {
-  return form.exec(metadata ?? '')?.[2] !== undefined;
+export function noteOf(metadata: string): OffsetNote {
+  const [, generation = '0', durable, topicId] = form.exec(metadata) ?? [];
+  return { generation: Number(generation), isDurable: durable !== undefined, topicId };
 }
 
-const form = /^gen=(\d{1,15})( durable)?$/;
+/** False: it is an offset of a topic of the same name that was there before. */
+export function isOfTopic({ topicId }: OffsetNote, current: string | undefined): boolean {
+  return topicId === undefined || current === undefined || topicId === current;
+}
+
+const form = /^gen=(\d{1,15})( durable)?(?: topic=([\w-]+))?$/;

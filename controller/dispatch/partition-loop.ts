@@ -1,13 +1,12 @@
 import type { Batch, BatchState } from '../../runtime/protocol/messages.ts';
-import { FaasError } from '../errors.ts';
 import type { LiveFunction, Subscription } from '../functions/live-function.ts';
 import type { Source } from '../ports/state.ts';
 import type { GroupMember, ReadResult, TopicPartition } from '../ports/streams.ts';
 import type { Breaker } from './breaker.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
 import { durableOthers } from './durable-others.ts';
-import { beginAnew, firstOffset } from './first-offset.ts';
-import { generationOf, isDurable, offsetMetadata } from './offset-metadata.ts';
+import { beginsAnew, firstOffset } from './first-offset.ts';
+import { isOfTopic, noteOf, offsetMetadata } from './offset-metadata.ts';
 import { ParkedWatch } from './parked-watch.ts';
 import { PublishLoop } from './publish-loop.ts';
 import { fetchLimit } from './read-records.ts';
@@ -17,7 +16,7 @@ import type { StateCache } from './state-cache.ts';
 import { withStoreTries } from './store-tries.ts';
 import { ToldOffset } from './told-offset.ts';
 import type { TopicSizes } from './topic-sizes.ts';
-import { isTopicGone, type Troubles } from './troubles.ts';
+import { isOtherTopic, isTopicGone, type Troubles } from './troubles.ts';
 
 /** What a partition tells the function that it belongs to. */
 export interface PartitionEvents {
@@ -225,18 +224,21 @@ export class PartitionLoop {
   async #claim(): Promise<Session> {
     const { dispatcher, member, at, sizes, breaker } = this.#options;
     const { state, random, faults } = dispatcher;
-    const committed = await member.committed(at);
+    const topicId = (await dispatcher.streams.describeTopic(at.topic))?.topicId;
+    const told = await member.committed(at);
+    const note = noteOf(told?.metadata ?? '');
+    const committed = isOfTopic(note, topicId) ? told : undefined;
     const committedOffset = committed?.offset ?? (await firstOffset(dispatcher.streams, this.#subscription, at.partition));
     const ownerToken = random.token();
     faults('claim.before');
-    const brokerGeneration = generationOf(committed?.metadata);
-    const wasDurable = isDurable(committed?.metadata);
+    const wasDurable = committed !== undefined && note.isDurable;
     const durable = wasDurable ? { durableOffset: committedOffset } : {};
     const others = state.capabilities.mayRollBack ? await durableOthers(dispatcher.streams, this.#live, this.source.name) : [];
-    const claim = { ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset, ...durable, others };
+    const claim = { ownerToken, brokerGeneration: note.generation, nowMs: this.#now(), committedOffset, ...durable, others, topicId };
     const claimed = await state.claim(this.source, claim);
     faults('claim.after');
-    if (committed === undefined && (await beginAnew(dispatcher, this.source, at, claimed.frontier))) return this.#claim();
+    if (await beginsAnew(dispatcher, { source: this.source, at, topicId, hasOffset: committed !== undefined }, ownerToken, claimed))
+      return this.#claim();
     this.#toldOffset.begin(committed?.offset ?? -1);
     const { emits } = state.capabilities;
     const session = newSession({
@@ -278,7 +280,7 @@ export class PartitionLoop {
     );
     this.#publisher = publisher;
     publisher.add(outbox, 0);
-    const answer = await member.commit(at, committedOffset, offsetMetadata(session.generation, wasDurable));
+    const answer = await member.commit(at, committedOffset, offsetMetadata({ ...session, isDurable: wasDurable }));
     if (answer === 'fenced') throw new Error('the group gave the partition to another member');
     publisher.open();
     if (isStrict && outbox.length > 0) session.verifyWanted = true;
@@ -293,12 +295,12 @@ export class PartitionLoop {
         await this.#room(session, signal);
         continue;
       }
-      const { records, bytes } = limit;
+      const { topicId } = session;
       const before = this.#now();
       this.endOffset = session.position;
       let result: ReadResult | undefined;
       try {
-        result = await member.fetch(at, session.position, { records, bytes, waitMs: fetchWaitMs, signal });
+        result = await member.fetch(at, session.position, { ...limit, topicId, waitMs: fetchWaitMs, signal });
       } catch (error) {
         this.#fetchFailed(session, error);
       }
@@ -317,7 +319,7 @@ export class PartitionLoop {
   }
 
   #fetchFailed(session: Session, error: unknown): void {
-    if (error instanceof FaasError && error.code === 'FAAS_STREAM_OFFSET_BEYOND_END') this.fail(session, error);
+    if (isOtherTopic(error)) this.fail(session, error);
     else this.#options.dispatcher.log.warn('fetch failed', { ...this.#facts(), error: String(error) });
     this.#isGone ||= isTopicGone(error);
     this.#options.troubles.met(`${this.source.name} fetch`, error);
@@ -457,7 +459,7 @@ export class PartitionLoop {
     if (session !== this.session || this.#isGone) return false;
     try {
       dispatcher.faults('offset-commit.before');
-      const answer = await member.commit(this.at, offset, offsetMetadata(session.generation, true));
+      const answer = await member.commit(this.at, offset, offsetMetadata({ ...session, isDurable: true }));
       dispatcher.faults('offset-commit.after');
       if (answer !== 'ok') this.stepOf(session, { kind: 'fenced' });
       return answer === 'ok';

@@ -17,6 +17,8 @@ export interface Session {
   readonly source: Source;
   readonly topic: string;
   readonly partition: number;
+  /** Of which all offsets are. */
+  readonly topicId: string | undefined;
   readonly ownerToken: string;
   readonly generation: number;
   readonly limits: SessionLimits;
@@ -237,6 +239,7 @@ export function newSession(options: {
     recordBytesMaxOf: options.recordBytesMaxOf,
     breaker: options.breaker,
     topic: subscription.topic,
+    topicId: claimed.topicId,
     generation: claimed.generation,
     frontier: claimed.frontier,
     position: claimed.highSeqOffset,

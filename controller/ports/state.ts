@@ -44,8 +44,11 @@ export interface StateStore {
   figures(unit: string): Promise<StateFigures>;
   /** Progress of all sources of a unit, without claiming them. */
   progress(unit: string): Promise<readonly SourceProgress[]>;
-  /** Sets the frontier of a source that nobody works on (`faas offsets set`); done offsets, attempts and filter of it are forgotten. */
-  resetProgress(source: Source, offset: number): Promise<void>;
+  /**
+   * Sets the frontier of a source; done offsets, attempts, filter and the topic's id are forgotten, and whoever owned it is fenced.
+   * `ownerToken`: only while that one owns it. Without, for a source that nobody works on (`faas offsets set`).
+   */
+  resetProgress(source: Source, offset: number, ownerToken?: string): Promise<'ok' | 'fenced'>;
   /** Keys that are held back, of all sources; by source, then by the bytes of the key. */
   parked(unit: string): Promise<readonly ParkedKeyAt[]>;
   /** The first parked events of a key, in order. */
@@ -97,6 +100,8 @@ export interface ClaimRequest {
   readonly durableOffset?: number;
   /** The same of the unit's other sources. */
   readonly others?: readonly DurableSource[];
+  /** Of the topic as it is now, where its log tells; kept with the progress of a source that has none yet. */
+  readonly topicId?: string | undefined;
 }
 
 /** What the broker knows to be durable of a source. */
@@ -108,6 +113,8 @@ export interface DurableSource {
 
 export interface Claimed {
   readonly generation: number;
+  /** The topic that the progress is of: another one than was claimed for was deleted, and made again. */
+  readonly topicId: string | undefined;
   /** Every offset below it is done. */
   readonly frontier: number;
   /** The offset at which `highSeqs` holds: the highest seq of each upstream stream among the records below it. Never above the frontier. */

@@ -13,6 +13,8 @@ import type { PackedRecord } from '../../runtime/protocol/record.ts';
  * T5 bounds are those of the log: `startOffset` is the first retained offset, `endOffset` the next one to be written.
  * T6 retention removes whole prefixes only, and never changes an offset.
  * T7 a waiting fetch answers within `waitMs`, and soon after an append or an abort.
+ * T8 a topic that was deleted and made again has another id, and no committed offsets; a fetch for the id of the one before is refused
+ *    (FAAS_STREAM_MADE_AGAIN), however many records the new one has.
  */
 export interface Streams {
   readonly capabilities: StreamsCapabilities;
@@ -60,6 +62,8 @@ export interface TopicOptions {
 export interface TopicInfo {
   readonly topic: string;
   readonly partitions: number;
+  /** Tells it from one of the same name that was there before; undefined: the log cannot tell. */
+  readonly topicId?: string;
   /** Where a topic takes less than `capabilities.recordBytesMax`: so large may a record with its headers be. Told by `describeTopic` alone. */
   readonly recordBytesMax?: number;
 }
@@ -124,9 +128,16 @@ export interface JoinOptions {
   onLost(error: Error): void;
 }
 
+export interface FetchOptions extends ReadLimit {
+  readonly waitMs: number;
+  readonly signal: AbortSignal;
+  /** Of which topic `fromOffset` is (T8); undefined: of whichever is there. */
+  readonly topicId?: string | undefined;
+}
+
 export interface GroupMember {
   /** Waits up to `waitMs` for the first record. A partition that is not assigned any more answers nothing. */
-  fetch(at: TopicPartition, fromOffset: number, options: ReadLimit & { waitMs: number; signal: AbortSignal }): Promise<ReadResult>;
+  fetch(at: TopicPartition, fromOffset: number, options: FetchOptions): Promise<ReadResult>;
   /** Asks the group, which may have given the partition to another member before this one hears of it. */
   isAssigned(at: TopicPartition): Promise<boolean>;
   /** The committed offset of an assigned partition, undefined when the group has none. */

@@ -585,6 +585,28 @@ export function stateContract(adapter: string, open: (clock: SettableClock) => P
       expect((await state.progress(unit)).find(progress => progress.source === 'orders.7')?.frontier).toBe(30);
     });
 
+    test('a claim keeps the first id of the topic that it is told, until the progress is reset', async () => {
+      expect((await claim({ ownerToken: 'one' })).topicId).toBeUndefined();
+      expect((await claim({ ownerToken: 'two', topicId: 'a-1' })).topicId).toBe('a-1');
+      expect((await claim({ ownerToken: 'three', topicId: 'b_2' })).topicId).toBe('a-1');
+      expect((await claim({ ownerToken: 'four' })).topicId).toBe('a-1');
+      await state.resetProgress(source, 0);
+      expect((await claim({ ownerToken: 'five', topicId: 'b_2' })).topicId).toBe('b_2');
+    });
+
+    test('S3 progress that only its owner may reset is left alone for another one', async () => {
+      await claim({ ownerToken: 'one', topicId: 'a' });
+      await claim({ ownerToken: 'two', committedOffset: 0 });
+      const before = await state.progress(unit);
+      expect(await state.resetProgress(source, 7, 'one')).toBe('fenced');
+      expect(await state.progress(unit)).toEqual(before);
+      expect(await state.resetProgress(source, 7, 'two')).toBe('ok');
+      expect((await claim({ ownerToken: 'three', topicId: 'b' })).topicId).toBe('b');
+      expect((await state.progress(unit)).map(({ frontier }) => frontier)).toEqual([7]);
+      expect(await state.resetProgress({ unit, name: 'orders.9' }, 7, 'one')).toBe('fenced');
+      expect(await state.progress(unit)).toHaveLength(1);
+    });
+
     describe('S12 parked keys', () => {
       const hold = (key: string, offset: number) => ({ key, offset, entry: new TextEncoder().encode(`${key}@${offset}`) });
       const pop = (key: string, offset: number) => ({ key, offset });

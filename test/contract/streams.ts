@@ -15,7 +15,7 @@ const topic = 'orders';
 const all = { records: 1000, bytes: 1_000_000 };
 const never = new AbortController().signal;
 
-/** The laws T1 to T7 of controller/ports/streams.ts, for one adapter. `retention`: as its capabilities say; where it is the broker's, what it removes and when is tested there. */
+/** The laws T1 to T8 of controller/ports/streams.ts, for one adapter. `retention`: as its capabilities say; where it is the broker's, what it removes and when is tested there. */
 export function streamsContract(
   adapter: string,
   open: (clock: SettableClock) => Promise<StreamsUnderTest>,
@@ -36,9 +36,11 @@ export function streamsContract(
 
     describe('topics', () => {
       test('a topic is created once and keeps its number of partitions', async () => {
-        expect(await streams.ensureTopic(topic, { partitions: 3 })).toEqual({ topic, partitions: 3 });
-        expect(await streams.ensureTopic(topic, { partitions: 8 })).toEqual({ topic, partitions: 3 });
-        expect(await streams.describeTopic(topic)).toEqual({ topic, partitions: 3 });
+        const made = await streams.ensureTopic(topic, { partitions: 3 });
+        expect(made).toEqual({ topic, partitions: 3, topicId: expect.stringMatching(/^[\w-]+$/) });
+        expect(await streams.ensureTopic(topic, { partitions: 8 })).toEqual(made);
+        expect(await streams.describeTopic(topic)).toEqual(made);
+        expect(await streams.listTopics()).toEqual([made]);
         expect(await streams.describeTopic('none')).toBeUndefined();
       });
 
@@ -47,13 +49,15 @@ export function streamsContract(
         expect((await streams.listTopics()).map(info => info.topic)).toEqual(['a', 'b', 'c']);
       });
 
-      test('a deleted topic is gone with its records and offsets, and comes back empty', async () => {
-        await streams.ensureTopic(topic, { partitions: 2 });
+      test('T8 a deleted topic is gone with its records and offsets, and comes back empty with another id', async () => {
+        const { topicId } = await streams.ensureTopic(topic, { partitions: 2 });
         await streams.append(topic, [record(1, 'a')]);
         await streams.setCommitted('g', topic, [{ partition: 1, offset: 1, metadata: '' }], 'replace');
         await streams.deleteTopic(topic);
         await expect(streams.append(topic, [record(0, 'a')])).rejects.toMatchObject({ code: 'FAAS_STREAM_UNKNOWN_TOPIC' });
-        await streams.ensureTopic(topic, { partitions: 2 });
+        const again = await streams.ensureTopic(topic, { partitions: 2 });
+        expect(again.topicId).not.toBe(topicId);
+        expect(await streams.describeTopic(topic)).toEqual(again);
         expect(await streams.bounds(topic)).toEqual([
           { partition: 0, startOffset: 0, endOffset: 0 },
           { partition: 1, startOffset: 0, endOffset: 0 },
@@ -408,6 +412,33 @@ export function streamsContract(
         expect(await offsets()).toEqual([]);
       });
 
+      test('T8 a fetch for the topic that was there before is refused, whatever the new one has', async () => {
+        await fill(3);
+        const one = await join();
+        await one.settled();
+        const at = { topic, partition: 0 };
+        const topicId = async () => (await streams.describeTopic(topic))?.topicId;
+        const fetch = (id: string | undefined) =>
+          one.member.fetch(at, 3, { ...all, waitMs: 10_000, signal: AbortSignal.timeout(10_000), topicId: id });
+        const before = await topicId();
+        await appendValues(0, 'old');
+        expect((await fetch(before)).records.map(text)).toEqual(['old']);
+        await streams.deleteTopic(topic);
+        await streams.ensureTopic(topic, { partitions: 4 });
+        await fill(5);
+        // The group may share anew meanwhile; what is not assigned answers nothing.
+        const answer = async () => {
+          for (;;) {
+            const { nextOffset, records } = await fetch(before);
+            if (nextOffset !== 3) return records.map(text);
+            await new Promise(resolve => setTimeout(resolve, 10));
+          }
+        };
+        await expect(answer()).rejects.toMatchObject({ code: 'FAAS_STREAM_MADE_AGAIN' });
+        await until(() => one.owned().includes(0));
+        expect((await fetch(await topicId())).records.length).toBe(2);
+      });
+
       test('T7 a fetch answers at once what is there', async () => {
         await appendValues(0, 'a', 'b');
         const one = await join();
@@ -491,11 +522,11 @@ export function streamsContract(
 
     test('T1 T4 what was acknowledged is there after the adapter was opened again', async () => {
       if (subject.reopen === undefined) return;
-      await streams.ensureTopic(topic, { partitions: 2 });
+      const made = await streams.ensureTopic(topic, { partitions: 2 });
       await appendValues(1, 'a', 'b');
       await subject.reopen();
       streams = subject.streams;
-      expect(await streams.describeTopic(topic)).toEqual({ topic, partitions: 2 });
+      expect(await streams.describeTopic(topic)).toEqual(made);
       expect(await values(1)).toEqual(['a', 'b']);
       expect(await streams.append(topic, [record(1, 'c')])).toEqual([2]);
     });

@@ -68,29 +68,41 @@ test.each(['inline', 'outbox'] as const)(
   },
 );
 
-test('a topic that was deleted and made again is handled from its first record on', async () => {
-  const world = new DispatchWorld();
-  const live = liveFunction('totals');
-  await world.deploy(
-    live,
-    one(async (_, ctx) => void (await countKey(ctx))),
-  );
-  await world.append('orders', [
-    { key: 'a', value: '1' },
-    { key: 'a', value: '2' },
-    { key: 'a', value: '3' },
-  ]);
-  await world.settle();
-  await world.adapters.streams.deleteTopic('orders');
-  await world.clock.advance(1_000);
-  await world.adapters.streams.ensureTopic('orders', { partitions: 1 });
-  await world.append('orders', [{ key: 'b', value: '4' }]);
-  await world.settle();
-  await world.clock.advance(10_000);
-  expect(await world.state(live.unit)).toEqual({ a: '3', b: '1' });
-  expect(await world.adapters.state.progress(live.unit)).toEqual([{ source: 'orders.0', frontier: 1, doneAbove: 0 }]);
-  await world.stop();
-});
+test.each([
+  { awayMs: 1_000, records: 1 },
+  { awayMs: 0, records: 2 },
+  { awayMs: 0, records: 3 },
+  { awayMs: 0, records: 5 },
+  { awayMs: 1_000, records: 5 },
+])(
+  'a topic that was deleted and made again $awayMs ms later with $records records is handled from its first record on',
+  async ({ awayMs, records }) => {
+    const world = new DispatchWorld();
+    const live = liveFunction('totals');
+    await world.deploy(
+      live,
+      one(async (_, ctx) => void (await countKey(ctx))),
+    );
+    await world.append('orders', [
+      { key: 'a', value: '1' },
+      { key: 'a', value: '2' },
+      { key: 'a', value: '3' },
+    ]);
+    await world.settle();
+    await world.adapters.streams.deleteTopic('orders');
+    await world.clock.advance(awayMs);
+    await world.adapters.streams.ensureTopic('orders', { partitions: 1 });
+    await world.append(
+      'orders',
+      Array.from({ length: records }, () => ({ key: 'b', value: '4' })),
+    );
+    await world.settle();
+    await world.clock.advance(10_000);
+    expect(await world.state(live.unit)).toEqual({ a: '3', b: String(records) });
+    expect(await world.adapters.state.progress(live.unit)).toEqual([{ source: 'orders.0', frontier: records, doneAbove: 0 }]);
+    await world.stop();
+  },
+);
 
 test('what an outbox publishes is marked with its upstream and rising seqs', async () => {
   const world = new DispatchWorld({ emits: 'outbox' });

@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { readAttributes } from '../../controller/dispatch/event-attributes.ts';
 import { passesFilter } from '../../controller/dispatch/event-filter.ts';
-import { generationOf, isDurable, offsetMetadata } from '../../controller/dispatch/offset-metadata.ts';
+import { isOfTopic, noteOf, offsetMetadata } from '../../controller/dispatch/offset-metadata.ts';
 import type { FilterSpec } from '../../controller/manifest/spec.ts';
 import type { RecordHeader } from '../../controller/ports/streams.ts';
 import { packRecord } from '../../runtime/protocol/record.ts';
@@ -52,20 +52,26 @@ test.each([
   ['gen=', 0],
   ['gen=17', 17],
   ['pinned by a deploy', 0],
-  [undefined, 0],
-  [offsetMetadata(1_700_000_000_123, false), 1_700_000_000_123],
-  [offsetMetadata(1_700_000_000_123, true), 1_700_000_000_123],
   ['gen=17 lasting', 0],
+  ['gen=17 topic=', 0],
 ])('the generation in the metadata %j is %i', (metadata, generation) => {
-  expect(generationOf(metadata)).toBe(generation);
+  expect(noteOf(metadata)).toEqual({ generation, isDurable: false, topicId: undefined });
 });
 
 test.each([
-  [undefined, false],
-  ['gen=17', false],
-  ['durable', false],
-  [offsetMetadata(17, false), false],
-  [offsetMetadata(17, true), true],
-])('an offset with the metadata %s was durable in the store: %s', (metadata, expected) => {
-  expect(isDurable(metadata)).toBe(expected);
+  { generation: 1_700_000_000_123, isDurable: false, topicId: undefined },
+  { generation: 17, isDurable: true, topicId: undefined },
+  { generation: 17, isDurable: false, topicId: 'Zk3-_x' },
+  { generation: 17, isDurable: true, topicId: '4' },
+])('the note %j beside an offset is read back', note => {
+  expect(noteOf(offsetMetadata(note))).toEqual(note);
+});
+
+test.each([
+  ['a', 'a', true],
+  ['a', 'b', false],
+  [undefined, 'b', true],
+  ['a', undefined, true],
+])('an offset of the topic %s, where %s is there, counts: %s', (topicId, current, counts) => {
+  expect(isOfTopic({ generation: 1, isDurable: true, topicId }, current)).toBe(counts);
 });

@@ -18,7 +18,17 @@ function sessionWith(records: number, keys: number): Session {
     partitionsOf: () => 1,
     recordBytesMaxOf: () => 1_000_000,
     breaker: new Breaker(),
-    claimed: { generation: 1, frontier: 0, highSeqOffset: 0, highSeqs: new Map(), done: [], attempts: [], outbox: [], parked: [] },
+    claimed: {
+      generation: 1,
+      topicId: undefined,
+      frontier: 0,
+      highSeqOffset: 0,
+      highSeqs: new Map(),
+      done: [],
+      attempts: [],
+      outbox: [],
+      parked: [],
+    },
   });
   const read = Array.from({ length: records }, (_, offset) => ({
     ...{ offset, appendedAtMs: 0, value: null, headers: [] },

@@ -136,6 +136,7 @@ export class SessionScript {
       partitionsOf: topic => (topic === 'missing' ? undefined : 1),
       claimed: {
         generation: 7,
+        topicId: undefined,
         frontier,
         highSeqOffset: Number(option(words, 'm') ?? frontier),
         highSeqs: new Map(),

@@ -118,18 +118,24 @@ function exactOver(redis?: () => RedisServer): void {
       expect(await countedIds(all.length), server.output).toEqual(all);
       // Whatever of the old one the group is still to be told when the new one is there.
       let sent = all.length;
-      for (const awayMs of [0, 400, 1_100]) {
+      const madeAgain = async (awayMs: number, counts: readonly number[], meanwhile = async () => {}) => {
         await admin.deleteTopics({ topics: [topic] });
         while ((await admin.listTopics()).includes(topic)) await sleep(50);
         await sleep(awayMs);
         // Waiting for leaders would fail on metadata that do not know the topic yet.
         await admin.createTopics({ topics: [{ topic, numPartitions: 2 }], waitForLeaders: false });
-        for (const count of [10, 40]) {
+        for (const count of counts) {
           await sendNow(plainClient(kafka.bootstrap), { topic, messages: plain(sent, count) });
           sent += count;
+          await meanwhile();
           expect(await countedIds(sent), server.output).toEqual(Array.from({ length: sent }, (_, id) => id));
         }
-      }
+      };
+      for (const awayMs of [0, 400, 1_100]) await madeAgain(awayMs, [10, 40]);
+      // As long as what was handled of the one before, or longer, when it is read for the first time.
+      await madeAgain(0, [50]);
+      await server.kill();
+      await madeAgain(400, [80], start);
       await admin.disconnect();
     }),
   );

@@ -62,7 +62,7 @@ function faultyState(link: ProcessLink, real: StateStore, observer: PortObserver
     list: (unit, page) => sent('list', () => real.list(unit, page)),
     figures: unit => sent('figures', () => real.figures(unit)),
     progress: unit => sent('progress', () => real.progress(unit)),
-    resetProgress: (source, offset) => sent('resetProgress', () => real.resetProgress(source, offset)),
+    resetProgress: (...given) => sent('resetProgress', () => real.resetProgress(...given)),
     parked: unit => sent('parked', () => real.parked(unit)),
     parkedEvents: (...given) => sent('parkedEvents', () => real.parkedEvents(...given)),
     replayParked: (...given) => sent('replayParked', () => real.replayParked(...given)),

@@ -32,8 +32,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'the generation comes from the store alone',
     file: `${dispatch}/partition-loop.ts`,
-    find: '{ ownerToken, brokerGeneration, nowMs: this.#now(), committedOffset, ...durable, others }',
-    replace: '{ ownerToken, brokerGeneration: 0, nowMs: 0, committedOffset, ...durable, others }',
+    find: 'brokerGeneration: note.generation, nowMs: this.#now(), committedOffset',
+    replace: 'brokerGeneration: 0, nowMs: 0, committedOffset',
     mode: 'rollback',
     breaks: ['emits', 'starts', 'ledger', 'once', 'dead letters'],
   },

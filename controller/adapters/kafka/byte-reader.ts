@@ -44,13 +44,8 @@ export class ByteReader {
     return this.bytes.toString('utf8', this.at - length, this.at);
   }
 
-  slice(length: number): Buffer {
-    this.at += length;
-    return this.bytes.subarray(this.at - length, this.at);
-  }
-
-  /** Zigzag, at most 32 bits: lengths and deltas of offsets. */
-  varint(): number {
+  /** Unsigned: lengths of what is compact. */
+  uvarint(): number {
     const { bytes } = this;
     let byte = bytes[this.at++] ?? 0;
     let value = byte & 0x7f;
@@ -58,6 +53,37 @@ export class ByteReader {
       byte = bytes[this.at++] ?? 0;
       value |= (byte & 0x7f) << shift;
     }
+    return value >>> 0;
+  }
+
+  /** null is read as ''. */
+  compactString(): string {
+    const length = Math.max(0, this.uvarint() - 1);
+    this.at += length;
+    return this.bytes.toString('utf8', this.at - length, this.at);
+  }
+
+  /** Elements; none where there is no array. */
+  compactLength(): number {
+    return Math.max(0, this.uvarint() - 1);
+  }
+
+  skipTags(): void {
+    for (let fields = this.uvarint(); fields > 0; fields -= 1) {
+      this.uvarint();
+      const length = this.uvarint();
+      this.at += length;
+    }
+  }
+
+  slice(length: number): Buffer {
+    this.at += length;
+    return this.bytes.subarray(this.at - length, this.at);
+  }
+
+  /** Zigzag, at most 32 bits: lengths and deltas of offsets. */
+  varint(): number {
+    const value = this.uvarint();
     return (value >>> 1) ^ -(value & 1);
   }
 

@@ -52,6 +52,28 @@ export class ByteWriter {
     return this;
   }
 
+  /** Unsigned: lengths of what is compact. */
+  uvarint(value: number): this {
+    this.#room(5);
+    let rest = value;
+    for (; rest > 0x7f; rest = Math.floor(rest / 128)) this.#bytes[this.#at++] = (rest % 128) | 0x80;
+    this.#bytes[this.#at++] = rest;
+    return this;
+  }
+
+  compactString(text: string): this {
+    const length = Buffer.byteLength(text);
+    this.uvarint(length + 1);
+    this.#room(length);
+    this.#at += this.#bytes.write(text, this.#at);
+    return this;
+  }
+
+  /** No tagged fields: what each structure of a flexible version ends with. */
+  noTags(): this {
+    return this.int8(0);
+  }
+
   bytes(value: Uint8Array): this {
     this.#room(value.length);
     this.#bytes.set(value, this.#at);

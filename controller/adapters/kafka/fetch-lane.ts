@@ -78,7 +78,7 @@ function askedOf(wants: readonly Want[]): Asked {
     if (others === undefined) {
       byPartition.set(key, [want]);
       parts.push(want);
-    } else if (others[0]?.offset === want.offset) others.push(want);
+    } else if (others[0]?.offset === want.offset && others[0].topicId === want.topicId) others.push(want);
     else leavesOut = true;
   }
   return { parts, byPartition, wants, leavesOut };

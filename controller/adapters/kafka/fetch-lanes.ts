@@ -1,9 +1,10 @@
 import errors from 'kafkajs/src/protocol/error.js';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { requireTopic } from '../made-again.ts';
 import { type Asked, FetchLane, type Want } from './fetch-lane.ts';
 import { type FetchedPart, type FetchPart, keyOf } from './fetch-request.ts';
-import { typeOf } from './kafka-error.ts';
+import { brokerCodes, typeOf } from './kafka-error.ts';
 import type { Topology } from './topology.ts';
 
 /** What is asked for first waits this long at the broker: so much later others can join the next request. */
@@ -18,7 +19,7 @@ const restFactor = 9;
 export type Fetch = (node: number, parts: readonly FetchPart[], waitMs: number) => Promise<readonly FetchedPart[]>;
 
 export interface FetchLanesOptions {
-  readonly topology: Pick<Topology, 'leaderOf' | 'load' | 'forget'>;
+  readonly topology: Pick<Topology, 'leaderOf' | 'topicIdOf' | 'load' | 'forget'>;
   readonly quick: Fetch;
   readonly idle: Fetch;
   readonly clock: Clock;
@@ -74,6 +75,12 @@ export class FetchLanes {
 
   #place(want: Want): void {
     if (this.#closed || this.#gone.has(want)) return;
+    try {
+      requireTopic(want.topic, want.topicId, this.#topology.topicIdOf(want.topic));
+    } catch (error) {
+      want.by.failed(error);
+      return;
+    }
     const leader = this.#topology.leaderOf(want.topic, want.partition);
     if (leader === undefined) {
       this.#homeless.add(want);
@@ -158,7 +165,7 @@ export class FetchLanes {
     if (part.errorCode !== 0) {
       lane.delete(want);
       const error = errors.createErrorFromCode(part.errorCode);
-      if (moved.has(typeOf(error) ?? '')) this.#lost(want);
+      if (otherTopic.has(part.errorCode) || moved.has(typeOf(error) ?? '')) this.#lost(want);
       else want.by.failed(error);
       return true;
     }
@@ -188,6 +195,9 @@ interface NodeLanes {
 
 /** About what a request and its answer cost here. */
 const partsPerMs = 500;
+
+/** The broker does not know the topic by its id yet, or not any more. */
+const otherTopic: ReadonlySet<number> = new Set([brokerCodes.unknownTopicId, brokerCodes.inconsistentTopicId]);
 
 const moved: ReadonlySet<string> = new Set([
   'NOT_LEADER_FOR_PARTITION',

@@ -1,5 +1,5 @@
 import type { Clock } from '../../clock.ts';
-import type { CommittedOffset, GroupMember, JoinOptions, ReadLimit, ReadResult, TopicPartition } from '../../ports/streams.ts';
+import type { CommittedOffset, FetchOptions, GroupMember, JoinOptions, ReadResult, TopicPartition } from '../../ports/streams.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { assignPartitions } from './assign-partitions.ts';
 import { Brokers, type NodeAddresses } from './brokers.ts';
@@ -103,11 +103,7 @@ export class KafkaGroupMember implements GroupMember {
     if (changed) this.#rejoinSoon();
   }
 
-  fetch(
-    { topic, partition }: TopicPartition,
-    fromOffset: number,
-    options: ReadLimit & { waitMs: number; signal: AbortSignal },
-  ): Promise<ReadResult> {
+  fetch({ topic, partition }: TopicPartition, fromOffset: number, options: FetchOptions): Promise<ReadResult> {
     const held = this.#held.get(keyOf(topic, partition));
     return held === undefined ? Promise.resolve({ records: [], nextOffset: fromOffset }) : held.reader.read(fromOffset, options);
   }

@@ -1,5 +1,5 @@
-import type { Metadata } from 'kafkajs/src/protocol/requests/metadata/v5/response.js';
 import type { Checkup } from '../../ports/checkup.ts';
+import type { Metadata } from './metadata-request.ts';
 
 type Named = Metadata['topicMetadata'][number];
 type Partition = Named['partitionMetadata'][number];

@@ -9,7 +9,15 @@ interface KafkaJsError extends Error {
 }
 
 /** As brokers answer them; thrown by us as well where metadata say the same. */
-export const brokerCodes = { unknown: -1, none: 0, outOfRange: 1, unknownTopic: 3, leaderNotAvailable: 5 } as const;
+export const brokerCodes = {
+  unknown: -1,
+  none: 0,
+  outOfRange: 1,
+  unknownTopic: 3,
+  leaderNotAvailable: 5,
+  unknownTopicId: 100,
+  inconsistentTopicId: 103,
+} as const;
 
 /** The protocol's name of what a broker answered; undefined for everything else. */
 export function typeOf(error: unknown): string | undefined {

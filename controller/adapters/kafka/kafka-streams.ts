@@ -21,9 +21,9 @@ import { Brokers, type NodeAddresses } from './brokers.ts';
 import type { Compression } from './codecs.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import { Coordinators } from './coordinators.ts';
-import { type FetchConnection, fetchConnection } from './fetch-connection.ts';
+import { type FetchConnection, fetchConnection, fetchOver } from './fetch-connection.ts';
 import { FetchLanes } from './fetch-lanes.ts';
-import { type FetchedPart, fetchCall } from './fetch-request.ts';
+import type { FetchedPart } from './fetch-request.ts';
 import { KafkaGroupMember } from './group-member.ts';
 import { kafkaCheckups } from './kafka-checkup.ts';
 import { brokerCodes, isPassing, kafkaError, typeOf } from './kafka-error.ts';
@@ -408,8 +408,9 @@ export class KafkaStreams implements Streams {
     return this.#tried(
       `read ${topic}/${partition}`,
       async () => {
-        const call = fetchCall([{ topic, partition, offset, bytes: readBytes }], { waitMs: 0, bytesMax: readBytes });
-        const [part] = await this.#brokers.ask(this.#leaderOf(topic, partition), requestMs, broker => broker.connectionPool.send(call));
+        const parts = [{ topic, topicId: undefined, partition, offset, bytes: readBytes }];
+        const leader = this.#leaderOf(topic, partition);
+        const [part] = await this.#brokers.ask(leader, requestMs, broker => fetchOver(broker, parts, { waitMs: 0, bytesMax: readBytes }));
         if (part?.errorCode === brokerCodes.outOfRange) return 'out of range';
         if (part === undefined) return { records: [], nextOffset: undefined };
         if (part.errorCode !== brokerCodes.none) throw errors.createErrorFromCode(part.errorCode);
@@ -441,8 +442,8 @@ export class KafkaStreams implements Streams {
   }
 }
 
-function infoOf({ topic, leaders }: KafkaTopic): TopicInfo {
-  return { topic, partitions: leaders.length };
+function infoOf({ topic, topicId, leaders }: KafkaTopic): TopicInfo {
+  return { topic, partitions: leaders.length, ...(topicId !== undefined && { topicId }) };
 }
 
 function requirePartition(topic: string, partition: number, partitions: number): void {

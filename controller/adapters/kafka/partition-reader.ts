@@ -1,6 +1,6 @@
 import type { Clock } from '../../clock.ts';
 import { FaasError } from '../../errors.ts';
-import type { ReadLimit, ReadResult, StreamRecord, TopicPartition } from '../../ports/streams.ts';
+import type { FetchOptions, ReadLimit, ReadResult, StreamRecord, TopicPartition } from '../../ports/streams.ts';
 import type { Waiting, Want } from './fetch-lane.ts';
 import type { FetchLanes } from './fetch-lanes.ts';
 import type { FetchedPart } from './fetch-request.ts';
@@ -33,6 +33,8 @@ export class PartitionReader implements Waiting {
   #end = -1;
   /** What was taken ends here. */
   #position = -1;
+  /** Of which that is. */
+  #topicId: string | undefined;
   /** What is being fetched. */
   #want: Want | undefined;
   #error: unknown;
@@ -43,8 +45,8 @@ export class PartitionReader implements Waiting {
     this.#at = at;
   }
 
-  async read(fromOffset: number, options: ReadLimit & { readonly waitMs: number; readonly signal: AbortSignal }): Promise<ReadResult> {
-    if (fromOffset !== this.#position) this.#seek(fromOffset);
+  async read(fromOffset: number, options: FetchOptions): Promise<ReadResult> {
+    if (fromOffset !== this.#position || options.topicId !== this.#topicId) this.#seek(fromOffset, options.topicId);
     if (options.signal.aborted) return { records: noRecords, nextOffset: fromOffset };
     this.#fetchAhead();
     if (this.#head === this.#records.length && this.#end === this.#position && this.#error === undefined) {
@@ -75,13 +77,14 @@ export class PartitionReader implements Waiting {
     this.#seek(-1);
   }
 
-  #seek(offset: number): void {
+  #seek(offset: number, topicId?: string): void {
     if (this.#want !== undefined) this.#options.lanes.remove(this.#want);
     this.#want = undefined;
     this.#records = noRecords;
     this.#head = 0;
     this.#error = undefined;
     this.#position = offset;
+    this.#topicId = topicId;
     this.#end = offset;
     this.#wake?.();
   }
@@ -90,8 +93,9 @@ export class PartitionReader implements Waiting {
     const left = this.#records.length - this.#head;
     if (this.#want !== undefined || this.#error !== undefined || this.#end < 0 || left >= aheadRecords) return;
     const { topic, partition } = this.#at;
-    this.#want = { topic, partition, offset: this.#end, bytes: fetchBytes, by: this };
-    this.#options.lanes.add(this.#want);
+    const want = { topic, topicId: this.#topicId, partition, offset: this.#end, bytes: fetchBytes, by: this };
+    this.#want = want;
+    this.#options.lanes.add(want);
   }
 
   #something(waitMs: number, signal: AbortSignal): Promise<void> {

@@ -1,13 +1,14 @@
 import errors from 'kafkajs/src/protocol/error.js';
-import metadataRequest from 'kafkajs/src/protocol/requests/metadata/v5/request.js';
-import metadataResponse, { type Metadata } from 'kafkajs/src/protocol/requests/metadata/v5/response.js';
 import type { Clock } from '../../clock.ts';
 import { FaasError } from '../../errors.ts';
 import type { Brokers, NodeAddresses } from './brokers.ts';
+import { type Metadata, metadataCall, type TopicMetadata } from './metadata-request.ts';
 import { Together } from './together.ts';
 
 export interface KafkaTopic {
   readonly topic: string;
+  /** undefined: the broker tells none. */
+  readonly topicId: string | undefined;
   /** Leaders by partition; −1: none at the moment. */
   readonly leaders: readonly number[];
 }
@@ -20,6 +21,7 @@ interface Known {
 /** What is believed without asking again; a leader that moved is found out earlier, by an error. */
 const freshMs = 2_000;
 const timeoutMs = 2_000;
+const metadataKey = 3;
 /** More would be forgotten in the order in which they were learned. */
 const topicsMax = 20_000;
 
@@ -118,6 +120,11 @@ export class Topology {
     return leader === -1 ? undefined : leader;
   }
 
+  /** As far as it is known; undefined: there is no such topic, or it has none. */
+  topicIdOf(topic: string): string | undefined {
+    return this.#known.get(topic)?.topic?.topicId;
+  }
+
   /** As far as it is known; 0: there is no such topic. */
   partitionsOf(topic: string): number {
     return this.#known.get(topic)?.topic?.leaders.length ?? 0;
@@ -136,10 +143,7 @@ export class Topology {
 
   async #ask(topics: readonly string[], node: number | 'any' = 'any'): Promise<Metadata> {
     const metadata = await this.#brokers.ask(node, timeoutMs, broker =>
-      broker.connectionPool.send<Metadata>({
-        request: metadataRequest({ topics, allowAutoTopicCreation: false }),
-        response: { decode: metadataResponse.decode, parse: async decoded => decoded as Metadata },
-      }),
+      broker.connectionPool.send(metadataCall(topics, broker.versions?.[metadataKey]?.maxVersion ?? 0)),
     );
     const ids = new Set(metadata.brokers.map(({ nodeId }) => nodeId));
     for (const { nodeId, host, port } of metadata.brokers) this.addresses.set(nodeId, { host, port });
@@ -154,9 +158,9 @@ function isAbsent(code: number): boolean {
   return code === 3 || code === 5 || code === 17;
 }
 
-function topicOf({ topic, topicErrorCode, partitionMetadata }: Metadata['topicMetadata'][number]): KafkaTopic | undefined {
+function topicOf({ topic, topicId, topicErrorCode, partitionMetadata }: TopicMetadata): KafkaTopic | undefined {
   if (topicErrorCode !== 0) return undefined;
   const leaders: number[] = [];
   for (const { partitionId, leader } of partitionMetadata) leaders[partitionId] = leader;
-  return { topic, leaders };
+  return { topic, topicId, leaders };
 }

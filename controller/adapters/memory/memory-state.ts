@@ -31,6 +31,7 @@ interface Unit {
 }
 
 interface Progress {
+  topicId: string | undefined;
   ownerToken: string;
   generation: number;
   ordinal: number;
@@ -90,8 +91,10 @@ export class MemoryStateStore implements StateStore {
     progress.ordinal = 0;
     progress.lastCommitId = '';
     progress.counter = 0;
+    progress.topicId ??= claim.topicId;
     return {
       generation: progress.generation,
+      topicId: progress.topicId,
       frontier: progress.frontier,
       highSeqOffset: progress.highSeqOffset,
       highSeqs: new Map(progress.highSeqs),
@@ -187,12 +190,14 @@ export class MemoryStateStore implements StateStore {
       .sort((a, b) => compareUtf8(a.source, b.source));
   }
 
-  async resetProgress(source: Source, offset: number): Promise<void> {
+  async resetProgress(source: Source, offset: number, ownerToken?: string): Promise<'ok' | 'fenced'> {
     const { sources } = this.#unit(source.unit);
     const old = sources.get(source.name);
+    if (ownerToken !== undefined && ownerToken !== old?.ownerToken) return 'fenced';
     // Generation and outbox stay: what was committed is still to be sent, and emits of the next owner come after it.
     const kept = { generation: old?.generation ?? 0, outbox: old?.outbox ?? [], parked: old?.parked ?? new Map() };
     sources.set(source.name, { ...newProgress(offset), ...kept });
+    return 'ok';
   }
 
   async parked(unit: string): Promise<readonly ParkedKeyAt[]> {
@@ -332,6 +337,7 @@ function firstIn(offsets: ReadonlySet<number>, from: number, to: number): number
 
 function newProgress(offset: number): Progress {
   return {
+    topicId: undefined,
     ownerToken: '',
     generation: 0,
     ordinal: 0,

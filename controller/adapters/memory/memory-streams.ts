@@ -38,11 +38,13 @@ export class MemoryStreams implements Streams {
   /** Group → `topic.partition` → offset. */
   readonly #committed = new Map<string, Map<string, CommittedOffset>>();
   readonly #groups: LocalGroups;
+  #topicsMade = 0;
 
   constructor(clock: Clock) {
     this.#clock = clock;
     this.#groups = new LocalGroups(clock, {
       partitionsOf: topic => this.#topics.get(topic)?.partitions.length,
+      topicIdOf: topic => this.#topics.get(topic)?.info.topicId,
       endOffset: at => this.#topics.get(at.topic)?.partitions[at.partition]?.endOffset ?? 0,
       read: (at, fromOffset, limit) => this.read(at.topic, at.partition, fromOffset, limit),
       committedOffset: async (group, at) => this.#committed.get(group)?.get(keyOf(at)),
@@ -53,7 +55,8 @@ export class MemoryStreams implements Streams {
   async ensureTopic(name: string, options: TopicOptions): Promise<TopicInfo> {
     const found = this.#topics.get(name);
     if (found !== undefined) return found.info;
-    const info = { topic: name, partitions: options.partitions };
+    this.#topicsMade += 1;
+    const info = { topic: name, partitions: options.partitions, topicId: String(this.#topicsMade) };
     const partitions = Array.from({ length: options.partitions }, () => ({ records: [], startOffset: 0, endOffset: 0 }));
     this.#topics.set(name, { info, options, partitions });
     this.#groups.rebalanceSoon();

@@ -5,15 +5,18 @@ export function claimedFrom(flat: readonly Buffer[], bits: Buffer | null): Omit<
   const highSeqs = new Map<string, Seq>();
   const attempts: AttemptRecord[] = [];
   const plain = new Map<string, number>();
+  let topicId: string | undefined;
   for (let i = 0; i + 1 < flat.length; i += 2) {
     const field = String(flat[i]);
     const value = String(flat[i + 1]);
     if (field.startsWith('w:')) highSeqs.set(field.slice(2), parseSeq(value));
     else if (field.startsWith('a:')) attempts.push(parseAttempt(Number(field.slice(2)), value));
+    else if (field === 'ti') topicId = value;
     else plain.set(field, Number(value));
   }
   const frontier = plain.get('n') ?? 0;
   return {
+    topicId,
     frontier,
     highSeqOffset: plain.get('m') ?? 0,
     highSeqs,

@@ -64,9 +64,9 @@ export class RedisState implements StateStore {
     await directory.command('SADD', unitsKey, source.unit);
     const link = await this.#links.of(source.unit);
     const { epoch } = link;
-    const { ownerToken, brokerGeneration, nowMs, committedOffset, durableOffset, others = [] } = claim;
+    const { ownerToken, brokerGeneration, nowMs, committedOffset, durableOffset, others = [], topicId } = claim;
     const keys = [progress, done, outbox, sources, figures, parkedKeys, parkedOrder];
-    const args = [ownerToken, brokerGeneration, nowMs, committedOffset, source.name, durableOffset ?? ''];
+    const args = [ownerToken, brokerGeneration, nowMs, committedOffset, source.name, durableOffset ?? '', topicId ?? ''];
     for (const other of others) {
       keys.push(sourceKeys(source.unit, other.name).progress);
       args.push(other.brokerGeneration, other.durableOffset);
@@ -219,12 +219,12 @@ export class RedisState implements StateStore {
     return asText(await link.run(replayParkedScript, [sourceKeys(unit, name).parkedKeys], [key])) === 'ok' ? 'ok' : 'unknown';
   }
 
-  async resetProgress(source: Source, offset: number): Promise<void> {
+  async resetProgress(source: Source, offset: number, ownerToken = ''): Promise<'ok' | 'fenced'> {
     const directory = await this.#links.of(unitsKey);
     await directory.command('SADD', unitsKey, source.unit);
     const link = await this.#links.of(source.unit);
     const { progress, done } = sourceKeys(source.unit, source.name);
-    await link.run(resetScript, [progress, done, unitKeys(source.unit).sources], [source.name, offset]);
+    return okOrFenced(await link.run(resetScript, [progress, done, unitKeys(source.unit).sources], [source.name, offset, ownerToken]));
   }
 
   async deleteUnit(unit: string): Promise<void> {

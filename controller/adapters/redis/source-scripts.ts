@@ -32,10 +32,11 @@ end
 `);
 
 /**
- * KEYS progress, done, sources. ARGV name of the source, new frontier. Answers ok.
+ * KEYS progress, done, sources. ARGV name of the source, new frontier, token of who must own it or ''. Answers ok or fenced.
  * Generation and outbox stay: what was committed is still to be sent, and emits of the next owner come after it.
  */
 export const resetScript = script(`${prelude}
+if ARGV[3] ~= '' and redis.call('HGET', KEYS[1], 'o') ~= ARGV[3] then return 'fenced' end
 local generation = redis.call('HGET', KEYS[1], 'g') or '0'
 local frontier = tonumber(ARGV[2])
 redis.call('DEL', KEYS[1], KEYS[2])

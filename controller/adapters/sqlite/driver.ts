@@ -73,6 +73,10 @@ export function text(row: SqlRow, column: string): string {
   return value;
 }
 
+export function textOrNone(row: SqlRow, column: string): string | undefined {
+  return row[column] === null ? undefined : text(row, column);
+}
+
 export function bytes(row: SqlRow, column: string): Uint8Array {
   const value = row[column];
   if (!(value instanceof Uint8Array)) throw new TypeError(`column ${column} is ${typeof value}, not bytes`);

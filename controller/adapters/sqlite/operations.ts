@@ -49,11 +49,12 @@ export interface WriteOperations {
     brokerGeneration: number;
     nowMs: number;
     committedOffset: number;
+    topicId?: string | undefined;
   }): StoredClaim;
   commit(commit: PackedCommit): CommitAnswer;
   recordAttempts(at: { unit: string; source: string; ownerToken: string; attempts: readonly StoredAttempt[] }): 'ok' | 'fenced';
   trim(at: { unit: string; source: string; ownerToken: string; generation: number; counter: number }): 'ok' | 'fenced';
-  resetProgress(at: { unit: string; source: string; offset: number }): void;
+  resetProgress(at: { unit: string; source: string; offset: number; ownerToken: string | undefined }): 'ok' | 'fenced';
   replayParked(at: { unit: string; source: string; key: Uint8Array }): 'ok' | 'unknown';
   deleteUnit(unit: string): void;
   /** One step; `more`: the next one may find something. */
@@ -153,6 +154,7 @@ export interface StoredAttempt {
 
 export interface StoredClaim {
   readonly generation: number;
+  readonly topicId: string | undefined;
   readonly frontier: number;
   readonly highSeqOffset: number;
   readonly highSeqs: readonly StoredSeq[];

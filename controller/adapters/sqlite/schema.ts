@@ -3,7 +3,7 @@
  * how records are packed (runtime/protocol/record.ts), is a new version with a migration.
  */
 export const applicationId = 0x66616173;
-export const schemaVersion = 2;
+export const schemaVersion = 3;
 
 const parkedTables = `
 -- One row per parked event of a key, by the offset that it had; entry is the dispatcher's (dispatch/parked-entry.ts).
@@ -16,7 +16,10 @@ CREATE TABLE parked_keys (
 `;
 
 /** What leads from the version before to this one. */
-export const migrations: ReadonlyMap<number, string> = new Map([[2, parkedTables]]);
+export const migrations: ReadonlyMap<number, string> = new Map([
+  [2, parkedTables],
+  [3, 'ALTER TABLE sources ADD COLUMN topic_id TEXT;'],
+]);
 
 export const schema = `
 -- A topic has the slots [first_slot, first_slot + partitions) of the log; slots are never used twice.
@@ -47,7 +50,7 @@ CREATE INDEX ids_by_expiry ON ids (expires_at_ms, bytes);
 CREATE TABLE sources (
   id INTEGER PRIMARY KEY AUTOINCREMENT, unit INTEGER NOT NULL, name TEXT NOT NULL, owner_token TEXT NOT NULL, generation INTEGER NOT NULL,
   ordinal INTEGER NOT NULL, last_commit_id TEXT NOT NULL, last_first_counter INTEGER NOT NULL, counter INTEGER NOT NULL,
-  frontier INTEGER NOT NULL, done BLOB NOT NULL, high_seq_offset INTEGER NOT NULL, high_seqs TEXT NOT NULL,
+  frontier INTEGER NOT NULL, done BLOB NOT NULL, high_seq_offset INTEGER NOT NULL, high_seqs TEXT NOT NULL, topic_id TEXT,
   UNIQUE (unit, name)
 ) STRICT;
 CREATE TABLE attempts (

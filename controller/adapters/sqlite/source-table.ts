@@ -1,11 +1,12 @@
 import type { Database } from './database.ts';
 import { DoneBits } from './done-bits.ts';
-import { bytes, integer, type SqlRow, text } from './driver.ts';
+import { bytes, integer, type SqlRow, text, textOrNone } from './driver.ts';
 import type { StoredSeq } from './operations.ts';
 
 /** How far an owner has come in one source; held in memory while it is worked on, written in the transaction of each change. */
 export interface StoredSource {
   readonly id: number;
+  topicId: string | undefined;
   ownerToken: string;
   generation: number;
   ordinal: number;
@@ -106,6 +107,11 @@ export class SourceTable {
       .run(source.id, source.highSeqOffset, JSON.stringify(highSeqs));
   }
 
+  writeTopicId(source: StoredSource, topicId: string | undefined): void {
+    source.topicId = topicId;
+    this.#database.sql('UPDATE sources SET topic_id = ?2 WHERE id = ?1').run(source.id, topicId ?? null);
+  }
+
   all(unit: string): { name: string; frontier: number; doneAbove: number }[] {
     const rows = this.#database
       .sql('SELECT name, frontier, done FROM sources WHERE unit = ?1 ORDER BY name')
@@ -127,6 +133,7 @@ function toSource(row: SqlRow): StoredSource {
   const highSeqs = JSON.parse(text(row, 'high_seqs')) as StoredSeq[];
   return {
     id: integer(row, 'id'),
+    topicId: textOrNone(row, 'topic_id'),
     ownerToken: text(row, 'owner_token'),
     generation: integer(row, 'generation'),
     ordinal: integer(row, 'ordinal'),

@@ -109,8 +109,8 @@ export class SqliteState implements StateStore {
     return this.#client.request('progress', unit);
   }
 
-  async resetProgress(source: Source, offset: number): Promise<void> {
-    await this.#client.request('resetProgress', { ...placeOf(source), offset });
+  resetProgress(source: Source, offset: number, ownerToken?: string): Promise<'ok' | 'fenced'> {
+    return this.#client.request('resetProgress', { ...placeOf(source), offset, ownerToken });
   }
 
   async parked(unit: string): Promise<readonly ParkedKeyAt[]> {

@@ -18,7 +18,7 @@ import { LogTail } from './log-tail.ts';
 import type { LogSlice } from './operations.ts';
 import { packRecords, unpackRecords } from './record-codec.ts';
 import type { SqliteClient } from './sqlite-client.ts';
-import type { TopicDirectory } from './topic-directory.ts';
+import type { OpenTopic, TopicDirectory } from './topic-directory.ts';
 
 /**
  * Streams over the append-only log of the data folder. Groups live in this process, the only one that has the folder. Retention removes
@@ -38,6 +38,7 @@ export class SqliteStreams implements Streams {
     this.#topics = options.topics;
     this.#groups = new LocalGroups(options.clock, {
       partitionsOf: topic => this.#topics.find(topic)?.partitions,
+      topicIdOf: topic => topicIdOf(this.#topics.find(topic)),
       endOffset: at => this.#topics.endOf(at),
       read: (at, fromOffset, limit) => this.read(at.topic, at.partition, fromOffset, limit),
       committedOffset: async (group, at) => {
@@ -76,7 +77,6 @@ export class SqliteStreams implements Streams {
     this.#topics.remove(topic);
     this.#groups.rebalanceSoon();
     await this.#client.request('deleteTopic', topic);
-    // Its slots may be another topic's next.
     this.#tail.forget();
   }
 
@@ -164,6 +164,13 @@ function recordsOf({ slices, buffers }: LogSlice): StreamRecord[] {
   );
 }
 
-function infoOf({ topic, partitions }: TopicInfo): TopicInfo {
-  return { topic, partitions };
+function infoOf(found: OpenTopic): TopicInfo {
+  const { topic, partitions } = found;
+  return { topic, partitions, topicId: topicIdOf(found) };
+}
+
+/** Slots are never used twice. */
+function topicIdOf<Found extends OpenTopic | undefined>(found: Found): Found extends OpenTopic ? string : string | undefined;
+function topicIdOf(found: OpenTopic | undefined): string | undefined {
+  return found === undefined ? undefined : String(found.firstSlot);
 }

@@ -60,8 +60,10 @@ export class StateTable {
     source.lastCommitId = '';
     source.counter = 0;
     this.#sources.write(source);
+    if (source.topicId === undefined && claim.topicId !== undefined) this.#sources.writeTopicId(source, claim.topicId);
     return {
       generation: source.generation,
+      topicId: source.topicId,
       frontier: source.done.frontier,
       highSeqOffset: source.highSeqOffset,
       highSeqs: [...source.highSeqs].map(([stream, seq]) => [stream, seq.generation, seq.counter]),
@@ -190,7 +192,8 @@ export class StateTable {
     return source === undefined ? 'unknown' : this.#parked.replay(source.id, at.key);
   }
 
-  resetProgress({ unit, source: name, offset }: ArgumentOf<'resetProgress'>): void {
+  resetProgress({ unit, source: name, offset, ownerToken }: ArgumentOf<'resetProgress'>): 'ok' | 'fenced' {
+    if (ownerToken !== undefined && this.#owned(unit, name, ownerToken) === undefined) return 'fenced';
     const source = this.#sources.ensure(unit, name, offset);
     // Generation and outbox stay: what was committed is still to be sent, and emits of the next owner come after it.
     source.ownerToken = '';
@@ -203,7 +206,9 @@ export class StateTable {
     source.highSeqs = new Map();
     this.#sources.write(source);
     this.#sources.writeHighSeqs(source);
+    this.#sources.writeTopicId(source, undefined);
     this.#database.sql('DELETE FROM attempts WHERE source = ?1').run(source.id);
+    return 'ok';
   }
 
   deleteUnit(name: string): void {

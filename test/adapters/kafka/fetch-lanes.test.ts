@@ -35,7 +35,7 @@ beforeEach(() => {
   ends = [0, 0];
   asked = { quick: [], idle: [] };
   wake = new Set();
-  const topology = { leaderOf: () => node, load: async () => {}, forget() {} };
+  const topology = { leaderOf: () => node, topicIdOf: () => undefined, load: async () => {}, forget() {} };
   lanes = new FetchLanes({ topology, quick: fetchOf('quick'), idle: fetchOf('idle'), clock, log: silentLog });
 });
 afterEach(async () => {
@@ -55,6 +55,7 @@ function reader(partition: number, offset = 0): { offset: number; atMs: number }
   const next = (): void => {
     lanes.add({
       topic: 'orders',
+      topicId: undefined,
       partition,
       offset: state.offset,
       bytes: 1_000,
