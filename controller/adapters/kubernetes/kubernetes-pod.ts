@@ -91,13 +91,15 @@ export class KubernetesPod {
 
   /** What the cluster says now. */
   seen(state: PodState): void {
+    const before = this.#state;
     this.#state = state;
     const { clock } = this.#listener;
     if (state.trouble === undefined) this.#trouble = undefined;
     else if (state.trouble.reason !== this.#trouble?.reason) this.#trouble = { ...state.trouble, sinceMs: clock.now() };
     if (state.isLeaving) this.#leaves();
     if (state.exit !== undefined) this.#ended(state.exit);
-    this.#wake();
+    // Who waits looks at nothing else.
+    if (state.ip !== before?.ip || state.exit !== undefined) this.#wake();
   }
 
   /** The cluster has it no more. */

@@ -20,7 +20,8 @@ export class WatchFrames {
     const frames: WatchFrame[] = [];
     let from = 0;
     for (let end = piece.indexOf(10); end >= 0; end = piece.indexOf(10, from)) {
-      const line = Buffer.concat([...this.#pieces, piece.subarray(from, end)]).toString('utf8');
+      const last = piece.subarray(from, end);
+      const line = (this.#pieces.length === 0 ? last : Buffer.concat([...this.#pieces, last])).toString('utf8');
       this.#pieces = [];
       this.#bytes = 0;
       from = end + 1;
