@@ -24,7 +24,7 @@ const weight = 0.1;
 const utilizationMax = 0.2;
 const quietMs = 30_000;
 /** Each looks at all that may point into the young space, some 2 ms however small that is: a larger one is collected less often. */
-const youngPerSecondMax = 5;
+const youngPerSecondMax = 6;
 const growthMin = { bytes: 24 * 2 ** 20, share: 0.25 };
 
 /**

@@ -73,7 +73,7 @@ test.each<[string, readonly Spell[], readonly string[]]>([
   [
     'and its young space may grow while it is collected often',
     [idle(100, 60), { ...idle(30, 60), youngPerSecond: 8 }, idle(60, 60)],
-    ['stay small at 46', 'collect at 46', 'grow at 110', 'stay small at 135'],
+    ['stay small at 46', 'collect at 46', 'grow at 114', 'stay small at 133'],
   ],
   ['a small heap not at all', [idle(300, 23)], []],
 ])('memory is given back: %s', async (_, spells, expected) => {
