@@ -1,3 +1,4 @@
+import { helmProgram } from '../test/services/helm.ts';
 import { startKafka } from '../test/services/kafka/kafka-cluster.ts';
 import { kafkaService } from '../test/services/kafka/kafka-home.ts';
 import { kubernetesService, nodePrograms } from '../test/services/kubernetes/programs.ts';
@@ -44,9 +45,19 @@ function withState(started: { readonly url: string; stop(): Promise<void> }): St
   return { flags: { state: started.url }, stop: () => started.stop() };
 }
 
+/** What takes minutes, for a machine on which tests will need it. */
+const prepared: Readonly<Record<string, () => Promise<unknown>>> = { kubernetes: nodePrograms, helm: helmProgram };
+
+async function prepare(names: readonly string[]): Promise<void> {
+  for (const name of names) {
+    const build = prepared[name];
+    if (build === undefined) throw new Error(`say what is to be prepared: ${Object.keys(prepared).join(', ')}`);
+    await build();
+  }
+}
+
 async function main(names: readonly string[]): Promise<void> {
-  // For a machine on which tests will need it: what takes minutes is done once.
-  if (names[0] === '--prepare' && names[1] === 'kubernetes') return void (await nodePrograms());
+  if (names[0] === '--prepare') return prepare(names.slice(1));
   const chosen = names.flatMap(name => services[name] ?? []);
   if (chosen.length === 0 || chosen.length < names.length) {
     const known = Object.entries(services).map(([name, { what }]) => `  ${name.padEnd(16)}${what}`);

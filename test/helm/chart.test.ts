@@ -1,11 +1,13 @@
-import { expect, test } from 'vitest';
+import { beforeAll, expect, test } from 'vitest';
 import { podFields } from '../../controller/adapters/kubernetes/pod-fields.ts';
 import { settingTable } from '../../controller/settings.ts';
-import { helm, helmService } from '../services/helm.ts';
+import { helm, helmBuildMsMax, helmProgram, helmService } from '../services/helm.ts';
 import { describeWith } from '../services/needed-service.ts';
 import { chart, everything, kubernetesVersion, render, single, template, usual } from './chart.ts';
 
 describeWith(helmService, 'the chart', () => {
+  beforeAll(helmProgram, helmBuildMsMax);
+
   test('helm lint finds nothing', async () => {
     for (const values of [usual, single])
       expect(await helm(['lint', '--strict', '--kube-version', kubernetesVersion, chart, ...values])).toContain('0 chart(s) failed');

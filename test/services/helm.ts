@@ -19,10 +19,18 @@ export const helmService: NeededService = {
 
 let program: Promise<string> | undefined;
 
-/** What helm writes to its standard output; throws with what it says on the other. That of the machine, else one that is built once, in one or two minutes. */
-export async function helm(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
+/** Building it takes one or two minutes, more on a busy machine. */
+export const helmBuildMsMax = 10 * 60_000;
+
+/** That of the machine, else one that is built once. */
+export function helmProgram(): Promise<string> {
   program ??= isThere ? Promise.resolve('helm') : built();
-  const { stdout } = await run(await program, [...args], { env: { ...process.env, ...env }, maxBuffer: 64 << 20 }).catch(error => {
+  return program;
+}
+
+/** What helm writes to its standard output; throws with what it says on the other. */
+export async function helm(args: readonly string[], env: Readonly<Record<string, string>> = {}): Promise<string> {
+  const { stdout } = await run(await helmProgram(), [...args], { env: { ...process.env, ...env }, maxBuffer: 64 << 20 }).catch(error => {
     throw new Error(`helm ${args[0]}: ${String(error.stderr)}`);
   });
   return stdout;
