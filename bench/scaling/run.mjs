@@ -8,6 +8,6 @@ if (process.argv.includes('--real')) {
     process.env.FAAS_BENCH_SCRATCH = folder;
   });
 } else {
-  process.env.FAAS_TRACES = pathToFileURL('bench/scaling/traces.json').href;
+  process.env.FAAS_TRACES = pathToFileURL('bench/scaling/').href;
   await runScript('bench/scaling/main.ts');
 }

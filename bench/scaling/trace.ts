@@ -37,7 +37,18 @@ type Shape =
     }
   | { kind: 'sawtooth'; base: number; peak: number; periodS: number }
   | { kind: 'wave'; base: number; peak: number; periodS: number; noise: number }
-  | { kind: 'daily'; base: number; peak: number; noise: number };
+  | { kind: 'daily'; base: number; peak: number; noise: number }
+  | CountedShape;
+
+/** What somebody has counted, every so many seconds; null where there is no count: as many as before and after it. */
+interface CountedShape {
+  readonly kind: 'counted';
+  readonly everyS: number;
+  /** Events per second for each that was counted. */
+  readonly perSecond: number;
+  readonly source: string;
+  readonly counts: readonly (number | null)[];
+}
 
 export const slotMs = 500;
 
@@ -90,7 +101,15 @@ function rateOf(shape: Shape, random: () => number): (second: number) => number 
       );
     case 'daily':
       return noisy(second => shape.base + (shape.peak - shape.base) * dayShare(second / 3_600), shape.noise, random);
+    case 'counted':
+      return countedRate(shape);
   }
+}
+
+/** Of a count all is known but when within its time its events came: evenly. */
+function countedRate({ everyS, perSecond, counts }: CountedShape): (second: number) => number {
+  const known = (index: number): number => counts[index] ?? ((counts[index - 1] ?? 0) + (counts[index + 1] ?? 0)) / 2;
+  return second => known(Math.floor(second / everyS)) * perSecond;
 }
 
 function trapezoid(at: number, up: number, hold: number, down: number): number {
