@@ -200,7 +200,7 @@ export class FaultWorld {
   async oneToldToBroker(): Promise<void> {
     await eventually(async () => {
       const [told] = await this.admin.fetchOffsets({ groupId: 'faas.bank.ledger', topics: [topic] });
-      return told?.partitions.some(({ metadata }) => metadata?.endsWith('durable')) === true;
+      return told?.partitions.some(({ metadata }) => metadata?.split(' ').includes('durable')) === true;
     });
   }
 
