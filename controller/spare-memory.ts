@@ -50,13 +50,13 @@ export async function spareMemory(heap: Heap, { clock, log }: { clock: Clock; lo
     level += (heap.utilization() - level) * weight;
     youngPerSecond += (heap.youngCollections() - youngPerSecond) * weight;
     const nowMs = clock.steady();
-    if (level > utilizationMax) {
+    const isBusy = level > utilizationMax;
+    if (isBusy) {
       quietSinceMs = nowMs;
       isSmall = false;
     }
     settle();
-    if (level > utilizationMax) continue;
-    if (nowMs - quietSinceMs < quietMs) continue;
+    if (isBusy || nowMs - quietSinceMs < quietMs) continue;
     quietSinceMs = nowMs;
     const beforeBytes = heap.heldBytes();
     if (beforeBytes < keptBytes + Math.max(growthMin.bytes, keptBytes * growthMin.share)) continue;

@@ -49,11 +49,10 @@ function withState(started: { readonly url: string; stop(): Promise<void> }): St
 const prepared: Readonly<Record<string, () => Promise<unknown>>> = { kubernetes: nodePrograms, helm: helmProgram };
 
 async function prepare(names: readonly string[]): Promise<void> {
-  for (const name of names) {
-    const build = prepared[name];
-    if (build === undefined) throw new Error(`say what is to be prepared: ${Object.keys(prepared).join(', ')}`);
-    await build();
-  }
+  const builds = names.flatMap(name => prepared[name] ?? []);
+  if (builds.length === 0 || builds.length < names.length)
+    throw new Error(`say what is to be prepared: ${Object.keys(prepared).join(', ')}`);
+  for (const build of builds) await build();
 }
 
 async function main(names: readonly string[]): Promise<void> {

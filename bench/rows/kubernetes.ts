@@ -160,7 +160,7 @@ export const churnOnKubernetes: Row = {
         await sleep(5_000);
         const quiet = await costOf(server.pid, cluster, () => sleep(churnMs));
         let patches = 0;
-        // What the first changes cost is how they become quick.
+        // The first ones are what the code is compiled by; what is asked is what they cost from then on.
         await churn(cluster, names, churnMs);
         const busy = await costOf(server.pid, cluster, async () => {
           patches = await churn(cluster, names, churnMs);
@@ -210,7 +210,7 @@ async function churn({ kubeconfig }: TestCluster, names: readonly string[], forM
       if (dueMs >= forMs) return;
       const name = (names[sent % names.length] ?? '').replace('pod/', '');
       sent += 1;
-      await sleep(fromMs + dueMs - performance.now());
+      await sleep(Math.max(0, fromMs + dueMs - performance.now()));
       const condition = { type: 'bench/Churn', status: 'True', message: String(sent), lastTransitionTime: new Date().toISOString() };
       const path = `/api/v1/namespaces/default/pods/${name}/status`;
       expectOk(await api.send({ method: 'PATCH', path, contentType, body: { status: { conditions: [condition] } } }), 'churn');

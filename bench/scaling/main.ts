@@ -11,11 +11,12 @@ const { values } = parseArgs({
   },
 });
 const folder = process.env.FAAS_TRACES ?? import.meta.url;
-const set = readTraces(new URL('traces.json', folder));
+const made = readTraces(new URL('traces.json', folder));
 /** Beside those that have to be reached. */
 const recorded = readTraces(new URL('recorded.json', folder));
 const comparisons: Comparison[] = [];
-for (const trace of [...set.traces, ...recorded.traces].filter(({ name }) => values.only?.includes(name) ?? true)) {
+for (const { set, trace } of [made, recorded].flatMap(set => set.traces.map(trace => ({ set, trace })))) {
+  if (values.only?.includes(trace.name) === false) continue;
   const comparison = compare(set, { ...trace, seed: trace.seed + Number(values.seed) });
   comparisons.push(comparison);
   if (!values.json) process.stdout.write(print(comparison));

@@ -2,7 +2,7 @@ import { setMaxListeners } from 'node:events';
 import type { Clock } from '../clock.ts';
 import { FaasError } from '../errors.ts';
 import type { CommittedOffset, FetchOptions, GroupMember, JoinOptions, ReadLimit, ReadResult, TopicPartition } from '../ports/streams.ts';
-import { requireTopic } from './made-again.ts';
+import { madeAgain } from './made-again.ts';
 
 /** What a log in this process offers to its groups. */
 export interface LocalLog {
@@ -137,7 +137,8 @@ export class LocalGroups {
     const key = keyOf(at);
     const deadlineMs = this.#clock.now() + options.waitMs;
     while (member.assigned.has(key) && !options.signal.aborted) {
-      requireTopic(at.topic, options.topicId, this.#log.topicIdOf(at.topic));
+      const refusal = madeAgain(at.topic, options.topicId, this.#log.topicIdOf(at.topic));
+      if (refusal !== undefined) throw refusal;
       const endOffset = this.#log.endOffset(at);
       if (fromOffset < endOffset) {
         const result = await this.#log.read(at, fromOffset, options);

@@ -1,4 +1,5 @@
 import type { Subscription } from '../functions/live-function.ts';
+import { areOtherTopics } from '../ports/other-topic.ts';
 import type { Claimed, Source } from '../ports/state.ts';
 import type { Streams, TopicPartition } from '../ports/streams.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
@@ -18,6 +19,7 @@ export async function firstOffset(
 
 export interface ClaimedPlace {
   readonly source: Source;
+  readonly ownerToken: string;
   readonly at: TopicPartition;
   /** Of the topic that is there now. */
   readonly topicId: string | undefined;
@@ -30,13 +32,12 @@ export interface ClaimedPlace {
  * handled of the old one. The new one is handled from its first record on. A shorter log whose offsets are still there lost records, which is for an operator
  * to see. True: the progress was of another topic, and is reset. Throws when another server has claimed the source since.
  */
-export async function beginsAnew(
+export async function beginAnew(
   { streams, state, log }: Pick<DispatcherOptions, 'streams' | 'state' | 'log'>,
-  { source, at, topicId, hasOffset }: ClaimedPlace,
-  ownerToken: string,
+  { source, ownerToken, at, topicId, hasOffset }: ClaimedPlace,
   claimed: Pick<Claimed, 'topicId' | 'frontier'>,
 ): Promise<boolean> {
-  const isOther = topicId !== undefined && claimed.topicId !== undefined && claimed.topicId !== topicId;
+  const isOther = areOtherTopics(claimed.topicId, topicId);
   if (!isOther && hasOffset) return false;
   const bounds = (await streams.bounds(at.topic)).find(one => one.partition === at.partition);
   if (bounds === undefined || !(isOther || claimed.frontier > bounds.endOffset)) return false;

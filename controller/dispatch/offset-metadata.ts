@@ -18,9 +18,4 @@ export function noteOf(metadata: string): OffsetNote {
   return { generation: Number(generation), isDurable: durable !== undefined, topicId };
 }
 
-/** False: it is an offset of a topic of the same name that was there before. */
-export function isOfTopic({ topicId }: OffsetNote, current: string | undefined): boolean {
-  return topicId === undefined || current === undefined || topicId === current;
-}
-
 const form = /^gen=(\d{1,15})( durable)?(?: topic=([\w-]+))?$/;

@@ -1,12 +1,13 @@
 import type { Batch, BatchState } from '../../runtime/protocol/messages.ts';
 import type { LiveFunction, Subscription } from '../functions/live-function.ts';
+import { areOtherTopics } from '../ports/other-topic.ts';
 import type { Source } from '../ports/state.ts';
 import type { GroupMember, ReadResult, TopicPartition } from '../ports/streams.ts';
 import type { Breaker } from './breaker.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
 import { durableOthers } from './durable-others.ts';
-import { beginsAnew, firstOffset } from './first-offset.ts';
-import { isOfTopic, noteOf, offsetMetadata } from './offset-metadata.ts';
+import { beginAnew, firstOffset } from './first-offset.ts';
+import { noteOf, offsetMetadata } from './offset-metadata.ts';
 import { ParkedWatch } from './parked-watch.ts';
 import { PublishLoop } from './publish-loop.ts';
 import { fetchLimit } from './read-records.ts';
@@ -16,7 +17,7 @@ import type { StateCache } from './state-cache.ts';
 import { withStoreTries } from './store-tries.ts';
 import { ToldOffset } from './told-offset.ts';
 import type { TopicSizes } from './topic-sizes.ts';
-import { isOtherTopic, isTopicGone, type Troubles } from './troubles.ts';
+import { isOtherLog, isTopicGone, type Troubles } from './troubles.ts';
 
 /** What a partition tells the function that it belongs to. */
 export interface PartitionEvents {
@@ -224,10 +225,10 @@ export class PartitionLoop {
   async #claim(): Promise<Session> {
     const { dispatcher, member, at, sizes, breaker } = this.#options;
     const { state, random, faults } = dispatcher;
-    const topicId = (await dispatcher.streams.describeTopic(at.topic))?.topicId;
+    const topicId = await dispatcher.streams.topicId(at.topic);
     const told = await member.committed(at);
     const note = noteOf(told?.metadata ?? '');
-    const committed = isOfTopic(note, topicId) ? told : undefined;
+    const committed = areOtherTopics(note.topicId, topicId) ? undefined : told;
     const committedOffset = committed?.offset ?? (await firstOffset(dispatcher.streams, this.#subscription, at.partition));
     const ownerToken = random.token();
     faults('claim.before');
@@ -237,8 +238,8 @@ export class PartitionLoop {
     const claim = { ownerToken, brokerGeneration: note.generation, nowMs: this.#now(), committedOffset, ...durable, others, topicId };
     const claimed = await state.claim(this.source, claim);
     faults('claim.after');
-    if (await beginsAnew(dispatcher, { source: this.source, at, topicId, hasOffset: committed !== undefined }, ownerToken, claimed))
-      return this.#claim();
+    const place = { source: this.source, ownerToken, at, topicId, hasOffset: committed !== undefined };
+    if (await beginAnew(dispatcher, place, claimed)) return this.#claim();
     this.#toldOffset.begin(committed?.offset ?? -1);
     const { emits } = state.capabilities;
     const session = newSession({
@@ -319,7 +320,7 @@ export class PartitionLoop {
   }
 
   #fetchFailed(session: Session, error: unknown): void {
-    if (isOtherTopic(error)) this.fail(session, error);
+    if (isOtherLog(error)) this.fail(session, error);
     else this.#options.dispatcher.log.warn('fetch failed', { ...this.#facts(), error: String(error) });
     this.#isGone ||= isTopicGone(error);
     this.#options.troubles.met(`${this.source.name} fetch`, error);

@@ -41,6 +41,6 @@ export function isTopicGone(error: unknown): boolean {
 }
 
 /** What was read up to the session's position is not in the log that is there now. */
-export function isOtherTopic(error: unknown): boolean {
+export function isOtherLog(error: unknown): boolean {
   return error instanceof FaasError && (error.code === 'FAAS_STREAM_OFFSET_BEYOND_END' || error.code === 'FAAS_STREAM_MADE_AGAIN');
 }

@@ -20,6 +20,7 @@ import type { RecordHeader } from './streams.ts';
  *     FAAS_STATE_ROLLED_BACK when it knows less; nothing changes then. Nor is it claimed for a source of which it lost nothing when it is behind in one of `others`. `acceptRollback` is how an operator goes on with what is there.
  * S12 parked events of a key are a list by offset, changed by commits alone: a commit adds its holds (one that is there already changes nothing), and
  *     takes away its pops, each of which must be the first of its list before; a key without parked events is not parked. The wish to replay a key ends with its list, or with `unflag`.
+ * S13 a source keeps the first id of the topic that a claim tells, until its progress is reset.
  */
 export interface StateStore {
   readonly capabilities: StateCapabilities;
@@ -100,7 +101,7 @@ export interface ClaimRequest {
   readonly durableOffset?: number;
   /** The same of the unit's other sources. */
   readonly others?: readonly DurableSource[];
-  /** Of the topic as it is now, where its log tells; kept with the progress of a source that has none yet. */
+  /** Of the topic as it is now, where its log tells (S13). */
   readonly topicId?: string | undefined;
 }
 

@@ -22,6 +22,8 @@ export interface Streams {
   ensureTopic(topic: string, options: TopicOptions): Promise<TopicInfo>;
   describeTopic(topic: string): Promise<TopicInfo | undefined>;
   listTopics(): Promise<readonly TopicInfo[]>;
+  /** Letters, digits, `-` and `_`, which tell a topic from one of the same name that was there before; undefined: it is not there, or the log cannot tell. */
+  topicId(topic: string): Promise<string | undefined>;
   deleteTopic(topic: string): Promise<void>;
   /** Resolves when all records are durable; the answer has the offset of each, in order. A topic that is not there: FAAS_STREAM_UNKNOWN_TOPIC. */
   append(topic: string, records: readonly NewRecord[]): Promise<readonly number[]>;
@@ -62,8 +64,6 @@ export interface TopicOptions {
 export interface TopicInfo {
   readonly topic: string;
   readonly partitions: number;
-  /** Tells it from one of the same name that was there before; undefined: the log cannot tell. */
-  readonly topicId?: string;
   /** Where a topic takes less than `capabilities.recordBytesMax`: so large may a record with its headers be. Told by `describeTopic` alone. */
   readonly recordBytesMax?: number;
 }

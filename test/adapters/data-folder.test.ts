@@ -3,7 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { loadDriver } from '../../controller/adapters/sqlite/driver.ts';
-import { schema, schemaVersion } from '../../controller/adapters/sqlite/schema.ts';
+import { applicationId, schema, schemaVersion } from '../../controller/adapters/sqlite/schema.ts';
 import { openSqliteAdapters, type SqliteAdapters } from '../../controller/adapters/sqlite/sqlite-adapters.ts';
 import { systemClock } from '../../controller/clock.ts';
 import { systemRandom } from '../../controller/random.ts';
@@ -25,6 +25,27 @@ test('the schema is the golden one of its version', () => {
   const golden = join(import.meta.dirname, `../data/sqlite/schema-${schemaVersion}.sql`);
   expect(schema.trim()).toBe(readFileSync(golden, 'utf8').trim());
 });
+
+test.each(Array.from({ length: schemaVersion - 1 }, (_, index) => index + 1))(
+  'a folder of schema version %i is brought up to date, and keeps what is in it',
+  async version => {
+    const before = readFileSync(join(import.meta.dirname, `../data/sqlite/schema-${version}.sql`), 'utf8');
+    await sql(`PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${version}; ${before}
+      INSERT INTO topics VALUES ('orders', 4, 1, NULL, NULL);
+      INSERT INTO units (id, name) VALUES (1, 'shop.totals');
+      INSERT INTO sources (unit, name, owner_token, generation, ordinal, last_commit_id, last_first_counter, counter, frontier, done, high_seq_offset, high_seqs)
+        VALUES (1, 'orders.0', 'old', 7, 0, '', 0, 0, 5, x'', 5, '[]')`);
+    const { state, streams, close } = await open();
+    expect(await state.progress('shop.totals')).toEqual([{ source: 'orders.0', frontier: 5, doneAbove: 0 }]);
+    const topicId = await streams.topicId('orders');
+    const claim = { ownerToken: 'new', brokerGeneration: 0, nowMs: 0, committedOffset: 0, topicId };
+    expect(await state.claim({ unit: 'shop.totals', name: 'orders.0' }, claim)).toMatchObject({ generation: 8, frontier: 5, topicId: '4' });
+    await close();
+    const fresh = join(folder, 'fresh');
+    await (await open(fresh)).close();
+    expect(await columns(folder)).toEqual(await columns(fresh));
+  },
+);
 
 test('a folder that is not there is made, for the owner alone', async () => {
   await open(join(folder, 'a/b'));
@@ -138,6 +159,19 @@ async function open(path = folder): Promise<SqliteAdapters> {
   const adapters = await openSqliteAdapters({ folder: path, clock: systemClock, random: systemRandom, log: silentLog });
   opened.push(adapters);
   return adapters;
+}
+
+/** Of all tables; where they stand in theirs does not matter. */
+async function columns(path: string): Promise<readonly string[]> {
+  const { DatabaseSync } = await loadDriver();
+  const connection = new DatabaseSync(join(path, 'faas.db'));
+  const rows = connection
+    .prepare(
+      "SELECT t.name || '.' || c.name || ' ' || c.type AS name FROM sqlite_schema t, pragma_table_info(t.name) c WHERE t.type = 'table'",
+    )
+    .all();
+  connection.close();
+  return rows.map(row => String(row.name)).sort();
 }
 
 async function sql(text: string): Promise<void> {

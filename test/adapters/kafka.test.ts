@@ -1,13 +1,15 @@
 import * as zlib from 'node:zlib';
 import { CompressionTypes, Partitioners } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
+import { Brokers, type NodeAddresses } from '../../controller/adapters/kafka/brokers.ts';
 import type { Compression } from '../../controller/adapters/kafka/codecs.ts';
 import type { KafkaStreams } from '../../controller/adapters/kafka/kafka-streams.ts';
+import { metadataCall, type TopicMetadata } from '../../controller/adapters/kafka/metadata-request.ts';
 import type { NewRecord, StreamRecord, TopicPartition } from '../../controller/ports/streams.ts';
 import { produceByJava } from '../services/kafka/java-producer.ts';
 import { type KafkaCluster, startKafka } from '../services/kafka/kafka-cluster.ts';
 import { kafkaService } from '../services/kafka/kafka-home.ts';
-import { openStreams, plainClient, rollBackTransaction } from '../services/kafka/open-kafka.ts';
+import { connectionTo, openStreams, plainClient, rollBackTransaction } from '../services/kafka/open-kafka.ts';
 import { describeWith } from '../services/needed-service.ts';
 
 const all = { records: 10_000, bytes: 2 ** 24 };
@@ -104,6 +106,23 @@ describeWith(kafkaService, 'Kafka behind the port of streams', () => {
     await streams.append(topic, many(3, 'x'));
     await eventually(async () => (await streams.bounds(topic))[0]?.startOffset === 3);
     expect(await streams.append(topic, [record('y')])).toEqual([3]);
+  });
+
+  test('a broker that tells no ids of topics says the same of them besides', async () => {
+    await streams.ensureTopic(topic, { partitions: 3 });
+    const addresses: NodeAddresses = new Map();
+    const brokers = new Brokers(connectionTo(kafka.bootstrap), addresses);
+    const ask = (versionMax: number) =>
+      brokers.ask('any', 5_000, broker => broker.connectionPool.send(metadataCall([topic, 'none'], versionMax)));
+    const [{ topicMetadata: plain, ...old }, { topicMetadata: told, ...young }] = [await ask(9), await ask(10)];
+    await brokers.close();
+    expect(young.brokers).toEqual(old.brokers.map(({ nodeId, host, port }) => ({ nodeId, host, port })));
+    const rest = ({ topicErrorCode, topic: name, isInternal, partitionMetadata }: TopicMetadata) => ({
+      ...{ topicErrorCode, name, isInternal },
+      partitions: partitionMetadata.map(({ partitionId, leader, replicas, isr }) => ({ partitionId, leader, replicas, isr })),
+    });
+    expect(told.map(rest)).toEqual(plain.map(rest));
+    expect(told.map(({ topicId }) => topicId)).toEqual([await streams.topicId(topic), undefined]);
   });
 
   test('a topic that was made again and is shorter than what was read of it is not read on', async () => {

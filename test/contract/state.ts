@@ -585,7 +585,7 @@ export function stateContract(adapter: string, open: (clock: SettableClock) => P
       expect((await state.progress(unit)).find(progress => progress.source === 'orders.7')?.frontier).toBe(30);
     });
 
-    test('a claim keeps the first id of the topic that it is told, until the progress is reset', async () => {
+    test('S13 a source keeps the first id of the topic that a claim tells, until its progress is reset', async () => {
       expect((await claim({ ownerToken: 'one' })).topicId).toBeUndefined();
       expect((await claim({ ownerToken: 'two', topicId: 'a-1' })).topicId).toBe('a-1');
       expect((await claim({ ownerToken: 'three', topicId: 'b_2' })).topicId).toBe('a-1');

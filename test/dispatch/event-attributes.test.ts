@@ -1,7 +1,7 @@
 import { expect, test } from 'vitest';
 import { readAttributes } from '../../controller/dispatch/event-attributes.ts';
 import { passesFilter } from '../../controller/dispatch/event-filter.ts';
-import { isOfTopic, noteOf, offsetMetadata } from '../../controller/dispatch/offset-metadata.ts';
+import { noteOf, offsetMetadata } from '../../controller/dispatch/offset-metadata.ts';
 import type { FilterSpec } from '../../controller/manifest/spec.ts';
 import type { RecordHeader } from '../../controller/ports/streams.ts';
 import { packRecord } from '../../runtime/protocol/record.ts';
@@ -65,13 +65,4 @@ test.each([
   { generation: 17, isDurable: true, topicId: '4' },
 ])('the note %j beside an offset is read back', note => {
   expect(noteOf(offsetMetadata(note))).toEqual(note);
-});
-
-test.each([
-  ['a', 'a', true],
-  ['a', 'b', false],
-  [undefined, 'b', true],
-  ['a', undefined, true],
-])('an offset of the topic %s, where %s is there, counts: %s', (topicId, current, counts) => {
-  expect(isOfTopic({ generation: 1, isDurable: true, topicId }, current)).toBe(counts);
 });

@@ -85,6 +85,7 @@ function faultyStreams(
     capabilities: { ...real.capabilities, shared: true },
     ensureTopic: (topic, options) => sent('ensureTopic', () => real.ensureTopic(topic, options)),
     describeTopic: topic => sent('describeTopic', () => real.describeTopic(topic)),
+    topicId: topic => sent('topicId', () => real.topicId(topic)),
     listTopics: () => sent('listTopics', () => real.listTopics()),
     deleteTopic: topic => sent('deleteTopic', () => real.deleteTopic(topic)),
     append: (topic, records) => sent('append', () => real.append(topic, records)),

@@ -174,6 +174,11 @@ function openSocket(to: Parameters<ConstructorParameters<typeof ConnectionPool>[
   return socket;
 }
 
+/** The highest version of a request that the broker understands, once it is connected; by the request's key in the protocol. */
+export function versionMax({ versions }: Pick<Broker, 'versions'>, apiKey: number): number {
+  return versions?.[apiKey]?.maxVersion ?? 0;
+}
+
 function requireVersions({ versions, connectionPool }: Broker): void {
   for (const [api, key, version] of needed) {
     const { minVersion = 0, maxVersion = -1 } = versions?.[key] ?? {};

@@ -39,9 +39,7 @@ export class ByteReader {
   }
 
   string(): string {
-    const length = this.int16();
-    this.at += length;
-    return this.bytes.toString('utf8', this.at - length, this.at);
+    return this.#text(this.int16());
   }
 
   /** Unsigned: lengths of what is compact. */
@@ -58,9 +56,7 @@ export class ByteReader {
 
   /** null is read as ''. */
   compactString(): string {
-    const length = Math.max(0, this.uvarint() - 1);
-    this.at += length;
-    return this.bytes.toString('utf8', this.at - length, this.at);
+    return this.#text(this.compactLength());
   }
 
   /** Elements; none where there is no array. */
@@ -105,5 +101,10 @@ export class ByteReader {
   varBytes(): Buffer | null {
     const length = this.varint();
     return length < 0 ? null : this.slice(length);
+  }
+
+  #text(length: number): string {
+    this.at += length;
+    return this.bytes.toString('utf8', this.at - length, this.at);
   }
 }

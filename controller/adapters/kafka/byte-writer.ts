@@ -46,15 +46,12 @@ export class ByteWriter {
   string(text: string | null): this {
     if (text === null) return this.int16(-1);
     const length = Buffer.byteLength(text);
-    this.int16(length);
-    this.#room(length);
-    this.#at += this.#bytes.write(text, this.#at);
-    return this;
+    return this.int16(length).#text(text, length);
   }
 
   /** Unsigned: lengths of what is compact. */
   uvarint(value: number): this {
-    this.#room(5);
+    this.#room(10);
     let rest = value;
     for (; rest > 0x7f; rest = Math.floor(rest / 128)) this.#bytes[this.#at++] = (rest % 128) | 0x80;
     this.#bytes[this.#at++] = rest;
@@ -63,10 +60,7 @@ export class ByteWriter {
 
   compactString(text: string): this {
     const length = Buffer.byteLength(text);
-    this.uvarint(length + 1);
-    this.#room(length);
-    this.#at += this.#bytes.write(text, this.#at);
-    return this;
+    return this.uvarint(length + 1).#text(text, length);
   }
 
   /** No tagged fields: what each structure of a flexible version ends with. */
@@ -83,11 +77,7 @@ export class ByteWriter {
 
   /** Zigzag of at most 53 bits. */
   varint(value: number): this {
-    this.#room(10);
-    let rest = value >= 0 ? value * 2 : -value * 2 - 1;
-    for (; rest > 0x7f; rest = Math.floor(rest / 128)) this.#bytes[this.#at++] = (rest % 128) | 0x80;
-    this.#bytes[this.#at++] = rest;
-    return this;
+    return this.uvarint(value >= 0 ? value * 2 : -value * 2 - 1);
   }
 
   varBytes(value: Uint8Array | null): this {
@@ -97,15 +87,18 @@ export class ByteWriter {
 
   varString(text: string): this {
     const length = Buffer.byteLength(text);
-    this.varint(length);
-    this.#room(length);
-    this.#at += this.#bytes.write(text, this.#at);
-    return this;
+    return this.varint(length).#text(text, length);
   }
 
   /** Overwrites what was written at `at`. */
   setUInt32(at: number, value: number): void {
     this.#bytes.writeUInt32BE(value, at);
+  }
+
+  #text(text: string, length: number): this {
+    this.#room(length);
+    this.#at += this.#bytes.write(text, this.#at);
+    return this;
   }
 
   #room(length: number): void {

@@ -1,7 +1,7 @@
 import type Broker from 'kafkajs/src/broker/index.js';
-import type { Brokers } from './brokers.ts';
+import { type Brokers, versionMax } from './brokers.ts';
 import type { Fetch } from './fetch-lanes.ts';
-import { type FetchedPart, type FetchOptions, type FetchPart, fetchCall } from './fetch-request.ts';
+import { type FetchBounds, type FetchedPart, type FetchPart, fetchCall, fetchKey } from './fetch-request.ts';
 
 export interface FetchConnection {
   readonly fetch: Fetch;
@@ -11,7 +11,6 @@ export interface FetchConnection {
 /** Over the wait; then the connection is cut and the leader looked up again. */
 const answerMs = 2_000;
 const responseBytesMax = 16 * 2 ** 20;
-const fetchKey = 1;
 
 /** Fetches over connections that carry nothing else. */
 export function fetchConnection(brokers: Brokers): FetchConnection {
@@ -22,6 +21,6 @@ export function fetchConnection(brokers: Brokers): FetchConnection {
   };
 }
 
-export function fetchOver(broker: Broker, parts: readonly FetchPart[], options: FetchOptions): Promise<FetchedPart[]> {
-  return broker.connectionPool.send(fetchCall(parts, options, broker.versions?.[fetchKey]?.maxVersion ?? 0));
+export function fetchOver(broker: Broker, parts: readonly FetchPart[], bounds: FetchBounds): Promise<FetchedPart[]> {
+  return broker.connectionPool.send(fetchCall(parts, bounds, versionMax(broker, fetchKey)));
 }

@@ -1,7 +1,7 @@
 import errors from 'kafkajs/src/protocol/error.js';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../telemetry/log.ts';
-import { requireTopic } from '../made-again.ts';
+import { madeAgain } from '../made-again.ts';
 import { type Asked, FetchLane, type Want } from './fetch-lane.ts';
 import { type FetchedPart, type FetchPart, keyOf } from './fetch-request.ts';
 import { brokerCodes, typeOf } from './kafka-error.ts';
@@ -75,10 +75,9 @@ export class FetchLanes {
 
   #place(want: Want): void {
     if (this.#closed || this.#gone.has(want)) return;
-    try {
-      requireTopic(want.topic, want.topicId, this.#topology.topicIdOf(want.topic));
-    } catch (error) {
-      want.by.failed(error);
+    const refusal = madeAgain(want.topic, want.topicId, this.#topology.topicIdOf(want.topic));
+    if (refusal !== undefined) {
+      want.by.failed(refusal);
       return;
     }
     const leader = this.#topology.leaderOf(want.topic, want.partition);

@@ -26,14 +26,16 @@ export interface FetchedPart {
   readonly cutOff: boolean;
 }
 
-export interface FetchOptions {
+/** Of one answer. */
+export interface FetchBounds {
   readonly waitMs: number;
   readonly bytesMax: number;
 }
 
-const fetch11 = { apiName: 'Fetch', apiKey: 1, apiVersion: 11 };
+export const fetchKey = 1;
+const fetch11 = { apiName: 'Fetch', apiKey: fetchKey, apiVersion: 11 };
 /** The first that asks for topics by their ids: one that was made again is not taken for the one before. Kafka 3.1. */
-const fetch13 = { apiName: 'Fetch', apiKey: 1, apiVersion: 13 };
+const fetch13 = { apiName: 'Fetch', apiKey: fetchKey, apiVersion: 13 };
 const readCommitted = 1;
 const noneAborted: readonly AbortedTransaction[] = [];
 
@@ -41,7 +43,7 @@ const noneAborted: readonly AbortedTransaction[] = [];
  * Fetch, version 13 where all ids are known and the broker understands it (`versionMax`), else 11: parts in their order, of which the first that has anything is answered with
  * at least one batch. Parts that have nothing are left out of the answer: there are thousands each second.
  */
-export function fetchCall(parts: readonly FetchPart[], { waitMs, bytesMax }: FetchOptions, versionMax: number) {
+export function fetchCall(parts: readonly FetchPart[], { waitMs, bytesMax }: FetchBounds, versionMax: number) {
   const byId = versionMax >= fetch13.apiVersion && parts.every(({ topicId }) => topicId !== undefined);
   const body = new ByteWriter(64 + parts.length * 64);
   // The header of a flexible version ends with its tags, which kafkajs does not write.

@@ -156,6 +156,11 @@ export class KafkaStreams implements Streams {
     return topics.map(infoOf).sort((a, b) => (a.topic < b.topic ? -1 : 1));
   }
 
+  /** Not older than two seconds: a fetch for an older one is refused by the broker. */
+  async topicId(name: string): Promise<string | undefined> {
+    return (await this.#tried(`look up the topic ${name}`, () => this.#topology.find(name)))?.topicId;
+  }
+
   async deleteTopic(name: string): Promise<void> {
     const doing = `delete the topic ${name}`;
     await this.#tried(doing, async () => {
@@ -442,8 +447,8 @@ export class KafkaStreams implements Streams {
   }
 }
 
-function infoOf({ topic, topicId, leaders }: KafkaTopic): TopicInfo {
-  return { topic, partitions: leaders.length, ...(topicId !== undefined && { topicId }) };
+function infoOf({ topic, leaders }: KafkaTopic): TopicInfo {
+  return { topic, partitions: leaders.length };
 }
 
 function requirePartition(topic: string, partition: number, partitions: number): void {

@@ -12,7 +12,8 @@ export interface Metadata extends Omit<Metadata5, 'topicMetadata'> {
   readonly topicMetadata: readonly TopicMetadata[];
 }
 
-const metadata10 = { apiName: 'Metadata', apiKey: 3, apiVersion: 10 };
+export const metadataKey = 3;
+const metadata10 = { apiName: 'Metadata', apiKey: metadataKey, apiVersion: 10 };
 /** Of the server's authority over what is asked; not asked for. */
 const authorizedBytes = 4;
 

@@ -93,9 +93,8 @@ export class PartitionReader implements Waiting {
     const left = this.#records.length - this.#head;
     if (this.#want !== undefined || this.#error !== undefined || this.#end < 0 || left >= aheadRecords) return;
     const { topic, partition } = this.#at;
-    const want = { topic, topicId: this.#topicId, partition, offset: this.#end, bytes: fetchBytes, by: this };
-    this.#want = want;
-    this.#options.lanes.add(want);
+    this.#want = { topic, topicId: this.#topicId, partition, offset: this.#end, bytes: fetchBytes, by: this };
+    this.#options.lanes.add(this.#want);
   }
 
   #something(waitMs: number, signal: AbortSignal): Promise<void> {

@@ -1,8 +1,8 @@
 import errors from 'kafkajs/src/protocol/error.js';
 import type { Clock } from '../../clock.ts';
 import { FaasError } from '../../errors.ts';
-import type { Brokers, NodeAddresses } from './brokers.ts';
-import { type Metadata, metadataCall, type TopicMetadata } from './metadata-request.ts';
+import { type Brokers, type NodeAddresses, versionMax } from './brokers.ts';
+import { type Metadata, metadataCall, metadataKey, type TopicMetadata } from './metadata-request.ts';
 import { Together } from './together.ts';
 
 export interface KafkaTopic {
@@ -21,7 +21,6 @@ interface Known {
 /** What is believed without asking again; a leader that moved is found out earlier, by an error. */
 const freshMs = 2_000;
 const timeoutMs = 2_000;
-const metadataKey = 3;
 /** More would be forgotten in the order in which they were learned. */
 const topicsMax = 20_000;
 
@@ -143,7 +142,7 @@ export class Topology {
 
   async #ask(topics: readonly string[], node: number | 'any' = 'any'): Promise<Metadata> {
     const metadata = await this.#brokers.ask(node, timeoutMs, broker =>
-      broker.connectionPool.send(metadataCall(topics, broker.versions?.[metadataKey]?.maxVersion ?? 0)),
+      broker.connectionPool.send(metadataCall(topics, versionMax(broker, metadataKey))),
     );
     const ids = new Set(metadata.brokers.map(({ nodeId }) => nodeId));
     for (const { nodeId, host, port } of metadata.brokers) this.addresses.set(nodeId, { host, port });

@@ -18,6 +18,7 @@ import type {
 import { LocalGroups } from '../local-groups.ts';
 
 interface Topic {
+  readonly id: string;
   readonly info: TopicInfo;
   readonly options: TopicOptions;
   readonly partitions: readonly Partition[];
@@ -44,7 +45,7 @@ export class MemoryStreams implements Streams {
     this.#clock = clock;
     this.#groups = new LocalGroups(clock, {
       partitionsOf: topic => this.#topics.get(topic)?.partitions.length,
-      topicIdOf: topic => this.#topics.get(topic)?.info.topicId,
+      topicIdOf: topic => this.#topics.get(topic)?.id,
       endOffset: at => this.#topics.get(at.topic)?.partitions[at.partition]?.endOffset ?? 0,
       read: (at, fromOffset, limit) => this.read(at.topic, at.partition, fromOffset, limit),
       committedOffset: async (group, at) => this.#committed.get(group)?.get(keyOf(at)),
@@ -55,10 +56,10 @@ export class MemoryStreams implements Streams {
   async ensureTopic(name: string, options: TopicOptions): Promise<TopicInfo> {
     const found = this.#topics.get(name);
     if (found !== undefined) return found.info;
-    this.#topicsMade += 1;
-    const info = { topic: name, partitions: options.partitions, topicId: String(this.#topicsMade) };
+    const info = { topic: name, partitions: options.partitions };
     const partitions = Array.from({ length: options.partitions }, () => ({ records: [], startOffset: 0, endOffset: 0 }));
-    this.#topics.set(name, { info, options, partitions });
+    this.#topicsMade += 1;
+    this.#topics.set(name, { id: String(this.#topicsMade), info, options, partitions });
     this.#groups.rebalanceSoon();
     return info;
   }
@@ -74,6 +75,10 @@ export class MemoryStreams implements Streams {
 
   async listTopics(): Promise<readonly TopicInfo[]> {
     return [...this.#topics.values()].map(topic => topic.info).sort((a, b) => (a.topic < b.topic ? -1 : 1));
+  }
+
+  async topicId(name: string): Promise<string | undefined> {
+    return this.#topics.get(name)?.id;
   }
 
   async deleteTopic(name: string): Promise<void> {
@@ -198,9 +203,10 @@ export class MemoryStreams implements Streams {
 
   /** For tests: others add partitions to the topic, as they can in Kafka; groups hear of it later. */
   addPartitions(name: string, count: number, heardAfterMs: number): void {
-    const { info, options, partitions } = this.#topic(name);
+    const topic = this.#topic(name);
+    const { info, partitions } = topic;
     const added = Array.from({ length: count }, () => ({ records: [], startOffset: 0, endOffset: 0 }));
-    this.#topics.set(name, { info: { ...info, partitions: info.partitions + count }, options, partitions: [...partitions, ...added] });
+    this.#topics.set(name, { ...topic, info: { ...info, partitions: info.partitions + count }, partitions: [...partitions, ...added] });
     this.#clock.after(heardAfterMs, () => this.#groups.rebalanceSoon());
   }
 

@@ -18,7 +18,7 @@ import { LogTail } from './log-tail.ts';
 import type { LogSlice } from './operations.ts';
 import { packRecords, unpackRecords } from './record-codec.ts';
 import type { SqliteClient } from './sqlite-client.ts';
-import type { OpenTopic, TopicDirectory } from './topic-directory.ts';
+import type { TopicDirectory } from './topic-directory.ts';
 
 /**
  * Streams over the append-only log of the data folder. Groups live in this process, the only one that has the folder. Retention removes
@@ -38,7 +38,7 @@ export class SqliteStreams implements Streams {
     this.#topics = options.topics;
     this.#groups = new LocalGroups(options.clock, {
       partitionsOf: topic => this.#topics.find(topic)?.partitions,
-      topicIdOf: topic => topicIdOf(this.#topics.find(topic)),
+      topicIdOf: topic => this.#topicId(topic),
       endOffset: at => this.#topics.endOf(at),
       read: (at, fromOffset, limit) => this.read(at.topic, at.partition, fromOffset, limit),
       committedOffset: async (group, at) => {
@@ -70,6 +70,10 @@ export class SqliteStreams implements Streams {
       .all()
       .map(infoOf)
       .sort((a, b) => (a.topic < b.topic ? -1 : 1));
+  }
+
+  async topicId(topic: string): Promise<string | undefined> {
+    return this.#topicId(topic);
   }
 
   async deleteTopic(topic: string): Promise<void> {
@@ -152,6 +156,11 @@ export class SqliteStreams implements Streams {
     return removed;
   }
 
+  /** Slots are never used twice. */
+  #topicId(topic: string): string | undefined {
+    return this.#topics.find(topic)?.firstSlot.toString();
+  }
+
   /** Ends the memberships; the database is closed by whoever opened it. */
   async close(): Promise<void> {
     this.#groups.close();
@@ -164,13 +173,6 @@ function recordsOf({ slices, buffers }: LogSlice): StreamRecord[] {
   );
 }
 
-function infoOf(found: OpenTopic): TopicInfo {
-  const { topic, partitions } = found;
-  return { topic, partitions, topicId: topicIdOf(found) };
-}
-
-/** Slots are never used twice. */
-function topicIdOf<Found extends OpenTopic | undefined>(found: Found): Found extends OpenTopic ? string : string | undefined;
-function topicIdOf(found: OpenTopic | undefined): string | undefined {
-  return found === undefined ? undefined : String(found.firstSlot);
+function infoOf({ topic, partitions }: TopicInfo): TopicInfo {
+  return { topic, partitions };
 }

@@ -27,9 +27,19 @@ describeWith(clusterWorldNeeds, 'pods of a real cluster, a server beside it, on 
     const { code, output } = await server.cli(['scale', 'set', 'roll.keep', '--replicas', String(replicas)]);
     expect(code, output).toBe(0);
   };
+  const unscale = async (server: ServerProcess) => {
+    const { code, output } = await server.cli(['scale', 'clear', 'roll.keep']);
+    expect(code, output).toBe(0);
+  };
   /** What is set by hand is cleared after it, also when it fails: the next server on these stores would begin with as many pods, and end some of them meanwhile. */
   const withScaled = (work: (server: ServerProcess) => Promise<void>) =>
-    world.withServer(server => work(server).finally(() => server.cli(['scale', 'clear', 'roll.keep'])));
+    world.withServer(async server => {
+      await work(server).catch(async error => {
+        await unscale(server).catch(failure => console.log(String(failure)));
+        throw error;
+      });
+      await unscale(server);
+    });
   const deploy = async (server: ServerProcess, manifest: string) => {
     const { code, output } = await server.cli(['deploy', '-f', manifest]);
     expect(code, `${output}\n${server.output}`).toBe(0);

@@ -1,13 +1,13 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { Kafka, logLevel, Partitioners } from 'kafkajs';
+import type { ConnectionOptions } from '../../../controller/adapters/kafka/connection-options.ts';
 import { type KafkaStreams, type KafkaStreamsOptions, openKafkaStreams } from '../../../controller/adapters/kafka/kafka-streams.ts';
 import { systemClock } from '../../../controller/clock.ts';
 import type { TopicPartition } from '../../../controller/ports/streams.ts';
 import { silentLog } from '../../../controller/telemetry/log.ts';
 
-/** The adapter on brokers of a test: quick signs of life, so that groups share within a moment. */
-export function openStreams(bootstrap: readonly string[], options: Partial<KafkaStreamsOptions> = {}): Promise<KafkaStreams> {
-  return openKafkaStreams({
+export function connectionTo(bootstrap: readonly string[]): ConnectionOptions {
+  return {
     seeds: bootstrap.map(address => {
       const [host = '', port] = address.split(':');
       return { host, port: Number(port) };
@@ -17,6 +17,13 @@ export function openStreams(bootstrap: readonly string[], options: Partial<Kafka
     clientId: 'test',
     clock: systemClock,
     log: silentLog,
+  };
+}
+
+/** The adapter on brokers of a test: quick signs of life, so that groups share within a moment. */
+export function openStreams(bootstrap: readonly string[], options: Partial<KafkaStreamsOptions> = {}): Promise<KafkaStreams> {
+  return openKafkaStreams({
+    ...connectionTo(bootstrap),
     replication: 0,
     compression: 'none',
     sessionMs: 10_000,
