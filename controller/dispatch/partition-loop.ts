@@ -1,5 +1,5 @@
 import type { Batch, BatchState } from '../../runtime/protocol/messages.ts';
-import type { LiveFunction, Subscription } from '../functions/live-function.ts';
+import { isStrict, type LiveFunction, type Subscription } from '../functions/live-function.ts';
 import { areOtherTopics } from '../ports/other-topic.ts';
 import type { Source } from '../ports/state.ts';
 import type { GroupMember, ReadResult, TopicPartition } from '../ports/streams.ts';
@@ -266,7 +266,7 @@ export class PartitionLoop {
     outbox: Parameters<PublishLoop['add']>[0],
   ): Promise<void> {
     const { dispatcher, member, at } = this.#options;
-    const isStrict = this.#live.spec.durability === 'strict' && session.limits.mayRollBack;
+    const mustBeDurable = isStrict(session.live, session.limits);
     const publisher = new PublishLoop(
       {
         dispatcher,
@@ -277,14 +277,14 @@ export class PartitionLoop {
         onRoom: this.#options.events.onChange,
         onFenced: () => this.stepOf(session, { kind: 'fenced' }),
       },
-      isStrict ? -1 : Number.POSITIVE_INFINITY,
+      mustBeDurable ? -1 : Number.POSITIVE_INFINITY,
     );
     this.#publisher = publisher;
     publisher.add(outbox, 0);
     const answer = await member.commit(at, committedOffset, offsetMetadata({ ...session, isDurable: wasDurable }));
     if (answer === 'fenced') throw new Error('the group gave the partition to another member');
     publisher.open();
-    if (isStrict && outbox.length > 0) session.verifyWanted = true;
+    if (mustBeDurable && outbox.length > 0) session.verifyWanted = true;
   }
 
   async #read(session: Session, signal: AbortSignal): Promise<void> {
@@ -411,8 +411,7 @@ export class PartitionLoop {
       emits.map((emit, index) => ({ seq: { generation, counter: firstCounter + index }, stream, emit })),
       ordinal,
     );
-    const isStrict = session.live.spec.durability === 'strict' && session.limits.mayRollBack;
-    if (isStrict) session.verifyWanted = true;
+    if (isStrict(session.live, session.limits)) session.verifyWanted = true;
   }
 
   async #commit(session: Session, { request, resend }: Extract<Effect, { kind: 'commit' }>): Promise<void> {

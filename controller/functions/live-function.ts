@@ -28,6 +28,11 @@ export interface Subscription {
   readonly inbox: boolean;
 }
 
+/** Whether nothing of the function may be answered or published that its store could still lose. */
+export function isStrict({ spec }: Pick<LiveFunction, 'spec'>, { mayRollBack }: { mayRollBack: boolean }): boolean {
+  return spec.durability === 'strict' && mayRollBack;
+}
+
 /** Names of a unit's own topics and group. */
 export function unitOf(context: string, functionName: string): string {
   return `${context}.${functionName}`;

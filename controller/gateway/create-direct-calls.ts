@@ -2,7 +2,7 @@ import { hopMax } from '../../runtime/protocol/headers.ts';
 import type { Clock } from '../clock.ts';
 import { TopicSizes } from '../dispatch/topic-sizes.ts';
 import type { FaultPoints } from '../fault-points.ts';
-import type { LiveFunction } from '../functions/live-function.ts';
+import { isStrict, type LiveFunction } from '../functions/live-function.ts';
 import type { History } from '../ports/history.ts';
 import type { Source, StateStore } from '../ports/state.ts';
 import type { Streams } from '../ports/streams.ts';
@@ -123,7 +123,8 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
       try {
         const [known] = await state.known(unit, [id]);
         if (known === undefined) return undefined;
-        if (!isStrict(live) || (await sessions.get(unit)?.isKept(id))) return { kind: 'ok', answer: known.answer, repeated: true };
+        if (!isStrict(live, state.capabilities) || (await sessions.get(unit)?.isKept(id)))
+          return { kind: 'ok', answer: known.answer, repeated: true };
       } catch (error) {
         last = error;
       }
@@ -177,13 +178,9 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
     return figure.told;
   }
 
-  function isStrict({ spec }: LiveFunction): boolean {
-    return spec.durability === 'strict' && state.capabilities.mayRollBack;
-  }
-
   function unitCalls(live: LiveFunction): UnitCalls {
     const session = new CallSession(
-      { ...options, source: sourceOf(live.unit, slot), isStrict: () => isStrict(created.live) },
+      { ...options, source: sourceOf(live.unit, slot), isStrict: () => isStrict(created.live, state.capabilities) },
       {
         committed: ready => {
           ready.call.settle({ kind: 'ok', answer: ready.outcome.answer, repeated: false });
@@ -232,7 +229,9 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
       for (const [unit, calls] of units) {
         const sources = new Set((await state.progress(unit)).map(({ source }) => source));
         const left = slots.map(one => sourceOf(unit, one)).filter(({ name }) => sources.has(name));
-        await Promise.all(left.map(source => emptyOutbox({ ...options, source, isStrict: () => isStrict(calls.live) })));
+        await Promise.all(
+          left.map(source => emptyOutbox({ ...options, source, isStrict: () => isStrict(calls.live, state.capabilities) })),
+        );
       }
     },
     async stop(graceMs) {

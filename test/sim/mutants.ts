@@ -240,7 +240,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'strict functions publish what is not durable',
     file: `${dispatch}/partition-loop.ts`,
-    find: 'isStrict ? -1 : Number.POSITIVE_INFINITY',
+    find: 'mustBeDurable ? -1 : Number.POSITIVE_INFINITY',
     replace: 'Number.POSITIVE_INFINITY',
     mode: 'strict-rollback',
     breaks: ['emits', 'starts', 'ledger', 'dead letters'],
