@@ -6,7 +6,8 @@ import { boundRow, type Row, type RowResult } from '../row.ts';
 import { percentile } from '../statistics.ts';
 
 const perSecond = 1_000;
-const warmUpMs = 2_000;
+/** What is asked is the latency of a server at work: until then three processes compile what they run. */
+const warmUpMs = 5_000;
 const durationMs = 10_000;
 
 /** At an even rate to one warm pod. */
@@ -23,14 +24,19 @@ async function measureOn(
     await eventually('the warm-up is handled', () => (server.lines().length >= warmUp ? true : undefined));
     const sent = await sendEvenly(server, perSecond, durationMs);
     await eventually('all events are handled', () => (server.lines().length >= warmUp + sent ? true : undefined));
-    const entries = entriesOf(server).slice(warmUp);
+    const all = entriesOf(server);
+    const entries = all.slice(warmUp);
+    const atFirst = percentile(
+      all.slice(0, perSecond).map(entry => entry.sinceAppendMs),
+      0.99,
+    ).toFixed(0);
     const at = (figure: (entry: Entry) => number, share: number) => percentile(entries.map(figure), share);
     const sinceAppend = (share: number) => at(entry => entry.sinceAppendMs, share);
     const sinceSent = (share: number) => at(entry => entry.sinceSentMs, share).toFixed(1);
     const measure = `append to handler entry at ${perSecond} events/s${where}`;
     return [
       boundRow(`${measure}, p50`, 'ms', sinceAppend(0.5), p50, 1, `from before the request ${sinceSent(0.5)} and ${sinceSent(0.99)} ms`),
-      boundRow(`${measure}, p99`, 'ms', sinceAppend(0.99), p99, 1),
+      boundRow(`${measure}, p99`, 'ms', sinceAppend(0.99), p99, 1, `${atFirst} ms in the first second of a new server`),
     ];
   } finally {
     await server.stop();

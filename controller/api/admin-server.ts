@@ -1,10 +1,11 @@
+import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import helmet from '@fastify/helmet';
 import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { FaasError } from '../errors.ts';
 import type { PodCallbacks } from '../gateway/pod-callbacks.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ApiPorts } from './api-ports.ts';
-import { type Doorman, refusalOf, tokenBytes } from './auth.ts';
+import { answersTo, type Doorman, hasToken, refusalOf, tokenBytes } from './auth.ts';
 import { answerBrokenRequest } from './broken-request.ts';
 import { type ClusterDoor, mountCluster } from './cluster-routes.ts';
 import { assetPath, mountDashboard, pagePaths } from './dashboard-routes.ts';
@@ -16,8 +17,10 @@ import { OpenLetters } from './open-letters.ts';
 import { paths } from './paths.ts';
 import { mountPodCallbacks } from './pod-callback-routes.ts';
 import { ProblemError, problemOf } from './problem.ts';
+import { quickAppends } from './quick-append.ts';
 import { allRoutes } from './routes.ts';
 import { csrfHeader, Sessions } from './sessions.ts';
+import { createAppend } from './stream-routes.ts';
 
 export interface AdminServerOptions extends ApiPorts, HealthOptions {
   /** The admin token (token-file.ts). */
@@ -51,24 +54,35 @@ export interface AdminLimits {
 /** A request may take a minute because a bundle of 50 MiB may have a slow way. */
 const usualLimits: AdminLimits = { headersMs: 10_000, requestMs: 60_000, checkIntervalMs: 1_000, bodyBytesMax: 2 ** 20 };
 
+/** Longer than a proxy in front keeps a connection, so that it is the proxy that closes it. */
+const keepAliveMs = 72_000;
+
 /** The admin listener: the dashboard at `/`, the API under /v1, the callbacks of pods under /internal/v1, metrics and health. */
 export async function createAdminServer(options: AdminServerOptions): Promise<AdminServer> {
   const limits = { ...usualLimits, ...options.limits };
   const stopping = new AbortController();
+  const requestId = () => options.random.token().slice(0, 16);
+  const doorman = doormanOf(options);
+  const takesAppend = options.servesApi === false ? () => false : quickAppendsOf(options, doorman, requestId, stopping.signal);
   const app = fastify({
     logger: false,
     bodyLimit: limits.bodyBytesMax,
-    requestTimeout: limits.requestMs,
     forceCloseConnections: 'idle',
-    genReqId: () => options.random.token().slice(0, 16),
+    genReqId: requestId,
     routerOptions: { maxParamLength: 1_024 },
-    // A missing Host is refused by the guard, in our words.
-    http: {
-      requireHostHeader: false,
-      headersTimeout: limits.headersMs,
-      requestTimeout: limits.requestMs,
-      connectionsCheckingInterval: limits.checkIntervalMs,
-    },
+    // The framework sets no time limits of a server that is made for it.
+    serverFactory: handle =>
+      createServer(
+        {
+          // A missing Host is refused by the guard, in our words.
+          requireHostHeader: false,
+          headersTimeout: limits.headersMs,
+          requestTimeout: limits.requestMs,
+          connectionsCheckingInterval: limits.checkIntervalMs,
+          keepAliveTimeout: keepAliveMs,
+        },
+        (request, response) => void (takesAppend(request, response) || handle(request, response)),
+      ),
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, request, reply) => void answerProblem(options.log, error, request, reply),
   });
@@ -78,7 +92,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
     if (stopping.signal.aborted) reply.header('connection', 'close');
   });
   const sessions = new Sessions(options.token, options.random);
-  guard(app, options, sessions);
+  guard(app, { ...doorman, session: cookie => sessions.find(cookie, options.clock.now()) });
   answerProblems(app, options.log);
   takeBodies(app);
   mountHealth(app, options);
@@ -124,12 +138,38 @@ const openPaths: ReadonlySet<string> = new Set([
   assetPath,
 ]);
 
-function guard(app: FastifyInstance, options: AdminServerOptions, sessions: Sessions): void {
-  const { settings } = options;
+function doormanOf({ settings, token }: AdminServerOptions): Omit<Doorman, 'session'> {
   const own = settings['cluster.address'] === '' ? [] : [new URL(settings['cluster.address']).hostname];
   const hosts = new Set([settings['admin.host'], ...own, ...settings.hosts].map(host => host.toLowerCase()));
-  const session: Doorman['session'] = cookie => sessions.find(cookie, options.clock.now());
-  const doorman: Doorman = { token: tokenBytes(options.token), hosts, openPaths, session };
+  return { token: tokenBytes(token), hosts, openPaths };
+}
+
+function quickAppendsOf(
+  options: AdminServerOptions,
+  { hosts, token }: Pick<Doorman, 'hosts' | 'token'>,
+  requestId: () => string,
+  stopping: AbortSignal,
+): (request: IncomingMessage, response: ServerResponse) => boolean {
+  return quickAppends({
+    append: createAppend(options),
+    admits: request =>
+      !stopping.aborted &&
+      answersTo({ host: hostOf(request), localAddress: request.socket.localAddress }, hosts) &&
+      hasToken(request.headers.authorization, token),
+    fail: (error, response) => {
+      const { status, headers, body } = problemReply(options.log, error, { id: requestId(), method: 'POST', route: paths.events });
+      response.writeHead(status, { ...headers, 'cache-control': 'no-store', 'content-length': Buffer.byteLength(body) });
+      response.end(body);
+    },
+  });
+}
+
+/** Of two Host headers somebody else may have believed the other one. */
+function hostOf(request: IncomingMessage): string | undefined {
+  return request.headersDistinct.host?.length === 1 ? request.headers.host : undefined;
+}
+
+function guard(app: FastifyInstance, doorman: Doorman): void {
   app.addHook('onRequest', async (request, reply) => {
     reply.header('cache-control', 'no-store');
     const { headers } = request;
@@ -137,8 +177,7 @@ function guard(app: FastifyInstance, options: AdminServerOptions, sessions: Sess
       {
         method: request.method,
         path: request.routeOptions.url ?? '',
-        // Of two Host headers somebody else may have believed the other one.
-        host: request.raw.headersDistinct.host?.length === 1 ? headers.host : undefined,
+        host: hostOf(request.raw),
         localAddress: request.socket.localAddress,
         origin: headers.origin,
         authorization: headers.authorization,
@@ -169,15 +208,28 @@ function answerProblems(app: FastifyInstance, log: Log): void {
   });
 }
 
-function answerProblem(log: Log, error: unknown, request: FastifyRequest, reply: FastifyReply): FastifyReply {
+interface FailedRequest {
+  readonly id: string;
+  readonly method: string;
+  readonly route: string | undefined;
+}
+
+function problemReply(log: Log, error: unknown, { id, method, route }: FailedRequest) {
   const ours = translate(error);
-  const problem = problemOf(ours, request.id);
-  if (problem.status >= 500 && problem.code === 'FAAS_INTERNAL') {
-    log.error('request failed', { requestId: request.id, method: request.method, route: request.routeOptions?.url, error });
-  }
-  if (ours instanceof ProblemError) reply.headers(ours.headers);
-  if (problem.status === 401) reply.header('www-authenticate', 'Bearer realm="faas"');
-  return reply.status(problem.status).type('application/problem+json').send(JSON.stringify(problem));
+  const problem = problemOf(ours, id);
+  if (problem.code === 'FAAS_INTERNAL') log.error('request failed', { requestId: id, method, route, error });
+  const headers = {
+    'content-type': 'application/problem+json; charset=utf-8',
+    'x-content-type-options': 'nosniff',
+    ...(ours instanceof ProblemError ? ours.headers : {}),
+    ...(problem.status === 401 ? { 'www-authenticate': 'Bearer realm="faas"' } : {}),
+  };
+  return { status: problem.status, headers, body: JSON.stringify(problem) };
+}
+
+function answerProblem(log: Log, error: unknown, { id, method, routeOptions }: FastifyRequest, reply: FastifyReply): FastifyReply {
+  const { status, headers, body } = problemReply(log, error, { id, method, route: routeOptions?.url });
+  return reply.status(status).headers(headers).send(body);
 }
 
 /** What fastify throws by itself, in our words. Its validation errors are made in mount-routes.ts. */

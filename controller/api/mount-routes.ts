@@ -1,9 +1,8 @@
 import swagger from '@fastify/swagger';
-import { Ajv, type ErrorObject, type ValidateFunction } from 'ajv';
 import type { FastifyInstance, FastifyReply, FastifyRequest } from 'fastify';
 import { Problem } from './contract.ts';
 import { paths } from './paths.ts';
-import { ProblemError } from './problem.ts';
+import { checkOf, formProblem } from './request-check.ts';
 import { HeadedAnswer, type Route, type RouteRequest, StreamedAnswer } from './route.ts';
 
 /** Mounts the routes with their checks, and the OpenAPI document that is made of the same schemas. */
@@ -29,41 +28,9 @@ const openApiHead = {
   security: [{ token: [] }],
 };
 
-/** Text in paths and queries becomes numbers and booleans; in a body nothing is bent to fit, and nothing unknown is dropped in silence. */
 function checkRequests(app: FastifyInstance): void {
-  const common = { useDefaults: true, removeAdditional: false, allErrors: false, strict: false };
-  const bodies = new Ajv({ ...common, coerceTypes: false });
-  const texts = new Ajv({ ...common, coerceTypes: true });
-  app.setValidatorCompiler(({ schema, httpPart }) => whenAsked(() => (httpPart === 'body' ? bodies : texts).compile(schema)));
-  app.setSchemaErrorFormatter((errors, part) => {
-    const [first] = errors;
-    const at = `${part}${first?.instancePath ?? ''}`;
-    const message = first === undefined ? 'does not have the expected form' : sentence(first);
-    const hint = `${paths.openapi} describes every request.`;
-    return new ProblemError('FAAS_API_REQUEST', `${at} ${message}`, hint, { problems: [{ at, message }] });
-  });
-}
-
-/** Compiled by the first request that is checked: doing so for all routes is a third of the time in which a server starts. */
-function whenAsked(compile: () => ValidateFunction) {
-  let compiled: ValidateFunction | undefined;
-  const check = Object.assign(
-    (data: unknown): boolean => {
-      compiled ??= compile();
-      const isValid = compiled(data);
-      check.errors = compiled.errors ?? null;
-      return isValid;
-    },
-    { errors: null as ErrorObject[] | null },
-  );
-  return check;
-}
-
-function sentence(error: Pick<ErrorObject, 'keyword' | 'params' | 'message'>): string {
-  const { keyword, params, message } = error;
-  if (keyword === 'additionalProperties') return `has an unknown member "${String(params.additionalProperty)}"`;
-  if (keyword === 'enum') return `must be one of ${String(params.allowedValues)}`;
-  return message ?? 'does not have the expected form';
+  app.setValidatorCompiler(({ schema, httpPart }) => checkOf(schema, httpPart === 'body' ? 'body' : 'text'));
+  app.setSchemaErrorFormatter((errors, part) => formProblem(errors, part));
 }
 
 function mount(app: FastifyInstance, route: Route, stopping: AbortSignal): void {

@@ -13,13 +13,29 @@ import { StreamChecks } from './stream-checks.ts';
 
 const tag = 'streams';
 /** A thousand events of a usual size; more of them are more requests. */
-const eventsBytesMax = 16 * 2 ** 20;
+export const eventsBytesMax = 16 * 2 ** 20;
 /** Faults named in one answer. */
 const faultsMax = 20;
 
+/** Appends to a stream of a context, all events or none. `traceparent`: of who sends them. */
+export type AppendEvents = (
+  at: StreamParams,
+  events: readonly GivenEvent[],
+  traceparent: string | readonly string[] | undefined,
+) => Promise<EmitAnswer>;
+
+export function createAppend(ports: ApiPorts): AppendEvents {
+  const checks = new StreamChecks();
+  return async (at, events, traceparent) => {
+    const stream = await findStream(ports, at.context, at.stream);
+    if (stream.schema !== undefined) refuseFaulty(checks, stream.schema, events);
+    return append(ports, at.context, stream, events, typeof traceparent === 'string' ? traceparent : undefined);
+  };
+}
+
 /** The streams that contexts declare, and a way to append to them. */
 export function streamRoutes(ports: ApiPorts): readonly Route[] {
-  const checks = new StreamChecks();
+  const appendEvents = createAppend(ports);
   const list = defineRoute({
     method: 'GET',
     path: 'streams',
@@ -41,12 +57,7 @@ export function streamRoutes(ports: ApiPorts): readonly Route[] {
     body: EmitRequest,
     bodyBytesMax: eventsBytesMax,
     answer: EmitAnswer,
-    handle: async ({ params, body, headers }) => {
-      const stream = await findStream(ports, params.context, params.stream);
-      if (stream.schema !== undefined) refuseFaulty(checks, stream.schema, body.events);
-      const parent = typeof headers.traceparent === 'string' ? headers.traceparent : undefined;
-      return append(ports, params.context, stream, body.events, parent);
-    },
+    handle: ({ params, body, headers }) => appendEvents(params, body.events, headers.traceparent),
   });
   return [list, emit];
 }

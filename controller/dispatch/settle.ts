@@ -1,6 +1,6 @@
 import { headerNames } from '../../runtime/protocol/headers.ts';
 import type { OkOutcome, WireEmit, WireError } from '../../runtime/protocol/messages.ts';
-import { type PackedRecord, packedSizeOf, packRecord, RecordPacker } from '../../runtime/protocol/record.ts';
+import { type HeaderBlock, type PackedRecord, packedSizeOf, packHeaders, packRecord, RecordPacker } from '../../runtime/protocol/record.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import { inboxTopicOf } from '../functions/live-function.ts';
 import { inboxRecord } from '../inbox/inbox-record.ts';
@@ -64,12 +64,9 @@ function emitRecord(emit: WireEmit, index: number, cause: Cause, topic: string, 
   const sent = emit.packed ?? packRecord(emit);
   const id = emit.id ?? `${cause.idempotencyKey}/${index}`;
   packer.begin(sent);
-  packer.header(headerNames.specVersion, '1.0');
+  packer.headerBlock(commonHeaders(emit, cause));
   packer.header(headerNames.id, id);
-  packer.header(headerNames.source, sourceOf(cause));
-  packer.header(headerNames.type, emit.type ?? typeOf(emit, cause));
   packer.header(headerNames.time, timeOf(nowMs));
-  packer.header(headerNames.contentType, emit.contentType);
   packer.header(headerNames.hop, String(cause.hop + 1));
   packer.header(headerNames.correlationId, cause.correlationId ?? cause.eventId);
   packer.header(headerNames.causationId, cause.eventId);
@@ -83,6 +80,32 @@ function emitRecord(emit: WireEmit, index: number, cause: Cause, topic: string, 
 }
 
 const packer = new RecordPacker();
+
+/** What emits of one kind have in common. A function has few kinds, and its emits come in the order of its handler: the last ones are at hand. */
+interface CommonHeaders {
+  readonly live: LiveFunction;
+  readonly target: string;
+  readonly type: string | undefined;
+  readonly contentType: string;
+  readonly block: HeaderBlock;
+}
+
+const commonMax = 16;
+let common: readonly CommonHeaders[] = [];
+
+function commonHeaders({ target, type, contentType }: WireEmit, { live }: Cause): HeaderBlock {
+  for (const one of common) {
+    if (one.live === live && one.target === target && one.type === type && one.contentType === contentType) return one.block;
+  }
+  const block = packHeaders([
+    [headerNames.specVersion, '1.0'],
+    [headerNames.source, sourceOf(live)],
+    [headerNames.type, type ?? typeOf(target, live)],
+    [headerNames.contentType, contentType],
+  ]);
+  common = [{ live, target, type, contentType, block }, ...common.slice(0, commonMax - 1)];
+  return block;
+}
 
 class PackedEmit implements Emit {
   readonly topic: string;
@@ -113,7 +136,7 @@ function startRecord(emit: WireEmit, index: number, cause: Cause, topic: string,
   const record = inboxRecord(
     {
       id: emit.id ?? `${cause.idempotencyKey}/${index}`,
-      source: sourceOf(cause),
+      source: sourceOf(cause.live),
       type: emit.type ?? 'faas.start',
       timeMs: nowMs,
       trigger: 'start',
@@ -133,14 +156,14 @@ function startRecord(emit: WireEmit, index: number, cause: Cause, topic: string,
 }
 
 /** CloudEvents source of what a function sends. */
-function sourceOf(cause: Cause): string {
-  return `/${cause.live.context}/${cause.live.name}`;
+function sourceOf({ context, name }: LiveFunction): string {
+  return `/${context}/${name}`;
 }
 
 /** The default type: `<context>.<stream>` of the stream's owner. */
-function typeOf(emit: WireEmit, cause: Cause): string {
-  const stream = cause.live.spec.emits.find(({ name }) => name === emit.target);
-  return stream === undefined ? emit.target : `${stream.context}.${stream.stream}`;
+function typeOf(target: string, live: LiveFunction): string {
+  const stream = live.spec.emits.find(({ name }) => name === target);
+  return stream === undefined ? target : `${stream.context}.${stream.stream}`;
 }
 
 function missingTarget(emit: WireEmit): WireError {

@@ -176,6 +176,14 @@ export class RecordPacker {
     this.#value(to - from);
   }
 
+  /** Headers that were packed before. */
+  headerBlock({ bytes, count }: HeaderBlock): void {
+    this.#reserve(bytes.length);
+    setBytes(this.#bytes, bytes, this.#at);
+    this.#at += bytes.length;
+    this.#headers += count;
+  }
+
   end(): PackedRecord {
     writeUint32(this.#bytes, this.#start, this.#at - this.#start - 4);
     writeUint16(this.#bytes, this.#start + 12, this.#headers);
@@ -206,6 +214,17 @@ export class RecordPacker {
 }
 
 const packerBytes = 32 * 1024;
+
+/** Headers as they are in a packed record, one behind the other. */
+export interface HeaderBlock {
+  readonly bytes: Uint8Array;
+  readonly count: number;
+}
+
+export function packHeaders(headers: readonly (readonly [name: string, text: string])[]): HeaderBlock {
+  const record = { key: null, value: null, headers: headers.map(([name, text]) => [name, encodeUtf8(text)] as const) };
+  return { bytes: packRecord(record).bytes.slice(fixedBytes), count: headers.length };
+}
 
 /**
  * Names of headers repeat with every record: each is encoded and decoded once. Whoever sends very many different ones makes them all be
