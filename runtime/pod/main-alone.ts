@@ -1,5 +1,6 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { dirname, join } from 'node:path';
+import { announce } from './announce.ts';
 import { ParentStream } from './parent-stream.ts';
 import { createPod } from './pod.ts';
 import { answerJson, readBody } from './pod-server.ts';
@@ -8,7 +9,9 @@ import { answerJson, readBody } from './pod-server.ts';
  * A pod that is nobody's child process: what it needs to know to be reached stands in its environment, which holds no secret, and its parent attaches to it over the
  * wire (docs/wire.md). It ends when no parent has been heard of for a while.
  */
-const number = (name: string): number => Number(process.env[`FAAS_POD_${name}`]);
+const text = (name: string): string => process.env[`FAAS_POD_${name}`] ?? '';
+const number = (name: string): number => Number(text(name));
+const bootId = text('BOOT_ID');
 const graceMs = number('GRACE_MS');
 const orphanMs = number('ORPHAN_MS');
 const orphanCheckMs = 500;
@@ -16,7 +19,7 @@ const attachBytesMax = 4_096;
 
 const parent = new ParentStream(performance.now());
 const pod = createPod({
-  bootId: process.env.FAAS_POD_BOOT_ID ?? '',
+  bootId,
   memoryBytes: number('MEMORY_BYTES'),
   workerFile: join(dirname(process.argv[1] ?? ''), 'pod-worker.cjs'),
   rssBytes: () => process.memoryUsage.rss(),
@@ -35,14 +38,20 @@ const pod = createPod({
   seen: () => parent.seen(performance.now()),
   more,
 });
-const secret = { kind: 'hash', text: process.env.FAAS_POD_TOKEN_SHA256 ?? '' } as const;
+const secret = { kind: 'hash', text: text('TOKEN_SHA256') } as const;
 pod.admit({ secret, callbackUrl: '' });
 
 process.on('SIGTERM', () => drain(graceMs));
 setInterval(() => {
   if (parent.aloneMs(performance.now()) > orphanMs) drain(graceMs);
 }, orphanCheckMs);
-void pod.listen('0.0.0.0', number('PORT'));
+void start();
+
+async function start(): Promise<void> {
+  const [ip, url] = [text('IP'), text('ANNOUNCE_URL')];
+  await pod.listen(ip.includes(':') ? '::' : '0.0.0.0', number('PORT'));
+  if (url !== '') await announce({ url, tokenFile: text('IDENTITY_FILE'), bootId, ip }, () => parent.isAttached);
+}
 
 /** The parent hears of it before a batch is refused. */
 function drain(withinMs: number): void {

@@ -23,6 +23,10 @@ export class ParentStream {
     setInterval(() => this.say({ kind: 'alive' }), aliveMs).unref();
   }
 
+  get isAttached(): boolean {
+    return this.#response !== undefined;
+  }
+
   attach(response: ServerResponse): void {
     this.say({ kind: 'replaced' });
     this.#response?.end();

@@ -1,5 +1,10 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { afterEach, expect, test } from 'vitest';
 import { type PodLine, PodLink } from '../../controller/adapters/kubernetes/pod-link.ts';
@@ -19,23 +24,28 @@ let printed = '';
 
 afterEach(() => child?.kill('SIGKILL'));
 
-async function start(orphanMs = 60_000): Promise<{ link: PodLink; address: string; ended: Promise<unknown[]> }> {
-  const [port = 0] = await freePorts(1);
+async function start(
+  orphanMs = 60_000,
+  more: Readonly<Record<string, string>> = {},
+): Promise<{ link: PodLink; address: string; ended: Promise<unknown[]> }> {
+  const [free = 0] = await freePorts(1);
   const env = {
     FAAS_POD_BOOT_ID: bootId,
     FAAS_POD_TOKEN_SHA256: hashOf(token),
     FAAS_POD_MEMORY_BYTES: String(2 ** 28),
-    FAAS_POD_PORT: String(port),
+    FAAS_POD_PORT: String(free),
     FAAS_POD_GRACE_MS: '2000',
     FAAS_POD_ORPHAN_MS: String(orphanMs),
+    ...more,
   };
+  const host = more.FAAS_POD_IP?.includes(':') ? `[${more.FAAS_POD_IP}]` : '127.0.0.1';
   printed = '';
   child = spawn(process.execPath, [entryPath('pod-alone')], { env, stdio: ['ignore', 'pipe', 'inherit'] });
   child.stdout?.on('data', text => {
     printed += text;
   });
   const ended = once(child, 'exit');
-  const address = `http://127.0.0.1:${port}`;
+  const address = `http://${host}:${env.FAAS_POD_PORT}`;
   while (
     !(await fetch(`${address}/healthz`).then(
       ({ ok }) => ok,
@@ -110,4 +120,41 @@ test('ends when nobody has shown the token for a while, and stays as long as som
   const early = await Promise.race([ended, sleep(2_500, 'lives')]);
   clearInterval(signs);
   expect([early, await ended]).toEqual(['lives', [0, null]]);
+});
+
+test('listens to IPv6 where its own address is one', async context => {
+  const probe = createServer();
+  const hasIpv6 = await new Promise(resolve => probe.once('error', () => resolve(false)).listen(0, '::1', () => resolve(true)));
+  probe.close();
+  if (hasIpv6 !== true) context.skip('this machine has no IPv6');
+  const { link } = await start(60_000, { FAAS_POD_IP: '::1' });
+  expect(await link.status()).toMatchObject({ bootId });
+});
+
+test('announces itself once it listens, and no more when somebody has attached', async () => {
+  const folder = await mkdtemp(join(tmpdir(), 'faas-alone-'));
+  const tokenFile = join(folder, 'token');
+  await writeFile(tokenFile, 'of the cluster');
+  const [port = 0] = await freePorts(1);
+  const heard: unknown[] = [];
+  const server = createServer((request, response) => {
+    request.on('data', async body => {
+      heard.push([request.headers.authorization, JSON.parse(body)]);
+      if (heard.length === 2) await new PodLink(`http://127.0.0.1:${port}`, token).attach(callbackUrl);
+      response.writeHead(401).end();
+    });
+  });
+  await new Promise<void>(resolve => server.listen(0, '127.0.0.1', resolve));
+  const url = `http://127.0.0.1:${(server.address() as AddressInfo).port}/`;
+  await start(60_000, {
+    FAAS_POD_PORT: String(port),
+    FAAS_POD_ANNOUNCE_URL: url,
+    FAAS_POD_IDENTITY_FILE: tokenFile,
+    FAAS_POD_IP: '127.0.0.1',
+  });
+  while (heard.length < 2) await sleep(10);
+  await sleep(500);
+  expect(heard).toEqual(Array(2).fill(['Bearer of the cluster', { bootId, ip: '127.0.0.1' }]));
+  server.close();
+  await rm(folder, { recursive: true });
 });
