@@ -40,6 +40,8 @@ export const errorTable = {
     FAAS_APPEND_FAILED: { status: 503, title: 'The event could not be stored' },
     FAAS_RATE_LIMITED: { status: 429, title: 'Too many requests from one address' },
     FAAS_BATCH_TOKEN: { status: 401, title: 'No batch runs under this token' },
+    FAAS_POD_IDENTITY: { status: 401, title: 'The token is not that of the pod which announces itself' },
+    FAAS_POD_UNEXPECTED: { status: 404, title: 'No pod is awaited that announces itself so' },
     FAAS_CALL_UNDECLARED: { status: 403, title: 'The function does not declare this call' },
     FAAS_CALL_FAILED: { status: 502, title: 'The handler failed' },
     FAAS_CALL_CONFLICT: { status: 409, title: 'Others kept writing the same keys' },

@@ -126,8 +126,9 @@ async function open(
   const hosts = roles.has('dispatcher');
   // A gateway starts no pods, wherever they are.
   const podsKubernetes = settings.pods === 'kubernetes' && (hosts || roles.has('controller')) ? kubernetes : undefined;
+  const pods = await openPods({ settings, clock, random, log, env: process.env, kubernetes: podsKubernetes });
   const fleet = new Fleet({
-    pods: await openPods({ settings, clock, random, log, env: process.env, kubernetes: podsKubernetes }),
+    pods,
     client,
     registry,
     history,
@@ -227,7 +228,7 @@ async function open(
   });
   const resources = settings['kubernetes.resources'] ? kubernetes?.resources : undefined;
   const version = packageVersion();
-  const podCallbacks = createPodCallbacks({ state, calls, tokens, metrics });
+  const podCallbacks = createPodCallbacks({ state, calls, tokens, pods, metrics });
   let isLeaving = false;
   const readyChecks = [
     { name: 'staying', check: async () => !isLeaving },

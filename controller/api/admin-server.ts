@@ -124,12 +124,13 @@ const headersOfEveryAnswer = {
   strictTransportSecurity: false,
 } as const;
 
-/** Health needs no token; pods bring the token of their batch, other processes the secret of the cluster, and a browser the code of its link; the page itself holds nothing. */
+/** Health needs no token; pods bring the token of their batch or, while they start, of their cluster, other processes the secret of the cluster, and a browser the code of its link; the page itself holds nothing. */
 const openPaths: ReadonlySet<string> = new Set([
   paths.healthz,
   paths.readyz,
   paths.internalState,
   paths.internalCall,
+  paths.internalAnnounce,
   paths.internalReport,
   paths.internalPods,
   paths.internalWant,

@@ -52,6 +52,8 @@ export const paths = {
   /** For pods, authorised by the token of a running batch. */
   internalState: '/internal/v1/state',
   internalCall: '/internal/v1/call',
+  /** For pods that start, authorised by what their cluster says of them. */
+  internalAnnounce: '/internal/v1/announce',
   /** For processes of the same cluster, authorised by its secret. */
   internalReport: '/internal/v1/report',
   internalPods: '/internal/v1/pods',

@@ -1,18 +1,21 @@
+import { isIP } from 'node:net';
 import { type ProblemError, problemOf } from '../api/problem.ts';
 import { FaasError } from '../errors.ts';
+import type { PodAnnouncement, Pods } from '../ports/pods.ts';
 import type { StateStore } from '../ports/state.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { BatchGrant, BatchTokens } from '../wire/batch-tokens.ts';
 import { problemOfAnswer } from './call-problem.ts';
 import type { DirectCall, DirectCalls } from './direct-calls.ts';
 
-/** What pods ask back while a batch runs (docs/wire.md): JSON both ways, authorised by the batch's token and by nothing else. */
+/** What pods ask back while a batch runs, and say when they have started (docs/wire.md): JSON both ways, authorised by the batch's token, or the pod's, and by nothing else. */
 export interface PodCallbacks {
   readState(token: string | undefined, body: unknown): Promise<PodCallbackAnswer>;
   call(token: string | undefined, body: unknown): Promise<PodCallbackAnswer>;
+  announce(token: string | undefined, body: unknown): Promise<PodCallbackAnswer>;
 }
 
-/** `body` is JSON. */
+/** `body` is JSON; undefined: there is nothing to say. */
 export interface PodCallbackAnswer {
   readonly status: number;
   readonly body: unknown;
@@ -22,6 +25,7 @@ export interface PodCallbacksOptions {
   readonly state: Pick<StateStore, 'read'>;
   readonly calls: Pick<DirectCalls, 'call'>;
   readonly tokens: BatchTokens;
+  readonly pods: Pick<Pods, 'announced'>;
   readonly metrics: Metrics;
 }
 
@@ -30,7 +34,7 @@ const callTimeoutMsMax = 3_600_000;
 const utf8 = new TextEncoder();
 const text = new TextDecoder();
 
-export function createPodCallbacks({ state, calls, tokens, metrics }: PodCallbacksOptions): PodCallbacks {
+export function createPodCallbacks({ state, calls, tokens, pods, metrics }: PodCallbacksOptions): PodCallbacks {
   return {
     async readState(token, body) {
       const grant = grantOf(tokens, token);
@@ -68,6 +72,13 @@ export function createPodCallbacks({ state, calls, tokens, metrics }: PodCallbac
       const settled = await answer;
       if (settled.kind !== 'ok') return problem(problemOfAnswer(settled));
       return { status: 200, body: settled.answer === undefined ? {} : { answer: text.decode(settled.answer) } };
+    },
+    async announce(token, body) {
+      const announcement = readAnnouncement(body);
+      if (announcement === undefined) return malformed('bootId, ip');
+      const answer = await pods.announced?.(token ?? '', announcement);
+      if (answer === 'taken') return { status: 204, body: undefined };
+      return problem(answer === 'refused' ? notThisPod() : notAwaited());
     },
   };
 }
@@ -125,6 +136,24 @@ function readCall(body: unknown): PodCall | undefined {
     traceparent: typeof traceparent === 'string' ? traceparent : undefined,
     wait,
   };
+}
+
+function readAnnouncement(body: unknown): PodAnnouncement | undefined {
+  const bootId = field(body, 'bootId');
+  const ip = field(body, 'ip');
+  return typeof bootId === 'string' && typeof ip === 'string' && isIP(ip) !== 0 ? { bootId, ip } : undefined;
+}
+
+function notThisPod(): FaasError {
+  return new FaasError(
+    'FAAS_POD_IDENTITY',
+    'the token is not that of this pod, or cannot be verified now',
+    'The cluster tells where the pod is.',
+  );
+}
+
+function notAwaited(): FaasError {
+  return new FaasError('FAAS_POD_UNEXPECTED', 'nobody waits for this pod');
 }
 
 function field(body: unknown, name: string): unknown {

@@ -13,11 +13,15 @@
  * P7 `adopt` answers what an earlier parent has left and what still answers, each pod once and from then on as if it had been started here; what does
  * not answer is ended, and so is what is found later. Where pods end with their parent there is nothing to adopt.
  * P8 a pod that will take no batch any more is told of as soon as that is known, which may be long before its exit.
+ * P9 an announcement is taken of a pod that starts and has not been reached yet, once, and with a token that this pod alone can have. It makes a start
+ * faster; without it, or with one that is refused, the start goes on as before.
  */
 export interface Pods {
   readonly capabilities: PodsCapabilities;
   start(spec: PodSpec): Promise<PodInfo>;
   adopt(callbackUrl: string): Promise<readonly AdoptedPod[]>;
+  /** A pod says where it is, before who rules over the machines does. Answers at once; undefined: pods say it over a channel of their own. */
+  announced?(token: string, announcement: PodAnnouncement): Promise<AnnouncementAnswer>;
   list(): readonly PodInfo[];
   /** What keeps pods from starting at the moment, the oldest first. */
   waiting(): readonly PodTrouble[];
@@ -58,6 +62,15 @@ export interface PodInfo {
   readonly startedAtMs: number;
   readonly pid: number | undefined;
 }
+
+export interface PodAnnouncement {
+  readonly bootId: string;
+  /** IPv4 or IPv6, without brackets. */
+  readonly ip: string;
+}
+
+/** refused: the token is not that of the pod, or cannot be verified at the moment. unexpected: nobody waits for that pod, or not any more. */
+export type AnnouncementAnswer = 'taken' | 'refused' | 'unexpected';
 
 export interface AdoptedPod {
   readonly info: PodInfo;

@@ -128,7 +128,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     overrides: createOverrides(adapters.state, clock, random),
     secrets: createSecrets({ env: world.secretsEnv, folder: '', clock }),
     metrics: { contentType: 'text/plain; version=0.0.4; charset=utf-8', expose: async () => 'faas_up 1\n' },
-    podCallbacks: createPodCallbacks({ state: adapters.state, calls, tokens: world.tokens, metrics: noMetrics }),
+    podCallbacks: createPodCallbacks({ state: adapters.state, calls, tokens: world.tokens, pods: {}, metrics: noMetrics }),
     readyChecks: [],
     clock,
     random,

@@ -158,7 +158,13 @@ describe('what a handler asks of the server', () => {
     const { state } = createMemoryAdapters({ clock: systemClock, random: systemRandom });
     const tokens = new BatchTokens();
     const requests: string[] = [];
-    const answers = createPodCallbacks({ state, calls: { call: request => calls(request) as never }, tokens, metrics: noMetrics });
+    const answers = createPodCallbacks({
+      state,
+      calls: { call: request => calls(request) as never },
+      tokens,
+      pods: {},
+      metrics: noMetrics,
+    });
     const http: Server = createServer((request, response) => {
       const chunks: Buffer[] = [];
       request.on('data', (chunk: Buffer) => chunks.push(chunk));
