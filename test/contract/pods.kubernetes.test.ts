@@ -1,5 +1,8 @@
+import { createServer, type Server } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
-import { type KubernetesApi, openKubernetesApi } from '../../controller/adapters/kubernetes/kubernetes-api.ts';
+import { expectOk, type KubernetesApi, openKubernetesApi } from '../../controller/adapters/kubernetes/kubernetes-api.ts';
+import { isRecord } from '../../controller/adapters/kubernetes/kubernetes-object.ts';
 import { createKubernetesPods } from '../../controller/adapters/kubernetes/kubernetes-pods.ts';
 import type { PodTemplate } from '../../controller/adapters/kubernetes/pod-manifest.ts';
 import { systemClock } from '../../controller/clock.ts';
@@ -7,8 +10,9 @@ import { functionStatus } from '../../controller/operator/resource-status.ts';
 import type { ClusterObject } from '../../controller/ports/objects.ts';
 import type { PodExit, Pods } from '../../controller/ports/pods.ts';
 import { systemRandom } from '../../controller/random.ts';
-import { silentLog } from '../../controller/telemetry/log.ts';
+import { type Log, silentLog } from '../../controller/telemetry/log.ts';
 import { batchEvent, batchOf, startPod } from '../pod/pod-fixture.ts';
+import { hiddenAddresses } from '../services/kubernetes/hidden-addresses.ts';
 import { kubernetesService, nodePrograms } from '../services/kubernetes/programs.ts';
 import { openTestCluster, type TestCluster } from '../services/kubernetes/test-cluster.ts';
 import { describeWith } from '../services/needed-service.ts';
@@ -34,13 +38,17 @@ describeWith(kubernetesService, 'pods of a cluster', () => {
   }, 60_000);
 
   /** Of a server of its own, so that nobody takes over what others have left. */
-  const create = async (change: Partial<PodTemplate> = {}): Promise<Pods> => {
+  const create = async (
+    change: Partial<PodTemplate> = {},
+    way: { readonly api?: KubernetesApi; readonly log?: Log } = {},
+  ): Promise<Pods> => {
     servers += 1;
     return createKubernetesPods({
       api,
       clock: systemClock,
       random: systemRandom,
       log: silentLog,
+      ...way,
       secret: 'of the test',
       template: {
         ...{ namespace, image: cluster.image, serviceAccount: 'default', server: `server-${servers}`, cpu: '10m' },
@@ -54,12 +62,16 @@ describeWith(kubernetesService, 'pods of a cluster', () => {
   describe('what a cluster does to pods', { timeout: 90_000 }, () => {
     const spec = { memoryBytes: 2 ** 28, callbackUrl: 'http://127.0.0.1:9' };
     const open: Pods[] = [];
-    const start = async (change?: Parameters<typeof create>[0]) => {
-      const pods = await create(change);
+    const listening: Server[] = [];
+    const start = async (...how: Parameters<typeof create>) => {
+      const pods = await create(...how);
       open.push(pods);
       return pods;
     };
-    afterEach(() => Promise.all(open.splice(0).map(pods => pods.close())));
+    afterEach(async () => {
+      await Promise.all(open.splice(0).map(pods => pods.close()));
+      for (const server of listening.splice(0)) server.close();
+    });
 
     test.each([
       ['an image that nobody has', { image: 'faas.test/nothing:1' }, /^(ErrImagePull|ImagePullBackOff)$/],
@@ -112,6 +124,54 @@ describeWith(kubernetesService, 'pods of a cluster', () => {
         [{ id: pod.id, why: 'lost' }],
       ]);
       await client.close();
+    });
+
+    /** What pods say to a server at which they can be heard, and what they are answered. */
+    const hear = async (pods: Pods) => {
+      const heard: { readonly token: string; readonly answer: unknown }[] = [];
+      const server = createServer((request, response) => {
+        request.on('data', async body => {
+          const token = request.headers.authorization?.slice('Bearer '.length) ?? '';
+          const answer = await pods.announced?.(token, JSON.parse(body));
+          heard.push({ token, answer });
+          response.writeHead(answer === 'taken' ? 204 : 401).end();
+        });
+      });
+      await new Promise<void>(resolve => server.listen(0, cluster.hostAddress, resolve));
+      listening.push(server);
+      return { heard, callbackUrl: `http://${cluster.hostAddress}:${(server.address() as AddressInfo).port}` };
+    };
+
+    /** Whether somebody believes the token: the API server itself, or who is its only audience. */
+    const isBelieved = async (token: string, audiences: readonly string[]): Promise<unknown> => {
+      const review = { apiVersion: 'authentication.k8s.io/v1', kind: 'TokenReview', spec: { token, audiences } };
+      const answer = await api.send({ method: 'POST', path: '/apis/authentication.k8s.io/v1/tokenreviews', body: review });
+      const body = expectOk(answer, 'a review');
+      return isRecord(body) && isRecord(body.status) && body.status.authenticated === true;
+    };
+
+    test('P9 a pod says itself where it is: reached although the API server never tells, by a token that opens nothing there', async () => {
+      const pods = await start({}, { api: hiddenAddresses(api) });
+      const { heard, callbackUrl } = await hear(pods);
+      const { bootId } = await pods.start({ ...spec, callbackUrl, startMs: 60_000 });
+      expect(heard.map(({ answer }) => answer)).toEqual(['taken']);
+      const { token = '' } = heard[0] ?? {};
+      expect([await isBelieved(token, []), await isBelieved(token, ['faas.internal'])]).toEqual([false, true]);
+      expect(await pods.announced?.(token, { bootId, ip: '127.0.0.2' })).toBe('unexpected');
+    });
+
+    test('P9 where the keys of the cluster cannot be read, no pod is believed, and the start goes on as before', async () => {
+      const refusing: KubernetesApi = {
+        ...{ server: api.server, namespace: api.namespace, close() {} },
+        send: async request => (request.path.startsWith('/openid') ? { status: 403, body: {} } : api.send(request)),
+        follow: (...request) => api.follow(...request),
+      };
+      const warnings: string[] = [];
+      const pods = await start({}, { api: refusing, log: { ...silentLog, warn: message => warnings.push(message) } });
+      const { heard, callbackUrl } = await hear(pods);
+      for (let i = 0; i < 2; i += 1) await pods.start({ ...spec, callbackUrl });
+      expect(heard.filter(({ answer }) => answer === 'taken')).toEqual([]);
+      expect(warnings).toEqual([expect.stringContaining('the keys that verify their announcements cannot be read')]);
     });
 
     test('labels say of which function it is', async () => {

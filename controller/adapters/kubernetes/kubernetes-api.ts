@@ -19,6 +19,8 @@ export interface ApiRequest {
   readonly body?: unknown;
   /** Of a PATCH: which of the API server's ways to merge. */
   readonly contentType?: string;
+  /** Of the answer; it is JSON. */
+  readonly accept?: string;
   readonly signal?: AbortSignal;
 }
 
@@ -97,9 +99,12 @@ class HttpsApi implements KubernetesApi {
     this.#authorise = authorise;
   }
 
-  async send({ method, path, body, contentType = 'application/json', signal }: ApiRequest): Promise<ApiAnswer> {
+  async send({ method, path, body, contentType = 'application/json', accept, signal }: ApiRequest): Promise<ApiAnswer> {
     const text = body === undefined ? undefined : JSON.stringify(body);
-    const headers = text === undefined ? {} : { 'content-type': contentType, 'content-length': Buffer.byteLength(text) };
+    const headers = {
+      ...(text !== undefined && { 'content-type': contentType, 'content-length': Buffer.byteLength(text) }),
+      ...(accept !== undefined && { accept }),
+    };
     const limit = AbortSignal.timeout(answerMs);
     const response = await this.#request(
       { method, headers, ...(method === 'GET' && { timeout: readSilentMs }) },

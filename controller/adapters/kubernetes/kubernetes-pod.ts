@@ -39,7 +39,9 @@ export class KubernetesPod {
   #told = false;
   #over = false;
   #replaced = false;
-  #announced: string | undefined;
+  #lastWord: string | undefined;
+  /** Where the pod itself says that it is. */
+  #announcedIp: string | undefined;
   #settle: (exit: PodExit) => void = () => {};
   /** Called at every piece of news. */
   #wake: () => void = () => {};
@@ -63,12 +65,23 @@ export class KubernetesPod {
     return this.#trouble;
   }
 
-  /** Waits for the cluster and then for the pod. Throws FAAS_POD_START when it ends meanwhile or takes too long. */
+  /** Whether an announcement of a pod with this boot id would be taken. */
+  awaits(bootId: string): boolean {
+    return bootId === this.#bootId && !this.#over && this.#info === undefined && this.#announcedIp === undefined;
+  }
+
+  /** The pod itself says where it is; its word has been verified. The cluster says the same up to a second later, and its word then counts more. */
+  announced(ip: string): void {
+    this.#announcedIp = ip;
+    this.#wake();
+  }
+
+  /** Waits for the cluster or an announcement, and then for the pod. Throws FAAS_POD_START when it ends meanwhile or takes too long. */
   async starting(callbackUrl: string, withinMs: number): Promise<PodInfo> {
     const { clock } = this.#listener;
     const untilMs = clock.now() + withinMs;
     while (!this.#over) {
-      const { exit, ip } = this.#state ?? {};
+      const { exit, ip = this.#announcedIp } = this.#state ?? {};
       if (exit !== undefined) throw failed(`a pod ended while it started: ${exit.detail ?? exit.reason}`);
       if (clock.now() >= untilMs) throw failed(`a pod did not start within ${withinMs} ms: ${this.#trouble?.message ?? 'no reason given'}`);
       if (ip === undefined) await this.#news(untilMs - clock.now());
@@ -132,7 +145,8 @@ export class KubernetesPod {
   }
 
   #linkTo(ip: string): PodLink {
-    this.#link ??= new PodLink(addressOf(ip), this.#token);
+    const address = addressOf(ip);
+    if (this.#link?.address !== address) this.#link = new PodLink(address, this.#token);
     return this.#link;
   }
 
@@ -160,14 +174,14 @@ export class KubernetesPod {
       this.#listener.log.debug('the connection to a pod broke', { pod: this.name, error: String(error) });
     }
     if (this.#over || this.#replaced) return;
-    if (this.#announced !== undefined) this.#ended(exitOf(this.#announced));
+    if (this.#lastWord !== undefined) this.#ended(exitOf(this.#lastWord));
     else await this.#lost(ip);
   }
 
   #heard(line: PodLine): void {
     if (this.#over) return;
     if (line.kind === 'output') this.#listener.output(line.stream, line.text);
-    else if (line.kind === 'exit') this.#announced = line.reason;
+    else if (line.kind === 'exit') this.#lastWord = line.reason;
     else if (line.kind === 'replaced') this.#isReplaced();
     else this.#leaves();
   }
@@ -232,8 +246,8 @@ function addressOf(ip: string): string {
 const reasons = ['stopped', 'crashed', 'memory', 'stuck'] as const;
 
 /** What a pod said before it ended. */
-function exitOf(announced: string): Pick<PodExit, 'reason' | 'code' | 'signal'> {
-  const reason = reasons.find(known => known === announced) ?? 'crashed';
+function exitOf(lastWord: string): Pick<PodExit, 'reason' | 'code' | 'signal'> {
+  const reason = reasons.find(known => known === lastWord) ?? 'crashed';
   return { reason, code: reason === 'stopped' ? 0 : 1, signal: null };
 }
 

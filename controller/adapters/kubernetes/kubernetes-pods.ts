@@ -1,10 +1,11 @@
 import type { Clock } from '../../clock.ts';
 import { FaasError } from '../../errors.ts';
-import type { AdoptedPod, PodExit, PodInfo, PodSpec, Pods, PodTrouble } from '../../ports/pods.ts';
+import type { AdoptedPod, AnnouncementAnswer, PodAnnouncement, PodExit, PodInfo, PodSpec, Pods, PodTrouble } from '../../ports/pods.ts';
 import { labelsOf } from '../../ports/resources.ts';
 import type { Random } from '../../random.ts';
 import type { Log } from '../../telemetry/log.ts';
 import { PodListeners } from '../pod-listeners.ts';
+import { IdentityTokens } from './identity-tokens.ts';
 import { expectOk, type KubernetesApi } from './kubernetes-api.ts';
 import { isRecord, type KubernetesObject } from './kubernetes-object.ts';
 import { KubernetesPod } from './kubernetes-pod.ts';
@@ -42,6 +43,7 @@ export function createKubernetesPods(options: KubernetesPodsOptions): Pods {
 class KubernetesPods extends PodListeners implements Pods {
   readonly capabilities = { memoryFixed: true };
   readonly #options: KubernetesPodsOptions;
+  readonly #identities: IdentityTokens;
   readonly #path: string;
   readonly #pods = new Map<string, KubernetesPod>();
   readonly #deletions = new Set<Promise<void>>();
@@ -56,6 +58,7 @@ class KubernetesPods extends PodListeners implements Pods {
   constructor(options: KubernetesPodsOptions) {
     super();
     this.#options = options;
+    this.#identities = new IdentityTokens(options);
     this.#path = `/api/v1/namespaces/${options.template.namespace}/pods`;
     let synced = () => {};
     this.#synced = new Promise(resolve => {
@@ -85,10 +88,13 @@ class KubernetesPods extends PodListeners implements Pods {
     const { random, secret, template } = this.#options;
     const bootId = random.token();
     const token = podToken(secret, bootId);
-    const name = `faas-pod-${bootId.slice(0, 12)}`;
+    const name = nameOf(bootId);
     const pod = this.#add(name, bootId, token);
     try {
-      await this.#create(podManifest(name, bootId, hashOf(token), spec, template));
+      const announces = this.#identities.canVerify;
+      const created = this.#create(podManifest({ name, bootId, tokenHash: hashOf(token), spec, announces }, template));
+      this.#identities.prepare();
+      await created;
       return await pod.starting(spec.callbackUrl, Math.min(spec.startMs ?? startMsMax, startMsMax));
     } catch (error) {
       this.#pods.delete(name);
@@ -96,6 +102,20 @@ class KubernetesPods extends PodListeners implements Pods {
       await this.#delete(name, 0);
       throw this.#closed ? closed() : error;
     }
+  }
+
+  async announced(token: string, { bootId, ip }: PodAnnouncement): Promise<AnnouncementAnswer> {
+    const name = nameOf(bootId);
+    const pod = this.#pods.get(name);
+    const { log, template } = this.#options;
+    const { namespace, serviceAccount } = template;
+    if (!pod?.awaits(bootId)) return 'unexpected';
+    if (!(await this.#identities.isOf(token, { namespace, serviceAccount, pod: name }))) return 'refused';
+    // Another one may have been verified at the same time.
+    if (!pod.awaits(bootId)) return 'unexpected';
+    pod.announced(ip);
+    log.debug('a pod has said where it is', { pod: name, ip });
+    return 'taken';
   }
 
   async adopt(callbackUrl: string): Promise<readonly AdoptedPod[]> {
@@ -257,6 +277,10 @@ class KubernetesPods extends PodListeners implements Pods {
       this.#signs();
     });
   }
+}
+
+function nameOf(bootId: string): string {
+  return `faas-pod-${bootId.slice(0, 12)}`;
 }
 
 function closed(): FaasError {

@@ -26,11 +26,11 @@ const answerBytesMax = 64 * 2 ** 10;
 
 /** The parent's side of the wire to one pod, apart from its batches (docs/wire.md, "A pod without a parent process"). Throws what the network throws. */
 export class PodLink {
-  readonly #address: string;
+  readonly address: string;
   readonly #token: string;
 
   constructor(address: string, token: string) {
-    this.#address = address;
+    this.address = address;
     this.#token = token;
   }
 
@@ -70,7 +70,7 @@ export class PodLink {
       'content-length': Buffer.byteLength(text),
     };
     return new Promise((resolve, reject) => {
-      const outgoing = request(`${this.#address}${path}`, { method, headers, agent: false, timeout: answerMs, ...(signal && { signal }) });
+      const outgoing = request(`${this.address}${path}`, { method, headers, agent: false, timeout: answerMs, ...(signal && { signal }) });
       outgoing.once('error', reject);
       outgoing.once('timeout', () => outgoing.destroy(new Error('no answer in time')));
       outgoing.once('response', response => {

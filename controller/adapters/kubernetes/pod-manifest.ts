@@ -29,10 +29,23 @@ export const annotations = {
 } as const;
 
 export const podPort = 7072;
+/**
+ * Of the token by which a pod shows who it is when it announces itself. The API server accepts no token for another audience than its own, so that this one opens
+ * nothing there.
+ */
+export const identityAudience = 'faas.internal';
+/** Of the admin listener, under the callback URL (docs/wire.md). */
+export const announcePath = '/internal/v1/announce';
 export const containerName = 'function';
 /** For what is counted as the container's and is not the function's: files of its bundle, buffers of the kernel, and what a handler takes between two looks. */
 const overheadBytes = 64 * 2 ** 20;
 const user = 1_000;
+const identityFolder = '/var/run/faas-identity';
+/**
+ * A server takes it only while the pod starts, and that is minutes. Its node renews it for as long as the pod lives, at four fifths of the time: with the shortest time that there
+ * is, 600 s, each pod would cost the API server a signature every eight minutes.
+ */
+const identityExpiresS = 3_600;
 
 /** Ours have this and no other. */
 export function labelSelector(server: string): string {
@@ -47,8 +60,20 @@ export function labelValue(text: string): string {
     .replace(/^[^A-Za-z0-9]+|[^A-Za-z0-9]+$/g, '');
 }
 
-/** A pod that satisfies the restricted Pod Security Standard. Nothing in it is secret: `tokenHash` is the sha256 of its token. */
-export function podManifest(name: string, bootId: string, tokenHash: string, spec: PodSpec, template: PodTemplate): object {
+/** What one pod has of its own. */
+export interface PodParts {
+  readonly name: string;
+  readonly bootId: string;
+  /** The sha256 of the token of its wire, in hex. */
+  readonly tokenHash: string;
+  readonly spec: PodSpec;
+  /** Whether it shall tell the server by itself where it is. */
+  readonly announces: boolean;
+}
+
+/** A pod that satisfies the restricted Pod Security Standard. Nothing in it is secret. */
+export function podManifest(parts: PodParts, template: PodTemplate): object {
+  const { name, bootId, spec, announces } = parts;
   const { server, owner, namespace } = template;
   const selector = { [labels.component]: 'pod', [labels.server]: server };
   return {
@@ -77,25 +102,30 @@ export function podManifest(name: string, bootId: string, tokenHash: string, spe
         whenUnsatisfiable: 'ScheduleAnyway',
         labelSelector: { matchLabels: selector },
       })),
-      containers: [container(bootId, tokenHash, spec, template)],
-      volumes: [{ name: 'tmp', emptyDir: { sizeLimit: '512Mi' } }],
+      containers: [container(parts, template)],
+      volumes: [{ name: 'tmp', emptyDir: { sizeLimit: '512Mi' } }, ...(announces ? [identityVolume] : [])],
     },
   };
 }
 
+const identityVolume = {
+  name: 'identity',
+  projected: { sources: [{ serviceAccountToken: { audience: identityAudience, expirationSeconds: identityExpiresS, path: 'token' } }] },
+};
+
 function container(
-  bootId: string,
-  tokenHash: string,
-  { memoryBytes }: PodSpec,
+  { bootId, tokenHash, spec: { memoryBytes, callbackUrl }, announces }: PodParts,
   { image, imagePullPolicy, cpu, graceMs, orphanMs }: PodTemplate,
 ): object {
   const env = {
     FAAS_POD_BOOT_ID: bootId,
     FAAS_POD_TOKEN_SHA256: tokenHash,
     FAAS_POD_MEMORY_BYTES: memoryBytes,
+    FAAS_POD_IP: { fieldRef: { fieldPath: 'status.podIP' } },
     FAAS_POD_PORT: podPort,
     FAAS_POD_GRACE_MS: graceMs,
     FAAS_POD_ORPHAN_MS: orphanMs,
+    ...(announces && { FAAS_POD_ANNOUNCE_URL: `${callbackUrl}${announcePath}`, FAAS_POD_IDENTITY_FILE: `${identityFolder}/token` }),
   };
   const memory = String(memoryBytes + overheadBytes);
   const probe = { httpGet: { path: '/healthz', port: podPort }, timeoutSeconds: 5 };
@@ -104,13 +134,19 @@ function container(
     image,
     imagePullPolicy,
     args: ['/app/dist/entries/pod-alone.cjs'],
-    env: Object.entries(env).map(([name, value]) => ({ name, value: String(value) })),
+    env: Object.entries(env).map(([name, value]) => ({
+      name,
+      ...(typeof value === 'object' ? { valueFrom: value } : { value: String(value) }),
+    })),
     ports: [{ name: 'wire', containerPort: podPort }],
     resources: { requests: { cpu, memory }, limits: { memory } },
     readinessProbe: { ...probe, periodSeconds: 5 },
     // The server sees a pod that hangs within seconds; this is for one whose server is away.
     livenessProbe: { ...probe, periodSeconds: 20, failureThreshold: 6 },
     securityContext: { allowPrivilegeEscalation: false, readOnlyRootFilesystem: true, capabilities: { drop: ['ALL'] } },
-    volumeMounts: [{ name: 'tmp', mountPath: '/tmp' }],
+    volumeMounts: [
+      { name: 'tmp', mountPath: '/tmp' },
+      ...(announces ? [{ name: identityVolume.name, mountPath: identityFolder, readOnly: true }] : []),
+    ],
   };
 }

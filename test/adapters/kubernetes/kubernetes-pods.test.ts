@@ -1,9 +1,11 @@
 import { expect, test } from 'vitest';
 import type { KubernetesApi } from '../../../controller/adapters/kubernetes/kubernetes-api.ts';
 import { createKubernetesPods } from '../../../controller/adapters/kubernetes/kubernetes-pods.ts';
+import { paths } from '../../../controller/api/paths.ts';
 import { silentLog } from '../../../controller/telemetry/log.ts';
 import { seededRandom } from '../../support/seeded-random.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
+import { podClaims, signed, signingCluster, signingKey } from './signing-cluster.ts';
 
 /** An API server that takes every pod and has no node for it. */
 interface FullCluster extends KubernetesApi {
@@ -35,7 +37,7 @@ function openPods(api: KubernetesApi, clock: VirtualClock) {
   return createKubernetesPods({
     ...{ api, clock, random: seededRandom(1), log: silentLog, secret: 'secret' },
     template: {
-      ...{ namespace: 'faas', image: 'faas', serviceAccount: 'default', server: 'server', cpu: '10m' },
+      ...{ namespace: 'faas', image: 'faas', serviceAccount: 'functions', server: 'server', cpu: '10m' },
       ...{ imagePullPolicy: 'IfNotPresent', fields: {}, graceMs: 10_000, orphanMs: 60_000, owner: undefined },
     },
   });
@@ -81,5 +83,65 @@ test.each([
   await adoption;
   expect(adopted).toEqual([]);
   expect([...api.pods]).toEqual([]);
+  await pods.close();
+});
+
+/** Nothing listens there. */
+const ip = '127.0.0.2';
+
+test('P9 an announcement is taken of a pod that starts, with its own token, and once', async () => {
+  const key = await signingKey('one', 'ES256');
+  const [clock, api] = [new VirtualClock(), signingCluster([key])];
+  const pods = openPods(api, clock);
+  const spec = { memoryBytes: 2 ** 28, callbackUrl: 'http://127.0.0.1:9', startMs: 30_000 };
+  void pods.start(spec).catch(() => undefined);
+  const first = api.latest();
+  const given = pods.start(spec).catch(error => error.code);
+  const second = api.latest();
+  const token = (pod: string) => signed(key, podClaims(pod, clock.now()));
+  const [ofFirst, ofSecond] = [await token(first.name), await token(second.name)];
+  await expect.poll(() => pods.announced?.(ofFirst, { bootId: first.bootId, ip })).toBe('taken');
+  const answers = [
+    await pods.announced?.(ofFirst, { bootId: first.bootId, ip }),
+    await pods.announced?.(ofFirst, { bootId: second.bootId, ip }),
+    await pods.announced?.(ofSecond, { bootId: `${second.bootId.slice(0, 12)}00000000000000000000`, ip }),
+    await pods.announced?.(ofSecond, { bootId: '', ip }),
+  ];
+  expect(answers).toEqual(['unexpected', 'refused', 'unexpected', 'unexpected']);
+  await clock.advance(30_000);
+  expect(await given).toBe('FAAS_POD_START');
+  expect(await pods.announced?.(ofSecond, { bootId: second.bootId, ip })).toBe('unexpected');
+  await pods.close();
+});
+
+test('a pod that shall announce itself has a token for us alone, and is told where; without the keys of the cluster the next one has none', async () => {
+  const [clock, api] = [new VirtualClock(), signingCluster([])];
+  api.keysAnswer = { status: 403, body: {} };
+  const pods = openPods(api, clock);
+  const start = () => void pods.start({ memoryBytes: 2 ** 28, callbackUrl: 'http://[fd00::1]:7070' }).catch(() => undefined);
+  start();
+  const identity = { serviceAccountToken: { audience: 'faas.internal', expirationSeconds: 3_600, path: 'token' } };
+  expect(api.latest().spec).toMatchObject({
+    automountServiceAccountToken: false,
+    volumes: [{ name: 'tmp' }, { name: 'identity', projected: { sources: [identity] } }],
+    containers: [
+      {
+        env: expect.arrayContaining([
+          { name: 'FAAS_POD_ANNOUNCE_URL', value: `http://[fd00::1]:7070${paths.internalAnnounce}` },
+          { name: 'FAAS_POD_IDENTITY_FILE', value: '/var/run/faas-identity/token' },
+          { name: 'FAAS_POD_IP', valueFrom: { fieldRef: { fieldPath: 'status.podIP' } } },
+        ]),
+        volumeMounts: [{ name: 'tmp' }, { name: 'identity', mountPath: '/var/run/faas-identity', readOnly: true }],
+      },
+    ],
+  });
+  await clock.advance(1_000);
+  await expect
+    .poll(() => {
+      start();
+      return api.latest().spec;
+    })
+    .toMatchObject({ volumes: [{ name: 'tmp' }], containers: [{ volumeMounts: [{ name: 'tmp' }] }] });
+  expect(JSON.stringify(api.latest().spec)).not.toMatch(/ANNOUNCE|IDENTITY/);
   await pods.close();
 });

@@ -8,7 +8,8 @@ test('fields of the operator stand in the manifest, and what makes a pod safe st
     ...{ namespace: 'n', image: 'i', serviceAccount: 's', server: 'a', cpu: '10m', graceMs: 1_000, orphanMs: 1_000, owner: undefined },
     ...{ imagePullPolicy: 'Always', fields },
   };
-  expect(podManifest('pod', 'boot', 'hash', { memoryBytes: 1, callbackUrl: 'http://h' }, template)).toMatchObject({
+  const spec = { memoryBytes: 1, callbackUrl: 'http://h' };
+  expect(podManifest({ name: 'pod', bootId: 'boot', tokenHash: 'hash', spec, announces: true }, template)).toMatchObject({
     spec: {
       nodeSelector: { disk: 'fast' },
       tolerations: [{ operator: 'Exists' }],

@@ -25,6 +25,8 @@ describeWith(clusterWorldNeeds, 'a server in the cluster, from the same image as
     await load.start();
     await eventually(() => isUnderWay(server, 'inside'));
     const before = (await ofFunction()).map(({ name }) => name);
+    // Pods are heard: its service account may read the keys of the cluster, with no right of its own.
+    expect(await server.log()).not.toContain('announcements cannot be read');
     await server.kill();
     await eventually(async () => (await server.restarts()) === 1);
     await server.untilReady();
