@@ -1,6 +1,6 @@
 import { headerNames } from '../../runtime/protocol/headers.ts';
 import { textSlice } from '../../runtime/protocol/intrinsics.ts';
-import type { PackedRecord } from '../../runtime/protocol/record.ts';
+import type { PackedRecord, RecordPacker } from '../../runtime/protocol/record.ts';
 import type { TriggerKind } from '../../runtime/sdk/event.ts';
 import type { Seq } from '../ports/state.ts';
 import { type Origin, originHeaders, replayHeader } from './dead-letter.ts';
@@ -18,6 +18,10 @@ export interface EventAttributes {
   readonly upstream: { readonly stream: string; readonly seq: Seq } | undefined;
   /** Set by a replay: tells the copies of one dead letter apart. */
   readonly replay: { readonly token: string; readonly origin: Origin } | undefined;
+  /** Writes into a record that this event causes the ids which that inherits, as they stand here; false: there is no id here, and nothing is written. */
+  inheritIds(packer: RecordPacker): boolean;
+  /** Writes the traceparent, if there is one. */
+  inheritTrace(packer: RecordPacker): void;
 }
 
 const plain: EventAttributes = {
@@ -28,6 +32,8 @@ const plain: EventAttributes = {
   trigger: undefined,
   upstream: undefined,
   replay: undefined,
+  inheritIds: () => false,
+  inheritTrace() {},
 };
 
 /** One pass over the headers; the last one of a name wins. A value that is not what it should be counts as missing. */
@@ -106,6 +112,19 @@ class RecordAttributes implements EventAttributes {
 
   get traceparent(): string | undefined {
     return this.#text(this.#traceFrom, this.#traceTo);
+  }
+
+  inheritIds(packer: RecordPacker): boolean {
+    const { bytes } = this.#record;
+    if (this.#idFrom === 0) return false;
+    if (this.#correlationFrom === 0) packer.headerBytes(headerNames.correlationId, bytes, this.#idFrom, this.#idTo);
+    else packer.headerBytes(headerNames.correlationId, bytes, this.#correlationFrom, this.#correlationTo);
+    packer.headerBytes(headerNames.causationId, bytes, this.#idFrom, this.#idTo);
+    return true;
+  }
+
+  inheritTrace(packer: RecordPacker): void {
+    if (this.#traceFrom !== 0) packer.headerBytes(headerNames.traceparent, this.#record.bytes, this.#traceFrom, this.#traceTo);
   }
 
   #text(from: number, to: number): string | undefined {

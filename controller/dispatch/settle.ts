@@ -4,8 +4,9 @@ import { type HeaderBlock, type PackedRecord, packedSizeOf, packHeaders, packRec
 import type { LiveFunction } from '../functions/live-function.ts';
 import { inboxTopicOf } from '../functions/live-function.ts';
 import { inboxRecord } from '../inbox/inbox-record.ts';
-import { partitionOf } from '../ports/partition-of.ts';
+import { partitionOfPacked } from '../ports/partition-of.ts';
 import type { Emit } from '../ports/state.ts';
+import type { EventAttributes } from './event-attributes.ts';
 
 /** The event whose handling is settled: what its emits inherit. */
 export interface Cause {
@@ -17,6 +18,8 @@ export interface Cause {
   readonly correlationId: string | undefined;
   readonly traceparent: string | undefined;
   readonly hop: number;
+  /** Where ids and traceparent are written already, to be copied as they are; undefined: nowhere. */
+  readonly record?: Pick<EventAttributes, 'inheritIds' | 'inheritTrace'>;
 }
 
 /** Partitions of a topic; undefined when there is no such topic. */
@@ -35,7 +38,7 @@ export const noEmits: Settled = { kind: 'settled', emits: [] };
 
 /** Resolves what a handler sent: emits to their topics, starts to inboxes, each with its partition and CloudEvents headers. */
 export function settleOutcome(outcome: OkOutcome, cause: Cause, partitionsOf: PartitionsOf, nowMs: number): Settled {
-  const emits: Emit[] = [];
+  let emits: Emit[] | undefined;
   for (let index = 0; index < outcome.emits.length; index += 1) {
     const emit = outcome.emits[index];
     if (emit === undefined) continue;
@@ -43,9 +46,12 @@ export function settleOutcome(outcome: OkOutcome, cause: Cause, partitionsOf: Pa
     const partitions = topic === undefined ? undefined : partitionsOf(topic);
     if (topic === undefined || partitions === undefined) return { kind: 'refused', error: missingTarget(emit) };
     const record = emit.kind === 'emit' ? emitRecord : startRecord;
-    emits.push(record(emit, index, cause, topic, partitions, nowMs));
+    const settled = record(emit, index, cause, topic, partitions, nowMs);
+    // An empty array that is pushed to takes room for seventeen.
+    if (emits === undefined) emits = [settled];
+    else emits.push(settled);
   }
-  return { kind: 'settled', emits };
+  return emits === undefined ? noEmits : { kind: 'settled', emits };
 }
 
 /** Why these emits must not be committed: one of them would wait for the broker for ever, and all behind it. */
@@ -68,18 +74,25 @@ function emitRecord(emit: WireEmit, index: number, cause: Cause, topic: string, 
   packer.header(headerNames.id, id);
   packer.header(headerNames.time, timeOf(nowMs));
   packer.header(headerNames.hop, String(cause.hop + 1));
-  packer.header(headerNames.correlationId, cause.correlationId ?? cause.eventId);
-  packer.header(headerNames.causationId, cause.eventId);
-  let traceparent = cause.traceparent;
+  if (cause.record?.inheritIds(packer) !== true) {
+    packer.header(headerNames.correlationId, cause.correlationId ?? cause.eventId);
+    packer.header(headerNames.causationId, cause.eventId);
+  }
+  let isTraced = false;
   sent.eachHeader((name, from, to) => {
-    if (name === headerNames.traceparent) traceparent = undefined;
+    if (name === headerNames.traceparent) isTraced = true;
     if (!reserved.has(name)) packer.headerBytes(name, sent.bytes, from, to);
   });
-  if (traceparent !== undefined) packer.header(headerNames.traceparent, traceparent);
-  return new PackedEmit(topic, partitionOf(sent.key, id, partitions), packer.end());
+  if (!isTraced) inheritTrace(cause);
+  return new PackedEmit(topic, partitionOfPacked(sent, id, partitions), packer.end());
 }
 
 const packer = new RecordPacker();
+
+function inheritTrace({ record, traceparent }: Cause): void {
+  if (record !== undefined) record.inheritTrace(packer);
+  else if (traceparent !== undefined) packer.header(headerNames.traceparent, traceparent);
+}
 
 /** What emits of one kind have in common. A function has few kinds, and its emits come in the order of its handler: the last ones are at hand. */
 interface CommonHeaders {

@@ -1,4 +1,5 @@
 import type { EventResult, FailureReason, OkOutcome, Outcome } from '../../runtime/protocol/messages.ts';
+import type { EventAttributes } from './event-attributes.ts';
 import { giveUp } from './parking.ts';
 import type { Doom, PendingEvent, ReadCheck } from './pending-event.ts';
 import { eventIdOf } from './read-records.ts';
@@ -96,7 +97,8 @@ function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutco
     requeue(session, event, nowMs);
     return;
   }
-  const settled = outcome.emits.length === 0 ? noEmits : settleOutcome(outcome, causeOf(session, event), session.partitionsOf, nowMs);
+  const settled =
+    outcome.emits.length === 0 ? noEmits : settleOutcome(outcome, new EventCause(session, event), session.partitionsOf, nowMs);
   if (settled.kind === 'refused') {
     effects.push({ kind: 'target-missing' });
     takeFailure(turn, event, { reason: 'error', error: settled.error }, true);
@@ -131,26 +133,49 @@ function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutco
 }
 
 /** undefined: it read what another event of the batch wrote, and that result does not stand. */
-function readChecks(draft: Draft, outcome: OkOutcome): ReadCheck[] | undefined {
-  const checks: ReadCheck[] = [];
+function readChecks(draft: Draft, outcome: OkOutcome): readonly ReadCheck[] | undefined {
+  let checks: ReadCheck[] | undefined;
   for (const { key, version } of outcome.reads) {
     const from = version?.startsWith('@') === true ? draft.written.get(Number(version.slice(1))) : undefined;
     if (version?.startsWith('@') === true && (from === undefined || from.status === 'dropped')) return undefined;
-    checks.push({ key, version, from });
+    // An empty array that is pushed to takes room for seventeen.
+    if (checks === undefined) checks = [{ key, version, from }];
+    else checks.push({ key, version, from });
   }
-  return checks;
+  return checks ?? noReads;
 }
 
-function causeOf(session: Session, event: PendingEvent): Cause {
-  const { correlationId, traceparent, hop } = event.attributes;
-  return {
-    live: session.live,
-    eventId: eventIdOf(session, event),
-    idempotencyKey: idempotencyKeyOf(session, event),
-    correlationId,
-    traceparent,
-    hop,
-  };
+/** Texts of it are made when somebody asks: most emits inherit by bytes. */
+class EventCause implements Cause {
+  readonly live: Cause['live'];
+  readonly hop: number;
+  readonly record: EventAttributes;
+  readonly #session: Session;
+  readonly #event: PendingEvent;
+
+  constructor(session: Session, event: PendingEvent) {
+    this.live = session.live;
+    this.hop = event.attributes.hop;
+    this.record = event.attributes;
+    this.#session = session;
+    this.#event = event;
+  }
+
+  get eventId(): string {
+    return eventIdOf(this.#session, this.#event);
+  }
+
+  get idempotencyKey(): string {
+    return idempotencyKeyOf(this.#session, this.#event);
+  }
+
+  get correlationId(): string | undefined {
+    return this.record.correlationId;
+  }
+
+  get traceparent(): string | undefined {
+    return this.record.traceparent;
+  }
 }
 
 type Failure = Doom & { readonly reason: FailureReason };

@@ -79,13 +79,14 @@ export class EventEffects {
   }
 
   emit(emit: WireEmit): void {
-    this.#emits ??= [];
-    this.#emits.push(emit);
+    // An empty array that is pushed to takes room for seventeen; here and below.
+    if (this.#emits === undefined) this.#emits = [emit];
+    else this.#emits.push(emit);
   }
 
   recordRead(key: string, version: string | null): void {
-    this.#reads ??= [];
-    if (!this.#reads.some(read => read.key === key && read.version === version)) this.#reads.push({ key, version });
+    if (this.#reads === undefined) this.#reads = [{ key, version }];
+    else if (!this.#reads.some(read => read.key === key && read.version === version)) this.#reads.push({ key, version });
   }
 
   startId(idempotencyKey: string): string {

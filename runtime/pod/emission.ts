@@ -45,10 +45,10 @@ export function encodeEmission(emission: Emission, fn: LoadedFunction): WireEmit
 }
 
 function emitHeaders({ options, traceparent }: Emission): WireEmit['headers'] {
-  const headers: [string, Uint8Array][] = [];
-  for (const [name, value] of Object.entries(options?.headers ?? {})) headers.push([name.toLowerCase(), encodeUtf8(String(value))]);
-  headers.push(['traceparent', encodeUtf8(traceparent)]);
-  return headers;
+  const trace = ['traceparent', encodeUtf8(traceparent)] as const;
+  const own = Object.entries(options?.headers ?? {});
+  if (own.length === 0) return [trace];
+  return [...own.map(([name, value]) => [name.toLowerCase(), encodeUtf8(String(value))] as const), trace];
 }
 
 export function undeclared(kind: 'emit' | 'start' | 'call', target: string): FaasError {

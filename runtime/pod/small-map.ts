@@ -1,10 +1,13 @@
 /** So many entries are found faster one after the other than by their hash. */
 const smallMax = 8;
 
+/** Shared, never pushed to: an empty array that is pushed to takes room for seventeen. */
+const none: never[] = [];
+
 /** A map of mostly one or two entries, in the order in which they came: two arrays until there are more. Made for every event, where a Map costs the most. */
 export class SmallMap<Value> {
-  readonly #keys: string[] = [];
-  readonly #values: Value[] = [];
+  #keys: string[] = none;
+  #values: Value[] = none;
   #index: Map<string, number> | undefined;
 
   get(key: string): Value | undefined {
@@ -16,6 +19,11 @@ export class SmallMap<Value> {
     const at = this.#at(key);
     if (at >= 0) {
       this.#values[at] = value;
+      return;
+    }
+    if (this.#keys.length === 0) {
+      this.#keys = [key];
+      this.#values = [value];
       return;
     }
     this.#keys.push(key);
@@ -33,12 +41,7 @@ export class SmallMap<Value> {
   }
 
   map<Result>(take: (key: string, value: Value) => Result): Result[] {
-    const results: Result[] = [];
-    for (let i = 0; i < this.#keys.length; i += 1) {
-      const [key, value] = [this.#keys[i], this.#values[i]];
-      if (key !== undefined && value !== undefined) results.push(take(key, value));
-    }
-    return results;
+    return this.#keys.map((key, at) => take(key, this.#values[at] as Value));
   }
 
   #at(key: string): number {

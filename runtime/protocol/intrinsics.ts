@@ -66,6 +66,14 @@ const loopCharsMax = 80;
 
 export const subarray: (bytes: Uint8Array, from: number, to?: number) => Uint8Array = unbound(Uint8Array.prototype.subarray);
 export const setBytes: (target: Uint8Array, source: Uint8Array, at: number) => void = unbound(Uint8Array.prototype.set);
+/** Copies a part of other bytes. A short one by a loop: a view of it costs more, and has to be collected. */
+export function setPart(target: Uint8Array, at: number, source: Uint8Array, from: number, to: number): void {
+  if (to - from > loopBytesMax) setBytes(target, subarray(source, from, to), at);
+  else for (let i = from; i < to; i += 1) target[at + i - from] = source[i] as number;
+}
+
+const loopBytesMax = 64;
+
 export const sliceText: (text: string, from: number, to?: number) => string = unbound(String.prototype.slice);
 export const hasOwn: (object: object, name: string) => boolean = Object.hasOwn;
 

@@ -1,5 +1,5 @@
 import { FaasError } from '../sdk/errors.ts';
-import { encodeUtf8, setBytes, subarray, textSlice, writeText } from './intrinsics.ts';
+import { encodeUtf8, setBytes, setPart, subarray, textSlice, writeText } from './intrinsics.ts';
 import { byte, readUint16, readUint32, writeUint16, writeUint32 } from './numbers.ts';
 
 /**
@@ -53,15 +53,20 @@ export class PackedRecord implements RecordBody {
     return this.end - this.at;
   }
 
+  /** Where in `bytes` the key is, if there is one. */
+  get keyAt(): number {
+    return this.at + fixedBytes;
+  }
+
   get key(): Uint8Array | null {
-    const at = this.at + fixedBytes;
+    const at = this.keyAt;
     return this.keyLength < 0 ? null : subarray(this.bytes, at, at + this.keyLength);
   }
 
   /** The key as text; what is no UTF-8 in it is U+FFFD. */
   get keyText(): string | null {
     if (this.#keyText === undefined) {
-      const at = this.at + fixedBytes;
+      const at = this.keyAt;
       this.#keyText = this.keyLength < 0 ? null : textSlice(this.bytes, at, at + this.keyLength);
     }
     return this.#keyText;
@@ -157,7 +162,7 @@ export class RecordPacker {
     this.#start = this.#at;
     this.#headers = 0;
     this.#reserve(fixedBytes + to - from);
-    setBytes(this.#bytes, subarray(of.bytes, of.at + 4, to), this.#at + 4);
+    setPart(this.#bytes, this.#at + 4, of.bytes, of.at + 4, to);
     this.#at += fixedBytes + to - from;
   }
 
@@ -172,7 +177,7 @@ export class RecordPacker {
   headerBytes(name: string, bytes: Uint8Array, from: number, to: number): void {
     const nameBytes = nameBytesOf(name);
     this.#reserve(headerFixedBytes + nameBytes.length + to - from);
-    setBytes(this.#bytes, subarray(bytes, from, to), this.#name(nameBytes));
+    setPart(this.#bytes, this.#name(nameBytes), bytes, from, to);
     this.#value(to - from);
   }
 
@@ -193,7 +198,7 @@ export class RecordPacker {
   /** Writes a header's name and answers where its value goes. */
   #name(nameBytes: Uint8Array): number {
     writeUint16(this.#bytes, this.#at, nameBytes.length);
-    setBytes(this.#bytes, nameBytes, this.#at + headerFixedBytes);
+    setPart(this.#bytes, this.#at + headerFixedBytes, nameBytes, 0, nameBytes.length);
     return this.#at + headerFixedBytes + nameBytes.length;
   }
 

@@ -153,13 +153,24 @@ function readRows(raw: RawReader): EventResult[] {
 }
 
 function readEffects(raw: RawReader): Pick<OkOutcome, 'reads' | 'writes' | 'emits'> {
-  const reads: OkOutcome['reads'][number][] = [];
-  for (let left = raw.u16(); left > 0; left -= 1) reads.push({ key: raw.requiredText(), version: raw.text() ?? null });
-  const writes: OkOutcome['writes'][number][] = [];
-  for (let left = raw.u16(); left > 0; left -= 1) writes.push({ key: raw.requiredText(), value: raw.sized() ?? null });
-  const emits: WireEmit[] = [];
-  for (let left = raw.u16(); left > 0; left -= 1) emits.push(readEmit(raw));
-  return { reads, writes, emits };
+  return { reads: readMany(raw, readRead), writes: readMany(raw, readWrite), emits: readMany(raw, readEmit) };
+}
+
+/** Nearly always of one: an empty array that is pushed to takes room for seventeen. */
+function readMany<T>(raw: RawReader, readOne: (raw: RawReader) => T): readonly T[] {
+  const count = raw.u16();
+  if (count === 0) return none;
+  const read = [readOne(raw)];
+  while (read.length < count) read.push(readOne(raw));
+  return read;
+}
+
+function readRead(raw: RawReader): OkOutcome['reads'][number] {
+  return { key: raw.requiredText(), version: raw.text() ?? null };
+}
+
+function readWrite(raw: RawReader): OkOutcome['writes'][number] {
+  return { key: raw.requiredText(), value: raw.sized() ?? null };
 }
 
 function readEmit(raw: RawReader): WireEmit {
