@@ -1,3 +1,4 @@
+import { packedSizeOf } from '../../runtime/protocol/record.ts';
 import type { OutboxEntry, Seq } from '../ports/state.ts';
 import { isAbove } from './duplicate-filter.ts';
 import { Fifo } from './fifo.ts';
@@ -121,7 +122,5 @@ function takeRequest(waiting: Fifo<Waiting>, ordinalMax: number): Waiting[] {
 }
 
 function bytesOf({ emit }: OutboxEntry): number {
-  let bytes = (emit.key?.length ?? 0) + (emit.value?.length ?? 0);
-  for (const [name, value] of emit.headers) bytes += name.length + value.length;
-  return bytes;
+  return emit.packed?.packedBytes ?? packedSizeOf(emit);
 }

@@ -77,6 +77,8 @@ export interface NewRecord {
   readonly key: Uint8Array | null;
   readonly value: Uint8Array | null;
   readonly headers: readonly RecordHeader[];
+  /** The same as one piece of bytes, where the caller has it so. */
+  readonly packed?: PackedRecord;
 }
 
 export interface StreamRecord {

@@ -40,7 +40,7 @@ export class PackedRecord implements RecordBody {
     this.valueAt = at + fixedBytes + (keyLength === none ? 0 : keyLength);
     this.valueLength = valueLength === none ? -1 : valueLength;
     const end = this.end;
-    if (end > bytes.length || this.#headersAt > end) throw cutOff();
+    if (end > bytes.length || this.headersAt > end) throw cutOff();
   }
 
   /** Where it ends, and the next one begins. */
@@ -88,20 +88,30 @@ export class PackedRecord implements RecordBody {
 
   /** Calls back for each header with its name and where in `bytes` its value is. */
   eachHeader(take: (name: string, from: number, to: number) => void): void {
+    let place = 0;
+    this.eachHeaderPlace((nameAt, valueAt, end) => {
+      take(nameOf(place, this.bytes, nameAt, valueAt), valueAt, end);
+      place += 1;
+    });
+  }
+
+  /** Calls back for each header with where in `bytes` its name begins, and its value, which ends at `end`. */
+  eachHeaderPlace(take: (nameAt: number, valueAt: number, end: number) => void): void {
     const { bytes, end } = this;
     const count = this.headerCount;
-    let at = this.#headersAt;
+    let at = this.headersAt;
     for (let i = 0; i < count; i += 1) {
       const nameAt = at + headerFixedBytes;
       const valueAt = nameAt + readUint16(bytes, at);
       const next = valueAt + readUint32(bytes, at + 2);
       if (next > end) throw cutOff();
-      take(nameOf(i, bytes, nameAt, valueAt), valueAt, next);
+      take(nameAt, valueAt, next);
       at = next;
     }
   }
 
-  get #headersAt(): number {
+  /** Where in `bytes` the headers are, up to the end. */
+  get headersAt(): number {
     return this.valueAt + Math.max(0, this.valueLength);
   }
 }
@@ -156,14 +166,23 @@ export class RecordPacker {
   #headers = 0;
 
   /** Key and value are those of another record. */
-  begin(of: PackedRecord): void {
-    const from = of.at + fixedBytes;
-    const to = of.valueAt + Math.max(0, of.valueLength);
+  begin({ bytes, keyAt, keyLength, valueAt, valueLength }: PackedRecord): void {
+    this.beginParts(bytes, keyAt, keyLength, valueAt, valueLength);
+  }
+
+  /** Key and value stand somewhere in other bytes; a negative length is null. */
+  beginParts(bytes: Uint8Array, keyAt: number, keyLength: number, valueAt: number, valueLength: number): void {
+    const keyBytes = Math.max(0, keyLength);
+    const valueBytes = Math.max(0, valueLength);
     this.#start = this.#at;
     this.#headers = 0;
-    this.#reserve(fixedBytes + to - from);
-    setPart(this.#bytes, this.#at + 4, of.bytes, of.at + 4, to);
-    this.#at += fixedBytes + to - from;
+    this.#reserve(fixedBytes + keyBytes + valueBytes);
+    writeUint32(this.#bytes, this.#at + 4, keyLength < 0 ? none : keyLength);
+    writeUint32(this.#bytes, this.#at + 8, valueLength < 0 ? none : valueLength);
+    this.#at += fixedBytes;
+    setPart(this.#bytes, this.#at, bytes, keyAt, keyAt + keyBytes);
+    setPart(this.#bytes, this.#at + keyBytes, bytes, valueAt, valueAt + valueBytes);
+    this.#at += keyBytes + valueBytes;
   }
 
   header(name: string, text: string): void {
@@ -181,12 +200,33 @@ export class RecordPacker {
     this.#value(to - from);
   }
 
+  /** A header that stands somewhere in other bytes. Of a name that is too long for a record its beginning is kept; false: there are too many headers, and this one is left out. */
+  headerParts(bytes: Uint8Array, nameAt: number, nameLength: number, valueAt: number, valueLength: number): boolean {
+    if (this.#headers === headersMax) return false;
+    const kept = Math.min(nameBytesLongest, nameLength);
+    this.#reserve(headerFixedBytes + kept + valueLength);
+    writeUint16(this.#bytes, this.#at, kept);
+    setPart(this.#bytes, this.#at + headerFixedBytes, bytes, nameAt, nameAt + kept);
+    setPart(this.#bytes, this.#at + headerFixedBytes + kept, bytes, valueAt, valueAt + valueLength);
+    this.#value(valueLength);
+    return true;
+  }
+
   /** Headers that were packed before. */
   headerBlock({ bytes, count }: HeaderBlock): void {
-    this.#reserve(bytes.length);
-    setBytes(this.#bytes, bytes, this.#at);
-    this.#at += bytes.length;
-    this.#headers += count;
+    this.#packed(bytes, 0, bytes.length, count);
+  }
+
+  /** All headers of another record. */
+  headersOf({ bytes, headersAt, end, headerCount }: PackedRecord): void {
+    this.#packed(bytes, headersAt, end, headerCount);
+  }
+
+  #packed(bytes: Uint8Array, from: number, to: number, headers: number): void {
+    this.#reserve(to - from);
+    setPart(this.#bytes, this.#at, bytes, from, to);
+    this.#at += to - from;
+    this.#headers += headers;
   }
 
   end(): PackedRecord {
@@ -211,7 +251,7 @@ export class RecordPacker {
   #reserve(bytes: number): void {
     if (this.#at + bytes <= this.#bytes.length) return;
     const begun = subarray(this.#bytes, this.#start, this.#at);
-    this.#bytes = new Uint8Array(Math.max(packerBytes, (begun.length + bytes) * 2));
+    this.#bytes = new Uint8Array(Math.max(packerBytes, begun.length + bytes + Math.max(headersRoom, begun.length >> 1)));
     setBytes(this.#bytes, begun, 0);
     this.#start = 0;
     this.#at = begun.length;
@@ -219,6 +259,11 @@ export class RecordPacker {
 }
 
 const packerBytes = 32 * 1024;
+/** For the headers of a record that has a buffer of its own. */
+const headersRoom = 1_024;
+/** What two bytes can say. */
+const headersMax = 0xffff;
+const nameBytesLongest = 0xffff;
 
 /** Headers as they are in a packed record, one behind the other. */
 export interface HeaderBlock {

@@ -81,14 +81,18 @@ export class Appender {
     return new Promise((resolve, reject) => {
       if (this.#waitingBytes > waitingBytesMax) return reject(tooMuch(topic));
       const sink: Sink = { topic, offsets: new Array(records.length), open: records.length, failed: false, resolve, reject };
-      for (const [index, record] of records.entries()) this.#add({ record, bytes: bytesOf(record), sink, index });
+      let queue: Queue | undefined;
+      for (const [index, record] of records.entries()) {
+        if (queue?.partition !== record.partition) queue = this.#queueOf(topic, record.partition);
+        const bytes = bytesOf(record);
+        queue.entries.push({ record, bytes, sink, index });
+        this.#waitingBytes += bytes;
+      }
       this.#pumpSoon();
     });
   }
 
-  #add(entry: Entry): void {
-    const { topic } = entry.sink;
-    const { partition } = entry.record;
+  #queueOf(topic: string, partition: number): Queue {
     const key = keyOf(topic, partition);
     let queue = this.#queues.get(key);
     if (queue === undefined) {
@@ -96,8 +100,7 @@ export class Appender {
       this.#queues.set(key, queue);
     }
     if (queue.entries.length === 0 && !queue.busy) queue.deadlineMs = this.#options.clock.now() + giveUpMs;
-    queue.entries.push(entry);
-    this.#waitingBytes += entry.bytes;
+    return queue;
   }
 
   /** Once per turn, so that appends of one turn go together. */

@@ -77,6 +77,12 @@ export class ByteReader {
     return this.bytes.subarray(this.at - length, this.at);
   }
 
+  /** Passes over `length` bytes, none where that is negative; answers where they begin. */
+  skip(length: number): number {
+    this.at += Math.max(0, length);
+    return this.at - Math.max(0, length);
+  }
+
   /** Zigzag, at most 32 bits: lengths and deltas of offsets. */
   varint(): number {
     const value = this.uvarint();
@@ -95,12 +101,6 @@ export class ByteReader {
       factor *= 128;
     }
     return value % 2 === 0 ? value / 2 : -(value + 1) / 2;
-  }
-
-  /** Length and bytes; a negative length is null. */
-  varBytes(): Buffer | null {
-    const length = this.varint();
-    return length < 0 ? null : this.slice(length);
   }
 
   #text(length: number): string {

@@ -1,3 +1,5 @@
+import { setPart } from '../../../runtime/protocol/intrinsics.ts';
+
 /** Writes the types of Kafka's protocol into a buffer that grows. */
 export class ByteWriter {
   #bytes: Buffer;
@@ -72,6 +74,14 @@ export class ByteWriter {
     this.#room(value.length);
     this.#bytes.set(value, this.#at);
     this.#at += value.length;
+    return this;
+  }
+
+  /** A part of other bytes. */
+  part(source: Uint8Array, from: number, to: number): this {
+    this.#room(to - from);
+    setPart(this.#bytes, this.#at, source, from, to);
+    this.#at += to - from;
     return this;
   }
 

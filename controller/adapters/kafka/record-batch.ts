@@ -1,13 +1,15 @@
 import crc32C from 'kafkajs/src/protocol/recordBatch/crc32C/index.js';
+import { type PackedRecord, RecordPacker } from '../../../runtime/protocol/record.ts';
 import { FaasError } from '../../errors.ts';
-import type { NewRecord, RecordHeader, StreamRecord } from '../../ports/streams.ts';
+import type { NewRecord, StreamRecord } from '../../ports/streams.ts';
+import { StoredRecord } from '../stored-record.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { type Compression, compress, compressions, decompress } from './codecs.ts';
 
 /**
  * Record batches of format 2 (https://kafka.apache.org/documentation/#recordbatch), straight to and from the records of the port: headers keep their
- * order and their bytes, and nothing is copied.
+ * order and their bytes, and no text is made of them.
  */
 
 const codecMask = 0x07;
@@ -25,6 +27,8 @@ const attributesAt = 21;
 const recordOverheadBytes = 24;
 
 export function bytesOf(record: NewRecord): number {
+  const { packed } = record;
+  if (packed !== undefined) return packed.packedBytes + recordOverheadBytes + packed.headerCount * 4;
   let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0) + recordOverheadBytes;
   for (const [name, value] of record.headers) bytes += name.length * 3 + value.length + 10;
   return bytes;
@@ -51,11 +55,28 @@ function encodeRecords(records: readonly NewRecord[]): Buffer {
   const one = new ByteWriter(1_024);
   records.forEach((record, index) => {
     one.clear();
-    one.int8(0).varint(0).varint(index).varBytes(record.key).varBytes(record.value).varint(record.headers.length);
-    for (const [name, value] of record.headers) one.varString(name).varBytes(value);
+    one.int8(0).varint(0).varint(index);
+    if (record.packed === undefined) writeParts(one, record);
+    else writePacked(one, record.packed);
     writer.varBytes(one.result());
   });
   return writer.result();
+}
+
+function writeParts(writer: ByteWriter, { key, value, headers }: NewRecord): void {
+  writer.varBytes(key).varBytes(value).varint(headers.length);
+  for (const [name, value] of headers) writer.varString(name).varBytes(value);
+}
+
+function writePacked(writer: ByteWriter, record: PackedRecord): void {
+  const { bytes, keyAt, keyLength, valueAt, valueLength, headerCount } = record;
+  writer.varint(keyLength).part(bytes, keyAt, keyAt + Math.max(0, keyLength));
+  writer.varint(valueLength).part(bytes, valueAt, valueAt + Math.max(0, valueLength));
+  writer.varint(headerCount);
+  record.eachHeaderPlace((nameAt, headerAt, end) => {
+    writer.varint(headerAt - nameAt).part(bytes, nameAt, headerAt);
+    writer.varint(end - headerAt).part(bytes, headerAt, end);
+  });
 }
 
 /** A transaction that was rolled back: its records from `firstOffset` on are not there, up to its control record. */
@@ -70,7 +91,6 @@ export interface Decoded {
   readonly nextOffset: number | undefined;
 }
 
-const noHeaders: readonly RecordHeader[] = [];
 const none: ReadonlySet<bigint> = new Set();
 
 /** The records from `fromOffset` on. A batch that was cut off at the end is left out. */
@@ -110,6 +130,7 @@ function readRecords(
   batch: { count: number; baseOffset: number; firstTimeMs: number; appendedAtMs: number | undefined; fromOffset: number },
   into: StreamRecord[],
 ): void {
+  const packer = new RecordPacker();
   for (let i = 0; i < batch.count; i += 1) {
     const length = reader.varint();
     const end = reader.at + length;
@@ -117,25 +138,27 @@ function readRecords(
     const timeMs = batch.firstTimeMs + reader.varlong();
     const offset = batch.baseOffset + reader.varint();
     if (offset >= batch.fromOffset) {
-      const key = reader.varBytes();
-      const value = reader.varBytes();
-      into.push({ offset, appendedAtMs: batch.appendedAtMs ?? timeMs, key, value, headers: readHeaders(reader) });
+      into.push(new StoredRecord(offset, batch.appendedAtMs ?? timeMs, packRecord(reader, packer)));
     }
     reader.at = end;
   }
 }
 
-function readHeaders(reader: ByteReader): readonly RecordHeader[] {
-  const count = reader.varint();
-  if (count <= 0) return noHeaders;
-  const headers: RecordHeader[] = [];
-  for (let i = 0; i < count; i += 1) {
-    const length = reader.varint();
-    const name = reader.bytes.toString('utf8', reader.at, reader.at + length);
-    reader.at += length;
-    headers.push([name, reader.varBytes() ?? new Uint8Array(0)]);
+/** `reader` stands at the key. A header without a value has an empty one. */
+function packRecord(reader: ByteReader, packer: RecordPacker): PackedRecord {
+  const { bytes } = reader;
+  const keyLength = reader.varint();
+  const keyAt = reader.skip(keyLength);
+  const valueLength = reader.varint();
+  const valueAt = reader.skip(valueLength);
+  packer.beginParts(bytes, keyAt, keyLength, valueAt, valueLength);
+  for (let left = reader.varint(); left > 0; left -= 1) {
+    const nameLength = reader.varint();
+    const nameAt = reader.skip(nameLength);
+    const headerLength = Math.max(0, reader.varint());
+    if (!packer.headerParts(bytes, nameAt, nameLength, reader.skip(headerLength), headerLength)) break;
   }
-  return headers;
+  return packer.end();
 }
 
 /** Which batches belong to transactions that were rolled back; control records are nobody's. */

@@ -1,5 +1,6 @@
 import { PackedRecord, packedSizeOf, type RecordBody, writeRecord } from '../../../runtime/protocol/record.ts';
 import type { StreamRecord } from '../../ports/streams.ts';
+import { StoredRecord } from '../stored-record.ts';
 
 type Packable = RecordBody & { readonly packed?: PackedRecord };
 
@@ -73,28 +74,4 @@ export function unpackRecords(data: Uint8Array, firstOffset: number, appendedAtM
     at = packed.end;
   }
   return records;
-}
-
-class StoredRecord implements StreamRecord {
-  readonly offset: number;
-  readonly appendedAtMs: number;
-  readonly packed: PackedRecord;
-
-  constructor(offset: number, appendedAtMs: number, packed: PackedRecord) {
-    this.offset = offset;
-    this.appendedAtMs = appendedAtMs;
-    this.packed = packed;
-  }
-
-  get key(): Uint8Array | null {
-    return this.packed.key;
-  }
-
-  get value(): Uint8Array | null {
-    return this.packed.value;
-  }
-
-  get headers(): StreamRecord['headers'] {
-    return this.packed.headers;
-  }
 }
