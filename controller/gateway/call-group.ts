@@ -23,22 +23,27 @@ export interface Grouped {
   readonly rest: readonly ReadyCall[];
 }
 
-/** The next commit: as many as fit, in the order in which they finished. The store sees only what was before the group, so the group is checked here. */
+/**
+ * The next commit: as many as fit, in the order in which they finished. The store sees only what was before the group, so the group is checked here. It ends
+ * before a second run of the same call, whose caller had waited for too long and called again: the commit after it finds the first one.
+ */
 export function groupCalls(ready: readonly ReadyCall[]): Grouped {
   const group: ReadyCall[] = [];
   const outdated: ReadyCall[] = [];
   const written = new Set<string>();
+  const ids = new Set<string>();
   let bytes = 0;
   let at = 0;
   for (; at < ready.length && group.length < groupCallsMax && bytes < groupBytesMax; at += 1) {
     const candidate = ready[at];
-    if (candidate === undefined) break;
+    if (candidate === undefined || ids.has(candidate.call.id)) break;
     const { reads, writes } = candidate.outcome;
     // A version "@<index>" is of an uncommitted neighbour in its batch: what it read may never be.
     if (reads.some(({ key, version }) => written.has(key) || version?.startsWith('@'))) {
       outdated.push(candidate);
       continue;
     }
+    ids.add(candidate.call.id);
     for (const { key } of writes) written.add(key);
     bytes += bytesOf(candidate);
     group.push(candidate);

@@ -397,6 +397,37 @@ describe.each(['inline', 'outbox'] as const)('commits, emits %s', emits => {
   });
 });
 
+test('a caller that gave up and calls again before the first run is committed: both have run, and one counts', async () => {
+  const slow: { clock?: VirtualClock; commits: number } = { commits: 0 };
+  const wrap = (state: StateStore) =>
+    changed(state, {
+      commit: async (...given) => {
+        slow.commits += 1;
+        if (slow.commits === 1) await slow.clock?.sleep(3_000);
+        return state.commit(...given);
+      },
+    });
+  const runs: string[] = [];
+  const rig = new Rig({
+    emits: 'outbox',
+    wrap,
+    run: (_, ctx) => {
+      runs.push(ctx.value);
+      ctx.emit('sold', 'k', ctx.value);
+    },
+  });
+  slow.clock = rig.clock;
+  await rig.adapters.streams.ensureTopic('shop.int.sold', { partitions: 1 });
+  const other = rig.call('other');
+  const once = { idempotencyKey: 'one', timeoutMs: 1_000 };
+  expect((await rig.answers(rig.call('1', once))).map(({ kind }) => kind)).not.toEqual(['ok']);
+  const again = rig.call('1', { ...once, timeoutMs: 10_000 });
+  expect(await rig.answers(other, again)).toMatchObject([{ kind: 'ok' }, { kind: 'ok', repeated: true }]);
+  await rig.clock.advance(1_000);
+  expect(runs).toEqual(['other', '1', '1']);
+  expect(await rig.topic('shop.int.sold')).toEqual(['other', '1']);
+});
+
 test('durability: strict: neither answered, nor published, nor answered again before it cannot be lost', async () => {
   let durable = false;
   const wrap = (state: StateStore) => changed(state, { verify: async (...given) => (durable ? state.verify(...given) : 'rollback') });

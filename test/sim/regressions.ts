@@ -14,4 +14,5 @@ export const regressions: readonly { readonly mode: ModeName; readonly seed: num
   { mode: 'everything', seed: 9455, was: 'a last failure that did not stand was followed by one attempt too many' },
   { mode: 'everything', seed: 1823, was: 'a session that was claimed during a deploy kept the revision of before' },
   { mode: 'park-kills', seed: 1788, was: 'a parked event that had ended its pods as often as it may was given up again without running' },
+  { mode: 'strict-rollback', seed: 3005, was: 'two runs of one direct call were in one commit, and both counted' },
 ];
