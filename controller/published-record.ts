@@ -1,11 +1,11 @@
 import { headerNames } from '../runtime/protocol/headers.ts';
-import { type PackedRecord, packRecord, RecordPacker } from '../runtime/protocol/record.ts';
+import { PackedBody, type PackedRecord, packRecord, RecordPacker } from '../runtime/protocol/record.ts';
 import type { OutboxEntry } from './ports/state.ts';
 import type { NewRecord } from './ports/streams.ts';
 
 /** An entry of an outbox as consumers get it: stream and seq are what they tell a repetition by (docs/protocol.md). */
 export function publishedRecord({ seq, stream, emit }: OutboxEntry): NewRecord {
-  const sent = emit.packed ?? packRecord(emit);
+  const sent = packRecord(emit);
   packer.begin(sent);
   packer.headersOf(sent);
   packer.header(headerNames.stream, stream);
@@ -15,24 +15,11 @@ export function publishedRecord({ seq, stream, emit }: OutboxEntry): NewRecord {
 
 const packer = new RecordPacker();
 
-class PublishedRecord implements NewRecord {
+class PublishedRecord extends PackedBody implements NewRecord {
   readonly partition: number;
-  readonly packed: PackedRecord;
 
   constructor(partition: number, packed: PackedRecord) {
+    super(packed);
     this.partition = partition;
-    this.packed = packed;
-  }
-
-  get key(): Uint8Array | null {
-    return this.packed.key;
-  }
-
-  get value(): Uint8Array | null {
-    return this.packed.value;
-  }
-
-  get headers(): NewRecord['headers'] {
-    return this.packed.headers;
   }
 }

@@ -228,6 +228,7 @@ export const EmitRequest = strict({
       headers: optional(
         Type.Record(Type.String({ pattern: '^[A-Za-z0-9][A-Za-z0-9_.-]{0,127}$' }), Type.String({ maxLength: 8_192 }), {
           additionalProperties: false,
+          maxProperties: 1_000,
         }),
       ),
     }),

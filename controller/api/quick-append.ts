@@ -13,7 +13,7 @@ export interface QuickAppendOptions {
 }
 
 const eventsPath = /^\/v1\/streams\/([a-z][a-z0-9-]{0,39})\/([a-z][a-z0-9-]{0,39})\/events$/;
-const jsonType = /^application\/json\b/i;
+const jsonType = /^application\/json(?:;|$)/i;
 const headers = {
   'content-type': 'application/json; charset=utf-8',
   'cache-control': 'no-store',

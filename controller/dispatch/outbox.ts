@@ -122,5 +122,5 @@ function takeRequest(waiting: Fifo<Waiting>, ordinalMax: number): Waiting[] {
 }
 
 function bytesOf({ emit }: OutboxEntry): number {
-  return emit.packed?.packedBytes ?? packedSizeOf(emit);
+  return packedSizeOf(emit);
 }

@@ -43,7 +43,7 @@ const fetchBytesMax = 2 ** 20;
 
 function readRecord(session: Session, record: StreamRecord, nowMs: number): void {
   const { offset } = record;
-  const packed = record.packed ?? packRecord(record);
+  const packed = packRecord(record);
   const attributes = readAttributes(packed);
   const { upstream } = attributes;
   if (upstream !== undefined && session.filter.isDuplicate(offset, upstream.stream, upstream.seq)) {

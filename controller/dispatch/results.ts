@@ -12,7 +12,7 @@ export const noReads: readonly ReadCheck[] = [];
 export function sized(result: Result): Result {
   let bytes = resultOverheadBytes;
   for (const { key, value } of result.writes) bytes += key.length + (value?.length ?? 0);
-  for (const emit of result.emits) bytes += emit.packed?.packedBytes ?? packedSizeOf(emit);
+  for (const emit of result.emits) bytes += packedSizeOf(emit);
   result.bytes = bytes;
   return result;
 }

@@ -1,6 +1,14 @@
 import { headerNames } from '../../runtime/protocol/headers.ts';
 import type { OkOutcome, WireEmit, WireError } from '../../runtime/protocol/messages.ts';
-import { type HeaderBlock, type PackedRecord, packedSizeOf, packHeaders, packRecord, RecordPacker } from '../../runtime/protocol/record.ts';
+import {
+  type HeaderBlock,
+  PackedBody,
+  type PackedRecord,
+  packedSizeOf,
+  packHeaders,
+  packRecord,
+  RecordPacker,
+} from '../../runtime/protocol/record.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import { inboxTopicOf } from '../functions/live-function.ts';
 import { inboxRecord } from '../inbox/inbox-record.ts';
@@ -56,18 +64,14 @@ export function settleOutcome(outcome: OkOutcome, cause: Cause, partitionsOf: Pa
 
 /** Why these emits must not be committed: one of them would wait for the broker for ever, and all behind it. */
 export function tooLarge(emits: readonly Emit[], recordBytesMaxOf: RecordBytesMaxOf): WireError | undefined {
-  const large = emits.find(emit => sizeOf(emit) > recordBytesMaxOf(emit.topic));
+  const large = emits.find(emit => packedSizeOf(emit) > recordBytesMaxOf(emit.topic));
   if (large === undefined) return undefined;
-  const message = `an emit to ${large.topic} has ${sizeOf(large)} bytes with its headers; the broker takes ${recordBytesMaxOf(large.topic)}`;
+  const message = `an emit to ${large.topic} has ${packedSizeOf(large)} bytes with its headers; the broker takes ${recordBytesMaxOf(large.topic)}`;
   return { code: 'FAAS_EMIT_TOO_LARGE', name: 'FaasError', message, stack: undefined };
 }
 
-function sizeOf(emit: Emit): number {
-  return emit.packed?.packedBytes ?? packedSizeOf(emit);
-}
-
 function emitRecord(emit: WireEmit, index: number, cause: Cause, topic: string, partitions: number, nowMs: number): Emit {
-  const sent = emit.packed ?? packRecord(emit);
+  const sent = packRecord(emit);
   const id = emit.id ?? `${cause.idempotencyKey}/${index}`;
   packer.begin(sent);
   packer.headerBlock(commonHeaders(emit, cause));
@@ -120,27 +124,14 @@ function commonHeaders({ target, type, contentType }: WireEmit, { live }: Cause)
   return block;
 }
 
-class PackedEmit implements Emit {
+class PackedEmit extends PackedBody implements Emit {
   readonly topic: string;
   readonly partition: number;
-  readonly packed: PackedRecord;
 
   constructor(topic: string, partition: number, packed: PackedRecord) {
+    super(packed);
     this.topic = topic;
     this.partition = partition;
-    this.packed = packed;
-  }
-
-  get key(): Uint8Array | null {
-    return this.packed.key;
-  }
-
-  get value(): Uint8Array | null {
-    return this.packed.value;
-  }
-
-  get headers(): Emit['headers'] {
-    return this.packed.headers;
   }
 }
 

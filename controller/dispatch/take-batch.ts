@@ -1,5 +1,5 @@
 import type { BatchEvent } from '../../runtime/protocol/messages.ts';
-import type { PackedRecord } from '../../runtime/protocol/record.ts';
+import { PackedBody } from '../../runtime/protocol/record.ts';
 import { isHeldBack, stalesMax, type TakeLimit } from './lanes.ts';
 import { giveUp, hold, isFull } from './parking.ts';
 import type { PendingEvent } from './pending-event.ts';
@@ -160,7 +160,7 @@ function keysOf(events: readonly PendingEvent[]): string[] {
 }
 
 /** An event on its way to a pod: its record is passed on as it is. */
-class SentEvent implements BatchEvent {
+class SentEvent extends PackedBody implements BatchEvent {
   readonly index: number;
   readonly attempt: number;
   readonly trigger: BatchEvent['trigger'];
@@ -171,12 +171,12 @@ class SentEvent implements BatchEvent {
   readonly appendedAtMs: number;
   readonly remainingMs = undefined;
   readonly keyedByPlace: boolean;
-  readonly packed: PackedRecord;
   readonly #session: Session;
   readonly #event: PendingEvent;
 
   constructor(session: Session, event: PendingEvent, index: number) {
-    const { packed, attributes } = event;
+    super(event.packed);
+    const { attributes } = event;
     const origin = attributes.replay?.origin;
     this.index = index;
     this.attempt = event.failures + event.exclusiveCrashes + 1;
@@ -187,25 +187,12 @@ class SentEvent implements BatchEvent {
     this.offset = origin?.offset ?? event.offset;
     this.appendedAtMs = event.record.appendedAtMs;
     this.keyedByPlace = isKeyedByPlace(session, event);
-    this.packed = packed;
     this.#session = session;
     this.#event = event;
   }
 
   get idempotencyKey(): string {
     return idempotencyKeyOf(this.#session, this.#event);
-  }
-
-  get key(): Uint8Array | null {
-    return this.packed.key;
-  }
-
-  get value(): Uint8Array | null {
-    return this.packed.value;
-  }
-
-  get headers(): BatchEvent['headers'] {
-    return this.packed.headers;
   }
 }
 

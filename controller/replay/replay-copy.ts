@@ -18,7 +18,7 @@ export interface Copying {
  * after a crash) are one replay of it, and the same event in another replay is another one.
  */
 export function copyOf(record: StreamRecord, { replayId, subscription, partition, inboxPartitions }: Copying): NewRecord | undefined {
-  const attributes = readAttributes(record.packed ?? packRecord(record));
+  const attributes = readAttributes(packRecord(record));
   if (attributes.replay !== undefined) return undefined;
   const { filter, topic, stream } = subscription;
   if (filter !== undefined && !passesFilter(filter, record.key, record.headers)) return undefined;

@@ -26,7 +26,7 @@ const noHeaders = Object.freeze({});
 
 /** The author's view of a record, frozen. Throws FAAS_DECODE when the payload is not what its content type says. */
 export function decodeEvent(event: BatchEvent): { readonly event: FaasEvent; readonly traceparent: string | undefined } {
-  const packed = event.packed ?? packRecord(event);
+  const packed = packRecord(event);
   const read = readAttributes(packed);
   const opened = isStructured(read.contentType) ? openEnvelope(decodeData(packed, undefined)) : undefined;
   const of = opened === undefined ? read : attributesOf(opened, read.headers);

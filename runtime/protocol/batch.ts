@@ -2,7 +2,7 @@ import { FaasError } from '../sdk/errors.ts';
 import type { TriggerKind } from '../sdk/event.ts';
 import { choiceField, integerField, optionalNumber, own, textField } from './fields.ts';
 import { type Frame, FrameWriter, peekHeader, type RawReader, readFrames } from './frame.ts';
-import { quote, setBytes, subarray } from './intrinsics.ts';
+import { quote } from './intrinsics.ts';
 import { type Batch, type BatchEvent, type BatchState, type WireHeader, wireLimits } from './messages.ts';
 import { PackedRecord, packedSizeOf, writeRecord } from './record.ts';
 
@@ -140,15 +140,13 @@ function eventsHeader({ attempt, trigger, stream, topic, partition, remainingMs 
 }
 
 function writeEvent(writer: FrameWriter, event: BatchEvent): void {
-  const { packed } = event;
   writer.u32(event.index);
   writer.u64(event.offset);
   writer.u64(event.appendedAtMs);
   writer.text(event.keyedByPlace === true ? undefined : event.idempotencyKey);
-  const size = packed === undefined ? packedSizeOf(event) : packed.packedBytes;
+  const size = packedSizeOf(event);
   const { bytes, at } = writer.space(size);
-  if (packed === undefined) writeRecord(bytes, at, event, size);
-  else setBytes(bytes, subarray(packed.bytes, packed.at, packed.at + size), at);
+  writeRecord(bytes, at, event, size);
 }
 
 function readEvents({ header, raw }: Frame, unit: string, events: BatchEvent[]): void {

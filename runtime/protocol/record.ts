@@ -15,6 +15,8 @@ export interface RecordBody {
   readonly value: Uint8Array | null;
   /** Names may repeat. */
   readonly headers: readonly (readonly [name: string, value: Uint8Array])[];
+  /** The same as one piece of bytes, where somebody has it so: that is passed on, and not taken apart. */
+  readonly packed?: PackedRecord | undefined;
 }
 
 const none = 0xffffffff;
@@ -116,28 +118,64 @@ export class PackedRecord implements RecordBody {
   }
 }
 
+/** A record that there is in one piece alone: taken apart when somebody asks for a part. */
+export class PackedBody implements RecordBody {
+  readonly packed: PackedRecord;
+
+  constructor(packed: PackedRecord) {
+    this.packed = packed;
+  }
+
+  get key(): Uint8Array | null {
+    return this.packed.key;
+  }
+
+  get value(): Uint8Array | null {
+    return this.packed.value;
+  }
+
+  get headers(): RecordBody['headers'] {
+    return this.packed.headers;
+  }
+}
+
 /** Where the packed record that begins at `at` ends. */
 export function recordEnd(bytes: Uint8Array, at: number): number {
   return at + 4 + readUint32(bytes, at);
 }
 
-/** The record by itself, in bytes of its own. */
+/** The record in one piece: the one that it has, or else in bytes of its own. Throws as `packedSizeOf`. */
 export function packRecord(record: RecordBody): PackedRecord {
+  if (record.packed !== undefined) return record.packed;
   const size = packedSizeOf(record);
   const bytes = new Uint8Array(size);
   writeRecord(bytes, 0, record, size);
   return new PackedRecord(bytes, 0);
 }
 
-/** What it takes when it is packed, in bytes. */
-export function packedSizeOf({ key, value, headers }: RecordBody): number {
+/** What it takes when it is packed, in bytes. Throws FAAS_WIRE for more headers, or a longer name of one, than a packed record can say. */
+export function packedSizeOf(record: RecordBody): number {
+  if (record.packed !== undefined) return record.packed.packedBytes;
+  const { key, value, headers } = record;
+  if (headers.length > headersMax) throw new FaasError('FAAS_WIRE', `a record has ${headers.length} headers, ${headersMax} are allowed`);
   let size = fixedBytes + (key?.length ?? 0) + (value?.length ?? 0);
-  for (const [name, headerValue] of headers) size += headerFixedBytes + nameBytesOf(name).length + headerValue.length;
+  for (const [name, headerValue] of headers) {
+    const nameLength = nameBytesOf(name).length;
+    if (nameLength > nameBytesLongest)
+      throw new FaasError('FAAS_WIRE', `the name of a header has ${nameLength} bytes, ${nameBytesLongest} are allowed`);
+    size += headerFixedBytes + nameLength + headerValue.length;
+  }
   return size;
 }
 
 /** `size`: what `packedSizeOf` answered. Answers where the record ends. */
-export function writeRecord(bytes: Uint8Array, start: number, { key, value, headers }: RecordBody, size: number): number {
+export function writeRecord(bytes: Uint8Array, start: number, record: RecordBody, size: number): number {
+  const { packed } = record;
+  if (packed !== undefined) {
+    setPart(bytes, start, packed.bytes, packed.at, packed.at + size);
+    return start + size;
+  }
+  const { key, value, headers } = record;
   writeUint32(bytes, start, size - 4);
   writeUint32(bytes, start + 4, key?.length ?? none);
   writeUint32(bytes, start + 8, value?.length ?? none);

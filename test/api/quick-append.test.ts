@@ -51,6 +51,11 @@ const same: readonly (readonly [what: string, body: string | Uint8Array<ArrayBuf
   ['data that the stream refuses', JSON.stringify({ events: [{ key: 'a', data: { total: 'many' } }] }), 'orders'],
   ['an event that is too large', JSON.stringify({ events: [{ key: 'a', data: { total: 1, text: 'x'.repeat(2 ** 20) } }] }), 'orders'],
   ['a header of the runtime', JSON.stringify({ events: [{ ...order, headers: { ce_id: '1' } }] }), 'orders'],
+  [
+    'too many headers',
+    JSON.stringify({ events: [{ ...order, headers: Object.fromEntries(Array.from({ length: 1_001 }, (_, i) => [`h${i}`, ''])) }] }),
+    'orders',
+  ],
   ['an unknown stream', JSON.stringify({ events: [order] }), 'nowhere'],
 ];
 
@@ -78,6 +83,7 @@ test.each([
   ['a wrong token', { authorization: 'Bearer x' }, 401, 'FAAS_API_UNAUTHORIZED'],
   ['a page of another origin', { origin: 'http://evil.example' }, 403, 'FAAS_API_ORIGIN'],
   ['another content type', { 'content-type': 'text/plain' }, 415, 'FAAS_API_MEDIA_TYPE'],
+  ['a content type that begins alike', { 'content-type': 'application/json-patch+json' }, 415, 'FAAS_API_MEDIA_TYPE'],
 ])('%s goes the full way, which refuses it', async (_, headers, status, code) => {
   const answer = await append(JSON.stringify({ events: [order] }), headers);
   expect(answer).toMatchObject({ status, isFull: true, body: { code } });

@@ -81,10 +81,12 @@ export class Appender {
     return new Promise((resolve, reject) => {
       if (this.#waitingBytes > waitingBytesMax) return reject(tooMuch(topic));
       const sink: Sink = { topic, offsets: new Array(records.length), open: records.length, failed: false, resolve, reject };
+      // Before anything of it waits: it throws for a record that cannot be.
+      const sizes = records.map(bytesOf);
       let queue: Queue | undefined;
       for (const [index, record] of records.entries()) {
         if (queue?.partition !== record.partition) queue = this.#queueOf(topic, record.partition);
-        const bytes = bytesOf(record);
+        const bytes = sizes[index] ?? 0;
         queue.entries.push({ record, bytes, sink, index });
         this.#waitingBytes += bytes;
       }

@@ -90,14 +90,8 @@ export class ByteWriter {
     return this.uvarint(value >= 0 ? value * 2 : -value * 2 - 1);
   }
 
-  varBytes(value: Uint8Array | null): this {
-    if (value === null) return this.varint(-1);
+  varBytes(value: Uint8Array): this {
     return this.varint(value.length).bytes(value);
-  }
-
-  varString(text: string): this {
-    const length = Buffer.byteLength(text);
-    return this.varint(length).#text(text, length);
   }
 
   /** Overwrites what was written at `at`. */

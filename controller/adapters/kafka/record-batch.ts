@@ -1,5 +1,5 @@
 import crc32C from 'kafkajs/src/protocol/recordBatch/crc32C/index.js';
-import { type PackedRecord, RecordPacker } from '../../../runtime/protocol/record.ts';
+import { type PackedRecord, packedSizeOf, packRecord, RecordPacker } from '../../../runtime/protocol/record.ts';
 import { FaasError } from '../../errors.ts';
 import type { NewRecord, StreamRecord } from '../../ports/streams.ts';
 import { StoredRecord } from '../stored-record.ts';
@@ -25,13 +25,12 @@ const attributesAt = 21;
 
 /** What `bytesOf` counts for a record besides its bytes is at least what the format adds. */
 const recordOverheadBytes = 24;
+/** Lengths of up to five bytes, beside those of a packed record. */
+const headerOverheadBytes = 4;
 
 export function bytesOf(record: NewRecord): number {
-  const { packed } = record;
-  if (packed !== undefined) return packed.packedBytes + recordOverheadBytes + packed.headerCount * 4;
-  let bytes = (record.key?.length ?? 0) + (record.value?.length ?? 0) + recordOverheadBytes;
-  for (const [name, value] of record.headers) bytes += name.length * 3 + value.length + 10;
-  return bytes;
+  const headers = record.packed?.headerCount ?? record.headers.length;
+  return packedSizeOf(record) + recordOverheadBytes + headers * headerOverheadBytes;
 }
 
 /** One batch of all records, at one time. */
@@ -56,16 +55,10 @@ function encodeRecords(records: readonly NewRecord[]): Buffer {
   records.forEach((record, index) => {
     one.clear();
     one.int8(0).varint(0).varint(index);
-    if (record.packed === undefined) writeParts(one, record);
-    else writePacked(one, record.packed);
+    writePacked(one, packRecord(record));
     writer.varBytes(one.result());
   });
   return writer.result();
-}
-
-function writeParts(writer: ByteWriter, { key, value, headers }: NewRecord): void {
-  writer.varBytes(key).varBytes(value).varint(headers.length);
-  for (const [name, value] of headers) writer.varString(name).varBytes(value);
 }
 
 function writePacked(writer: ByteWriter, record: PackedRecord): void {
@@ -138,14 +131,14 @@ function readRecords(
     const timeMs = batch.firstTimeMs + reader.varlong();
     const offset = batch.baseOffset + reader.varint();
     if (offset >= batch.fromOffset) {
-      into.push(new StoredRecord(offset, batch.appendedAtMs ?? timeMs, packRecord(reader, packer)));
+      into.push(new StoredRecord(offset, batch.appendedAtMs ?? timeMs, readRecord(reader, packer)));
     }
     reader.at = end;
   }
 }
 
 /** `reader` stands at the key. A header without a value has an empty one. */
-function packRecord(reader: ByteReader, packer: RecordPacker): PackedRecord {
+function readRecord(reader: ByteReader, packer: RecordPacker): PackedRecord {
   const { bytes } = reader;
   const keyLength = reader.varint();
   const keyAt = reader.skip(keyLength);

@@ -1,5 +1,5 @@
 import { PackedRecord, packedSizeOf, writeRecord } from '../../../runtime/protocol/record.ts';
-import type { CommitRequest, Emit, OutboxEntry } from '../../ports/state.ts';
+import type { CommitRequest, OutboxEntry } from '../../ports/state.ts';
 
 /**
  * Entries of an outbox as they are stored: `<generation>.<counter> NUL <stream> NUL <topic> NUL <partition> NUL <record>`, the record as
@@ -8,7 +8,11 @@ import type { CommitRequest, Emit, OutboxEntry } from '../../ports/state.ts';
 export function packEmits({ stream, emits }: CommitRequest): Buffer[] {
   return emits.map(emit => {
     const head = Buffer.from(`${stream}\0${emit.topic}\0${emit.partition}\0`);
-    return Buffer.concat([head, packedBytes(emit)]);
+    const size = packedSizeOf(emit);
+    const entry = Buffer.allocUnsafe(head.length + size);
+    entry.set(head);
+    writeRecord(entry, head.length, emit, size);
+    return entry;
   });
 }
 
@@ -23,13 +27,4 @@ export function unpackOutboxEntry(stored: Buffer): OutboxEntry {
   const [generation = 0, counter = 0] = seq.split('.').map(Number);
   const { key, value, headers } = new PackedRecord(new Uint8Array(stored.buffer, stored.byteOffset, stored.length), at);
   return { seq: { generation, counter }, stream, emit: { topic, partition: Number(partition), key, value, headers } };
-}
-
-function packedBytes(emit: Emit): Uint8Array {
-  const { packed } = emit;
-  if (packed !== undefined) return packed.bytes.subarray(packed.at, packed.at + packed.packedBytes);
-  const size = packedSizeOf(emit);
-  const bytes = new Uint8Array(size);
-  writeRecord(bytes, 0, emit, size);
-  return bytes;
 }

@@ -2,8 +2,6 @@ import { PackedRecord, packedSizeOf, type RecordBody, writeRecord } from '../../
 import type { StreamRecord } from '../../ports/streams.ts';
 import { StoredRecord } from '../stored-record.ts';
 
-type Packable = RecordBody & { readonly packed?: PackedRecord };
-
 /** Consecutive records of one partition, packed. */
 export interface Chunk {
   readonly slot: number;
@@ -23,11 +21,11 @@ export interface PackedRecords {
 const chunkBytesMax = 64 * 1024;
 
 /** Groups records by slot, in order within each, and cuts them into chunks of about 64 KiB. */
-export function packRecords(records: readonly { readonly slot: number; readonly record: Packable }[]): PackedRecords {
-  const open = new Map<number, { slot: number; sizes: number[]; records: Packable[]; byteLength: number; number: number }>();
-  const drafts: { slot: number; records: Packable[]; sizes: number[]; byteLength: number; number: number }[] = [];
+export function packRecords(records: readonly { readonly slot: number; readonly record: RecordBody }[]): PackedRecords {
+  const open = new Map<number, { slot: number; sizes: number[]; records: RecordBody[]; byteLength: number; number: number }>();
+  const drafts: { slot: number; records: RecordBody[]; sizes: number[]; byteLength: number; number: number }[] = [];
   const places = records.map(({ slot, record }) => {
-    const size = record.packed?.packedBytes ?? packedSizeOf(record);
+    const size = packedSizeOf(record);
     let draft = open.get(slot);
     if (draft === undefined || draft.byteLength + size > chunkBytesMax) {
       draft = { slot, records: [], sizes: [], byteLength: 0, number: drafts.length };
@@ -45,22 +43,15 @@ export function packRecords(records: readonly { readonly slot: number; readonly 
   const chunks = drafts.map(({ slot, records, sizes, byteLength }) => {
     const byteOffset = at;
     records.forEach((record, index) => {
-      at = write(target, at, record, sizes[index] ?? 0);
+      at = writeRecord(target, at, record, sizes[index] ?? 0);
     });
     return { slot, records: records.length, byteOffset, byteLength };
   });
   return { chunks, places, data };
 }
 
-function write(target: Uint8Array, at: number, record: Packable, size: number): number {
-  const { packed } = record;
-  if (packed === undefined) return writeRecord(target, at, record, size);
-  target.set(packed.bytes.subarray(packed.at, packed.at + size), at);
-  return at + size;
-}
-
 /** One chunk per record, in order; the slot means nothing. */
-export function packEach(records: readonly Packable[]): { readonly chunks: readonly Chunk[]; readonly data: ArrayBuffer } {
+export function packEach(records: readonly RecordBody[]): { readonly chunks: readonly Chunk[]; readonly data: ArrayBuffer } {
   const { chunks, data } = packRecords(records.map((record, slot) => ({ slot, record })));
   return { chunks, data };
 }

@@ -1,5 +1,6 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
+import { ByteWriter } from '../../../controller/adapters/kafka/byte-writer.ts';
 import { bytesOf, decodeBatches, encodeBatch } from '../../../controller/adapters/kafka/record-batch.ts';
 import type { NewRecord, StreamRecord } from '../../../controller/ports/streams.ts';
 import { packRecord } from '../../../runtime/protocol/record.ts';
@@ -78,21 +79,62 @@ test('a large value has a buffer of its own, with room for headers', async () =>
   expect(read?.packed?.bytes.length).toBeLessThan(value.length * 1.6);
 });
 
+/** As others write it: without our limits. */
+function batchOf(records: readonly (readonly (readonly [name: string, value: string])[])[]): Buffer {
+  const body = new ByteWriter(2 ** 20);
+  for (const [index, headers] of records.entries()) {
+    const one = new ByteWriter(2 ** 20);
+    one.int8(0).varint(0).varint(index).varint(-1).varint(1).bytes(utf8.encode('v')).varint(headers.length);
+    for (const [name, value] of headers) one.varBytes(utf8.encode(name)).varBytes(utf8.encode(value));
+    body.varBytes(one.result());
+  }
+  const afterLength = 49;
+  const head = new ByteWriter(64).int64(0).int32(afterLength + body.result().length);
+  head
+    .int32(-1)
+    .int8(2)
+    .int32(0)
+    .int16(0)
+    .int32(records.length - 1)
+    .int64(timeMs)
+    .int64(timeMs);
+  head.int64(-1).int16(-1).int32(-1).int32(records.length);
+  return Buffer.concat([head.result(), body.result()]);
+}
+
+const textsOf = (record: StreamRecord | undefined) => ({
+  value: Buffer.from(record?.value ?? []).toString(),
+  headers: record?.headers.map(([name, value]) => [name, Buffer.from(value).toString()]),
+});
+
 test('the name of a header that is longer than 65 535 bytes is cut, and what comes after it is right', async () => {
-  const headers = [
-    ['x'.repeat(70_000), utf8.encode('1')],
-    ['next', utf8.encode('2')],
-  ] as const;
-  const one = { partition: 0, key: utf8.encode('k'), value: null, headers };
-  const next = { partition: 0, key: utf8.encode('l'), value: null, headers: [] };
-  const read = await decoded(await encodeBatch([one, next], timeMs, 'none'));
-  expect(read.map(plain)).toEqual([plain({ ...one, headers: [['x'.repeat(65_535), utf8.encode('1')], headers[1]] }), plain(next)]);
+  const [first, second] = await decoded(
+    batchOf([
+      [
+        ['x'.repeat(70_000), '1'],
+        ['next', '2'],
+      ],
+      [['h', '3']],
+    ]),
+  );
+  expect(textsOf(first).headers).toEqual([
+    ['x'.repeat(65_535), '1'],
+    ['next', '2'],
+  ]);
+  expect(textsOf(second)).toEqual({ value: 'v', headers: [['h', '3']] });
 });
 
 test('more headers than 65 535 are left out, and what comes after them is right', async () => {
-  const headers = Array.from({ length: 70_000 }, () => ['h', utf8.encode('')] as const);
-  const next = { partition: 0, key: null, value: utf8.encode('v'), headers: [] };
-  const [first, second] = await decoded(await encodeBatch([{ partition: 0, key: null, value: null, headers }, next], timeMs, 'none'));
+  const [first, second] = await decoded(batchOf([Array.from({ length: 70_000 }, () => ['h', ''] as const), [['h', '3']]]));
   expect(first?.headers.length).toBe(65_535);
-  expect(second === undefined ? undefined : plain(second)).toEqual(plain(next));
+  expect(textsOf(second)).toEqual({ value: 'v', headers: [['h', '3']] });
+});
+
+test.each<[string, NewRecord['headers']]>([
+  ['more headers', Array.from({ length: 65_536 }, () => ['h', utf8.encode('')] as const)],
+  ['a longer name', [['x'.repeat(65_536), utf8.encode('')]]],
+])('%s than a record can say are refused, before anything is written', (_, headers) => {
+  const record = { partition: 0, key: null, value: null, headers };
+  expect(() => bytesOf(record)).toThrow(expect.objectContaining({ code: 'FAAS_WIRE' }));
+  expect(() => packRecord(record)).toThrow(expect.objectContaining({ code: 'FAAS_WIRE' }));
 });
