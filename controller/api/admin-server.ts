@@ -1,8 +1,9 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import helmet from '@fastify/helmet';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { FaasError } from '../errors.ts';
 import type { PodCallbacks } from '../gateway/pod-callbacks.ts';
+import { isFastifyError, limitedServer, listenAt, type ReceiveLimits } from '../limited-server.ts';
 import type { Log } from '../telemetry/log.ts';
 import type { ApiPorts } from './api-ports.ts';
 import { answersTo, type Doorman, hasToken, refusalOf, tokenBytes } from './auth.ts';
@@ -43,19 +44,12 @@ export interface AdminServer {
   close(): Promise<void>;
 }
 
-/** Slow clients are cut off: without these, one that sends a byte now and then holds its connection for ever. */
-export interface AdminLimits {
-  readonly headersMs: number;
-  readonly requestMs: number;
-  readonly checkIntervalMs: number;
+export interface AdminLimits extends ReceiveLimits {
   readonly bodyBytesMax: number;
 }
 
 /** A request may take a minute because a bundle of 50 MiB may have a slow way. */
 const usualLimits: AdminLimits = { headersMs: 10_000, requestMs: 60_000, checkIntervalMs: 1_000, bodyBytesMax: 2 ** 20 };
-
-/** Longer than a proxy in front keeps a connection, so that it is the proxy that closes it. */
-const keepAliveMs = 72_000;
 
 /** The admin listener: the dashboard at `/`, the API under /v1, the callbacks of pods under /internal/v1, metrics and health. */
 export async function createAdminServer(options: AdminServerOptions): Promise<AdminServer> {
@@ -70,19 +64,8 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
     forceCloseConnections: 'idle',
     genReqId: requestId,
     routerOptions: { maxParamLength: 1_024 },
-    // The framework sets no time limits of a server that is made for it.
     serverFactory: handle =>
-      createServer(
-        {
-          // A missing Host is refused by the guard, in our words.
-          requireHostHeader: false,
-          headersTimeout: limits.headersMs,
-          requestTimeout: limits.requestMs,
-          connectionsCheckingInterval: limits.checkIntervalMs,
-          keepAliveTimeout: keepAliveMs,
-        },
-        (request, response) => void (takesAppend(request, response) || handle(request, response)),
-      ),
+      limitedServer(limits, (request, response) => void (takesAppend(request, response) || handle(request, response))),
     clientErrorHandler: answerBrokenRequest,
     frameworkErrors: (error, request, reply) => void answerProblem(options.log, error, request, reply),
   });
@@ -107,7 +90,7 @@ export async function createAdminServer(options: AdminServerOptions): Promise<Ad
   await app.ready();
   const watching = board?.run(stopping.signal);
   return {
-    listen: () => listen(app, options),
+    listen: () => listenAt(app, { host: options.settings['admin.host'], port: options.settings['admin.port'], flag: '--admin-port' }),
     async close() {
       stopping.abort();
       await watching;
@@ -244,29 +227,9 @@ function translate(error: unknown): unknown {
   return error;
 }
 
-function isFastifyError(error: unknown): error is FastifyError {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('FST_');
-}
-
 /** Two types of bodies, both read whole and bounded before anything looks at them. */
 function takeBodies(app: FastifyInstance): void {
   app.removeAllContentTypeParsers();
   app.addContentTypeParser('application/json', { parseAs: 'buffer' }, async (_: FastifyRequest, body: Buffer) => parseJsonBody(body));
   app.addContentTypeParser('application/octet-stream', { parseAs: 'buffer' }, async (_: FastifyRequest, body: Buffer) => body);
-}
-
-async function listen(app: FastifyInstance, options: AdminServerOptions): Promise<{ url: string; port: number }> {
-  const host = options.settings['admin.host'];
-  const wanted = options.settings['admin.port'];
-  try {
-    await app.listen({ host, port: wanted });
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
-    const hint = 'Stop the other server, or choose another port with --admin-port (0 takes a free one).';
-    throw new FaasError('FAAS_PORT_IN_USE', `${host}:${wanted} is taken by another program`, hint, { cause: error });
-  }
-  const address = app.server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : wanted;
-  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  return { url: `http://${name.includes(':') ? `[${name}]` : name}:${port}`, port };
 }

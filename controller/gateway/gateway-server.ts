@@ -1,10 +1,11 @@
-import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
+import type { IncomingMessage, ServerResponse } from 'node:http';
 import rateLimit from '@fastify/rate-limit';
-import fastify, { type FastifyError, type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
+import fastify, { type FastifyInstance, type FastifyReply, type FastifyRequest } from 'fastify';
 import { answersTo, hasToken, tokenBytes } from '../api/auth.ts';
 import { ProblemError, problemOf } from '../api/problem.ts';
 import { FaasError } from '../errors.ts';
 import { type LiveFunction, unitOf } from '../functions/live-function.ts';
+import { isFastifyError, limitedServer, listenAt, type ReceiveLimits } from '../limited-server.ts';
 import type { Random } from '../random.ts';
 import type { Settings } from '../settings.ts';
 import { answerCall } from './call-route.ts';
@@ -33,17 +34,9 @@ export interface GatewayServer {
   close(): Promise<void>;
 }
 
-/** Without these a client that sends a byte now and then holds its connection for ever. A call may be answered later: only receiving is bounded. */
-export interface ReceiveLimits {
-  readonly headersMs: number;
-  readonly requestMs: number;
-  readonly checkIntervalMs: number;
-}
-
+/** A call may be answered later: only receiving is bounded. */
 const usualLimits: ReceiveLimits = { headersMs: 10_000, requestMs: 30_000, checkIntervalMs: 1_000 };
 
-/** Longer than a proxy in front keeps a connection, so that it is the proxy that closes it. */
-const keepAliveMs = 72_000;
 const pathCharsMax = 4_096;
 const callUrl = '/call/:context/:function';
 const loopbackAddresses: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
@@ -78,15 +71,9 @@ export async function createGatewayServer(options: GatewayServerOptions): Promis
     return503OnClosing: false,
     genReqId: requestId,
     routerOptions: { maxParamLength: pathCharsMax },
-    // The framework sets no time limits of a server that is made for it.
     serverFactory: handle =>
-      createServer(
-        {
-          headersTimeout: limits.headersMs,
-          requestTimeout: limits.requestMs,
-          connectionsCheckingInterval: limits.checkIntervalMs,
-          keepAliveTimeout: keepAliveMs,
-        },
+      limitedServer(
+        limits,
         settings['gateway.ratePerSecond'] > 0
           ? handle
           : (request, response) => void (takesCall(request, response) || handle(request, response)),
@@ -110,7 +97,7 @@ export async function createGatewayServer(options: GatewayServerOptions): Promis
     update(functions) {
       routes = new WebhookRoutes(functions);
     },
-    listen: () => listen(app, settings['gateway.host'], settings['gateway.port']),
+    listen: () => listenAt(app, { host: settings['gateway.host'], port: settings['gateway.port'], flag: '--gateway-port' }),
     close: () => app.close(),
   };
 }
@@ -293,22 +280,4 @@ function translate(error: unknown, bodyMax: number): unknown {
     );
   if (error.statusCode !== undefined && error.statusCode < 500) return new FaasError('FAAS_API_REQUEST', 'the request is malformed');
   return error;
-}
-
-function isFastifyError(error: unknown): error is FastifyError {
-  return error instanceof Error && 'code' in error && typeof error.code === 'string' && error.code.startsWith('FST_');
-}
-
-async function listen(app: FastifyInstance, host: string, wanted: number): Promise<{ url: string; port: number }> {
-  try {
-    await app.listen({ host, port: wanted });
-  } catch (error) {
-    if (!(error instanceof Error && 'code' in error && error.code === 'EADDRINUSE')) throw error;
-    const hint = 'Stop the other server, or choose another port with --gateway-port (0 takes a free one).';
-    throw new FaasError('FAAS_PORT_IN_USE', `${host}:${wanted} is taken by another program`, hint, { cause: error });
-  }
-  const address = app.server.address();
-  const port = typeof address === 'object' && address !== null ? address.port : wanted;
-  const name = host === '0.0.0.0' || host === '::' ? '127.0.0.1' : host;
-  return { url: `http://${name.includes(':') ? `[${name}]` : name}:${port}`, port };
 }

@@ -114,6 +114,13 @@ test('a request that is no HTTP is refused, and the next one is served', async (
   expect((await post(`${url}/hooks/shop/open`)).status).toBe(202);
 });
 
+test.each(['/hooks/shop/open', '/call/shop/orders'])('a request to %s without a Host is refused, and reaches nobody', async path => {
+  const { port, calls } = await listen({});
+  const head = `POST ${path} HTTP/1.1\r\nAuthorization: Bearer token\r\nContent-Type: application/json\r\nContent-Length: 2\r\n\r\n{}`;
+  expect(await firstLine(port, head)).toContain('421');
+  expect(calls).toEqual([]);
+});
+
 function firstLine(port: number, request: string): Promise<string> {
   return new Promise((resolve, reject) => {
     const socket = connect(port, '127.0.0.1', () => socket.write(request));
