@@ -1,6 +1,7 @@
 import { FrameWriter } from '../protocol/frame.ts';
 import { type EventResult, type PodLog, wireLimits } from '../protocol/messages.ts';
 import { writeReply } from '../protocol/reply.ts';
+import { FaasError } from '../sdk/errors.ts';
 import { bounded } from './describe-error.ts';
 
 export interface Replies {
@@ -130,8 +131,11 @@ function writeBounded(writer: FrameWriter, result: EventResult): boolean {
   try {
     writeReply(writer, { kind: 'result', result });
     return true;
-  } catch {
-    const message = `what this event wrote and emitted is more than the ${wireLimits.frameBytesMax} bytes of a frame`;
+  } catch (cause) {
+    const isFrame = !(cause instanceof FaasError) || cause.code === 'FAAS_WIRE_FRAME_TOO_LARGE';
+    const message = isFrame
+      ? `what this event wrote and emitted is more than the ${wireLimits.frameBytesMax} bytes of a frame`
+      : `what this event wrote and emitted cannot be sent: ${cause.message}`;
     const error = { code: 'FAAS_RESULT_TOO_LARGE', name: 'FaasError', message, stack: undefined };
     writeReply(writer, {
       kind: 'result',

@@ -98,6 +98,18 @@ describe('what is thrown ends as an attempt with a bounded error, and the neighb
     ['a state of 1 MiB and more', `ctx.state.set('x'.repeat(1024 * 1024))`, 'too-large', false],
     ['an emit of 1 MiB and more', `ctx.emit('vips', null, 'x'.repeat(1024 * 1024))`, 'too-large', false],
     ['emits of 8 MiB together', `for (let i = 0; i < 9; i += 1) ctx.emit('vips', null, 'x'.repeat(1024 * 1024 - 100))`, 'too-large', false],
+    [
+      'an emit with more headers than a record can say',
+      `ctx.emit('vips', null, 1, { headers: Object.fromEntries(Array.from({ length: 70_000 }, (_, i) => ['h' + i, ''])) })`,
+      'too-large',
+      false,
+    ],
+    [
+      'an emit with a longer name of a header than a record can say',
+      `ctx.emit('vips', null, 1, { headers: { ['h'.repeat(70_000)]: '' } })`,
+      'too-large',
+      false,
+    ],
     ['a BigInt emitted', `ctx.emit('vips', null, { n: 1n })`, 'error', true],
     ['a cycle emitted', `const a = {}; a.a = a; ctx.emit('vips', null, a)`, 'error', true],
     ['a state that is undefined', `ctx.state.set(undefined)`, 'error', true],

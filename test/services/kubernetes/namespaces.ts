@@ -48,6 +48,8 @@ export async function openNamespaces(init: string): Promise<Namespaces> {
     slot,
     enter,
     async end() {
+      // The kernel takes the cable away some time after the namespace it led to: now, while its name is surely ours, it goes at once.
+      await run('ip', ['link', 'delete', slot.hostLink]).catch(() => undefined);
       shell.stdin.end();
       await ended;
       await removeControlGroups(slot);
