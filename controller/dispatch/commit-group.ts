@@ -1,7 +1,7 @@
 import type { CommitRequest } from '../ports/state.ts';
 import { OffsetRanges } from './offset-ranges.ts';
 import { parkingOf } from './parking.ts';
-import type { PendingEvent, Result } from './pending-event.ts';
+import type { PendingEvent, ReadCheck, Result } from './pending-event.ts';
 import { drop, purge } from './results.ts';
 import type { CommitInFlight, Effect, Session } from './session-state.ts';
 
@@ -71,16 +71,20 @@ export function planGroup(session: Pick<Session, 'ready' | 'limits'>): { count: 
     const { dedupeId } = result.event;
     if (dedupeId !== undefined && ids.has(dedupeId)) break;
     if (dedupeId !== undefined) ids.add(dedupeId);
-    if (result.reads.some(read => sawTooLittle(read.from, writers.get(read.key)))) return { count, rerun: result };
+    if (sawTooLittle(result.reads, writers)) return { count, rerun: result };
     for (const { key } of result.writes) writers.set(key, result);
     count += 1;
   }
   return { count, rerun: undefined };
 }
 
-/** `from`: whose write was read, undefined for what the store had. `writer`: who wrote the key last in the group. */
-function sawTooLittle(from: Result | undefined, writer: Result | undefined): boolean {
-  return writer !== undefined && writer !== from;
+/** It read a key from elsewhere than from who wrote it last in the group (`writers`). */
+function sawTooLittle(reads: readonly ReadCheck[], writers: ReadonlyMap<string, Result>): boolean {
+  for (const { key, from } of reads) {
+    const writer = writers.get(key);
+    if (writer !== undefined && writer !== from) return true;
+  }
+  return false;
 }
 
 function buildCommit(session: Session, group: readonly Result[], nowMs: number): CommitInFlight {
@@ -91,7 +95,7 @@ function buildCommit(session: Session, group: readonly Result[], nowMs: number):
   session.known = [];
   const done = new OffsetRanges();
   done.addAll(autoDone);
-  for (const offset of offsetsOf(group.filter(({ event }) => event.parkedKey === undefined))) done.add(offset, offset + 1);
+  for (const offset of offsetsOf(group)) done.add(offset, offset + 1);
   const finished = [...group.map(({ event }) => event), ...known];
   const { writes, writers } = foldWrites(group);
   const highSeqOffset = highSeqOffsetOf(session);
@@ -116,9 +120,16 @@ function buildCommit(session: Session, group: readonly Result[], nowMs: number):
   return { request, group, autoDone, known, writes: writers, sent: 1 };
 }
 
-/** Ascending, so that each is one comparison to add. */
+/** Of what was not parked, whose offsets are done already. Ascending, so that each is one comparison to add. */
 function offsetsOf(group: readonly Result[]): Float64Array {
-  return Float64Array.from(group, ({ event }) => event.offset).sort();
+  const offsets = new Float64Array(group.length);
+  let count = 0;
+  for (const { event } of group) {
+    if (event.parkedKey !== undefined) continue;
+    offsets[count] = event.offset;
+    count += 1;
+  }
+  return offsets.subarray(0, count).sort();
 }
 
 /** What is held was not handled: its id is remembered with the commit that takes it out. */

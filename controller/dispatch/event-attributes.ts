@@ -1,6 +1,6 @@
 import { headerNames } from '../../runtime/protocol/headers.ts';
 import { textSlice } from '../../runtime/protocol/intrinsics.ts';
-import type { PackedRecord, RecordPacker } from '../../runtime/protocol/record.ts';
+import { headerName, headerValueAt, headerValueLength, type PackedRecord, type RecordPacker } from '../../runtime/protocol/record.ts';
 import type { TriggerKind } from '../../runtime/sdk/event.ts';
 import type { Seq } from '../ports/state.ts';
 import { type Origin, originHeaders, replayHeader } from './dead-letter.ts';
@@ -48,89 +48,99 @@ class RecordAttributes implements EventAttributes {
   readonly upstream: EventAttributes['upstream'];
   readonly replay: EventAttributes['replay'];
   readonly #record: PackedRecord;
-  /** Where in the record the values are that few ask for: from and to; 0: there is none. */
-  #idFrom = 0;
-  #idTo = 0;
-  #correlationFrom = 0;
-  #correlationTo = 0;
-  #traceFrom = 0;
-  #traceTo = 0;
+  /** Where in the record the names of the headers are that few ask for; 0: there is none. */
+  #idAt = 0;
+  #correlationAt = 0;
+  #traceAt = 0;
 
   constructor(record: PackedRecord) {
     this.#record = record;
-    const { bytes } = record;
-    let hop = '0';
-    let trigger: string | undefined;
-    let stream: string | undefined;
-    let seq: string | undefined;
-    let replay: string | undefined;
-    record.eachHeader((name, from, to) => {
-      switch (name) {
-        case headerNames.id:
-          this.#idFrom = from;
-          this.#idTo = to;
-          break;
-        case headerNames.correlationId:
-          this.#correlationFrom = from;
-          this.#correlationTo = to;
-          break;
-        case headerNames.traceparent:
-          this.#traceFrom = from;
-          this.#traceTo = to;
-          break;
-        case headerNames.hop:
-          hop = textSlice(bytes, from, to);
-          break;
-        case headerNames.trigger:
-          trigger = textSlice(bytes, from, to);
-          break;
-        case headerNames.stream:
-          stream = textSlice(bytes, from, to);
-          break;
-        case headerNames.seq:
-          seq = textSlice(bytes, from, to);
-          break;
-        case replayHeader:
-          replay = textSlice(bytes, from, to);
-          break;
-        default:
-      }
-    });
-    this.hop = hop === '0' ? 0 : (wholeNumber(hop) ?? 0);
+    texts.hop = texts.trigger = texts.stream = texts.seq = texts.replay = undefined;
+    record.eachHeader(RecordAttributes.#take, this);
+    const { hop, trigger, stream, seq, replay } = texts;
+    this.hop = hop === undefined || hop === '0' ? 0 : (wholeNumber(hop) ?? 0);
     this.trigger = triggerOf(trigger);
     this.upstream = stream === undefined || seq === undefined ? undefined : upstreamOf(stream, seq);
     this.replay = replay === undefined ? undefined : { token: replay, origin: originOf(record) };
   }
 
+  static #take(nameAt: number, from: number, to: number, self: RecordAttributes, place: number): void {
+    const { bytes } = self.#record;
+    switch (headerName(bytes, nameAt, from, place)) {
+      case headerNames.id:
+        self.#idAt = nameAt;
+        break;
+      case headerNames.correlationId:
+        self.#correlationAt = nameAt;
+        break;
+      case headerNames.traceparent:
+        self.#traceAt = nameAt;
+        break;
+      case headerNames.hop:
+        texts.hop = textSlice(bytes, from, to);
+        break;
+      case headerNames.trigger:
+        texts.trigger = textSlice(bytes, from, to);
+        break;
+      case headerNames.stream:
+        texts.stream = textSlice(bytes, from, to);
+        break;
+      case headerNames.seq:
+        texts.seq = textSlice(bytes, from, to);
+        break;
+      case replayHeader:
+        texts.replay = textSlice(bytes, from, to);
+        break;
+      default:
+    }
+  }
+
   get id(): string | undefined {
-    return this.#text(this.#idFrom, this.#idTo);
+    return this.#text(this.#idAt);
   }
 
   get correlationId(): string | undefined {
-    return this.#text(this.#correlationFrom, this.#correlationTo);
+    return this.#text(this.#correlationAt);
   }
 
   get traceparent(): string | undefined {
-    return this.#text(this.#traceFrom, this.#traceTo);
+    return this.#text(this.#traceAt);
   }
 
   inheritIds(packer: RecordPacker): boolean {
-    const { bytes } = this.#record;
-    if (this.#idFrom === 0) return false;
-    if (this.#correlationFrom === 0) packer.headerBytes(headerNames.correlationId, bytes, this.#idFrom, this.#idTo);
-    else packer.headerBytes(headerNames.correlationId, bytes, this.#correlationFrom, this.#correlationTo);
-    packer.headerBytes(headerNames.causationId, bytes, this.#idFrom, this.#idTo);
+    if (this.#idAt === 0) return false;
+    this.#inherit(packer, headerNames.correlationId, this.#correlationAt === 0 ? this.#idAt : this.#correlationAt);
+    this.#inherit(packer, headerNames.causationId, this.#idAt);
     return true;
   }
 
   inheritTrace(packer: RecordPacker): void {
-    if (this.#traceFrom !== 0) packer.headerBytes(headerNames.traceparent, this.#record.bytes, this.#traceFrom, this.#traceTo);
+    if (this.#traceAt !== 0) this.#inherit(packer, headerNames.traceparent, this.#traceAt);
   }
 
-  #text(from: number, to: number): string | undefined {
-    return from === 0 ? undefined : textSlice(this.#record.bytes, from, to);
+  /** The value of the header with a name at `nameAt`, under this name. */
+  #inherit(packer: RecordPacker, name: string, nameAt: number): void {
+    const { bytes } = this.#record;
+    const from = headerValueAt(bytes, nameAt);
+    packer.headerBytes(name, bytes, from, from + headerValueLength(bytes, nameAt));
+  }
+
+  #text(nameAt: number): string | undefined {
+    if (nameAt === 0) return undefined;
+    const { bytes } = this.#record;
+    const from = headerValueAt(bytes, nameAt);
+    return textSlice(bytes, from, from + headerValueLength(bytes, nameAt));
   }
 }
+
+/** Of the record that is being read. */
+const texts: Record<'hop' | 'trigger' | 'stream' | 'seq' | 'replay', string | undefined> = {
+  hop: undefined,
+  trigger: undefined,
+  stream: undefined,
+  seq: undefined,
+  replay: undefined,
+};
 
 export function textOf(bytes: Uint8Array): string {
   return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString();
@@ -138,7 +148,9 @@ export function textOf(bytes: Uint8Array): string {
 
 function originOf(record: PackedRecord): Origin {
   const found = new Map<string, string>();
-  record.eachHeader((name, from, to) => found.set(name, textSlice(record.bytes, from, to)));
+  record.eachHeader((nameAt, from, to, bytes, place) => {
+    found.set(headerName(bytes, nameAt, from, place), textSlice(bytes, from, to));
+  }, record.bytes);
   return {
     topic: found.get(originHeaders.topic) ?? '',
     partition: wholeNumber(found.get(originHeaders.partition)) ?? 0,

@@ -44,6 +44,8 @@ export function isFull(session: Session): boolean {
 
 /** What a commit changes of parked keys; `known`: events that turned out to be handled, parked ones among them. */
 export function parkingOf(group: readonly Result[], known: readonly PendingEvent[]): ParkingChange | undefined {
+  // Seldom any, and the rest would cost every event.
+  if (!group.some(isParking) && !known.some(({ parkedKey }) => parkedKey !== undefined)) return undefined;
   const holds = group.flatMap(({ event, entry }) => {
     const key = event.packed.keyText;
     return entry === undefined || key === null ? [] : [{ key, offset: event.offset, entry }];
@@ -53,6 +55,10 @@ export function parkingOf(group: readonly Result[], known: readonly PendingEvent
   for (const { parkedKey, offset } of known) if (parkedKey !== undefined) pops.push({ key: parkedKey, offset });
   const unflags = replayed.filter(({ kind }) => kind === 'stuck').map(({ key }) => key);
   return holds.length + pops.length + unflags.length === 0 ? undefined : { holds, pops, unflags };
+}
+
+function isParking({ event, entry }: Result): boolean {
+  return entry !== undefined || event.parkedKey !== undefined;
 }
 
 /** The commit is applied; the lanes of what it held are still barred by it. */

@@ -4,17 +4,8 @@ import type { Emit } from '../ports/state.ts';
 import type { StreamRecord } from '../ports/streams.ts';
 import type { EventAttributes } from './event-attributes.ts';
 
-/** An event between its fetch and its commit. */
-export interface PendingEvent {
-  readonly record: StreamRecord;
-  readonly packed: PackedRecord;
-  readonly offset: number;
-  readonly bytes: number;
-  readonly attributes: EventAttributes;
-  /** What the commit remembers and refuses a second time; undefined where the log itself is the guard. */
-  readonly dedupeId: string | undefined;
-  /** undefined: nothing waits for it and it waits for nothing. */
-  lane: Lane | undefined;
+/** What of an event is out of the ordinary. */
+interface Trouble {
   /** Attempts that ended in a failure of the handler. */
   failures: number;
   /** The breaker's epoch in which it last counted as failed; 0: none. */
@@ -36,10 +27,155 @@ export interface PendingEvent {
   parkedKey: string | undefined;
   /** To be dead-lettered without running. */
   doom: Doom | undefined;
+}
+
+const none: Readonly<Trouble> = {
+  failures: 0,
+  failedInEpoch: 0,
+  suspect: false,
+  exclusiveCrashes: 0,
+  hasAttempts: false,
+  awaitsRecord: false,
+  notBeforeMs: 0,
+  stales: 0,
+  batchMax: Number.POSITIVE_INFINITY,
+  parkedKey: undefined,
+  doom: undefined,
+};
+
+/** What an event costs in memory besides its bytes, about. */
+const overheadBytes = 400;
+
+/** An event between its fetch and its commit. Thousands wait at a time: room for what few of them have is made when one has it. */
+export class PendingEvent implements Trouble {
+  readonly record: StreamRecord;
+  readonly packed: PackedRecord;
+  readonly attributes: EventAttributes;
+  /** What the commit remembers and refuses a second time; undefined where the log itself is the guard. */
+  readonly dedupeId: string | undefined;
+  /** What it takes of the memory for events. */
+  readonly bytes: number;
+  /** undefined: nothing waits for it and it waits for nothing. */
+  lane: Lane | undefined;
   /** Later events with the same id: handled with this one's commit. */
   repeats: PendingEvent[] | undefined;
   /** Committed: whoever still holds it may forget it. */
-  isClosed: boolean;
+  isClosed = false;
+  #trouble: Trouble | undefined;
+
+  constructor(
+    record: StreamRecord,
+    packed: PackedRecord,
+    attributes: EventAttributes,
+    dedupeId: string | undefined,
+    lane: Lane | undefined,
+  ) {
+    this.record = record;
+    this.packed = packed;
+    this.attributes = attributes;
+    this.dedupeId = dedupeId;
+    this.bytes = packed.packedBytes + overheadBytes;
+    this.lane = lane;
+    this.repeats = undefined;
+    this.#trouble = undefined;
+  }
+
+  get offset(): number {
+    return this.record.offset;
+  }
+
+  get failures(): number {
+    return (this.#trouble ?? none).failures;
+  }
+
+  set failures(value: number) {
+    this.#own.failures = value;
+  }
+
+  get failedInEpoch(): number {
+    return (this.#trouble ?? none).failedInEpoch;
+  }
+
+  set failedInEpoch(value: number) {
+    this.#own.failedInEpoch = value;
+  }
+
+  get suspect(): boolean {
+    return (this.#trouble ?? none).suspect;
+  }
+
+  set suspect(value: boolean) {
+    this.#own.suspect = value;
+  }
+
+  get exclusiveCrashes(): number {
+    return (this.#trouble ?? none).exclusiveCrashes;
+  }
+
+  set exclusiveCrashes(value: number) {
+    this.#own.exclusiveCrashes = value;
+  }
+
+  get hasAttempts(): boolean {
+    return (this.#trouble ?? none).hasAttempts;
+  }
+
+  set hasAttempts(value: boolean) {
+    this.#own.hasAttempts = value;
+  }
+
+  get awaitsRecord(): boolean {
+    return (this.#trouble ?? none).awaitsRecord;
+  }
+
+  set awaitsRecord(value: boolean) {
+    this.#own.awaitsRecord = value;
+  }
+
+  get notBeforeMs(): number {
+    return (this.#trouble ?? none).notBeforeMs;
+  }
+
+  set notBeforeMs(value: number) {
+    this.#own.notBeforeMs = value;
+  }
+
+  get stales(): number {
+    return (this.#trouble ?? none).stales;
+  }
+
+  set stales(value: number) {
+    this.#own.stales = value;
+  }
+
+  get batchMax(): number {
+    return (this.#trouble ?? none).batchMax;
+  }
+
+  set batchMax(value: number) {
+    this.#own.batchMax = value;
+  }
+
+  get parkedKey(): string | undefined {
+    return (this.#trouble ?? none).parkedKey;
+  }
+
+  set parkedKey(value: string | undefined) {
+    this.#own.parkedKey = value;
+  }
+
+  get doom(): Doom | undefined {
+    return (this.#trouble ?? none).doom;
+  }
+
+  set doom(value: Doom | undefined) {
+    this.#own.doom = value;
+  }
+
+  get #own(): Trouble {
+    this.#trouble ??= { ...none };
+    return this.#trouble;
+  }
 }
 
 export interface Doom {
@@ -101,5 +237,5 @@ export type LastWrites = ReadonlyMap<string, { readonly index: number; readonly 
 export interface ReadCheck {
   readonly key: string;
   readonly version: string | null;
-  readonly from: Result | undefined;
+  readonly from?: Result | undefined;
 }

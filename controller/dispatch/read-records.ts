@@ -3,11 +3,8 @@ import { type PackedRecord, packRecord } from '../../runtime/protocol/record.ts'
 import type { ReadResult, StreamRecord } from '../ports/streams.ts';
 import { type EventAttributes, readAttributes } from './event-attributes.ts';
 import { passesFilter } from './event-filter.ts';
-import type { Doom, Lane, PendingEvent } from './pending-event.ts';
+import { type Doom, type Lane, PendingEvent } from './pending-event.ts';
 import type { Session } from './session-state.ts';
-
-/** What an event costs in memory besides its bytes, about. */
-const eventOverheadBytes = 400;
 
 /** Takes what a fetch answered into the lanes. Holes and what needs no handling are done at once, or the frontier would stop there for ever. */
 export function readRecords(session: Session, result: ReadResult, nowMs: number): void {
@@ -91,29 +88,16 @@ function passOver(session: Session, from: number, to: number): void {
 
 /** A new one, with the attempts that an earlier owner wrote down. */
 export function pendingEvent(session: Session, record: StreamRecord, packed: PackedRecord, attributes: EventAttributes): PendingEvent {
+  const event = new PendingEvent(record, packed, attributes, dedupeIdOf(session, attributes), laneOf(session, packed));
   const before = session.attemptsBefore.get(record.offset);
-  return {
-    record,
-    packed,
-    offset: record.offset,
-    bytes: packed.packedBytes + eventOverheadBytes,
-    attributes,
-    dedupeId: dedupeIdOf(session, attributes),
-    lane: laneOf(session, packed),
-    failures: before?.failures ?? 0,
-    failedInEpoch: 0,
-    suspect: before?.suspect ?? false,
-    exclusiveCrashes: before?.exclusiveCrashes ?? 0,
-    hasAttempts: before !== undefined,
-    awaitsRecord: false,
-    notBeforeMs: 0,
-    stales: 0,
-    batchMax: Number.POSITIVE_INFINITY,
-    parkedKey: undefined,
-    doom: attributes.hop > hopMax ? loopDoom(attributes.hop) : undefined,
-    repeats: undefined,
-    isClosed: false,
-  };
+  if (before !== undefined) {
+    event.hasAttempts = true;
+    event.failures = before.failures;
+    event.suspect = before.suspect;
+    event.exclusiveCrashes = before.exclusiveCrashes;
+  }
+  if (attributes.hop > hopMax) event.doom = loopDoom(attributes.hop);
+  return event;
 }
 
 /** CloudEvents id, or the position. */

@@ -17,6 +17,10 @@ export interface Session {
   readonly source: Source;
   readonly topic: string;
   readonly partition: number;
+  /** `<topic>/<partition>`: with an offset the id of an event that has none. */
+  readonly eventPlace: string;
+  /** `<unit>/<topic>/<partition>`: with an offset the idempotency key. */
+  readonly place: string;
   /** Of which all offsets are. */
   readonly topicId: string | undefined;
   readonly ownerToken: string;
@@ -134,7 +138,7 @@ export interface Draft {
   answered: boolean[];
   unanswered: number;
   /** Results that wrote state, by index: what later events of the batch may have read. */
-  readonly written: Map<number, Result>;
+  readonly written: (Result | undefined)[];
   /** The handler takes them all at once: what it answered is judged as a whole. */
   readonly whole: boolean;
   readonly held: EventResult[];
@@ -239,6 +243,8 @@ export function newSession(options: {
     recordBytesMaxOf: options.recordBytesMaxOf,
     breaker: options.breaker,
     topic: subscription.topic,
+    eventPlace: `${subscription.topic}/${options.partition}`,
+    place: `${options.source.unit}/${subscription.topic}/${options.partition}`,
     topicId: claimed.topicId,
     generation: claimed.generation,
     frontier: claimed.frontier,

@@ -2,6 +2,7 @@ import { headerNames } from '../../runtime/protocol/headers.ts';
 import type { OkOutcome, WireEmit, WireError } from '../../runtime/protocol/messages.ts';
 import {
   type HeaderBlock,
+  headerName,
   PackedBody,
   type PackedRecord,
   packedSizeOf,
@@ -28,6 +29,11 @@ export interface Cause {
   readonly hop: number;
   /** Where ids and traceparent are written already, to be copied as they are; undefined: nowhere. */
   readonly record?: Pick<EventAttributes, 'inheritIds' | 'inheritTrace'>;
+  /** With `offset`: the idempotency key is `<place>/<offset>`. undefined: it is some other text. */
+  readonly place?: string | undefined;
+  /** The same of `eventId`. */
+  readonly eventPlace?: string | undefined;
+  readonly offset?: number;
 }
 
 /** Partitions of a topic; undefined when there is no such topic. */
@@ -64,34 +70,58 @@ export function settleOutcome(outcome: OkOutcome, cause: Cause, partitionsOf: Pa
 
 /** Why these emits must not be committed: one of them would wait for the broker for ever, and all behind it. */
 export function tooLarge(emits: readonly Emit[], recordBytesMaxOf: RecordBytesMaxOf): WireError | undefined {
-  const large = emits.find(emit => packedSizeOf(emit) > recordBytesMaxOf(emit.topic));
-  if (large === undefined) return undefined;
-  const message = `an emit to ${large.topic} has ${packedSizeOf(large)} bytes with its headers; the broker takes ${recordBytesMaxOf(large.topic)}`;
-  return { code: 'FAAS_EMIT_TOO_LARGE', name: 'FaasError', message, stack: undefined };
+  for (const emit of emits) {
+    const bytes = packedSizeOf(emit);
+    const bytesMax = recordBytesMaxOf(emit.topic);
+    if (bytes <= bytesMax) continue;
+    const message = `an emit to ${emit.topic} has ${bytes} bytes with its headers; the broker takes ${bytesMax}`;
+    return { code: 'FAAS_EMIT_TOO_LARGE', name: 'FaasError', message, stack: undefined };
+  }
+  return undefined;
 }
 
 function emitRecord(emit: WireEmit, index: number, cause: Cause, topic: string, partitions: number, nowMs: number): Emit {
   const sent = packRecord(emit);
-  const id = emit.id ?? `${cause.idempotencyKey}/${index}`;
+  // Nobody needs it as text but the partition of what has no key.
+  const id = emit.id === undefined && sent.keyLength >= 0 && cause.place !== undefined ? undefined : idOf(emit, index, cause);
   packer.begin(sent);
   packer.headerBlock(commonHeaders(emit, cause));
-  packer.header(headerNames.id, id);
+  if (id === undefined) packer.headerPath(headerNames.id, cause.place ?? '', cause.offset ?? 0, index);
+  else packer.header(headerNames.id, id);
   packer.header(headerNames.time, timeOf(nowMs));
   packer.header(headerNames.hop, String(cause.hop + 1));
-  if (cause.record?.inheritIds(packer) !== true) {
-    packer.header(headerNames.correlationId, cause.correlationId ?? cause.eventId);
-    packer.header(headerNames.causationId, cause.eventId);
-  }
-  let isTraced = false;
-  sent.eachHeader((name, from, to) => {
-    if (name === headerNames.traceparent) isTraced = true;
-    if (!reserved.has(name)) packer.headerBytes(name, sent.bytes, from, to);
-  });
-  if (!isTraced) inheritTrace(cause);
-  return new PackedEmit(topic, partitionOfPacked(sent, id, partitions), packer.end());
+  if (cause.record?.inheritIds(packer) !== true) inheritEventId(cause);
+  const own = { bytes: sent.bytes, isTraced: false };
+  sent.eachHeader(copyOwn, own);
+  if (!own.isTraced) inheritTrace(cause);
+  return new PackedEmit(topic, partitionOfPacked(sent, id ?? '', partitions), packer.end());
+}
+
+/** Of an emit or a start: the same in each attempt. */
+function idOf({ id }: WireEmit, index: number, cause: Cause): string {
+  return id ?? `${cause.idempotencyKey}/${index}`;
 }
 
 const packer = new RecordPacker();
+
+/** A header of the author's, or the traceparent. */
+function copyOwn(nameAt: number, from: number, to: number, own: { readonly bytes: Uint8Array; isTraced: boolean }, place: number): void {
+  const name = headerName(own.bytes, nameAt, from, place);
+  if (name === headerNames.traceparent) own.isTraced = true;
+  if (!reserved.has(name)) packer.headerBytes(name, own.bytes, from, to);
+}
+
+/** Of an event that has no id but its place. */
+function inheritEventId(cause: Cause): void {
+  const { correlationId, eventPlace, offset = 0 } = cause;
+  if (eventPlace === undefined || correlationId !== undefined) {
+    packer.header(headerNames.correlationId, correlationId ?? cause.eventId);
+    packer.header(headerNames.causationId, cause.eventId);
+    return;
+  }
+  packer.headerPath(headerNames.correlationId, eventPlace, offset);
+  packer.headerPath(headerNames.causationId, eventPlace, offset);
+}
 
 function inheritTrace({ record, traceparent }: Cause): void {
   if (record !== undefined) record.inheritTrace(packer);
@@ -139,7 +169,7 @@ function startRecord(emit: WireEmit, index: number, cause: Cause, topic: string,
   const traceparent = emit.headers.find(([name]) => name === headerNames.traceparent)?.[1];
   const record = inboxRecord(
     {
-      id: emit.id ?? `${cause.idempotencyKey}/${index}`,
+      id: idOf(emit, index, cause),
       source: sourceOf(cause.live),
       type: emit.type ?? 'faas.start',
       timeMs: nowMs,

@@ -1,5 +1,6 @@
 import type { BatchEvent } from '../../runtime/protocol/messages.ts';
 import { PackedBody } from '../../runtime/protocol/record.ts';
+import type { Origin } from './dead-letter.ts';
 import { isHeldBack, stalesMax, type TakeLimit } from './lanes.ts';
 import { giveUp, hold, isFull } from './parking.ts';
 import type { PendingEvent } from './pending-event.ts';
@@ -146,7 +147,7 @@ function draft(session: Session, events: readonly PendingEvent[], how: Omit<Offe
     ids: events.flatMap(event => (event.dedupeId === undefined ? [] : [event.dedupeId])),
     answered: new Array<boolean>(events.length).fill(false),
     unanswered: events.length,
-    written: new Map(),
+    written: [],
     whole: how.handler === 'batch' && events.length > 1,
     held: [],
   };
@@ -159,40 +160,61 @@ function keysOf(events: readonly PendingEvent[]): string[] {
   return [...keys];
 }
 
-/** An event on its way to a pod: its record is passed on as it is. */
+/** An event on its way to a pod: its record is passed on as it is. It lives for one message, so all else is asked for. */
 class SentEvent extends PackedBody implements BatchEvent {
   readonly index: number;
-  readonly attempt: number;
-  readonly trigger: BatchEvent['trigger'];
-  readonly stream: string;
-  readonly topic: string;
-  readonly partition: number;
-  readonly offset: number;
-  readonly appendedAtMs: number;
-  readonly remainingMs = undefined;
-  readonly keyedByPlace: boolean;
   readonly #session: Session;
   readonly #event: PendingEvent;
 
   constructor(session: Session, event: PendingEvent, index: number) {
     super(event.packed);
-    const { attributes } = event;
-    const origin = attributes.replay?.origin;
     this.index = index;
-    this.attempt = event.failures + event.exclusiveCrashes + 1;
-    this.trigger = attributes.trigger ?? 'stream';
-    this.stream = origin?.stream ?? session.subscription.stream;
-    this.topic = origin?.topic ?? session.topic;
-    this.partition = origin?.partition ?? session.partition;
-    this.offset = origin?.offset ?? event.offset;
-    this.appendedAtMs = event.record.appendedAtMs;
-    this.keyedByPlace = isKeyedByPlace(session, event);
     this.#session = session;
     this.#event = event;
   }
 
+  get attempt(): number {
+    return this.#event.failures + this.#event.exclusiveCrashes + 1;
+  }
+
+  get trigger(): BatchEvent['trigger'] {
+    return this.#event.attributes.trigger ?? 'stream';
+  }
+
+  get stream(): string {
+    return this.#origin?.stream ?? this.#session.subscription.stream;
+  }
+
+  get topic(): string {
+    return this.#origin?.topic ?? this.#session.topic;
+  }
+
+  get partition(): number {
+    return this.#origin?.partition ?? this.#session.partition;
+  }
+
+  get offset(): number {
+    return this.#origin?.offset ?? this.#event.offset;
+  }
+
+  get appendedAtMs(): number {
+    return this.#event.record.appendedAtMs;
+  }
+
+  get remainingMs(): undefined {
+    return undefined;
+  }
+
+  get keyedByPlace(): boolean {
+    return isKeyedByPlace(this.#session, this.#event);
+  }
+
   get idempotencyKey(): string {
     return idempotencyKeyOf(this.#session, this.#event);
+  }
+
+  get #origin(): Origin | undefined {
+    return this.#event.attributes.replay?.origin;
   }
 }
 
@@ -201,6 +223,11 @@ export function idempotencyKeyOf(session: Session, event: PendingEvent): string 
   const { attributes } = event;
   const name = isKeyedByPlace(session, event) ? undefined : attributes.id;
   return `${session.source.unit}/${name ?? positionOf(session, event.offset, attributes)}`;
+}
+
+/** What the idempotency key begins with, where the event's own offset is all that follows. */
+export function keyPlaceOf(session: Session, event: PendingEvent): string | undefined {
+  return event.attributes.replay === undefined && isKeyedByPlace(session, event) ? session.place : undefined;
 }
 
 function isKeyedByPlace({ subscription }: Session, { attributes }: PendingEvent): boolean {

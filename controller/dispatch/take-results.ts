@@ -3,11 +3,11 @@ import type { EventAttributes } from './event-attributes.ts';
 import { giveUp } from './parking.ts';
 import type { Doom, PendingEvent, ReadCheck } from './pending-event.ts';
 import { eventIdOf } from './read-records.ts';
-import { addReady, noReads, requeue, sized } from './results.ts';
+import { addReady, requeue, sized } from './results.ts';
 import { backoffMs, decideRetry, isCrash, isCrashedOut } from './retry.ts';
 import type { Draft, DraftEnd, Effect, Input, Session } from './session-state.ts';
 import { type Cause, noEmits, settleOutcome, tooLarge } from './settle.ts';
-import { answered, crashOf, idempotencyKeyOf } from './take-batch.ts';
+import { answered, crashOf, idempotencyKeyOf, keyPlaceOf } from './take-batch.ts';
 
 interface Turn {
   readonly session: Session;
@@ -92,7 +92,7 @@ function takeOutcome(turn: Turn, event: PendingEvent, index: number, outcome: Ou
 
 function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutcome): void {
   const { session, draft, nowMs, effects } = turn;
-  const reads = outcome.reads.length === 0 ? noReads : readChecks(draft, outcome);
+  const reads = readChecks(draft, outcome);
   if (reads === undefined) {
     requeue(session, event, nowMs);
     return;
@@ -104,7 +104,7 @@ function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutco
     takeFailure(turn, event, { reason: 'error', error: settled.error }, true);
     return;
   }
-  const large = tooLarge(settled.emits, session.recordBytesMaxOf);
+  const large = settled.emits.length === 0 ? undefined : tooLarge(settled.emits, session.recordBytesMaxOf);
   if (large !== undefined) {
     takeFailure(turn, event, { reason: 'too-large', error: large }, false);
     return;
@@ -123,7 +123,7 @@ function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutco
     status: 'ready',
     committed: undefined,
   });
-  if (writes.length > 0) draft.written.set(index, result);
+  if (writes.length > 0) draft.written[index] = result;
   if (!session.usesState && reads.length + writes.length > 0) {
     session.usesState = true;
     effects.push({ kind: 'state-used' });
@@ -134,31 +134,47 @@ function takeOk(turn: Turn, event: PendingEvent, index: number, outcome: OkOutco
 
 /** undefined: it read what another event of the batch wrote, and that result does not stand. */
 function readChecks(draft: Draft, outcome: OkOutcome): readonly ReadCheck[] | undefined {
-  let checks: ReadCheck[] | undefined;
-  for (const { key, version } of outcome.reads) {
-    const from = version?.startsWith('@') === true ? draft.written.get(Number(version.slice(1))) : undefined;
-    if (version?.startsWith('@') === true && (from === undefined || from.status === 'dropped')) return undefined;
-    // An empty array that is pushed to takes room for seventeen.
-    if (checks === undefined) checks = [{ key, version, from }];
-    else checks.push({ key, version, from });
+  const { reads } = outcome;
+  if (!reads.some(isOfBatch)) return reads;
+  // Of one, nearly always: an empty array that is pushed to takes room for seventeen.
+  const checks = new Array<ReadCheck>(reads.length);
+  for (let i = 0; i < reads.length; i += 1) {
+    const { key, version } = reads[i] as ReadCheck;
+    const index = indexOf(version);
+    const from = index === undefined ? undefined : draft.written[index];
+    if (index !== undefined && (from === undefined || from.status === 'dropped')) return undefined;
+    checks[i] = { key, version, from };
   }
-  return checks ?? noReads;
+  return checks;
+}
+
+function isOfBatch({ version }: ReadCheck): boolean {
+  return indexOf(version) !== undefined;
+}
+
+/** Of the event of the batch whose write was read: `@<index>`. */
+function indexOf(version: string | null): number | undefined {
+  return version?.startsWith('@') === true ? Number(version.slice(1)) : undefined;
 }
 
 /** Texts of it are made when somebody asks: most emits inherit by bytes. */
 class EventCause implements Cause {
-  readonly live: Cause['live'];
-  readonly hop: number;
   readonly record: EventAttributes;
   readonly #session: Session;
   readonly #event: PendingEvent;
 
   constructor(session: Session, event: PendingEvent) {
-    this.live = session.live;
-    this.hop = event.attributes.hop;
     this.record = event.attributes;
     this.#session = session;
     this.#event = event;
+  }
+
+  get live(): Cause['live'] {
+    return this.#session.live;
+  }
+
+  get hop(): number {
+    return this.record.hop;
   }
 
   get eventId(): string {
@@ -167,6 +183,18 @@ class EventCause implements Cause {
 
   get idempotencyKey(): string {
     return idempotencyKeyOf(this.#session, this.#event);
+  }
+
+  get place(): string | undefined {
+    return keyPlaceOf(this.#session, this.#event);
+  }
+
+  get eventPlace(): string | undefined {
+    return this.record.id === undefined && this.record.replay === undefined ? this.#session.eventPlace : undefined;
+  }
+
+  get offset(): number {
+    return this.#event.offset;
   }
 
   get correlationId(): string | undefined {

@@ -33,19 +33,20 @@ export class UnitFigures {
     const { metrics } = this.#options;
     const labels = { unit: this.#unit };
     let busyMs = 0;
-    const handlerSeconds: number[] = [];
-    const waitSeconds: number[] = [];
+    const handlerSeconds = new Float64Array(results.length);
+    const waitSeconds = new Float64Array(results.length);
+    let count = 0;
     for (const { index, outcome } of results) {
       if (outcome.kind !== 'ok' || outcome.filtered) continue;
       busyMs += outcome.busyMs;
-      handlerSeconds.push(outcome.busyMs / 1_000);
+      handlerSeconds[count] = outcome.busyMs / 1_000;
       const appendedAtMs = draft.events[index]?.record.appendedAtMs ?? outcome.enteredAtMs;
-      waitSeconds.push(Math.max(0, outcome.enteredAtMs - appendedAtMs) / 1_000);
+      waitSeconds[count] = Math.max(0, outcome.enteredAtMs - appendedAtMs) / 1_000;
+      count += 1;
     }
-    const count = handlerSeconds.length;
     if (count === 0) return;
-    metrics.observeAll('faas_handler_seconds', labels, handlerSeconds);
-    metrics.observeAll('faas_append_to_handler_seconds', labels, waitSeconds);
+    metrics.observeAll('faas_handler_seconds', labels, handlerSeconds.subarray(0, count));
+    metrics.observeAll('faas_append_to_handler_seconds', labels, waitSeconds.subarray(0, count));
     this.#busyMs += busyMs;
     this.handled += count;
     const weight = Math.min(1, count / 50);

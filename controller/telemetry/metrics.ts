@@ -110,7 +110,7 @@ export interface Metrics {
   set<N extends GaugeName>(name: N, labels: Labels<N>, value: number): void;
   observe<N extends HistogramName>(name: N, labels: Labels<N>, value: number): void;
   /** Several values of one series. */
-  observeAll<N extends HistogramName>(name: N, labels: Labels<N>, values: readonly number[]): void;
+  observeAll<N extends HistogramName>(name: N, labels: Labels<N>, values: Iterable<number>): void;
   /** Forgets all series with this unit. */
   forget(unit: string): void;
 }

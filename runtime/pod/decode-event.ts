@@ -1,7 +1,7 @@
 import { headerNames } from '../protocol/headers.ts';
 import { decodeStrictUtf8, parseJson, textSlice } from '../protocol/intrinsics.ts';
 import { type BatchEvent, wireLimits } from '../protocol/messages.ts';
-import { type PackedRecord, packRecord } from '../protocol/record.ts';
+import { headerName, type PackedRecord, packRecord } from '../protocol/record.ts';
 import { FaasError } from '../sdk/errors.ts';
 import type { FaasEvent } from '../sdk/event.ts';
 import { nestsDeeper } from './json-depth.ts';
@@ -67,17 +67,26 @@ function timeOf(atMs: number): string {
 function readAttributes(packed: PackedRecord): Attributes {
   const read: Attributes = { headers: noHeaders };
   if (packed.headerCount === 0) return read;
-  let others: [string, string][] | undefined;
-  packed.eachHeader((name, from, to) => {
-    const value = repeatedText(name, packed.bytes, from, to);
-    if (takeAttribute(read, name, value)) return;
-    const lower = name.toLowerCase();
-    if (lower !== name && takeAttribute(read, lower, value)) return;
-    others ??= [];
-    others.push([lower, value]);
-  });
-  if (others !== undefined) read.headers = Object.freeze(Object.fromEntries(others));
+  const reading: Reading = { read, bytes: packed.bytes, others: undefined };
+  packed.eachHeader(takeHeader, reading);
+  if (reading.others !== undefined) read.headers = Object.freeze(Object.fromEntries(reading.others));
   return read;
+}
+
+interface Reading {
+  readonly read: Attributes;
+  readonly bytes: Uint8Array;
+  others: [string, string][] | undefined;
+}
+
+function takeHeader(nameAt: number, from: number, to: number, reading: Reading, place: number): void {
+  const name = headerName(reading.bytes, nameAt, from, place);
+  const value = repeatedText(name, reading.bytes, from, to);
+  if (takeAttribute(reading.read, name, value)) return;
+  const lower = name.toLowerCase();
+  if (lower !== name && takeAttribute(reading.read, lower, value)) return;
+  reading.others ??= [];
+  reading.others.push([lower, value]);
 }
 
 /** What the headers of the envelope would have been; the author's are those of the record. */

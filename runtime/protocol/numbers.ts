@@ -22,3 +22,18 @@ export function writeUint16(bytes: Uint8Array, at: number, value: number): void 
   bytes[at] = value >>> 8;
   bytes[at + 1] = value;
 }
+
+/** Decimal digits of the largest whole number that is exact. */
+export const digitsMax = 16;
+
+/** Writes a whole number of zero or more as decimal digits, for which there must be room, and answers where they end. */
+export function writeDigits(bytes: Uint8Array, value: number, at: number): number {
+  let count = 1;
+  for (let rest = value; rest >= 10; rest = Math.floor(rest / 10)) count += 1;
+  let rest = value;
+  for (let i = at + count - 1; i >= at; i -= 1) {
+    bytes[i] = 0x30 + (rest % 10);
+    rest = Math.floor(rest / 10);
+  }
+  return at + count;
+}

@@ -1,6 +1,6 @@
 import { FaasError } from '../sdk/errors.ts';
 import { encodeUtf8, setBytes, setPart, subarray, textSlice, writeText } from './intrinsics.ts';
-import { byte, readUint16, readUint32, writeUint16, writeUint32 } from './numbers.ts';
+import { byte, digitsMax, readUint16, readUint32, writeDigits, writeUint16, writeUint32 } from './numbers.ts';
 
 /**
  * A record as it is stored and as it is sent, all numbers big endian:
@@ -27,22 +27,28 @@ const headerFixedBytes = 6;
 export class PackedRecord implements RecordBody {
   readonly bytes: Uint8Array;
   readonly at: number;
-  readonly keyLength: number;
-  readonly valueAt: number;
-  readonly valueLength: number;
   #keyText: string | null | undefined;
 
-  /** Throws FAAS_WIRE when it is longer than its bytes. */
+  /** Throws FAAS_WIRE when it is longer than its bytes. Thousands of them wait at a time: what can be read again in no time is not kept. */
   constructor(bytes: Uint8Array, at: number) {
-    const keyLength = readUint32(bytes, at + 4);
-    const valueLength = readUint32(bytes, at + 8);
     this.bytes = bytes;
     this.at = at;
-    this.keyLength = keyLength === none ? -1 : keyLength;
-    this.valueAt = at + fixedBytes + (keyLength === none ? 0 : keyLength);
-    this.valueLength = valueLength === none ? -1 : valueLength;
     const end = this.end;
     if (end > bytes.length || this.headersAt > end) throw cutOff();
+  }
+
+  /** −1: there is no key. */
+  get keyLength(): number {
+    return lengthAt(this.bytes, this.at + 4);
+  }
+
+  get valueAt(): number {
+    return this.keyAt + Math.max(0, this.keyLength);
+  }
+
+  /** −1: there is no value. */
+  get valueLength(): number {
+    return lengthAt(this.bytes, this.at + 8);
   }
 
   /** Where it ends, and the next one begins. */
@@ -61,21 +67,22 @@ export class PackedRecord implements RecordBody {
   }
 
   get key(): Uint8Array | null {
-    const at = this.keyAt;
-    return this.keyLength < 0 ? null : subarray(this.bytes, at, at + this.keyLength);
+    const { keyAt, keyLength } = this;
+    return keyLength < 0 ? null : subarray(this.bytes, keyAt, keyAt + keyLength);
   }
 
   /** The key as text; what is no UTF-8 in it is U+FFFD. */
   get keyText(): string | null {
     if (this.#keyText === undefined) {
-      const at = this.keyAt;
-      this.#keyText = this.keyLength < 0 ? null : textSlice(this.bytes, at, at + this.keyLength);
+      const { keyAt, keyLength } = this;
+      this.#keyText = keyLength < 0 ? null : textSlice(this.bytes, keyAt, keyAt + keyLength);
     }
     return this.#keyText;
   }
 
   get value(): Uint8Array | null {
-    return this.valueLength < 0 ? null : subarray(this.bytes, this.valueAt, this.valueAt + this.valueLength);
+    const { valueAt, valueLength } = this;
+    return valueLength < 0 ? null : subarray(this.bytes, valueAt, valueAt + valueLength);
   }
 
   get headerCount(): number {
@@ -84,30 +91,26 @@ export class PackedRecord implements RecordBody {
 
   get headers(): RecordBody['headers'] {
     const headers: [string, Uint8Array][] = [];
-    this.eachHeader((name, from, to) => headers.push([name, subarray(this.bytes, from, to)]));
+    this.eachHeader((nameAt, valueAt, end, bytes, place) => {
+      headers.push([headerName(bytes, nameAt, valueAt, place), subarray(bytes, valueAt, end)]);
+    }, this.bytes);
     return headers;
   }
 
-  /** Calls back for each header with its name and where in `bytes` its value is. */
-  eachHeader(take: (name: string, from: number, to: number) => void): void {
-    let place = 0;
-    this.eachHeaderPlace((nameAt, valueAt, end) => {
-      take(nameOf(place, this.bytes, nameAt, valueAt), valueAt, end);
-      place += 1;
-    });
-  }
-
-  /** Calls back for each header with where in `bytes` its name begins, and its value, which ends at `end`. */
-  eachHeaderPlace(take: (nameAt: number, valueAt: number, end: number) => void): void {
+  /**
+   * Calls back for each header with where in `bytes` its name begins, and its value, which ends at `end`; `place` counts them. `by` goes along: who asks for
+   * every record needs no closure.
+   */
+  eachHeader<By>(take: (nameAt: number, valueAt: number, end: number, by: By, place: number) => void, by: By): void {
     const { bytes, end } = this;
     const count = this.headerCount;
     let at = this.headersAt;
-    for (let i = 0; i < count; i += 1) {
+    for (let place = 0; place < count; place += 1) {
       const nameAt = at + headerFixedBytes;
       const valueAt = nameAt + readUint16(bytes, at);
       const next = valueAt + readUint32(bytes, at + 2);
       if (next > end) throw cutOff();
-      take(nameAt, valueAt, next);
+      take(nameAt, valueAt, next, by, place);
       at = next;
     }
   }
@@ -116,6 +119,12 @@ export class PackedRecord implements RecordBody {
   get headersAt(): number {
     return this.valueAt + Math.max(0, this.valueLength);
   }
+}
+
+/** −1: null. */
+function lengthAt(bytes: Uint8Array, at: number): number {
+  const length = readUint32(bytes, at);
+  return length === none ? -1 : length;
 }
 
 /** A record that there is in one piece alone: taken apart when somebody asks for a part. */
@@ -231,6 +240,21 @@ export class RecordPacker {
     this.#value(end - valueAt);
   }
 
+  /** A header whose value is `<text>/<first>`, or `<text>/<first>/<second>`, of whole numbers: no text is made of it. */
+  headerPath(name: string, text: string, first: number, second?: number): void {
+    const nameBytes = nameBytesOf(name);
+    this.#reserve(headerFixedBytes + nameBytes.length + text.length * 3 + 2 * (1 + digitsMax));
+    const valueAt = this.#name(nameBytes);
+    let at = writeText(this.#bytes, text, valueAt);
+    this.#bytes[at] = slash;
+    at = writeDigits(this.#bytes, first, at + 1);
+    if (second !== undefined) {
+      this.#bytes[at] = slash;
+      at = writeDigits(this.#bytes, second, at + 1);
+    }
+    this.#value(at - valueAt);
+  }
+
   headerBytes(name: string, bytes: Uint8Array, from: number, to: number): void {
     const nameBytes = nameBytesOf(name);
     this.#reserve(headerFixedBytes + nameBytes.length + to - from);
@@ -296,6 +320,7 @@ export class RecordPacker {
   }
 }
 
+const slash = 0x2f;
 const packerBytes = 32 * 1024;
 /** For the headers of a record that has a buffer of its own. */
 const headersRoom = 1_024;
@@ -341,13 +366,23 @@ function nameBytesOf(name: string): Uint8Array {
   return bytes;
 }
 
-function nameOf(place: number, bytes: Uint8Array, from: number, to: number): string {
+/** The text of a name that stands there, of the header with this number in its record. */
+export function headerName(bytes: Uint8Array, from: number, to: number, place: number): string {
   const last = lastNames[place];
   if (last !== undefined && isEqual(last.bytes, bytes, from, to)) return last.name;
   if (to - from > nameBytesMax) return textSlice(bytes, from, to);
   const known = knownName(bytes, from, to);
   if (place < lastNamesMax) lastNames[place] = known;
   return known.name;
+}
+
+/** Where the value of the header is whose name begins at `nameAt`. */
+export function headerValueAt(bytes: Uint8Array, nameAt: number): number {
+  return nameAt + readUint16(bytes, nameAt - headerFixedBytes);
+}
+
+export function headerValueLength(bytes: Uint8Array, nameAt: number): number {
+  return readUint32(bytes, nameAt - headerFixedBytes + 2);
 }
 
 function knownName(bytes: Uint8Array, from: number, to: number): KnownName {

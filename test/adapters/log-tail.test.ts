@@ -11,7 +11,7 @@ function chunksOf(slot: number, records: readonly number[], firstOffset = 0, siz
   let next = firstOffset;
   return records.map(count => {
     const record = { key: null, value: new Uint8Array(size), headers: [] };
-    const { data } = packRecords(Array.from({ length: count }, () => ({ slot, record })));
+    const { data } = packRecords(new Array(count).fill(record), new Array(count).fill(slot));
     const chunk = { slot, firstOffset: next, records: count, atMs: next, data };
     next += count;
     return chunk;

@@ -6,10 +6,11 @@ import type { NewRecord } from '../../controller/ports/streams.ts';
 const bytes = (text: string) => new TextEncoder().encode(text);
 
 test('the stored form is the golden one', () => {
-  const { chunks, data } = packRecords([
-    { slot: 7, record: { key: bytes('k'), value: bytes('va'), headers: [['n', bytes('xyz')]] } },
-    { slot: 7, record: { key: null, value: null, headers: [] } },
-  ]);
+  const records = [
+    { key: bytes('k'), value: bytes('va'), headers: [['n', bytes('xyz')] as const] },
+    { key: null, value: null, headers: [] },
+  ];
+  const { chunks, data } = packRecords(records, [7, 7]);
   expect(chunks).toEqual([{ slot: 7, records: 2, byteOffset: 0, byteLength: 41 }]);
   const record = '00000017' + '00000001' + '00000002' + '0001' + '6b' + '7661' + '0001' + '00000003' + '6e' + '78797a';
   const empty = '0000000a' + 'ffffffff' + 'ffffffff' + '0000';
@@ -24,7 +25,11 @@ test('packing and unpacking is a round trip, each slot in its order, in chunks o
   const record = fc.record({ slot: fc.nat(3), key: content, value: content, headers: fc.array(header, { maxLength: 3 }) });
   fc.assert(
     fc.property(fc.array(record, { maxLength: 30 }), records => {
-      const { chunks, places, data } = packRecords(records.map(({ slot, ...rest }) => ({ slot, record: rest })));
+      const { chunks, chunkOf, data } = packRecords(
+        records,
+        records.map(({ slot }) => slot),
+      );
+      const places = [...chunkOf].map((chunk, i) => ({ chunk, index: chunkOf.slice(0, i).filter(other => other === chunk).length }));
       const unpacked = chunks.map(chunk => unpackRecords(new Uint8Array(data, chunk.byteOffset, chunk.byteLength), 100, 5));
       expect(chunks.every((chunk, i) => chunk.byteLength <= 65_536 || unpacked[i]?.length === 1)).toBe(true);
       records.forEach(({ slot, ...expected }, i) => {

@@ -71,7 +71,7 @@ describe('a full disk', () => {
     const pages = Number(data.database.sql('PRAGMA page_count').get()?.page_count);
     data.database.exec(`PRAGMA max_page_count = ${pages + 3}`);
     const commit = () => {
-      const emits = packRecords([{ slot: 1, record: { key: null, value: new Uint8Array(50_000), headers: [] } }]);
+      const emits = packRecords([{ key: null, value: new Uint8Array(50_000), headers: [] }], [1]);
       return ask('commit', {
         ...{
           unit: 'c.f',
@@ -117,7 +117,7 @@ function ask<N extends OperationName>(name: N, argument: ArgumentOf<N>): Request
 }
 
 function append(partition: number, size: number): Request {
-  const { chunks, data: packed } = packRecords([{ slot: partition, record: { key: null, value: new Uint8Array(size), headers: [] } }]);
+  const { chunks, data: packed } = packRecords([{ key: null, value: new Uint8Array(size), headers: [] }], [partition]);
   return ask('append', { chunks, data: packed, atMs: 5 });
 }
 

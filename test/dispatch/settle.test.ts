@@ -42,8 +42,8 @@ function outcome(...emits: WireEmit[]): OkOutcome {
   return { kind: 'ok', reads: [], writes: [], emits, answer: undefined, filtered: false, busyMs: 0, enteredAtMs: 0 };
 }
 
-function settled(...emits: WireEmit[]): readonly Emit[] {
-  const result = settleOutcome(outcome(...emits), cause, partitionsOf, nowMs);
+function settled(emits: readonly WireEmit[], of: Cause = cause): readonly Emit[] {
+  const result = settleOutcome(outcome(...emits), of, partitionsOf, nowMs);
   if (result.kind !== 'settled') throw new Error(result.error.message);
   return result.emits;
 }
@@ -52,7 +52,7 @@ const textOf = (emit: Emit | undefined) =>
   Object.fromEntries((emit?.headers ?? []).map(([name, value]) => [name, Buffer.from(value).toString()]));
 
 test('an emit becomes a CloudEvent whose id derives from its cause', () => {
-  const [emit] = settled(wireEmit());
+  const [emit] = settled([wireEmit()]);
   expect([emit?.topic, emit?.partition]).toEqual(['shop.int.vips', partitionOf(Buffer.from('k'), '', 12)]);
   expect(Buffer.from(emit?.key ?? []).toString()).toBe('k');
   expect(textOf(emit)).toEqual({
@@ -69,8 +69,20 @@ test('an emit becomes a CloudEvent whose id derives from its cause', () => {
   });
 });
 
+test.each([0, 7, 10, 4_294_967_296, Number.MAX_SAFE_INTEGER])(
+  'the id is the same bytes where the idempotency key is a place and an offset: %s',
+  offset => {
+    const ids = { idempotencyKey: `shop.totals/t/0/${offset}`, eventId: `t/0/${offset}` };
+    const emits = Array.from({ length: 11 }, () => wireEmit());
+    const [whole, parts] = [{}, { place: 'shop.totals/t/0', eventPlace: 't/0', offset }].map(more =>
+      settled([...emits, wireEmit({ key: null })], { ...cause, ...ids, ...more }).map(emit => [emit.partition, textOf(emit)]),
+    );
+    expect(parts).toEqual(whole);
+  },
+);
+
 test('emits of one event have ids of their own, the same ones each time', () => {
-  const ids = settled(wireEmit(), wireEmit(), wireEmit({ target: 'orders' })).map(emit => textOf(emit).ce_id);
+  const ids = settled([wireEmit(), wireEmit(), wireEmit({ target: 'orders' })]).map(emit => textOf(emit).ce_id);
   expect(ids).toEqual(['shop.totals/t/0/7/0', 'shop.totals/t/0/7/1', 'shop.totals/t/0/7/2']);
 });
 
@@ -94,19 +106,19 @@ test.each<[string, Partial<WireEmit>, Record<string, string>]>([
     { traceparent: '00-1-9-01' },
   ],
 ])('%s', (_, given, expected) => {
-  const [emit] = settled(wireEmit(given));
+  const [emit] = settled([wireEmit(given)]);
   expect(textOf(emit)).toMatchObject(expected);
   expect(emit?.headers.filter(([name]) => name === 'ce_hop' || name === 'traceparent')).toHaveLength(2);
   expect(textOf(emit)).not.toHaveProperty('ce_faasseq');
 });
 
 test('without a key the partition comes from the id, so that a repetition lands in the same one', () => {
-  const [emit] = settled(wireEmit({ key: null }));
+  const [emit] = settled([wireEmit({ key: null })]);
   expect(emit?.partition).toBe(partitionOf(null, 'shop.totals/t/0/7/0', 12));
 });
 
 test('a start becomes an event of the inbox, under the id that its author was given', () => {
-  const [start] = settled(wireEmit({ kind: 'start', target: 'billing.tax', id: 's1' }));
+  const [start] = settled([wireEmit({ kind: 'start', target: 'billing.tax', id: 's1' })]);
   expect(start?.topic).toBe('faas.billing.tax.inbox');
   expect(textOf(start)).toMatchObject({
     ce_id: 's1',

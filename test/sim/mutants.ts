@@ -144,7 +144,7 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'results of one commit are not checked against each other',
     file: `${dispatch}/commit-group.ts`,
-    find: 'if (result.reads.some(read => sawTooLittle(read.from, writers.get(read.key)))) return { count, rerun: result };',
+    find: 'if (sawTooLittle(result.reads, writers)) return { count, rerun: result };',
     replace: '',
     mode: 'conflicts',
     breaks: ['once', 'counter', 'bank', 'ledger', 'emits'],

@@ -1,3 +1,4 @@
+import { packedSizeOf } from '../../../runtime/protocol/record.ts';
 import type { Clock } from '../../clock.ts';
 import { FaasError } from '../../errors.ts';
 import type { FetchOptions, ReadLimit, ReadResult, StreamRecord, TopicPartition } from '../../ports/streams.ts';
@@ -149,16 +150,10 @@ export function takeRecords(records: readonly StreamRecord[], from: number, { re
   for (const last = Math.min(records.length, from + recordsMax); to < last; to += 1) {
     const record = records[to];
     if (record === undefined) break;
-    bytes += payloadBytes(record);
+    bytes += packedSizeOf(record);
     if (to > from && bytes > bytesMax) break;
   }
   return to;
-}
-
-function payloadBytes({ key, value, headers }: StreamRecord): number {
-  let bytes = (key?.length ?? 0) + (value?.length ?? 0);
-  for (const [name, header] of headers) bytes += name.length + header.length;
-  return bytes;
 }
 
 function beyondEnd({ topic, partition }: TopicPartition, offset: number, endOffset: number): FaasError {

@@ -66,10 +66,10 @@ function writePacked(writer: ByteWriter, record: PackedRecord): void {
   writer.varint(keyLength).part(bytes, keyAt, keyAt + Math.max(0, keyLength));
   writer.varint(valueLength).part(bytes, valueAt, valueAt + Math.max(0, valueLength));
   writer.varint(headerCount);
-  record.eachHeaderPlace((nameAt, headerAt, end) => {
+  record.eachHeader((nameAt, headerAt, end) => {
     writer.varint(headerAt - nameAt).part(bytes, nameAt, headerAt);
     writer.varint(end - headerAt).part(bytes, headerAt, end);
-  });
+  }, undefined);
 }
 
 /** A transaction that was rolled back: its records from `firstOffset` on are not there, up to its control record. */

@@ -22,7 +22,7 @@ export function commitArguments(commit: CommitRequest, nowMs: number): (string |
     answers.length / 2,
     commit.knownIds.length,
     commit.reads.length,
-    sets.length,
+    sets.keys.length,
     deletes.length,
     commit.emits.length,
     parking.holds.length,
@@ -37,9 +37,9 @@ export function commitArguments(commit: CommitRequest, nowMs: number): (string |
     ...commit.knownIds,
     ...commit.reads.map(({ key }) => key),
     ...commit.reads.map(({ version }) => version ?? ''),
-    ...sets.map(({ key }) => key),
-    ...sets.map(({ value }) => value),
-    ...sets.map(({ index }) => index),
+    ...sets.keys,
+    ...sets.values,
+    ...sets.indexes,
     ...deletes,
     ...packEmits(commit),
     ...parking.holds.flatMap(({ key, offset, entry }) => [key, parkedOffset(offset), entry]),
@@ -57,13 +57,25 @@ function parkedOffset(offset: number): string {
 
 /** Of several writes of a key the last one stays, under its own index. */
 function lastWrites({ writes }: CommitRequest) {
-  const last = new Map(writes.map(({ key, value }, index) => [key, { value, index }]));
-  const sets: { key: string; value: Uint8Array; index: number }[] = [];
+  const last = new Map<string, number>();
+  writes.forEach(({ key }, index) => {
+    last.set(key, index);
+  });
+  const sets: { readonly keys: string[]; readonly values: Uint8Array[]; readonly indexes: number[] } = {
+    keys: [],
+    values: [],
+    indexes: [],
+  };
   const deletes: string[] = [];
-  for (const [key, { value, index }] of last) {
+  writes.forEach(({ key, value }, index) => {
+    if (last.get(key) !== index) return;
     if (value === null) deletes.push(key);
-    else sets.push({ key, value, index });
-  }
+    else {
+      sets.keys.push(key);
+      sets.values.push(value);
+      sets.indexes.push(index);
+    }
+  });
   return { sets, deletes };
 }
 

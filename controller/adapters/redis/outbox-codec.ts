@@ -1,18 +1,31 @@
 import { PackedRecord, packedSizeOf, writeRecord } from '../../../runtime/protocol/record.ts';
-import type { CommitRequest, OutboxEntry } from '../../ports/state.ts';
+import type { CommitRequest, Emit, OutboxEntry } from '../../ports/state.ts';
 
 /**
  * Entries of an outbox as they are stored: `<generation>.<counter> NUL <stream> NUL <topic> NUL <partition> NUL <record>`, the record as
  * runtime/protocol/record.ts has it. The commit script puts the first part before the rest. Names hold no NUL.
  */
 export function packEmits({ stream, emits }: CommitRequest): Buffer[] {
+  const heads = new Map<string, Buffer[]>();
+  const headOf = ({ topic, partition }: Emit): Buffer => {
+    let ofTopic = heads.get(topic);
+    if (ofTopic === undefined) {
+      ofTopic = [];
+      heads.set(topic, ofTopic);
+    }
+    ofTopic[partition] ??= Buffer.from(`${stream}\0${topic}\0${partition}\0`);
+    return ofTopic[partition];
+  };
+  let bytes = 0;
+  for (const emit of emits) bytes += headOf(emit).length + packedSizeOf(emit);
+  const all = Buffer.allocUnsafe(bytes);
+  let at = 0;
   return emits.map(emit => {
-    const head = Buffer.from(`${stream}\0${emit.topic}\0${emit.partition}\0`);
-    const size = packedSizeOf(emit);
-    const entry = Buffer.allocUnsafe(head.length + size);
-    entry.set(head);
-    writeRecord(entry, head.length, emit, size);
-    return entry;
+    const head = headOf(emit);
+    const from = at;
+    all.set(head, from);
+    at = writeRecord(all, from + head.length, emit, packedSizeOf(emit));
+    return all.subarray(from, at);
   });
 }
 

@@ -10,49 +10,66 @@ export interface Chunk {
   readonly byteLength: number;
 }
 
-/** The chunks of one call and the buffer they lie in; `places[i]` says where record i went. */
+/** The chunks of one call and the buffer they lie in. */
 export interface PackedRecords {
   readonly chunks: readonly Chunk[];
-  readonly places: readonly { readonly chunk: number; readonly index: number }[];
+  /** Into which chunk each record went, behind those before it that went there. */
+  readonly chunkOf: Int32Array;
   readonly data: ArrayBuffer;
 }
 
 /** Bounds what a read of one record loads, and what a record that is held keeps in memory. */
 const chunkBytesMax = 64 * 1024;
 
-/** Groups records by slot, in order within each, and cuts them into chunks of about 64 KiB. */
-export function packRecords(records: readonly { readonly slot: number; readonly record: RecordBody }[]): PackedRecords {
-  const open = new Map<number, { slot: number; sizes: number[]; records: RecordBody[]; byteLength: number; number: number }>();
-  const drafts: { slot: number; records: RecordBody[]; sizes: number[]; byteLength: number; number: number }[] = [];
-  const places = records.map(({ slot, record }) => {
+interface Draft {
+  readonly slot: number;
+  readonly number: number;
+  records: number;
+  byteLength: number;
+  /** Where in the buffer its next record goes. */
+  at: number;
+}
+
+/** Groups records by slot (`slots`: of each record), in order within each, and cuts them into chunks of about 64 KiB. */
+export function packRecords(records: readonly RecordBody[], slots: readonly number[]): PackedRecords {
+  const open = new Map<number, Draft>();
+  const drafts: Draft[] = [];
+  const chunkOf = new Int32Array(records.length);
+  const sizes = new Int32Array(records.length);
+  records.forEach((record, index) => {
+    const slot = slots[index] ?? 0;
     const size = packedSizeOf(record);
     let draft = open.get(slot);
     if (draft === undefined || draft.byteLength + size > chunkBytesMax) {
-      draft = { slot, records: [], sizes: [], byteLength: 0, number: drafts.length };
+      draft = { slot, number: drafts.length, records: 0, byteLength: 0, at: 0 };
       drafts.push(draft);
       open.set(slot, draft);
     }
-    draft.records.push(record);
-    draft.sizes.push(size);
+    draft.records += 1;
     draft.byteLength += size;
-    return { chunk: draft.number, index: draft.records.length - 1 };
+    chunkOf[index] = draft.number;
+    sizes[index] = size;
   });
-  const data = new ArrayBuffer(drafts.reduce((sum, { byteLength }) => sum + byteLength, 0));
+  let bytes = 0;
+  const chunks = drafts.map(draft => {
+    const byteOffset = bytes;
+    draft.at = byteOffset;
+    bytes += draft.byteLength;
+    return { slot: draft.slot, records: draft.records, byteOffset, byteLength: draft.byteLength };
+  });
+  const data = new ArrayBuffer(bytes);
   const target = new Uint8Array(data);
-  let at = 0;
-  const chunks = drafts.map(({ slot, records, sizes, byteLength }) => {
-    const byteOffset = at;
-    records.forEach((record, index) => {
-      at = writeRecord(target, at, record, sizes[index] ?? 0);
-    });
-    return { slot, records: records.length, byteOffset, byteLength };
+  records.forEach((record, index) => {
+    const draft = drafts[chunkOf[index] ?? 0];
+    if (draft !== undefined) draft.at = writeRecord(target, draft.at, record, sizes[index] ?? 0);
   });
-  return { chunks, places, data };
+  return { chunks, chunkOf, data };
 }
 
 /** One chunk per record, in order; the slot means nothing. */
 export function packEach(records: readonly RecordBody[]): { readonly chunks: readonly Chunk[]; readonly data: ArrayBuffer } {
-  const { chunks, data } = packRecords(records.map((record, slot) => ({ slot, record })));
+  const slots = records.map((_, index) => index);
+  const { chunks, data } = packRecords(records, slots);
   return { chunks, data };
 }
 

@@ -164,12 +164,12 @@ export class SqliteState implements StateStore {
 
   #packForLog(emits: readonly Emit[]): PackedEmits {
     const places = new Map<number, { topic: string; partition: number }>();
-    const placed = emits.map(record => {
-      const slot = this.#topics.slotOf(record);
-      places.set(slot, { topic: record.topic, partition: record.partition });
-      return { slot, record };
+    const slots = emits.map(emit => {
+      const slot = this.#topics.slotOf(emit);
+      if (!places.has(slot)) places.set(slot, { topic: emit.topic, partition: emit.partition });
+      return slot;
     });
-    const { chunks, data } = packRecords(placed);
+    const { chunks, data } = packRecords(emits, slots);
     return { chunks, data, targets: chunks.flatMap(({ slot }) => places.get(slot) ?? []) };
   }
 }

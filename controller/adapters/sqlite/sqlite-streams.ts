@@ -85,12 +85,17 @@ export class SqliteStreams implements Streams {
   }
 
   async append(topic: string, records: readonly NewRecord[]): Promise<readonly number[]> {
-    const placed = records.map(record => ({ slot: this.#topics.slotOf({ topic, partition: record.partition }), record }));
-    if (placed.length === 0) return [];
-    const { chunks, places, data } = packRecords(placed);
+    if (records.length === 0) return [];
+    const slots = records.map(({ partition }) => this.#topics.slotOf({ topic, partition }));
+    const { chunks, chunkOf, data } = packRecords(records, slots);
     const firsts = await this.#client.request('append', { chunks, data, atMs: this.#clock.now() }, [data]);
     for (const [index, { slot, records: count }] of chunks.entries()) this.appended(topic, slot, (firsts[index] ?? 0) + count);
-    return places.map(({ chunk, index }) => (firsts[chunk] ?? 0) + index);
+    const next = [...firsts];
+    return Array.from(chunkOf, chunk => {
+      const offset = next[chunk] ?? 0;
+      next[chunk] = offset + 1;
+      return offset;
+    });
   }
 
   /** Lets waiting fetches know of records that are durable, also those that a commit appended. */
