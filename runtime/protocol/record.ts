@@ -292,9 +292,19 @@ export class RecordPacker {
   }
 
   end(): PackedRecord {
+    return new PackedRecord(this.#bytes, this.endInPlace());
+  }
+
+  /** Answers where in {@link bytes} the record begins. */
+  endInPlace(): number {
     writeUint32(this.#bytes, this.#start, this.#at - this.#start - 4);
     writeUint16(this.#bytes, this.#start + 12, this.#headers);
-    return new PackedRecord(this.#bytes, this.#start);
+    return this.#start;
+  }
+
+  /** Of the record that was ended last. */
+  get bytes(): Uint8Array {
+    return this.#bytes;
   }
 
   /** Writes a header's name and answers where its value goes. */

@@ -1,9 +1,9 @@
 import errors from 'kafkajs/src/protocol/error.js';
-import type { StreamRecord } from '../../ports/streams.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { type AbortedTransaction, decodeBatches } from './record-batch.ts';
 import { readTopicId, writeTopicId } from './topic-id.ts';
+import { WaitingRecords } from './waiting-records.ts';
 import { wireCall } from './wire-call.ts';
 
 export interface FetchPart {
@@ -19,7 +19,7 @@ export interface FetchedPart {
   readonly topic: string;
   readonly partition: number;
   readonly errorCode: number;
-  readonly records: StreamRecord[];
+  readonly records: WaitingRecords;
   /** undefined: the answer held no whole batch. */
   readonly nextOffset: number | undefined;
   /** There was the beginning of a batch that did not fit. */
@@ -112,7 +112,8 @@ async function decodeFetch(payload: Buffer, asked: readonly FetchPart[], flexibl
       const records = reader.slice(length());
       endOfOne();
       if (records.length === 0) {
-        if (errorCode !== 0) parts.push({ topic, partition, errorCode, records: [], nextOffset: undefined, cutOff: false });
+        if (errorCode !== 0)
+          parts.push({ topic, partition, errorCode, records: new WaitingRecords(), nextOffset: undefined, cutOff: false });
         continue;
       }
       offsets ??= new Map(asked.map(part => [keyOf(part.topic, part.partition), part.offset]));

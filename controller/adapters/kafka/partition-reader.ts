@@ -1,4 +1,3 @@
-import { packedSizeOf } from '../../../runtime/protocol/record.ts';
 import type { Clock } from '../../clock.ts';
 import { FaasError } from '../../errors.ts';
 import type { FetchOptions, ReadLimit, ReadResult, StreamRecord, TopicPartition } from '../../ports/streams.ts';
@@ -6,6 +5,7 @@ import type { Waiting, Want } from './fetch-lane.ts';
 import type { FetchLanes } from './fetch-lanes.ts';
 import type { FetchedPart } from './fetch-request.ts';
 import { kafkaError, typeOf } from './kafka-error.ts';
+import { WaitingRecords } from './waiting-records.ts';
 
 export interface ReaderOptions {
   readonly lanes: FetchLanes;
@@ -19,6 +19,7 @@ const fetchBytes = 2 ** 20;
 /** With fewer records left the next ones are fetched while these are handled. */
 const aheadRecords = 4_000;
 const noRecords: readonly StreamRecord[] = [];
+const noneWaiting = new WaitingRecords();
 
 /**
  * The records of one partition in the order in which they are wanted. Holds what two fetches answered at most: no more is asked for
@@ -27,7 +28,7 @@ const noRecords: readonly StreamRecord[] = [];
 export class PartitionReader implements Waiting {
   readonly #options: ReaderOptions;
   readonly #at: TopicPartition;
-  #records: readonly StreamRecord[] = noRecords;
+  #records = noneWaiting;
   /** First record that was not taken. */
   #head = 0;
   /** Where the next fetch begins: after the last record or hole that was fetched. */
@@ -61,7 +62,7 @@ export class PartitionReader implements Waiting {
 
   done({ records, nextOffset }: FetchedPart): void {
     this.#want = undefined;
-    this.#records = this.#head === this.#records.length ? records : [...this.#records.slice(this.#head), ...records];
+    this.#records = this.#head === this.#records.length ? records : this.#records.followedBy(records, this.#head);
     this.#head = 0;
     this.#end = nextOffset ?? this.#end;
     this.#wake?.();
@@ -81,7 +82,7 @@ export class PartitionReader implements Waiting {
   #seek(offset: number, topicId?: string): void {
     if (this.#want !== undefined) this.#options.lanes.remove(this.#want);
     this.#want = undefined;
-    this.#records = noRecords;
+    this.#records = noneWaiting;
     this.#head = 0;
     this.#error = undefined;
     this.#position = offset;
@@ -114,15 +115,13 @@ export class PartitionReader implements Waiting {
   }
 
   #take(limit: ReadLimit): ReadResult {
-    const from = this.#head;
-    const to = takeRecords(this.#records, from, limit);
-    const records = from === 0 && to === this.#records.length ? this.#records : this.#records.slice(from, to);
+    const to = this.#records.endOf(this.#head, limit);
+    const records = this.#records.slice(this.#head, to);
     this.#head = to;
-    const next = this.#records[to];
-    const last = this.#records[to - 1];
-    this.#position = next === undefined ? this.#end : Math.max(this.#position, (last?.offset ?? this.#position - 1) + 1);
-    if (next === undefined) {
-      this.#records = noRecords;
+    if (to < this.#records.length) this.#position = Math.max(this.#position, (records.at(-1)?.offset ?? this.#position - 1) + 1);
+    else {
+      this.#position = this.#end;
+      this.#records = noneWaiting;
       this.#head = 0;
     }
     this.#fetchAhead();
@@ -141,19 +140,6 @@ export class PartitionReader implements Waiting {
     // Only what is retained is passed over; in range, it is asked for again.
     if (fromOffset < startOffset) this.#end = startOffset;
   }
-}
-
-/** Index after the last record that may be taken; one may be, whatever its size. */
-export function takeRecords(records: readonly StreamRecord[], from: number, { records: recordsMax, bytes: bytesMax }: ReadLimit): number {
-  let bytes = 0;
-  let to = from;
-  for (const last = Math.min(records.length, from + recordsMax); to < last; to += 1) {
-    const record = records[to];
-    if (record === undefined) break;
-    bytes += packedSizeOf(record);
-    if (to > from && bytes > bytesMax) break;
-  }
-  return to;
 }
 
 function beyondEnd({ topic, partition }: TopicPartition, offset: number, endOffset: number): FaasError {

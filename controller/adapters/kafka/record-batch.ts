@@ -1,11 +1,11 @@
 import crc32C from 'kafkajs/src/protocol/recordBatch/crc32C/index.js';
 import { type PackedRecord, packedSizeOf, packRecord, RecordPacker } from '../../../runtime/protocol/record.ts';
 import { FaasError } from '../../errors.ts';
-import type { NewRecord, StreamRecord } from '../../ports/streams.ts';
-import { StoredRecord } from '../stored-record.ts';
+import type { NewRecord } from '../../ports/streams.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { type Compression, compress, compressions, decompress } from './codecs.ts';
+import { WaitingRecords } from './waiting-records.ts';
 
 /**
  * Record batches of format 2 (https://kafka.apache.org/documentation/#recordbatch), straight to and from the records of the port: headers keep their
@@ -79,7 +79,7 @@ export interface AbortedTransaction {
 }
 
 export interface Decoded {
-  readonly records: StreamRecord[];
+  readonly records: WaitingRecords;
   /** After the last batch that was whole; undefined when there was none. */
   readonly nextOffset: number | undefined;
 }
@@ -88,7 +88,7 @@ const none: ReadonlySet<bigint> = new Set();
 
 /** The records from `fromOffset` on. A batch that was cut off at the end is left out. */
 export async function decodeBatches(bytes: Buffer, fromOffset: number, aborted: readonly AbortedTransaction[]): Promise<Decoded> {
-  const records: StreamRecord[] = [];
+  const records = new WaitingRecords();
   const transactions = new Transactions(aborted);
   let nextOffset: number | undefined;
   for (let at = 0; bytes.length - at >= overheadBytes; ) {
@@ -121,7 +121,7 @@ export async function decodeBatches(bytes: Buffer, fromOffset: number, aborted: 
 function readRecords(
   reader: ByteReader,
   batch: { count: number; baseOffset: number; firstTimeMs: number; appendedAtMs: number | undefined; fromOffset: number },
-  into: StreamRecord[],
+  into: WaitingRecords,
 ): void {
   const packer = new RecordPacker();
   for (let i = 0; i < batch.count; i += 1) {
@@ -131,14 +131,15 @@ function readRecords(
     const timeMs = batch.firstTimeMs + reader.varlong();
     const offset = batch.baseOffset + reader.varint();
     if (offset >= batch.fromOffset) {
-      into.push(new StoredRecord(offset, batch.appendedAtMs ?? timeMs, readRecord(reader, packer)));
+      const at = readRecord(reader, packer);
+      into.add(offset, batch.appendedAtMs ?? timeMs, packer.bytes, at);
     }
     reader.at = end;
   }
 }
 
-/** `reader` stands at the key. A header without a value has an empty one. */
-function readRecord(reader: ByteReader, packer: RecordPacker): PackedRecord {
+/** `reader` stands at the key. A header without a value has an empty one. Answers where in the packer's bytes the record is. */
+function readRecord(reader: ByteReader, packer: RecordPacker): number {
   const { bytes } = reader;
   const keyLength = reader.varint();
   const keyAt = reader.skip(keyLength);
@@ -151,7 +152,7 @@ function readRecord(reader: ByteReader, packer: RecordPacker): PackedRecord {
     const headerLength = Math.max(0, reader.varint());
     if (!packer.headerParts(bytes, nameAt, nameLength, reader.skip(headerLength), headerLength)) break;
   }
-  return packer.end();
+  return packer.endInPlace();
 }
 
 /** Which batches belong to transactions that were rolled back; control records are nobody's. */
