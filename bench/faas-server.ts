@@ -3,7 +3,6 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Pool } from 'undici';
-import { youngSpaceFlag } from '../cli/young-space.ts';
 import { type Child, eventually, startChild } from './child.ts';
 import { cliFile, handlersFolder, scratchFolder } from './paths.ts';
 
@@ -48,7 +47,7 @@ export async function startFaas(settings: Readonly<Record<string, string>> = {})
   writeFileSync(out, '');
   const all = { data, 'admin-port': '0', 'gateway-port': '0', 'log-level': 'warn', ...settings };
   const flags = Object.entries(all).map(([name, value]) => `--${name}=${value}`);
-  const child = startChild(process.execPath, [youngSpaceFlag, ...profiling, cliFile, 'up', ...flags], { NO_COLOR: '1' });
+  const child = startChild(process.execPath, [...profiling, cliFile, 'up', ...flags], { NO_COLOR: '1' });
   const listening = eventually('the server listens', () => readServerFile(data));
   const { adminUrl, gatewayUrl } = await Promise.race([listening, child.ended]).catch(async error => {
     await child.stop();

@@ -42,7 +42,7 @@ async function buildImage({ file, tag, node = process.execPath, system = '/' }) 
     await writeApp(join(app, 'app'), machine);
     const config = {
       Entrypoint: ['/usr/bin/node'],
-      Cmd: ['--max-semi-space-size=32', '/app/dist/cli/main.js', 'up'],
+      Cmd: ['/app/dist/cli/main.js', 'up'],
       Env: ['PATH=/usr/bin', 'NODE_ENV=production', 'HOME=/tmp', 'SSL_CERT_FILE=/etc/ssl/certs/ca-certificates.crt'],
       User: '1000:1000',
       WorkingDir: '/tmp',

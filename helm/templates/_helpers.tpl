@@ -214,7 +214,7 @@ spec:
     - name: faas
       image: {{ include "faas.image" .root }}
       imagePullPolicy: {{ .root.Values.image.pullPolicy }}
-      args: ['--max-semi-space-size=32', /app/dist/cli/main.js, up]
+      args: [/app/dist/cli/main.js, up]
       envFrom:
         - configMapRef: { name: {{ include "faas.name" .root }} }
       env:
