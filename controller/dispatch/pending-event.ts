@@ -18,6 +18,7 @@ interface Trouble {
   hasAttempts: boolean;
   /** Not to be sent before the store has acknowledged the attempt. */
   awaitsRecord: boolean;
+  /** Not to be sent before; milliseconds since the epoch. */
   notBeforeMs: number;
   /** How often in a row its commit was refused because it had read what others changed. */
   stales: number;

@@ -140,7 +140,7 @@ function readChecks(draft: Draft, outcome: OkOutcome): readonly ReadCheck[] | un
   const checks = new Array<ReadCheck>(reads.length);
   for (let i = 0; i < reads.length; i += 1) {
     const { key, version } = reads[i] as ReadCheck;
-    const index = indexOf(version);
+    const index = writerOf(version);
     const from = index === undefined ? undefined : draft.written[index];
     if (index !== undefined && (from === undefined || from.status === 'dropped')) return undefined;
     checks[i] = { key, version, from };
@@ -149,11 +149,11 @@ function readChecks(draft: Draft, outcome: OkOutcome): readonly ReadCheck[] | un
 }
 
 function isOfBatch({ version }: ReadCheck): boolean {
-  return indexOf(version) !== undefined;
+  return writerOf(version) !== undefined;
 }
 
-/** Of the event of the batch whose write was read: `@<index>`. */
-function indexOf(version: string | null): number | undefined {
+/** Which event of the batch wrote what was read (`@<index>`); undefined: it came from the store. */
+function writerOf(version: string | null): number | undefined {
   return version?.startsWith('@') === true ? Number(version.slice(1)) : undefined;
 }
 

@@ -100,7 +100,7 @@ export interface PartitionBounds {
 
 export interface ReadLimit {
   readonly records: number;
-  /** At least one record is answered even if it alone is larger. */
+  /** Of keys, values and headers, with what an adapter adds to them as it keeps them. At least one record is answered even if it alone is larger. */
   readonly bytes: number;
 }
 

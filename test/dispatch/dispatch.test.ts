@@ -131,6 +131,34 @@ test('what an outbox publishes is marked with its upstream and rising seqs', asy
   await world.stop();
 });
 
+test.each([null, 'vip'])('ids of emits name the event that they come from by its place, with the key %s', async key => {
+  const world = new DispatchWorld();
+  const live = liveFunction('totals', { emitTopics: { vips: 'shop.int.vips' } });
+  await world.deploy(
+    live,
+    one((_, ctx) => {
+      ctx.emit('vips', key, '1');
+      ctx.emit('vips', key, '2');
+    }),
+  );
+  await world.append('orders', [
+    { key: 'a', value: '1' },
+    { key: 'a', value: '2' },
+  ]);
+  await world.settle();
+  const ids = (await world.records('shop.int.vips')).map(({ headers }) => {
+    const texts = new Map(headers.map(([name, value]) => [name, Buffer.from(value).toString()]));
+    return ['ce_id', 'ce_causationid', 'ce_correlationid'].map(name => texts.get(name));
+  });
+  expect(ids.sort()).toEqual([
+    ['shop.totals/orders/0/0/0', 'orders/0/0', 'orders/0/0'],
+    ['shop.totals/orders/0/0/1', 'orders/0/0', 'orders/0/0'],
+    ['shop.totals/orders/0/1/0', 'orders/0/1', 'orders/0/1'],
+    ['shop.totals/orders/0/1/1', 'orders/0/1', 'orders/0/1'],
+  ]);
+  await world.stop();
+});
+
 test.each(['key', 'partition'] as const)('order %s: each key in order, whatever the handler takes', async order => {
   const world = new DispatchWorld();
   const live = liveFunction('log', { subscriptions: [{ order }] });
