@@ -3,6 +3,7 @@ import { cpSync, mkdirSync, mkdtempSync, readFileSync, writeFileSync } from 'nod
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 import { Pool } from 'undici';
+import { youngSpaceFlag } from '../cli/young-space.ts';
 import { type Child, eventually, startChild } from './child.ts';
 import { cliFile, handlersFolder, scratchFolder } from './paths.ts';
 
@@ -45,9 +46,11 @@ export async function startFaas(settings: Readonly<Record<string, string>> = {})
   const data = join(folder, 'faas');
   const out = join(folder, 'out.txt');
   writeFileSync(out, '');
-  const all = { data, 'admin-port': '0', 'gateway-port': '0', 'log-level': 'warn', ...settings };
+  const all: Readonly<Record<string, string>> = { data, 'admin-port': '0', 'gateway-port': '0', 'log-level': 'warn', ...settings };
   const flags = Object.entries(all).map(([name, value]) => `--${name}=${value}`);
-  const child = startChild(process.execPath, [...profiling, cliFile, 'up', ...flags], { NO_COLOR: '1' });
+  // As `faas up` starts itself again where Node can.
+  const young = all.pods === 'kubernetes' ? [] : [youngSpaceFlag];
+  const child = startChild(process.execPath, [...young, ...profiling, cliFile, 'up', ...flags], { NO_COLOR: '1' });
   const listening = eventually('the server listens', () => readServerFile(data));
   const { adminUrl, gatewayUrl } = await Promise.race([listening, child.ended]).catch(async error => {
     await child.stop();

@@ -12,13 +12,12 @@ export interface Target {
 }
 
 const connections = 32;
-const durationMs = 5_000;
 const run = promisify(execFile);
 
 export const loadGenerator = spawnSync('wrk', ['--version']).error === undefined ? 'wrk' : 'undici';
 
 /** Requests per second, 32 connections, one request in flight on each. Anything but a 2xx is an error. */
-export function load(target: Target, forMs = durationMs): Promise<number> {
+export function load(target: Target, forMs: number): Promise<number> {
   return loadGenerator === 'wrk' ? wrk(target, forMs) : undici(target, forMs);
 }
 

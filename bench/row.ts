@@ -1,4 +1,5 @@
 import { isOnPath, type NeededService } from '../test/services/needed-service.ts';
+import { median } from './statistics.ts';
 
 /** One question, and the answers that belong side by side. */
 export interface Row {
@@ -54,16 +55,52 @@ function outcomeOf({ figure, wanted }: RowResult): 'reached' | 'missed' | 'measu
   return reached ? 'reached' : 'missed';
 }
 
-/** Both figures as a ratio, ours over theirs. */
+/** What one measure answered in each turn, or why it could not be taken. */
+export type Turns = readonly number[] | PeerMissing;
+
+/**
+ * Measures several things, one after the other, `turns` times: a machine that is slower for a minute is so for all of them. A peer that is missing is
+ * asked once.
+ */
+export async function inTurns<Name extends string>(
+  turns: number,
+  measures: Readonly<Record<Name, (turn: number) => Promise<number>>>,
+): Promise<Readonly<Record<Name, Turns>>> {
+  const names = Object.keys(measures) as Name[];
+  const taken = new Map<Name, number[] | PeerMissing>(names.map(name => [name, []]));
+  for (let turn = 0; turn < turns; turn += 1) {
+    for (const name of names) {
+      const before = taken.get(name);
+      if (before === undefined || before instanceof PeerMissing) continue;
+      try {
+        before.push(await measures[name](turn));
+      } catch (error) {
+        if (!(error instanceof PeerMissing)) throw error;
+        taken.set(name, error);
+      }
+    }
+  }
+  return Object.fromEntries(taken) as Record<Name, Turns>;
+}
+
+/** Ours over theirs: the median of the ratios of the turns. */
 export function ratioRow(
   measure: string,
   unit: string,
-  ours: number,
-  other: { readonly name: string; readonly value: number },
+  ours: Turns,
+  other: { readonly name: string; readonly turns: Turns },
   atLeast: number,
   pods: number,
 ): RowResult {
-  return { measure, unit, ours, other, figure: ours / other.value, wanted: { relation: 'at least', value: atLeast, of: 'ratio' }, pods };
+  if (ours instanceof PeerMissing) throw ours;
+  const { name, turns: theirs } = other;
+  const row = { measure, unit, ours: median(ours), pods };
+  if (theirs instanceof PeerMissing)
+    return { ...row, other: undefined, figure: row.ours, wanted: undefined, note: `peer skipped: ${theirs.message}` };
+  const ratios = ours.map((value, turn) => value / (theirs[turn] ?? Number.NaN));
+  const spread = ratios.length > 1 ? { note: `ratios of the turns: ${ratios.map(ratio => ratio.toPrecision(3)).join(', ')}` } : {};
+  const wanted = { relation: 'at least', value: atLeast, of: 'ratio' } as const;
+  return { ...row, other: { name, value: median(theirs) }, figure: median(ratios), wanted, ...spread };
 }
 
 /** Our own figure against a bound. */

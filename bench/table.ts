@@ -29,7 +29,7 @@ function cellsOf(row: Measurement): readonly string[] {
     row.measure,
     `${number(row.ours)} ${row.unit}`,
     other === undefined ? '' : `${number(other.value)} ${row.unit} ${other.name}`,
-    other === undefined ? '' : number(row.ours / other.value),
+    other === undefined ? '' : number(wanted?.of === 'ratio' ? row.figure : row.ours / other.value),
     wanted === undefined
       ? ''
       : `${wanted.relation === 'at least' ? '≥' : '≤'} ${number(wanted.value)}${wanted.of === 'ratio' ? '' : ` ${wanted.of}`}`,

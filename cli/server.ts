@@ -1,13 +1,15 @@
 import type { RunningServer } from '../controller/main.ts';
 import type { LoadedSettings } from '../controller/settings-source.ts';
+import { growYoungSpace } from './young-space.ts';
 
 export type { RunningServer };
 
-/** Starts a server in this process. What it logs goes to stderr, like all progress. */
+/** Starts a server in this process, or in one that takes its place. What it logs goes to stderr, like all progress. */
 export async function startServer(
   { settings, origins }: LoadedSettings,
   logs: { readonly level: string; readonly format: string },
 ): Promise<RunningServer> {
+  growYoungSpace(settings.pods);
   const [main, { createLog }] = await Promise.all([import('../controller/main.ts'), import('../controller/telemetry/json-log.ts')]);
   const output = process.stderr;
   const colour = output.isTTY === true && (process.env.NO_COLOR ?? '') === '';

@@ -1,6 +1,7 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { createInterface } from 'node:readline';
 import { fileURLToPath } from 'node:url';
+import { youngSpaceFlag } from '../cli/young-space.ts';
 
 const path = (relative: string) => fileURLToPath(new URL(relative, import.meta.url));
 const cli = path('../cli/main.js');
@@ -44,7 +45,7 @@ function start(args: readonly string[], env: NodeJS.ProcessEnv, onLine: (line: s
 }
 
 export function startCli(args: readonly string[], env: NodeJS.ProcessEnv, onLine: (line: string) => void): Child {
-  return start([cli, ...args], env, onLine);
+  return start([youngSpaceFlag, cli, ...args], env, onLine);
 }
 
 export function startSender(args: readonly string[], env: NodeJS.ProcessEnv, onLine: (line: string) => void): Child {

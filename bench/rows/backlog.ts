@@ -3,8 +3,7 @@ import { startFaas } from '../faas-server.ts';
 import { orders } from '../payload.ts';
 import { bullmqRate } from '../peers/bullmq.ts';
 import { rawSqlite } from '../raw-sqlite.ts';
-import { PeerMissing, type Row, type RowResult, ratioRow } from '../row.ts';
-import { median, repeat } from '../statistics.ts';
+import { inTurns, type Row, type RowResult, ratioRow, type Turns } from '../row.ts';
 
 const turns = 3;
 /** Some seconds of work: what is measured is the steady rate, not the warming up of three processes. */
@@ -44,37 +43,28 @@ async function backlogRate(name: string, pods: number): Promise<number> {
 export const stateless: Row = {
   name: 'stateless',
   async measure({ podsMax }) {
-    const ours = median(await repeat(turns, () => backlogRate('stateless', podsMax)));
-    const raw = await repeat(turns, rawSqlite);
-    const limit = { name: 'of 1/(1/append+1/read)', value: median(raw.map(one => one.limit)) };
-    const results: RowResult[] = [ratioRow('stateless over a backlog', 'events/s', ours, limit, 0.4, podsMax)];
-    return [...results, ...(await besideBullmq('stateless over a backlog', ours, false, 8, podsMax))];
+    const { ours, raw, bullmq } = await inTurns(turns, {
+      ours: () => backlogRate('stateless', podsMax),
+      raw: async () => (await rawSqlite()).limit,
+      bullmq: () => bullmqRate(false),
+    });
+    const measure = 'stateless over a backlog';
+    return [
+      ratioRow(measure, 'events/s', ours, { name: 'of 1/(1/append+1/read)', turns: raw }, 0.4, podsMax),
+      ratioRow(measure, 'events/s', ours, { name: 'of BullMQ 50', turns: bullmq }, 8, podsMax),
+    ];
   },
 };
 
 export const stateful: Row = {
   name: 'stateful',
   async measure({ podsMax }) {
-    const ours = median(await repeat(turns, () => backlogRate('count', podsMax)));
-    return besideBullmq('counter per key, one emit, effectively once', ours, true, 6, podsMax);
+    const { ours, bullmq } = await inTurns(turns, { ours: () => backlogRate('count', podsMax), bullmq: () => bullmqRate(true) });
+    return [besideBullmq('counter per key, one emit, effectively once', ours, bullmq, podsMax)];
   },
 };
 
-export async function besideBullmq(
-  measure: string,
-  ours: number,
-  withState: boolean,
-  atLeast: number,
-  pods: number,
-): Promise<readonly RowResult[]> {
-  const name = withState ? 'of BullMQ 50, HINCRBY, add' : 'of BullMQ 50';
-  try {
-    const theirs = median(await repeat(turns, () => bullmqRate(withState)));
-    return [ratioRow(measure, 'events/s', ours, { name, value: theirs }, atLeast, pods)];
-  } catch (error) {
-    if (!(error instanceof PeerMissing)) throw error;
-    return [
-      { measure, unit: 'events/s', ours, other: undefined, figure: ours, wanted: undefined, pods, note: `peer skipped: ${error.message}` },
-    ];
-  }
+/** A counter per key and one emit each, beside jobs that count with HINCRBY and add another job. */
+export function besideBullmq(measure: string, ours: Turns, bullmq: Turns, pods: number): RowResult {
+  return ratioRow(measure, 'events/s', ours, { name: 'of BullMQ 50, HINCRBY, add', turns: bullmq }, 6, pods);
 }

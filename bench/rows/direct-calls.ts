@@ -1,15 +1,19 @@
 import { join } from 'node:path';
 import { eventually, freePort, startChild } from '../child.ts';
-import { startFaas } from '../faas-server.ts';
+import { type FaasServer, startFaas } from '../faas-server.ts';
 import { load, loadGenerator, type Target } from '../load.ts';
 import { peersFolder, rootFolder } from '../paths.ts';
 import { orderOf } from '../payload.ts';
-import { type Row, ratioRow } from '../row.ts';
-import { median, repeat } from '../statistics.ts';
+import { inTurns, type Row, ratioRow } from '../row.ts';
 
-const turns = 3;
+const turns = 9;
+const turnMs = 2_000;
+/** So that everybody's code is compiled. */
+const warmUpMs = 3_000;
 const body = JSON.stringify(orderOf(1));
 const json = { 'content-type': 'application/json' };
+
+type Started = Pick<FaasServer, 'stop'>;
 
 const manifest = (pods: number) => `version: 1
 context: bench
@@ -20,36 +24,27 @@ functions:
     scale: { min: ${pods}, max: ${pods} }
 `;
 
-async function ours(pods: number): Promise<number> {
+/** Whoever is started is in `all`, even when it does not become ready. */
+async function startOurs(pods: number, all: Started[]): Promise<() => Promise<number>> {
   const server = await startFaas({ 'pods-pool': '0' });
-  try {
-    await server.deploy(manifest(pods));
-    return await measure({
-      url: `${server.gatewayUrl}/call/bench/echo`,
-      headers: { ...json, authorization: `Bearer ${server.token}` },
-      body,
-    });
-  } finally {
-    await server.stop();
-  }
+  all.push(server);
+  await server.deploy(manifest(pods));
+  return warmedUp({ url: `${server.gatewayUrl}/call/bench/echo`, headers: { ...json, authorization: `Bearer ${server.token}` }, body });
 }
 
-async function peer(argsFor: (port: number) => readonly string[]): Promise<number> {
+async function startPeer(argsFor: (port: number) => readonly string[], all: Started[]): Promise<() => Promise<number>> {
   const port = await freePort();
   const child = startChild(process.execPath, argsFor(port));
-  try {
-    return await Promise.race([measure({ url: `http://127.0.0.1:${port}/`, headers: json, body }), child.ended]);
-  } finally {
-    await child.stop();
-  }
+  all.push(child);
+  return Promise.race([warmedUp({ url: `http://127.0.0.1:${port}/`, headers: json, body }), child.ended]);
 }
 
-/** After a warm-up of two seconds, so that everybody's code is compiled. */
-async function measure(target: Target): Promise<number> {
+/** Who is not called at the moment waits without work. */
+async function warmedUp(target: Target): Promise<() => Promise<number>> {
   const answer = await eventually('the first answer', () => firstAnswer(target));
   if (answer !== target.body) throw new Error(`${target.url} answered ${answer}`);
-  await load(target, 2_000);
-  return median(await repeat(turns, () => load(target)));
+  await load(target, warmUpMs);
+  return () => load(target, turnMs);
 }
 
 async function firstAnswer(target: Target): Promise<string | undefined> {
@@ -65,15 +60,22 @@ export const directCalls: Row = {
   name: 'direct-calls',
   async measure() {
     const pods = 1;
-    const called = await ours(pods);
     const framework = join(rootFolder, 'node_modules/@google-cloud/functions-framework/build/src/main.js');
     const source = join(peersFolder, 'functions-framework');
-    const google = await peer(port => [framework, `--source=${source}`, '--target=echo', `--port=${port}`]);
-    const knative = await peer(port => [join(peersFolder, 'faas-js-runtime.mjs'), String(port)]);
-    const measure = `direct calls through the gateway (${loadGenerator})`;
-    return [
-      ratioRow(measure, 'calls/s', called, { name: 'of functions-framework', value: google }, 2, pods),
-      ratioRow(measure, 'calls/s', called, { name: 'of faas-js-runtime', value: knative }, 0.9, pods),
-    ];
+    const all: Started[] = [];
+    try {
+      const { ours, google, knative } = await inTurns(turns, {
+        ours: await startOurs(pods, all),
+        google: await startPeer(port => [framework, `--source=${source}`, '--target=echo', `--port=${port}`], all),
+        knative: await startPeer(port => [join(peersFolder, 'faas-js-runtime.mjs'), String(port)], all),
+      });
+      const measure = `direct calls through the gateway (${loadGenerator})`;
+      return [
+        ratioRow(measure, 'calls/s', ours, { name: 'of functions-framework', turns: google }, 2, pods),
+        ratioRow(measure, 'calls/s', ours, { name: 'of faas-js-runtime', turns: knative }, 0.9, pods),
+      ];
+    } finally {
+      await Promise.all(all.map(({ stop }) => stop()));
+    }
   },
 };

@@ -63,8 +63,8 @@ export const order: Row = {
       ratioRow(
         'one partition, 0-5 ms each, 100 at a time, order: key',
         'events/s',
-        byKey,
-        { name: 'of order: partition', value: byPartition },
+        [byKey],
+        { name: 'of order: partition', turns: [byPartition] },
         10,
         1,
       ),

@@ -26,7 +26,6 @@ export function invokeRoutes({ registry, calls }: ApiPorts): readonly Route[] {
         key: body.key ?? null,
         data: utf8.encode(JSON.stringify(body.data)),
         contentType: 'application/json',
-        headers: {},
         idempotencyKey: body.idempotencyKey,
         timeoutMs: body.timeoutMs ?? callTimeoutMs,
         depth: 0,

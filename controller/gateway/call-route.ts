@@ -58,7 +58,6 @@ function readCall({ unit, queryKey, headers, body }: CallRequest): DirectCall {
     key: one(headers['x-faas-key']) ?? queryKey ?? null,
     data: hasBody ? body : noBody,
     contentType: hasBody ? (headers['content-type'] ?? 'application/json') : 'application/json',
-    headers: {},
     idempotencyKey,
     timeoutMs: timeoutOf(one(headers['x-faas-timeout']), one(headers.prefer)),
     depth: 0,

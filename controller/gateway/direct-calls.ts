@@ -12,7 +12,6 @@ export interface DirectCall {
   readonly key: string | null;
   readonly data: Uint8Array;
   readonly contentType: string;
-  readonly headers: Readonly<Record<string, string>>;
   /** Undefined: a random one, so that nothing is de-duplicated. */
   readonly idempotencyKey: string | undefined;
   readonly timeoutMs: number;

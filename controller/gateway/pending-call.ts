@@ -1,5 +1,6 @@
 import { headerNames } from '../../runtime/protocol/headers.ts';
-import type { BatchEvent, WireHeader } from '../../runtime/protocol/messages.ts';
+import type { BatchEvent } from '../../runtime/protocol/messages.ts';
+import { type HeaderBlock, PackedBody, type PackedRecord, packHeaders, RecordPacker } from '../../runtime/protocol/record.ts';
 import type { DirectAnswer, DirectCall } from './direct-calls.ts';
 
 /** A call on its way: waiting, on a pod, or in a commit. */
@@ -22,44 +23,52 @@ export interface PendingCall {
 }
 
 /** What a pod tells the author about the origin of a call; the rest of a CloudEvent it knows by itself. */
-export function sharedHeaders(unit: string): readonly WireHeader[] {
-  return [
-    [headerNames.source, bytesOf(`/call/${unit.replace('.', '/')}`)],
-    [headerNames.type, bytesOf(`${unit}.call`)],
-  ];
+export function sharedHeaders(unit: string): HeaderBlock {
+  return packHeaders([
+    [headerNames.source, `/call/${unit.replace('.', '/')}`],
+    [headerNames.type, `${unit}.call`],
+  ]);
 }
 
-export function eventOfCall(call: PendingCall, index: number, shared: readonly WireHeader[], nowMs: number): BatchEvent {
-  const { request } = call;
-  const headers: WireHeader[] = [
-    ...shared,
-    [headerNames.id, bytesOf(call.id)],
-    [headerNames.contentType, bytesOf(request.contentType)],
-    [headerNames.traceparent, bytesOf(call.traceparent)],
-  ];
-  if (request.depth > 0) headers.push([headerNames.hop, bytesOf(String(request.depth))]);
-  for (const [name, value] of Object.entries(request.headers)) {
-    if (!name.startsWith('ce_') && name !== headerNames.contentType && name !== headerNames.traceparent)
-      headers.push([name, bytesOf(value)]);
+const packer = new RecordPacker();
+
+/** A call on its way to a pod. */
+export class CallEvent extends PackedBody implements BatchEvent {
+  readonly index: number;
+  readonly trigger = 'call';
+  readonly stream = '';
+  readonly topic = '';
+  readonly partition = 0;
+  readonly offset = -1;
+  readonly remainingMs: number;
+  readonly #call: PendingCall;
+
+  constructor(call: PendingCall, index: number, shared: HeaderBlock, nowMs: number) {
+    super(pack(call, shared));
+    this.index = index;
+    this.remainingMs = Math.max(1, call.deadlineMs - nowMs);
+    this.#call = call;
   }
-  return {
-    index,
-    attempt: call.staleRuns + 1,
-    trigger: 'call',
-    stream: '',
-    topic: '',
-    partition: 0,
-    offset: -1,
-    appendedAtMs: call.startedAtMs,
-    key: request.key === null ? null : bytesOf(request.key),
-    value: request.data,
-    headers,
-    remainingMs: Math.max(1, call.deadlineMs - nowMs),
-    idempotencyKey: call.id,
-  };
+
+  get attempt(): number {
+    return this.#call.staleRuns + 1;
+  }
+
+  get appendedAtMs(): number {
+    return this.#call.startedAtMs;
+  }
+
+  get idempotencyKey(): string {
+    return this.#call.id;
+  }
 }
 
-/** Out of Node's pool: an encoder would make a buffer of its own for each of these short texts. */
-function bytesOf(text: string): Uint8Array {
-  return Buffer.from(text);
+function pack({ id, traceparent, request: { key, data, contentType, depth } }: PendingCall, shared: HeaderBlock): PackedRecord {
+  packer.beginText(key, data);
+  packer.headerBlock(shared);
+  packer.header(headerNames.id, id);
+  packer.header(headerNames.contentType, contentType);
+  packer.header(headerNames.traceparent, traceparent);
+  if (depth > 0) packer.header(headerNames.hop, String(depth));
+  return packer.end();
 }

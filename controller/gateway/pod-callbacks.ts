@@ -100,7 +100,6 @@ function directCall(request: PodCall, grant: BatchGrant): DirectCall {
     key: request.key,
     data: utf8.encode(request.data),
     contentType: 'application/json',
-    headers: {},
     idempotencyKey: request.idempotencyKey,
     timeoutMs: request.timeoutMs,
     depth: grant.depth + 1,

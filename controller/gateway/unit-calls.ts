@@ -1,14 +1,6 @@
-import type {
-  BatchEnd,
-  BatchState,
-  EventResult,
-  OkOutcome,
-  Outcome,
-  PodLog,
-  WireError,
-  WireHeader,
-} from '../../runtime/protocol/messages.ts';
+import type { BatchEnd, BatchState, EventResult, OkOutcome, Outcome, PodLog, WireError } from '../../runtime/protocol/messages.ts';
 import { wireLimits } from '../../runtime/protocol/messages.ts';
+import type { HeaderBlock } from '../../runtime/protocol/record.ts';
 import { assertNever } from '../../runtime/sdk/assert-never.ts';
 import type { Clock } from '../clock.ts';
 import { settleOutcome, tooLarge } from '../dispatch/settle.ts';
@@ -24,7 +16,7 @@ import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
 import { needsCommit, type ReadyCall, staleRunsMax } from './call-group.ts';
 import { type CallSession, storeAgainMs, storePatienceMs } from './call-session.ts';
-import { eventOfCall, type PendingCall, sharedHeaders } from './pending-call.ts';
+import { CallEvent, type PendingCall, sharedHeaders } from './pending-call.ts';
 import { gatherMs, type PodLoad, pickPod } from './pick-pod.ts';
 import { isNested, WaitingCalls } from './waiting-calls.ts';
 
@@ -49,6 +41,8 @@ type OwnLoad = { -readonly [Figure in keyof PodLoad]: PodLoad[Figure] } & { isEn
 const unavailable = { kind: 'unavailable', retryAfterMs: 1_000 } as const;
 export const waitingCallsMax = 10_000;
 const batchCallsMax = 128;
+/** So many do not wait for those that may come yet, while a pod has fewer: it works on them while the gateway reads on, and neither has to wait for the other. */
+const enoughCalls = 16;
 const batchBytesMax = wireLimits.batchBytesMax / 4;
 const returnsMax = 5;
 const busyMs = 10;
@@ -66,7 +60,7 @@ export class UnitCalls {
   readonly #session: CallSession;
   readonly #waiting = new WaitingCalls();
   readonly #loads = new Map<string, OwnLoad>();
-  readonly #shared: readonly WireHeader[];
+  readonly #shared: HeaderBlock;
   #live: LiveFunction;
   #callable: ReadonlySet<string>;
   /** Results in a row that touched no state. */
@@ -100,7 +94,12 @@ export class UnitCalls {
 
   add(call: PendingCall): void {
     this.#waiting.push(call);
-    this.flushSoon();
+    if (this.#waiting.ready === enoughCalls && this.#hasIdlePod()) this.#flush();
+    else this.flushSoon();
+  }
+
+  #hasIdlePod(): boolean {
+    return this.#options.pods.podsOf(this.#live.unit).some(({ pod }) => this.#loadOf(pod.id).inFlight < enoughCalls);
   }
 
   flushSoon(): void {
@@ -162,7 +161,7 @@ export class UnitCalls {
         this.#wantPods(nowMs);
         return;
       }
-      if (picked.gather && this.#waiting.ready < Math.min(picked.room, batchCallsMax)) {
+      if (picked.gather && this.#waiting.ready < Math.min(picked.room, enoughCalls)) {
         this.#flushLater();
         return;
       }
@@ -222,7 +221,7 @@ export class UnitCalls {
         return;
       }
       const nowMs = clock.now();
-      const events = calls.map((call, index) => eventOfCall(call, index, this.#shared, nowMs));
+      const events = calls.map((call, index) => new CallEvent(call, index, this.#shared, nowMs));
       const end = await client.run(
         view.pod,
         { batchToken, ...view.shared, unit: this.#live.unit, revision: view.revision, order: 'none', events, state },

@@ -217,6 +217,19 @@ export class RecordPacker {
     this.beginParts(bytes, keyAt, keyLength, valueAt, valueLength);
   }
 
+  /** The key as text. */
+  beginText(key: string | null, value: Uint8Array): void {
+    this.#start = this.#at;
+    this.#headers = 0;
+    this.#reserve(fixedBytes + (key?.length ?? 0) * 3 + value.length);
+    const keyAt = this.#at + fixedBytes;
+    const valueAt = key === null ? keyAt : writeText(this.#bytes, key, keyAt);
+    writeUint32(this.#bytes, this.#at + 4, key === null ? none : valueAt - keyAt);
+    writeUint32(this.#bytes, this.#at + 8, value.length);
+    setPart(this.#bytes, valueAt, value, 0, value.length);
+    this.#at = valueAt + value.length;
+  }
+
   /** Key and value stand somewhere in other bytes; a negative length is null. */
   beginParts(bytes: Uint8Array, keyAt: number, keyLength: number, valueAt: number, valueLength: number): void {
     const keyBytes = Math.max(0, keyLength);

@@ -112,7 +112,6 @@ function callOf(data: string): DirectCall {
     key: null,
     data: Buffer.from(data),
     contentType: 'application/json',
-    headers: {},
     idempotencyKey: undefined,
     timeoutMs: 10_000,
     depth: 0,
@@ -279,10 +278,13 @@ describe('pods', () => {
     expect((await rig.answers(rig.call('x'))).map(text)).toEqual(['"x"']);
   });
 
-  test('calls of one turn travel as one batch', async () => {
+  test.each([
+    ['as one batch', 15, [15]],
+    ['as two, where the first is enough for a pod to begin with', 50, [16, 34]],
+  ])('calls of one turn travel %s', async (_, calls, batches) => {
     const rig = new Rig({ concurrency: 64 });
-    await rig.answers(...Array.from({ length: 50 }, (_, i) => rig.call(String(i))));
-    expect(rig.batches).toEqual([50]);
+    await rig.answers(...Array.from({ length: calls }, (_, i) => rig.call(String(i))));
+    expect(rig.batches).toEqual(batches);
   });
 
   test('slow calls spread over pods, and a third pod is asked for when both are full', async () => {

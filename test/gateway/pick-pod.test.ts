@@ -70,7 +70,6 @@ const pending = (id: number, key: string | null, more: Partial<PendingCall> = {}
     key,
     data: new Uint8Array(10),
     contentType: '',
-    headers: {},
     idempotencyKey: undefined,
     timeoutMs: 1_000,
     depth: 0,

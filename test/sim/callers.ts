@@ -38,7 +38,6 @@ async function callUntilDone(world: World, clock: VirtualClock, random: SeededRa
     key: event.key,
     data: payloadOf(event),
     contentType: 'application/json',
-    headers: {},
     idempotencyKey: event.id,
     timeoutMs: callTimeoutMs,
     depth: 0,
