@@ -81,7 +81,8 @@ interface Reading {
 
 function takeHeader(nameAt: number, from: number, to: number, reading: Reading, place: number): void {
   const name = headerName(reading.bytes, nameAt, from, place);
-  const value = repeatedText(name, reading.bytes, from, to);
+  if (runtimeHeaders.has(name)) return;
+  const value = differing.has(name) ? textSlice(reading.bytes, from, to) : repeatedText(name, reading.bytes, from, to);
   if (takeAttribute(reading.read, name, value)) return;
   const lower = name.toLowerCase();
   if (lower !== name && takeAttribute(reading.read, lower, value)) return;
@@ -143,6 +144,14 @@ const runtimeHeaders: ReadonlySet<string> = new Set([
   headerNames.seq,
   headerNames.trigger,
   headerNames.triggerName,
+]);
+
+/** No two events have the same. */
+const differing: ReadonlySet<string> = new Set([
+  headerNames.id,
+  headerNames.causationId,
+  headerNames.correlationId,
+  headerNames.traceparent,
 ]);
 
 /** The last value of each header: sources, types and times are those of the event before, most of the time. */

@@ -75,6 +75,13 @@ export function setPart(target: Uint8Array, at: number, source: Uint8Array, from
 const loopBytesMax = 64;
 
 export const sliceText: (text: string, from: number, to?: number) => string = unbound(String.prototype.slice);
+const ownKeys: (object: object) => string[] = Object.keys;
+
+/** The same text as the object that V8 keeps of each name in a program: comparing two of those is comparing addresses. */
+export function internText(text: string): string {
+  return ownKeys({ [text]: 0 })[0] ?? text;
+}
+
 export const hasOwn: (object: object, name: string) => boolean = Object.hasOwn;
 
 function unbound<This, Args extends readonly unknown[], Result>(

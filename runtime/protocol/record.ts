@@ -1,5 +1,5 @@
 import { FaasError } from '../sdk/errors.ts';
-import { encodeUtf8, setBytes, setPart, subarray, textSlice, writeText } from './intrinsics.ts';
+import { encodeUtf8, internText, setBytes, setPart, subarray, textSlice, writeText } from './intrinsics.ts';
 import { byte, digitsMax, readUint16, readUint32, writeDigits, writeUint16, writeUint32 } from './numbers.ts';
 
 /**
@@ -413,7 +413,7 @@ function knownName(bytes: Uint8Array, from: number, to: number): KnownName {
   for (let at = from; at < to; at += 1) hash = (hash * 31 + byte(bytes, at)) | 0;
   const known = namesByHash.get(hash);
   if (known !== undefined && isEqual(known.bytes, bytes, from, to)) return known;
-  const added = { name: textSlice(bytes, from, to), bytes: subarray(bytes, from, to).slice() };
+  const added = { name: internText(textSlice(bytes, from, to)), bytes: subarray(bytes, from, to).slice() };
   if (namesByHash.size >= namesMax) namesByHash.clear();
   namesByHash.set(hash, added);
   return added;
