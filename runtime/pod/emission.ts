@@ -1,5 +1,8 @@
+import { headerNames } from '../protocol/headers.ts';
 import { encodeUtf8, stringifyJson } from '../protocol/intrinsics.ts';
 import { type WireEmit, wireLimits } from '../protocol/messages.ts';
+import { RecordPacker } from '../protocol/record.ts';
+import { PackedWireEmit } from '../protocol/reply.ts';
 import type { EmitOptions } from '../sdk/context.ts';
 import { FaasError } from '../sdk/errors.ts';
 import { bounded, joinMessages } from './describe-error.ts';
@@ -24,31 +27,45 @@ export function encodeEmission(emission: Emission, fn: LoadedFunction): WireEmit
   const known = kind === 'emit' ? fn.emits : fn.calls;
   if (!known.has(target)) throw undeclared(kind, target);
   if (kind === 'emit') checkSchema(fn, target, emission.data, 'the emitted data');
-  const bytes = emission.data instanceof Uint8Array;
-  const value = bytes ? new Uint8Array(emission.data) : encodeJson(emission.data ?? null, 'FAAS_EMIT_NOT_JSON', 'the emitted data');
+  if (emission.data instanceof Uint8Array) return encoded(emission, new Uint8Array(emission.data), 'application/octet-stream');
+  const text = jsonText(emission.data ?? null, 'FAAS_EMIT_NOT_JSON', 'the emitted data');
+  const isShort = text.length + (key?.length ?? 0) <= packedCharsMax && options?.headers === undefined;
+  return isShort ? packedEmit(emission, text) : encoded(emission, encodeUtf8(text), 'application/json');
+}
+
+/** What is longer is not worth the room that a packer reserves for it. */
+const packedCharsMax = 4_096;
+const packer = new RecordPacker();
+
+/** As nearly all emits are: its record is written once, as it goes. */
+function packedEmit({ kind, target, key, options, id, traceparent }: Emission, text: string): WireEmit {
+  packer.beginText(key, text);
+  packer.header(headerNames.traceparent, traceparent);
+  return new PackedWireEmit(kind, target, 'application/json', id, typeOf(options), packer.end());
+}
+
+function encoded({ kind, target, key, options, id, traceparent }: Emission, value: Uint8Array, contentType: string): WireEmit {
   if (value.length > wireLimits.emitValueBytesMax) {
     throw new FaasError(
       'FAAS_EMIT_TOO_LARGE',
       `an event of ${value.length} bytes is larger than the ${wireLimits.emitValueBytesMax} that are allowed`,
     );
   }
+  const own = Object.entries(options?.headers ?? {}).map(([name, header]) => [name.toLowerCase(), encodeUtf8(String(header))] as const);
   return {
     kind,
     target,
     key: key === null ? null : encodeUtf8(key),
     value,
-    contentType: bytes ? 'application/octet-stream' : 'application/json',
-    id: emission.id,
-    type: options?.type === undefined ? undefined : String(options.type),
-    headers: emitHeaders(emission),
+    contentType,
+    id,
+    type: typeOf(options),
+    headers: [...own, [headerNames.traceparent, encodeUtf8(traceparent)]],
   };
 }
 
-function emitHeaders({ options, traceparent }: Emission): WireEmit['headers'] {
-  const trace = ['traceparent', encodeUtf8(traceparent)] as const;
-  const own = Object.entries(options?.headers ?? {});
-  if (own.length === 0) return [trace];
-  return [...own.map(([name, value]) => [name.toLowerCase(), encodeUtf8(String(value))] as const), trace];
+function typeOf(options: EmitOptions | undefined): string | undefined {
+  return options?.type === undefined ? undefined : String(options.type);
 }
 
 export function undeclared(kind: 'emit' | 'start' | 'call', target: string): FaasError {

@@ -217,17 +217,18 @@ export class RecordPacker {
     this.beginParts(bytes, keyAt, keyLength, valueAt, valueLength);
   }
 
-  /** The key as text. */
-  beginText(key: string | null, value: Uint8Array): void {
+  /** The key as text, and the value as it is. Of texts three bytes per character are reserved. */
+  beginText(key: string | null, value: string | Uint8Array): void {
     this.#start = this.#at;
     this.#headers = 0;
-    this.#reserve(fixedBytes + (key?.length ?? 0) * 3 + value.length);
+    this.#reserve(fixedBytes + (key?.length ?? 0) * 3 + (typeof value === 'string' ? value.length * 3 : value.length));
     const keyAt = this.#at + fixedBytes;
     const valueAt = key === null ? keyAt : writeText(this.#bytes, key, keyAt);
+    const end = typeof value === 'string' ? writeText(this.#bytes, value, valueAt) : valueAt + value.length;
+    if (typeof value !== 'string') setPart(this.#bytes, valueAt, value, 0, value.length);
     writeUint32(this.#bytes, this.#at + 4, key === null ? none : valueAt - keyAt);
-    writeUint32(this.#bytes, this.#at + 8, value.length);
-    setPart(this.#bytes, valueAt, value, 0, value.length);
-    this.#at = valueAt + value.length;
+    writeUint32(this.#bytes, this.#at + 8, end - valueAt);
+    this.#at = end;
   }
 
   /** Key and value stand somewhere in other bytes; a negative length is null. */

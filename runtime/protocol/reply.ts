@@ -180,11 +180,11 @@ function readEmit(raw: RawReader): WireEmit {
   const id = raw.text();
   const type = raw.text();
   const length = raw.u32();
-  return new ReceivedEmit(kind, target, contentType, id, type, new PackedRecord(raw.bytes, raw.skip(length) - 4));
+  return new PackedWireEmit(kind, target, contentType, id, type, new PackedRecord(raw.bytes, raw.skip(length) - 4));
 }
 
-/** An emit as it came: its record is passed on. */
-class ReceivedEmit implements WireEmit {
+/** An emit whose record is in one piece, as it came or as it goes. */
+export class PackedWireEmit implements WireEmit {
   readonly kind: WireEmit['kind'];
   readonly target: string;
   readonly contentType: string;
