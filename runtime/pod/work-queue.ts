@@ -48,6 +48,8 @@ export class WorkQueue {
   /** In no order. A Set that is added to and deleted from for every event leaves a trail of tables that keep all of them alive. */
   readonly #calls: RunningCall[] = [];
   #waitingFrom = 0;
+  /** They go on in the next turn. */
+  #yielded: Row[] = [];
   #active = 0;
   #cold = true;
   #draining = false;
@@ -77,7 +79,7 @@ export class WorkQueue {
 
   /** What has not begun of the batch does not begin; nothing is answered for it. */
   cancel(id: number): void {
-    for (const { queued } of this.#waiting) if (queued.id === id) queued.cancelled = true;
+    for (const rows of [this.#waiting, this.#yielded]) for (const { queued } of rows) if (queued.id === id) queued.cancelled = true;
     for (const { queued } of this.#calls) if (queued.id === id) queued.cancelled = true;
   }
 
@@ -127,7 +129,8 @@ export class WorkQueue {
         return true;
       }
       if (this.#options.host.now() - this.#turnStartedAtMs > turnMsMax) {
-        void this.#yieldTurn(row);
+        this.#yielded.push(row);
+        if (this.#yielded.length === 1) void this.#yieldTurn();
         return false;
       }
       const call = this.#options.fn.kind === 'batch' ? this.#callBatch(row) : this.#callNext(row);
@@ -137,10 +140,13 @@ export class WorkQueue {
     return true;
   }
 
-  async #yieldTurn(row: Row): Promise<void> {
+  /** Once for all rows that are in the middle of their events: a turn of the loop for each would cost more than an event. */
+  async #yieldTurn(): Promise<void> {
     await this.#options.yieldTurn();
     this.#turnStartedAtMs = this.#options.host.now();
-    this.#goOn(row);
+    const rows = this.#yielded;
+    this.#yielded = [];
+    for (const row of rows) this.#goOn(row);
   }
 
   #goOn(row: Row): void {
