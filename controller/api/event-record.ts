@@ -1,7 +1,8 @@
 import { headerNames } from '../../runtime/protocol/headers.ts';
+import { PackedBody, type PackedRecord, RecordPacker } from '../../runtime/protocol/record.ts';
 import { FaasError } from '../errors.ts';
-import { partitionOf } from '../ports/partition-of.ts';
-import type { NewRecord, RecordHeader } from '../ports/streams.ts';
+import { partitionOfPacked } from '../ports/partition-of.ts';
+import type { NewRecord } from '../ports/streams.ts';
 import type { EmitRequest } from './contract.ts';
 
 export type GivenEvent = EmitRequest['events'][number];
@@ -11,12 +12,11 @@ export interface EventSetting {
   readonly id: string;
   /** `<context>.<stream>` */
   readonly type: string;
-  readonly nowMs: number;
+  /** ISO 8601. */
+  readonly time: string;
   readonly traceparent: string;
   readonly partitions: number;
 }
-
-const utf8 = new TextEncoder();
 
 /** As webhooks: larger payloads belong into a store of their own, with their address in the event. */
 const valueBytesMax = 2 ** 20;
@@ -26,40 +26,51 @@ const source = '/api';
 
 /** A record in CloudEvents' binary mode, for a stream. FAAS_EVENT_TOO_LARGE, or FAAS_API_REQUEST for a header that is the runtime's own. */
 export function eventRecord(event: GivenEvent, setting: EventSetting): NewRecord {
-  const key = event.key === undefined || event.key === null ? null : utf8.encode(event.key);
-  const value = utf8.encode(JSON.stringify(event.data));
-  if (value.length > valueBytesMax) {
-    throw new FaasError(
-      'FAAS_EVENT_TOO_LARGE',
-      `an event has ${value.length} bytes, ${valueBytesMax} are allowed`,
-      'Keep large data elsewhere and send its address.',
-    );
+  packer.beginText(event.key ?? null, payloadOf(event.data));
+  packer.header(headerNames.specVersion, '1.0');
+  packer.header(headerNames.id, setting.id);
+  packer.header(headerNames.source, source);
+  packer.header(headerNames.type, event.type ?? setting.type);
+  packer.header(headerNames.time, setting.time);
+  packer.header(headerNames.contentType, 'application/json');
+  packer.header(headerNames.traceparent, setting.traceparent);
+  packer.header(headerNames.correlationId, setting.id);
+  packer.header(headerNames.hop, '0');
+  for (const [name, text] of Object.entries(event.headers ?? {})) packer.header(ownName(name), text);
+  const packed = packer.end();
+  return new EventRecord(partitionOfPacked(packed, setting.id, setting.partitions), packed);
+}
+
+const packer = new RecordPacker();
+/** Of a longer text the packer would reserve three times as much as it is. */
+const textCharsMax = 4_096;
+
+function payloadOf(data: unknown): string | Uint8Array {
+  const text = JSON.stringify(data);
+  if (text.length <= textCharsMax) return text;
+  const value = Buffer.from(text);
+  if (value.length <= valueBytesMax) return value;
+  throw new FaasError(
+    'FAAS_EVENT_TOO_LARGE',
+    `an event has ${value.length} bytes, ${valueBytesMax} are allowed`,
+    'Keep large data elsewhere and send its address.',
+  );
+}
+
+class EventRecord extends PackedBody implements NewRecord {
+  readonly partition: number;
+
+  constructor(partition: number, packed: PackedRecord) {
+    super(packed);
+    this.partition = partition;
   }
-  const attributes: readonly (readonly [string, string])[] = [
-    [headerNames.specVersion, '1.0'],
-    [headerNames.id, setting.id],
-    [headerNames.source, source],
-    [headerNames.type, event.type ?? setting.type],
-    [headerNames.time, new Date(setting.nowMs).toISOString()],
-    [headerNames.contentType, 'application/json'],
-    [headerNames.traceparent, setting.traceparent],
-    [headerNames.correlationId, setting.id],
-    [headerNames.hop, '0'],
-  ];
-  const headers = [...attributes, ...Object.entries(event.headers ?? {}).map(ownHeader)];
-  return {
-    partition: partitionOf(key, setting.id, setting.partitions),
-    key,
-    value,
-    headers: headers.map(([name, text]): RecordHeader => [name, utf8.encode(text)]),
-  };
 }
 
 const reserved: ReadonlySet<string> = new Set(Object.values(headerNames));
 
-function ownHeader([name, text]: readonly [string, string]): readonly [string, string] {
+function ownName(name: string): string {
   const lower = name.toLowerCase();
-  if (!reserved.has(lower) && !lower.startsWith('ce_') && !lower.startsWith('faas-')) return [lower, text];
+  if (!reserved.has(lower) && !lower.startsWith('ce_') && !lower.startsWith('faas-')) return lower;
   throw new FaasError(
     'FAAS_API_REQUEST',
     `the header "${name}" belongs to the runtime`,

@@ -109,7 +109,7 @@ async function append(
   const topic = await streams.describeTopic(stream.topic);
   if (topic === undefined)
     throw new FaasError('FAAS_STREAM_UNKNOWN_TOPIC', `there is no topic ${stream.topic}`, `Deploy ${context} again.`);
-  const common = { type: `${context}.${stream.name}`, nowMs: clock.now(), partitions: topic.partitions };
+  const common = { type: `${context}.${stream.name}`, time: new Date(clock.now()).toISOString(), partitions: topic.partitions };
   const ids = events.map(event => event.id ?? random.uuid());
   const records = events.map((event, index) =>
     eventRecord(event, { ...common, id: ids[index] ?? '', traceparent: childTraceparent(parent, random) }),

@@ -166,12 +166,11 @@ export function packRecord(record: RecordBody): PackedRecord {
 export function packedSizeOf(record: RecordBody): number {
   if (record.packed !== undefined) return record.packed.packedBytes;
   const { key, value, headers } = record;
-  if (headers.length > headersMax) throw new FaasError('FAAS_WIRE', `a record has ${headers.length} headers, ${headersMax} are allowed`);
+  if (headers.length > headersMax) throw tooManyHeaders(headers.length);
   let size = fixedBytes + (key?.length ?? 0) + (value?.length ?? 0);
   for (const [name, headerValue] of headers) {
     const nameLength = nameBytesOf(name).length;
-    if (nameLength > nameBytesLongest)
-      throw new FaasError('FAAS_WIRE', `the name of a header has ${nameLength} bytes, ${nameBytesLongest} are allowed`);
+    if (nameLength > nameBytesLongest) throw nameTooLong(nameLength);
     size += headerFixedBytes + nameLength + headerValue.length;
   }
   return size;
@@ -309,8 +308,9 @@ export class RecordPacker {
     return new PackedRecord(this.#bytes, this.endInPlace());
   }
 
-  /** Answers where in {@link bytes} the record begins. */
+  /** Answers where in {@link bytes} the record begins. Throws FAAS_WIRE for more headers than a record can say. */
   endInPlace(): number {
+    if (this.#headers > headersMax) throw tooManyHeaders(this.#headers);
     writeUint32(this.#bytes, this.#start, this.#at - this.#start - 4);
     writeUint16(this.#bytes, this.#start + 12, this.#headers);
     return this.#start;
@@ -321,8 +321,9 @@ export class RecordPacker {
     return this.#bytes;
   }
 
-  /** Writes a header's name and answers where its value goes. */
+  /** Writes a header's name and answers where its value goes. Throws FAAS_WIRE for a longer name than a record can say. */
   #name(nameBytes: Uint8Array): number {
+    if (nameBytes.length > nameBytesLongest) throw nameTooLong(nameBytes.length);
     writeUint16(this.#bytes, this.#at, nameBytes.length);
     setPart(this.#bytes, this.#at + headerFixedBytes, nameBytes, 0, nameBytes.length);
     return this.#at + headerFixedBytes + nameBytes.length;
@@ -424,6 +425,14 @@ function isEqual(known: Uint8Array, bytes: Uint8Array, from: number, to: number)
   if (known.length !== to - from) return false;
   for (let i = 0; i < known.length; i += 1) if (known[i] !== bytes[from + i]) return false;
   return true;
+}
+
+function tooManyHeaders(headers: number): FaasError {
+  return new FaasError('FAAS_WIRE', `a record has ${headers} headers, ${headersMax} are allowed`);
+}
+
+function nameTooLong(bytes: number): FaasError {
+  return new FaasError('FAAS_WIRE', `the name of a header has ${bytes} bytes, ${nameBytesLongest} are allowed`);
 }
 
 function cutOff(): FaasError {
