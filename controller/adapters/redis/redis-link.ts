@@ -1,6 +1,7 @@
 import { Redis, type RedisOptions } from 'ioredis';
 import type { Clock } from '../../clock.ts';
 import type { Log } from '../../telemetry/log.ts';
+import { type Argument, PackedCommand } from './packed-command.ts';
 import { endsOwnership, isElsewhere, replyCode, storeError } from './redis-errors.ts';
 import type { Script } from './script.ts';
 import { checkServer, hasWaitAof, type ServerFacts, serverFacts } from './server-check.ts';
@@ -20,8 +21,6 @@ export interface LinkOptions {
   /** The keys of a command are at another node of the cluster. */
   onRedirect?(): void;
 }
-
-type Argument = string | number | Uint8Array;
 
 /** A command without an answer for so long has failed; whether it took effect is not known. */
 const commandTimeoutMs = 2_000;
@@ -172,7 +171,7 @@ export class RedisLink {
 
   async #send(name: string, args: readonly Argument[]): Promise<unknown> {
     try {
-      return await this.#client.callBuffer(name, args.map(toArgument));
+      return await this.#client.sendCommand(new PackedCommand(name, args));
     } catch (error) {
       if (endsOwnership(error)) this.drop();
       if (isElsewhere(error)) this.#options.onRedirect?.();
@@ -258,10 +257,6 @@ export class RedisLink {
     }
     throw storeError(new Error('the append-only file was not synced in time'), this.place);
   }
-}
-
-function toArgument(value: Argument): string | number | Buffer {
-  return typeof value === 'object' && !Buffer.isBuffer(value) ? Buffer.from(value.buffer, value.byteOffset, value.byteLength) : value;
 }
 
 function causeOf(error: unknown): unknown {
