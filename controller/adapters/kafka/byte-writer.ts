@@ -14,11 +14,6 @@ export class ByteWriter {
     return this.#bytes.subarray(0, this.#at);
   }
 
-  /** Begins anew in the same memory. */
-  clear(): void {
-    this.#at = 0;
-  }
-
   int8(value: number): this {
     this.#room(1);
     this.#at = this.#bytes.writeInt8(value, this.#at);
@@ -90,10 +85,6 @@ export class ByteWriter {
     return this.uvarint(value >= 0 ? value * 2 : -value * 2 - 1);
   }
 
-  varBytes(value: Uint8Array): this {
-    return this.varint(value.length).bytes(value);
-  }
-
   /** Overwrites what was written at `at`. */
   setUInt32(at: number, value: number): void {
     this.#bytes.writeUInt32BE(value, at);
@@ -111,4 +102,11 @@ export class ByteWriter {
     this.#bytes.copy(grown, 0, 0, this.#at);
     this.#bytes = grown;
   }
+}
+
+/** How many bytes `varint` writes. */
+export function varintBytes(value: number): number {
+  let bytes = 1;
+  for (let rest = value >= 0 ? value * 2 : -value * 2 - 1; rest > 0x7f; rest = Math.floor(rest / 128)) bytes += 1;
+  return bytes;
 }

@@ -3,7 +3,7 @@ import { type PackedRecord, packedSizeOf, packRecord, RecordPacker } from '../..
 import { FaasError } from '../../errors.ts';
 import type { NewRecord } from '../../ports/streams.ts';
 import { ByteReader } from './byte-reader.ts';
-import { ByteWriter } from './byte-writer.ts';
+import { ByteWriter, varintBytes } from './byte-writer.ts';
 import { type Compression, compress, compressions, decompress } from './codecs.ts';
 import { WaitingRecords } from './waiting-records.ts';
 
@@ -51,25 +51,37 @@ function encodeRecords(records: readonly NewRecord[]): Buffer {
   let bytes = 0;
   for (const record of records) bytes += bytesOf(record);
   const writer = new ByteWriter(bytes);
-  const one = new ByteWriter(1_024);
   records.forEach((record, index) => {
-    one.clear();
-    one.int8(0).varint(0).varint(index);
-    writePacked(one, packRecord(record));
-    writer.varBytes(one.result());
+    writePacked(writer, packRecord(record), index);
   });
   return writer.result();
 }
 
-function writePacked(writer: ByteWriter, record: PackedRecord): void {
+/** Its length first: what is written elsewhere to be measured has to be copied. */
+function writePacked(writer: ByteWriter, record: PackedRecord, index: number): void {
   const { bytes, keyAt, keyLength, valueAt, valueLength, headerCount } = record;
+  const size = { bytes: 2 + varintBytes(index) + varintBytes(keyLength) + varintBytes(valueLength) + varintBytes(headerCount) };
+  size.bytes += Math.max(0, keyLength) + Math.max(0, valueLength);
+  record.eachHeader(measureHeader, size);
+  writer.varint(size.bytes).int8(0).varint(0).varint(index);
   writer.varint(keyLength).part(bytes, keyAt, keyAt + Math.max(0, keyLength));
   writer.varint(valueLength).part(bytes, valueAt, valueAt + Math.max(0, valueLength));
   writer.varint(headerCount);
-  record.eachHeader((nameAt, headerAt, end) => {
-    writer.varint(headerAt - nameAt).part(bytes, nameAt, headerAt);
-    writer.varint(end - headerAt).part(bytes, headerAt, end);
-  }, undefined);
+  record.eachHeader(writeHeader, { writer, bytes });
+}
+
+function measureHeader(nameAt: number, valueAt: number, end: number, size: { bytes: number }): void {
+  size.bytes += varintBytes(valueAt - nameAt) + varintBytes(end - valueAt) + end - nameAt;
+}
+
+function writeHeader(
+  nameAt: number,
+  valueAt: number,
+  end: number,
+  { writer, bytes }: { readonly writer: ByteWriter; readonly bytes: Uint8Array },
+): void {
+  writer.varint(valueAt - nameAt).part(bytes, nameAt, valueAt);
+  writer.varint(end - valueAt).part(bytes, valueAt, end);
 }
 
 /** A transaction that was rolled back: its records from `firstOffset` on are not there, up to its control record. */

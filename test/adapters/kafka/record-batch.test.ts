@@ -86,8 +86,8 @@ function batchOf(records: readonly (readonly (readonly [name: string, value: str
   for (const [index, headers] of records.entries()) {
     const one = new ByteWriter(2 ** 20);
     one.int8(0).varint(0).varint(index).varint(-1).varint(1).bytes(utf8.encode('v')).varint(headers.length);
-    for (const [name, value] of headers) one.varBytes(utf8.encode(name)).varBytes(utf8.encode(value));
-    body.varBytes(one.result());
+    for (const text of headers.flat()) one.varint(Buffer.byteLength(text)).bytes(utf8.encode(text));
+    body.varint(one.result().length).bytes(one.result());
   }
   const afterLength = 49;
   const head = new ByteWriter(64).int64(0).int32(afterLength + body.result().length);
