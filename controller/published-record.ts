@@ -1,5 +1,6 @@
 import { headerNames } from '../runtime/protocol/headers.ts';
-import { PackedBody, type PackedRecord, packRecord, RecordPacker } from '../runtime/protocol/record.ts';
+import { packRecord, RecordPacker } from '../runtime/protocol/record.ts';
+import { PackedNewRecord } from './packed-new-record.ts';
 import type { OutboxEntry } from './ports/state.ts';
 import type { NewRecord } from './ports/streams.ts';
 
@@ -10,16 +11,7 @@ export function publishedRecord({ seq, stream, emit }: OutboxEntry): NewRecord {
   packer.headersOf(sent);
   packer.header(headerNames.stream, stream);
   packer.header(headerNames.seq, `${seq.generation}.${seq.counter}`);
-  return new PublishedRecord(emit.partition, packer.end());
+  return new PackedNewRecord(emit.partition, packer.end());
 }
 
 const packer = new RecordPacker();
-
-class PublishedRecord extends PackedBody implements NewRecord {
-  readonly partition: number;
-
-  constructor(partition: number, packed: PackedRecord) {
-    super(packed);
-    this.partition = partition;
-  }
-}

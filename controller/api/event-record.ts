@@ -1,6 +1,7 @@
 import { headerNames } from '../../runtime/protocol/headers.ts';
-import { PackedBody, type PackedRecord, RecordPacker } from '../../runtime/protocol/record.ts';
+import { packedTextCharsMax, RecordPacker } from '../../runtime/protocol/record.ts';
 import { FaasError } from '../errors.ts';
+import { PackedNewRecord } from '../packed-new-record.ts';
 import { partitionOfPacked } from '../ports/partition-of.ts';
 import type { NewRecord } from '../ports/streams.ts';
 import type { EmitRequest } from './contract.ts';
@@ -38,16 +39,14 @@ export function eventRecord(event: GivenEvent, setting: EventSetting): NewRecord
   packer.header(headerNames.hop, '0');
   for (const [name, text] of Object.entries(event.headers ?? {})) packer.header(ownName(name), text);
   const packed = packer.end();
-  return new EventRecord(partitionOfPacked(packed, setting.id, setting.partitions), packed);
+  return new PackedNewRecord(partitionOfPacked(packed, setting.id, setting.partitions), packed);
 }
 
 const packer = new RecordPacker();
-/** Of a longer text the packer would reserve three times as much as it is. */
-const textCharsMax = 4_096;
 
 function payloadOf(data: unknown): string | Uint8Array {
   const text = JSON.stringify(data);
-  if (text.length <= textCharsMax) return text;
+  if (text.length <= packedTextCharsMax) return text;
   const value = Buffer.from(text);
   if (value.length <= valueBytesMax) return value;
   throw new FaasError(
@@ -55,15 +54,6 @@ function payloadOf(data: unknown): string | Uint8Array {
     `an event has ${value.length} bytes, ${valueBytesMax} are allowed`,
     'Keep large data elsewhere and send its address.',
   );
-}
-
-class EventRecord extends PackedBody implements NewRecord {
-  readonly partition: number;
-
-  constructor(partition: number, packed: PackedRecord) {
-    super(packed);
-    this.partition = partition;
-  }
 }
 
 const reserved: ReadonlySet<string> = new Set(Object.values(headerNames));

@@ -3,7 +3,6 @@ import type { OkOutcome, WireEmit, WireError } from '../../runtime/protocol/mess
 import {
   type HeaderBlock,
   headerName,
-  PackedBody,
   type PackedRecord,
   packedSizeOf,
   packHeaders,
@@ -13,6 +12,7 @@ import {
 import type { LiveFunction } from '../functions/live-function.ts';
 import { inboxTopicOf } from '../functions/live-function.ts';
 import { inboxRecord } from '../inbox/inbox-record.ts';
+import { PackedNewRecord } from '../packed-new-record.ts';
 import { partitionOfPacked } from '../ports/partition-of.ts';
 import type { Emit } from '../ports/state.ts';
 import type { EventAttributes } from './event-attributes.ts';
@@ -154,14 +154,12 @@ function commonHeaders({ target, type, contentType }: WireEmit, { live }: Cause)
   return block;
 }
 
-class PackedEmit extends PackedBody implements Emit {
+class PackedEmit extends PackedNewRecord implements Emit {
   readonly topic: string;
-  readonly partition: number;
 
   constructor(topic: string, partition: number, packed: PackedRecord) {
-    super(packed);
+    super(partition, packed);
     this.topic = topic;
-    this.partition = partition;
   }
 }
 

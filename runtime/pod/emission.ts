@@ -1,7 +1,7 @@
 import { headerNames } from '../protocol/headers.ts';
 import { encodeUtf8, stringifyJson } from '../protocol/intrinsics.ts';
 import { type WireEmit, wireLimits } from '../protocol/messages.ts';
-import { RecordPacker } from '../protocol/record.ts';
+import { packedTextCharsMax, RecordPacker } from '../protocol/record.ts';
 import { PackedWireEmit } from '../protocol/reply.ts';
 import type { EmitOptions } from '../sdk/context.ts';
 import { FaasError } from '../sdk/errors.ts';
@@ -29,19 +29,19 @@ export function encodeEmission(emission: Emission, fn: LoadedFunction): WireEmit
   if (kind === 'emit') checkSchema(fn, target, emission.data, 'the emitted data');
   if (emission.data instanceof Uint8Array) return encoded(emission, new Uint8Array(emission.data), 'application/octet-stream');
   const text = jsonText(emission.data ?? null, 'FAAS_EMIT_NOT_JSON', 'the emitted data');
-  const isShort = text.length + (key?.length ?? 0) <= packedCharsMax && options?.headers === undefined;
+  const isShort = text.length + (key?.length ?? 0) <= packedTextCharsMax && options?.headers === undefined;
   return isShort ? packedEmit(emission, text) : encoded(emission, encodeUtf8(text), 'application/json');
 }
 
-/** What is longer is not worth the room that a packer reserves for it. */
-const packedCharsMax = 4_096;
 const packer = new RecordPacker();
 
 /** As nearly all emits are: its record is written once, as it goes. */
 function packedEmit({ kind, target, key, options, id, traceparent }: Emission, text: string): WireEmit {
+  // Before the record is begun: it runs code of the author's, which may emit as well.
+  const type = typeOf(options);
   packer.beginText(key, text);
   packer.header(headerNames.traceparent, traceparent);
-  return new PackedWireEmit(kind, target, 'application/json', id, typeOf(options), packer.end());
+  return new PackedWireEmit(kind, target, 'application/json', id, type, packer.end());
 }
 
 function encoded({ kind, target, key, options, id, traceparent }: Emission, value: Uint8Array, contentType: string): WireEmit {

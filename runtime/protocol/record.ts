@@ -216,7 +216,7 @@ export class RecordPacker {
     this.beginParts(bytes, keyAt, keyLength, valueAt, valueLength);
   }
 
-  /** The key as text, and the value as it is. Of texts three bytes per character are reserved. */
+  /** The key as text, and the value as it is: as text up to {@link packedTextCharsMax}. */
   beginText(key: string | null, value: string | Uint8Array): void {
     this.#start = this.#at;
     this.#headers = 0;
@@ -344,6 +344,9 @@ export class RecordPacker {
     this.#at = begun.length;
   }
 }
+
+/** A packer reserves three bytes for each character of a text: longer ones are encoded by themselves. */
+export const packedTextCharsMax = 4_096;
 
 const slash = 0x2f;
 const packerBytes = 32 * 1024;

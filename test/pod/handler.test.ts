@@ -38,3 +38,17 @@ test('state that came with the batch is read with its version, and what was writ
     ['emit', 'vips', 'a', '{"total":6}'],
   ]);
 });
+
+test("an emit that the text of another's type makes does not get into its record", async () => {
+  pod = await startPod();
+  await pod.load(`export default (_, ctx) => {
+    ctx.emit('vips', 'outer', 1, { type: { toString: () => (ctx.emit('vips', 'inner', 2), 'odd') } });
+  }`);
+  const { outcomes } = await pod.run(batchOf([batchEvent(0, 5)]));
+  const outcome = outcomes.get(0);
+  if (outcome?.kind !== 'ok') throw new Error(JSON.stringify([...outcomes]));
+  expect(outcome.emits.map(({ key, value, type }) => [text(key), text(value), type])).toEqual([
+    ['inner', '2', undefined],
+    ['outer', '1', 'odd'],
+  ]);
+});
