@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { commandWithYoungSpace, youngSpaceFlag } from '../../cli/young-space.ts';
 
@@ -20,4 +21,9 @@ test.each([
 
 test('a server of a cluster stays as it is', () => {
   expect(commandWithYoungSpace(started, 'kubernetes')).toBeUndefined();
+});
+
+test.each(['dev', 'bench'])('npm run %s starts servers with the flag', script => {
+  const { scripts } = JSON.parse(readFileSync(new URL('../../package.json', import.meta.url), 'utf8'));
+  expect(scripts[script]).toContain(`node ${youngSpaceFlag} `);
 });
