@@ -1,7 +1,7 @@
 import { type Dispatcher, Pool } from 'undici';
 import { encodeBatch } from '../../runtime/protocol/batch.ts';
 import { decodeLoadResult, encodeLoad } from '../../runtime/protocol/control.ts';
-import { FrameReader } from '../../runtime/protocol/frame.ts';
+import { FrameReader, framesType } from '../../runtime/protocol/frame.ts';
 import {
   type Batch,
   type BatchEnd,
@@ -120,7 +120,8 @@ class HttpPodClient implements PodClient {
     this.#pools.delete(pod.bootId);
     this.#batchRequests.delete(pod.bootId);
     this.#options.log.debug('connections to a pod are gone', { pod: pod.id });
-    pool.destroy().catch(() => undefined);
+    // What is on its way there may still have its answer: the pod has only stopped listening.
+    pool.close().catch(() => undefined);
   }
 }
 
@@ -183,7 +184,7 @@ function requestOf(pod: PodInfo, method: 'GET' | 'POST', path: string) {
   const headers = {
     authorization: `Bearer ${pod.token}`,
     [wireVersionHeader]: String(wireVersion),
-    'content-type': 'application/x-faas-frames',
+    'content-type': framesType,
   };
   return { origin: pod.address, method, path, headers } as const;
 }

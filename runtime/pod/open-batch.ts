@@ -1,6 +1,6 @@
 import type { ServerResponse } from 'node:http';
 import type { BatchHead } from '../protocol/batch.ts';
-import { FrameWriter } from '../protocol/frame.ts';
+import { FrameWriter, framesType } from '../protocol/frame.ts';
 import type { Outcome } from '../protocol/messages.ts';
 import { encodeReply, writeReply } from '../protocol/reply.ts';
 import { wholeBatch } from './board.ts';
@@ -11,7 +11,7 @@ const endFrames = {
   busy: encodeReply({ kind: 'end', end: 'busy' }),
   draining: encodeReply({ kind: 'end', end: 'draining' }),
 };
-const framesType = { 'content-type': 'application/x-faas-frames' };
+const framesHeaders = { 'content-type': framesType };
 
 /** A batch whose answer is being written: which of its events were answered, and where the rest will go. */
 export class OpenBatch {
@@ -39,7 +39,7 @@ export class OpenBatch {
   /** While it waits: what the answer begins with is out of the way when it begins. */
   keep(): void {
     if (!this.#waits || this.#response.headersSent) return;
-    this.#response.writeHead(200, framesType);
+    this.#response.writeHead(200, framesHeaders);
     this.#response.flushHeaders();
   }
 
@@ -83,7 +83,7 @@ export class OpenBatch {
     if (this.#response.headersSent) return void this.#response.end(frame);
     // All in one piece of a known length, as batches of short handlers end: chunks would cost both sides more than what is in them.
     const whole = this.#last === undefined ? frame : Buffer.concat([this.#last, frame]);
-    this.#response.writeHead(200, { ...framesType, 'content-length': whole.length });
+    this.#response.writeHead(200, { ...framesHeaders, 'content-length': whole.length });
     this.#response.end(whole);
   }
 
@@ -101,7 +101,7 @@ export class OpenBatch {
 
   #write(frames: Uint8Array): void {
     this.#spoke = true;
-    if (!this.#response.headersSent) this.#response.writeHead(200, framesType);
+    if (!this.#response.headersSent) this.#response.writeHead(200, framesHeaders);
     this.#response.write(frames);
   }
 }

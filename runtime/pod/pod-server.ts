@@ -1,9 +1,11 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { type BatchHead, readBatchHead } from '../protocol/batch.ts';
 import { decodeLoad, loadBytesMax } from '../protocol/control.ts';
-import { readFrames } from '../protocol/frame.ts';
+import { framesType, readFrames } from '../protocol/frame.ts';
 import { type LoadRequest, type PodStatus, wireLimits } from '../protocol/messages.ts';
+import { encodeReply } from '../protocol/reply.ts';
 import { acceptedVersion, wireVersionHeader, wireVersions } from '../protocol/version.ts';
+import { Connections } from './connections.ts';
 import { http } from './late-modules.ts';
 import { isAdmitted, type PodSecret } from './pod-credentials.ts';
 
@@ -18,11 +20,17 @@ export interface PodHandlers {
   more?(request: IncomingMessage, response: ServerResponse): boolean;
 }
 
+export interface PodServer {
+  readonly server: Server;
+  readonly connections: Connections;
+}
+
 /** The pod's HTTP edge: token, wire version, sizes. Bodies are handed on as bytes. `secret` is undefined until the parent has told it. */
-export function createPodServer(secret: () => PodSecret | undefined, handlers: PodHandlers): Server {
+export function createPodServer(secret: () => PodSecret | undefined, handlers: PodHandlers): PodServer {
   const server = http().createServer(
     { keepAliveTimeout: 120_000, requestTimeout: 120_000, headersTimeout: 10_000, noDelay: true },
     (request, response) => {
+      if (!connections.take(request, response)) return undefined;
       const path = request.url;
       // Asked by whoever looks whether the process is alive; it tells nothing else.
       if (request.method === 'GET' && path === '/healthz') return answerJson(response, 200, {});
@@ -50,8 +58,20 @@ export function createPodServer(secret: () => PodSecret | undefined, handlers: P
     },
   );
   server.on('clientError', (_error, socket) => socket.destroy());
-  return server;
+  const connections = new Connections(server, farewell);
+  return { server, connections };
 }
+
+/** What a pod answers to a batch that it does not take, as it stands on the connection. */
+const draining = encodeReply({ kind: 'end', end: 'draining' });
+const farewellHead = [
+  'HTTP/1.1 200 OK',
+  `content-type: ${framesType}`,
+  `content-length: ${draining.length}`,
+  `${wireVersionHeader}: ${wireVersions.join(',')}`,
+  'connection: close',
+];
+const farewell = Buffer.concat([Buffer.from(`${farewellHead.join('\r\n')}\r\n\r\n`), draining]);
 
 interface Problem {
   readonly status: number;

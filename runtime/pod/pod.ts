@@ -1,7 +1,8 @@
-import type { Server, ServerResponse } from 'node:http';
+import type { ServerResponse } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import type { BatchHead } from '../protocol/batch.ts';
 import { encodeLoadResult } from '../protocol/control.ts';
+import { framesType } from '../protocol/frame.ts';
 import type { LoadRequest, LoadResult, PodStatus, WireError } from '../protocol/messages.ts';
 import { wireVersions } from '../protocol/version.ts';
 import { assertNever } from '../sdk/assert-never.ts';
@@ -11,7 +12,7 @@ import { armPodFaultPoint, type PodFaultPoints } from './fault-points.ts';
 import { crypto } from './late-modules.ts';
 import { OpenBatch } from './open-batch.ts';
 import type { PodCredentials } from './pod-credentials.ts';
-import { createPodServer, type PodHandlers } from './pod-server.ts';
+import { createPodServer, type PodHandlers, type PodServer } from './pod-server.ts';
 import { rehearseLoad } from './rehearse-load.ts';
 import { emptyShim, step } from './shim.ts';
 import type { ExitReason, Shim, ShimEffect, ShimInput } from './shim-state.ts';
@@ -62,7 +63,7 @@ export function createPod(options: PodOptions): Pod {
 class RunningPod implements Pod {
   readonly #options: PodOptions;
   readonly #faults: PodFaultPoints;
-  readonly #server: Server;
+  readonly #http: PodServer;
   readonly #workers = new Map<number, WorkerClient>();
   readonly #batches = new Map<number, OpenBatch>();
   #shim: Shim = emptyShim();
@@ -83,7 +84,7 @@ class RunningPod implements Pod {
     this.#faults = armPodFaultPoint(options.faultPoint, () => process.kill(process.pid, 'SIGKILL'));
     // The thread first: it starts up beside the server.
     this.#startWorker(1);
-    this.#server = createPodServer(() => this.#credentials?.secret, {
+    this.#http = createPodServer(() => this.#credentials?.secret, {
       status: () => this.#status(),
       load: (request, loadTimeoutMs, response) => this.#startLoad(request, loadTimeoutMs, response),
       batch: (head, bytes, response) => this.#startBatch(head, bytes, response),
@@ -94,14 +95,14 @@ class RunningPod implements Pod {
 
   async listen(host: string, port = 0): Promise<number> {
     await new Promise<void>((resolve, reject) => {
-      this.#server.once('error', reject);
-      this.#server.listen(port, host, resolve);
+      this.#http.server.once('error', reject);
+      this.#http.server.listen(port, host, resolve);
     });
     this.#schedule();
     // While the parent hears of it, and not when its first request waits for it.
     setImmediate(crypto);
     this.#rehearsal = setTimeout(rehearseLoad, rehearseAfterMs);
-    return (this.#server.address() as AddressInfo).port;
+    return (this.#http.server.address() as AddressInfo).port;
   }
 
   admit(credentials: PodCredentials): void {
@@ -119,8 +120,8 @@ class RunningPod implements Pod {
     clearTimeout(this.#rehearsal);
     for (const bundle of this.#bundles.values()) bundle.remove();
     for (const worker of this.#workers.values()) worker.terminate();
-    this.#server.close();
-    this.#server.closeAllConnections();
+    this.#http.server.close();
+    this.#http.server.closeAllConnections();
   }
 
   #status(): PodStatus {
@@ -163,7 +164,7 @@ class RunningPod implements Pod {
       this.#step({ kind: 'batch-gone', nowMs: Date.now(), batchId });
     });
     const known = head.unit === this.#load?.request.unit && head.revision === this.#load.request.revision;
-    if (!known) {
+    if (!known || this.#over) {
       this.#perform({ kind: 'end-batch', batchId, end: 'draining' });
       return;
     }
@@ -327,7 +328,7 @@ class RunningPod implements Pod {
 
   #answerLoad(response: ServerResponse, result: LoadResult): void {
     this.#faults('load.before-answer');
-    response.writeHead(200, { 'content-type': 'application/x-faas-frames' });
+    response.writeHead(200, { 'content-type': framesType });
     response.end(encodeLoadResult(result));
   }
 
@@ -365,14 +366,7 @@ class RunningPod implements Pod {
     clearTimeout(this.#rehearsal);
     for (const bundle of this.#bundles.values()) bundle.remove();
     this.#options.ending?.(reason);
-    const done = () => this.#options.exit(reason, this.#workers.size > 0);
-    const closing = setInterval(() => this.#server.closeIdleConnections(), 5);
-    const late = setTimeout(() => this.#server.closeAllConnections(), lastAnswersMsMax);
-    this.#server.close(() => {
-      clearInterval(closing);
-      clearTimeout(late);
-      done();
-    });
+    this.#http.connections.end(lastAnswersMsMax, () => this.#options.exit(reason, this.#workers.size > 0));
   }
 }
 

@@ -12,6 +12,9 @@ export interface Frame {
   readonly raw: RawReader;
 }
 
+/** The media type of a body of frames. */
+export const framesType = 'application/x-faas-frames';
+
 export type FrameHeader = Readonly<Record<string, unknown>>;
 
 const prefixBytes = 8;

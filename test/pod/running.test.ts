@@ -420,6 +420,27 @@ test('a pod that is gone is not reached: it has seen nothing of the batch', asyn
   await expect.poll(async () => (await pod.run(batchOf([batchEvent(0)]))).end.kind).toBe('unreached');
 });
 
+test('a pod that is told to end while batches come loses none: each is done, refused, or not reached', async () => {
+  const ends = new Map<string, number>();
+  for (let round = 0; round < 10; round += 1) {
+    const pod = await podWith('export default () => 1');
+    const senders = Array.from({ length: 16 }, async () => {
+      // Whoever is refused asks elsewhere, or later: a few times at once is more than a server does.
+      for (let refusals = 0; refusals < 5; ) {
+        const { end } = await pod.run(batchOf([batchEvent(0)]));
+        ends.set(end.kind, (ends.get(end.kind) ?? 0) + 1);
+        if (end.kind !== 'done' && end.kind !== 'busy') refusals += 1;
+      }
+    });
+    await pod.run(batchOf([batchEvent(0)]));
+    await pod.pods.stop(pod.pod.id, 2_000);
+    await Promise.all(senders);
+  }
+  console.log(`a pod that ends: ${JSON.stringify(Object.fromEntries(ends))}`);
+  expect(ends.get('lost')).toBe(undefined);
+  expect([...ends.keys()]).toEqual(expect.arrayContaining(['done', 'draining']));
+});
+
 describe('a batch that is sent ahead', () => {
   const slow = (last: string) => `await new Promise(d => setTimeout(d, 300)); export default () => ${last}`;
 
