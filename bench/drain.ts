@@ -1,16 +1,16 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { FaasServer } from './faas-server.ts';
+import { SteadyRate } from './steady-rate.ts';
 
-/** Events per second from the first committed results to the last, by the counter that is raised at the commit. */
+/** Events per second by the counter that is raised at the commit, once it is under way. */
 export async function drainRate(server: FaasServer, unit: string, count: number, timeoutMs = 120_000): Promise<number> {
   const deadlineMs = performance.now() + timeoutMs;
-  let first: { readonly atMs: number; readonly done: number } | undefined;
+  const steady = new SteadyRate(count);
   for (;;) {
     const done = await server.metric('faas_events_total', `unit="${unit}"`);
-    const atMs = performance.now();
-    if (done > 0) first ??= { atMs, done };
-    if (first !== undefined && done >= count) return ((count - first.done) * 1000) / (atMs - first.atMs);
-    if (atMs > deadlineMs) throw new Error(`${done} of ${count} events within ${timeoutMs / 1000} s`);
+    const rate = steady.saw(done);
+    if (rate !== undefined) return rate;
+    if (performance.now() > deadlineMs) throw new Error(`${done} of ${count} events within ${timeoutMs / 1000} s`);
     await sleep(100);
   }
 }

@@ -1,9 +1,10 @@
 import { Redis } from 'ioredis';
 import { Kafka, logLevel } from 'kafkajs';
+import { SteadyRate } from '../steady-rate.ts';
 
 /**
  * Records per second of what one would write by hand: a kafkajs `eachBatch` loop with a pipelined HINCRBY and one produced record for each, which promises nothing: what is
- * handled again counts again.
+ * handled again counts again. Once it is under way.
  */
 export async function kafkajsHincrbyRate(brokers: readonly string[], redisPort: number, topic: string, count: number): Promise<number> {
   const kafka = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING });
@@ -12,7 +13,7 @@ export async function kafkajsHincrbyRate(brokers: readonly string[], redisPort: 
   const consumer = kafka.consumer({ groupId: `by-hand-${topic}`, maxWaitTimeInMs: 100 });
   await Promise.all([producer.connect(), consumer.connect()]);
   await consumer.subscribe({ topic, fromBeginning: true });
-  let first: { readonly atMs: number; readonly records: number } | undefined;
+  const steady = new SteadyRate(count);
   let seen = 0;
   try {
     return await new Promise<number>((resolve, reject) => {
@@ -28,8 +29,8 @@ export async function kafkajsHincrbyRate(brokers: readonly string[], redisPort: 
         const messages = orders.map(({ key }, index) => ({ key, value: JSON.stringify({ count: counts[index]?.[1] }) }));
         await producer.send({ topic: `${topic}-counted`, messages });
         seen += orders.length;
-        first ??= { atMs: performance.now(), records: seen };
-        if (seen >= count) resolve(((seen - first.records) * 1000) / (performance.now() - first.atMs));
+        const rate = steady.saw(seen);
+        if (rate !== undefined) resolve(rate);
       };
       consumer.run({ partitionsConsumedConcurrently: 8, eachBatch }).catch(reject);
     });
