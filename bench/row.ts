@@ -1,5 +1,5 @@
 import { isOnPath, type NeededService } from '../test/services/needed-service.ts';
-import { median } from './statistics.ts';
+import { median, percentile } from './statistics.ts';
 
 /** One question, and the answers that belong side by side. */
 export interface Row {
@@ -98,7 +98,7 @@ export function ratioRow(
   if (theirs instanceof PeerMissing)
     return { ...row, other: undefined, figure: row.ours, wanted: undefined, note: `peer skipped: ${theirs.message}` };
   const ratios = ours.map((value, turn) => value / (theirs[turn] ?? Number.NaN));
-  const spread = ratios.length > 1 ? { note: `ratios of the turns: ${ratios.map(ratio => ratio.toPrecision(3)).join(', ')}` } : {};
+  const spread = ratios.length > 1 ? { note: spreadOf(ratios) } : {};
   const wanted = { relation: 'at least', value: atLeast, of: 'ratio' } as const;
   return { ...row, other: { name, value: median(theirs) }, figure: median(ratios), wanted, ...spread };
 }
@@ -108,3 +108,11 @@ export function boundRow(measure: string, unit: string, ours: number, atMost: nu
   const wanted = { relation: 'at most', value: atMost, of: unit } as const;
   return { measure, unit, ours, other: undefined, figure: ours, wanted, pods, ...(note === undefined ? {} : { note }) };
 }
+
+function spreadOf(ratios: readonly number[]): string {
+  const text = (share: number): string => percentile(ratios, share).toPrecision(3);
+  if (ratios.length <= spelledOutMax) return `ratios of the turns: ${ratios.map(ratio => ratio.toPrecision(3)).join(', ')}`;
+  return `ratios of ${ratios.length} turns: from ${text(0)} to ${text(1)}, half of them from ${text(0.25)} to ${text(0.75)}`;
+}
+
+const spelledOutMax = 5;
