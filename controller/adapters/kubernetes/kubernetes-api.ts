@@ -197,12 +197,18 @@ export function refusalOf({ status, body }: ApiAnswer, what: string, access?: Ac
 
 function hintOf(status: number, access: Access | undefined): string | undefined {
   if (status === 401) return 'Check who the server is there: the token of its service account, or its kubeconfig.';
-  if (status === 403) {
-    const asked = access === undefined ? '' : `; \`kubectl auth can-i ${wordsOf(access)} --as <that user>\` says whether it is`;
-    return `Grant it to the server${asked}. \`faas deploy --dry-run\` shows what resource triggers need.`;
-  }
+  if (status === 403) return access === undefined ? grantHint : `Grant it to the server; ${askHint(access)}`;
   if (status === 404 && access !== undefined) return 'See with `kubectl api-resources` whether the kind is still there; it is tried again.';
   return undefined;
+}
+
+const grantHint = 'Grant it to the server: helm/README.md says what it needs, and what for.';
+
+function askHint(access: Access): string {
+  return (
+    `\`kubectl auth can-i ${wordsOf(access)} --as <that user>\` says whether it is. ` +
+    '`faas deploy --dry-run` shows what resource triggers need.'
+  );
 }
 
 /** As kubectl has it: `list deployments.apps --namespace prod`. */

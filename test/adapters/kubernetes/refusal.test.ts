@@ -1,5 +1,5 @@
 import { expect, test } from 'vitest';
-import type { KubernetesApi } from '../../../controller/adapters/kubernetes/kubernetes-api.ts';
+import { expectOk, type KubernetesApi } from '../../../controller/adapters/kubernetes/kubernetes-api.ts';
 import { listWatch } from '../../../controller/adapters/kubernetes/list-watch.ts';
 import type { Log, LogFields } from '../../../controller/telemetry/log.ts';
 import { silentLog } from '../../../controller/telemetry/log.ts';
@@ -59,4 +59,10 @@ test.each([
   expect(String(trouble)).toContain(message);
   const { hint: found = '' } = Object(trouble);
   expect(found).toContain(hint);
+});
+
+test('what the server does for itself is granted by the chart, and has nothing to do with triggers', () => {
+  const refused = (): unknown => expectOk({ status: 403, body: forbidden('create') }, 'a new pod');
+  expect(refused).toThrow(expect.objectContaining({ code: 'FAAS_KUBERNETES_REFUSED', hint: expect.stringContaining('helm/README.md') }));
+  expect(refused).not.toThrow(expect.objectContaining({ hint: expect.stringContaining('triggers') }));
 });
