@@ -76,6 +76,8 @@ const podMemoryBytes = 256 * 2 ** 20;
 /** So that a deployment that hangs is refused, and a resource says why, within 30 s. */
 const loadTimeoutMs = 20_000;
 const gaugesEveryMs = 1_000;
+/** For `shutdown` of the functions, whatever is left of the grace; nobody waits for events of the pods any more. */
+const lastPodsMs = 2_000;
 const dispatchLimits = { windowOffsetsMax: 8_192, commitBytesMax: 256 * 2 ** 10 } as const;
 
 /** The only place where adapters and roles are put together. What was opened is closed in reverse order, also when a later step fails. */
@@ -230,6 +232,7 @@ async function open(
   const version = packageVersion();
   const podCallbacks = createPodCallbacks({ state, calls, tokens, pods, metrics });
   let isLeaving = false;
+  let graceEndsAtMs = Number.POSITIVE_INFINITY;
   const readyChecks = [
     { name: 'staying', check: async () => !isLeaving },
     { name: 'store', check: async () => (await registry.functions()).length >= 0 },
@@ -268,8 +271,8 @@ async function open(
       return member;
     });
   }
-  onStop(() => fleet.stop());
-  onStop(() => dispatcher.stop(settings['shutdown.grace']));
+  onStop(() => fleet.stop(cluster === undefined ? Math.max(lastPodsMs, graceLeftMs()) : settings['pods.drain']));
+  onStop(() => dispatcher.stop(graceLeftMs()));
   if (stores.shared) {
     const leaving = new AbortController();
     const moved = (to: string) => {
@@ -282,7 +285,7 @@ async function open(
       return kept;
     });
   }
-  onStop(() => calls.stop(settings['shutdown.grace']));
+  onStop(() => calls.stop(graceLeftMs()));
   onStop(async () => functions.stop());
   if (hosts || podsKubernetes !== undefined) await fleet.adopt();
   await functions.refresh();
@@ -341,11 +344,12 @@ async function open(
     stopping.abort();
     await Promise.all(loops);
   });
-  onStop(async () => gateway?.close());
+  onStop(async () => gateway?.close(graceLeftMs()));
   const gatewayUrl = (await gateway?.listen())?.url;
-  onStop(() => {
+  onStop(async () => {
     isLeaving = true;
-    return clock.sleep(settings['shutdown.delay']);
+    await clock.sleep(settings['shutdown.delay']);
+    graceEndsAtMs = clock.now() + settings['shutdown.grace'];
   });
   await writeServerFile(folder, { pid: process.pid, adminUrl, gatewayUrl, startedAtMs, version });
   onStop(() => removeServerFile(folder, process.pid));
@@ -358,6 +362,11 @@ async function open(
     version,
   });
   return { adminUrl, gatewayUrl, failure: stores.failure };
+
+  /** One time for all that is in flight, whoever has it. */
+  function graceLeftMs(): number {
+    return Math.max(0, Math.min(settings['shutdown.grace'], graceEndsAtMs - clock.now()));
+  }
 
   /** Where others reach this process, and its pods call back. */
   function address(): string {

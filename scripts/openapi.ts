@@ -45,7 +45,7 @@ function idlePorts(): ApiPorts {
       remove: async () => ({ kind: 'unknown' }),
       rollBack: async () => ({ kind: 'refused', problems: [] }),
     },
-    calls: { call: async () => ({ kind: 'unknown-function' }), stop: async () => {} },
+    calls: { call: async () => ({ kind: 'unknown-function' }), giveUp() {}, stop: async () => {} },
     dispatcher: { report: () => [] },
     seesAll: () => true,
     conditions: { of: async () => [] },

@@ -31,7 +31,7 @@ export function deadLetterResult(session: Session, event: PendingEvent, doom: Do
     revision: live.revision,
     reason: doom.reason,
     error: doom.error,
-    attempts: event.failures,
+    attempts: event.failures + event.exclusiveCrashes,
     crashes: event.exclusiveCrashes,
     failedAtMs: nowMs,
     origin,

@@ -39,7 +39,8 @@ export async function sendBatch(
   try {
     metrics.observe('faas_batch_events', { unit: batch.unit }, batch.events.length);
     const how = shared === undefined ? undefined : { callbackUrl: shared.callbackUrl, exclusive: alone };
-    const sent = client.run(pod, { ...batch, batchToken, ...how, ...(waits && { waits }) }, { result, log: onLog });
+    // One that runs alone pays when its pod ends: so it is to be known whether it had begun.
+    const sent = client.run(pod, { ...batch, batchToken, ...how, ...((waits || alone) && { waits: true }) }, { result, log: onLog });
     faults('dispatch.sent');
     const end = await sent;
     flush();

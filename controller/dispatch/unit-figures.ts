@@ -84,7 +84,7 @@ export class UnitFigures {
     this.#options.metrics.count('faas_attempts_failed_total', { unit: this.#unit, reason: doom.reason });
     this.#write(final ? 'error' : 'warn', final ? 'dead letter' : 'attempt failed', event, at, {
       reason: doom.reason,
-      failures: event.failures,
+      failures: event.failures + event.exclusiveCrashes,
       error: doom.error,
     });
   }

@@ -218,12 +218,13 @@ export class Fleet implements PodDirectory {
     }
   }
 
-  async stop(): Promise<void> {
+  /** Ends all pods, which have `drainMs` for what they have begun. */
+  async stop(drainMs: number): Promise<void> {
     this.#stopped = true;
     this.#cancelTimer?.();
     for (const member of this.#members.values()) this.#retire(member);
     await this.#options.released();
-    await Promise.all([...this.#members.values()].map(member => this.#options.pods.stop(member.info.id, this.#options.drainMs)));
+    await Promise.all([...this.#members.values()].map(member => this.#options.pods.stop(member.info.id, drainMs)));
     // What is being started may wait for the cluster for minutes: it is given up.
     await this.#options.pods.close();
     await Promise.allSettled([...this.#underWay]);

@@ -24,11 +24,32 @@ export function problemOfAnswer(answer: Exclude<DirectAnswer, { kind: 'ok' }>): 
         'FAAS_CALL_UNAVAILABLE',
         'no pod of the function became ready in time, or its state could not be read',
         'Call again.',
-        {
-          headers: { 'retry-after': String(Math.max(1, Math.ceil(answer.retryAfterMs / 1000))) },
-        },
+        { headers: retryAfter(answer.retryAfterMs) },
+      );
+    case 'stopped':
+      return new ProblemError(
+        'FAAS_CALL_UNAVAILABLE',
+        'the server stopped before the function had answered',
+        'Call again: with an Idempotency-Key what was done is not done twice.',
+        { headers: retryAfter(answer.retryAfterMs) },
       );
     default:
       return answer satisfies never;
   }
+}
+
+/** The same for the handler that made the call, whose error it becomes: it says what failed at the end of the chain, however many calls down that was. */
+export function problemForCaller(answer: Exclude<DirectAnswer, { kind: 'ok' }>): ProblemError {
+  const problem = problemOfAnswer(answer);
+  if (answer.kind !== 'failed') return problem;
+  const { code, name, message } = answer.error;
+  const root = code === 'FAAS_CALL_FAILED' ? message : `${problem.message}: ${code ?? name}: ${message}`;
+  return new ProblemError('FAAS_CALL_FAILED', root.slice(0, rootCharsMax), problem.hint);
+}
+
+const rootCharsMax = 500;
+
+/** Whole seconds, at least one. */
+function retryAfter(ms: number): Readonly<Record<string, string>> {
+  return { 'retry-after': String(Math.max(1, Math.ceil(ms / 1000))) };
 }

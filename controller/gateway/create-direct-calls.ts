@@ -15,6 +15,7 @@ import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory } from '../wire/pod-directory.ts';
 import { CallSession, type CallSessionListener, type CallSessionOptions, storeAgainMs, storePatienceMs } from './call-session.ts';
 import type { DirectAnswer, DirectCall, DirectCalls } from './direct-calls.ts';
+import { OpenCalls } from './open-calls.ts';
 import type { PendingCall } from './pending-call.ts';
 import { UnitCalls, waitingCallsMax } from './unit-calls.ts';
 
@@ -60,6 +61,7 @@ export interface CallFigures {
 const stopPollMs = 10;
 const adoptMs = 10_000;
 const unavailable: DirectAnswer = { kind: 'unavailable', retryAfterMs: 1_000 };
+const stoppedEarly: DirectAnswer = { kind: 'stopped', retryAfterMs: 1_000 };
 
 export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole {
   const { pods, clock, state } = options;
@@ -74,7 +76,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
   let lookups = 0;
   const ids = callIds(options.random);
   const figures = new Map<string, { open: number; takenTotal: number; told: CallFigures | undefined }>();
-  let open = 0;
+  const open = new OpenCalls();
   let stopped = false;
   let { slot } = options;
 
@@ -141,7 +143,6 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
     figures.set(request.unit, figure);
     figure.open += 1;
     figure.takenTotal += 1;
-    open += 1;
     return new Promise(resolve => {
       const pending: PendingCall = {
         request,
@@ -156,7 +157,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
         settle(answer) {
           if (pending.settled) return;
           pending.settled = true;
-          open -= 1;
+          open.remove(place);
           figure.open -= 1;
           cancel();
           resolve(answer);
@@ -165,6 +166,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
       const cancel = clock.after(pending.deadlineMs - clock.now(), () =>
         pending.settle(pods.podsOf(request.unit).length > 0 ? { kind: 'timeout' } : unavailable),
       );
+      const place = open.add(pending);
       calls.add(pending);
     });
   }
@@ -234,10 +236,14 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
         );
       }
     },
+    giveUp() {
+      stopped = true;
+      open.settleAll(stoppedEarly);
+    },
     async stop(graceMs) {
       stopped = true;
       const untilMs = clock.now() + graceMs;
-      while (open > 0 && clock.now() < untilMs) await clock.sleep(stopPollMs);
+      while (open.size > 0 && clock.now() < untilMs) await clock.sleep(stopPollMs);
       const left = [...sessions.values()];
       while (!left.every(session => session.isQuiet) && clock.now() < untilMs) await clock.sleep(stopPollMs);
       for (const off of unwatch) off();

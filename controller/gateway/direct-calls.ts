@@ -3,6 +3,8 @@ import type { WireError } from '../../runtime/protocol/messages.ts';
 /** Direct calls: straight to a pod, answered after the commit of the callee's state and emits. */
 export interface DirectCalls {
   call(request: DirectCall): Promise<DirectAnswer>;
+  /** Answers whoever still waits: the server ends without having an answer. */
+  giveUp(): void;
   /** Stops taking calls and waits for those under way, at most `graceMs`. */
   stop(graceMs: number): Promise<void>;
 }
@@ -30,4 +32,6 @@ export type DirectAnswer =
   | { readonly kind: 'too-deep' }
   | { readonly kind: 'timeout' }
   /** No pod within the time, or a store that does not answer; try again after `retryAfterMs`. */
-  | { readonly kind: 'unavailable'; readonly retryAfterMs: number };
+  | { readonly kind: 'unavailable'; readonly retryAfterMs: number }
+  /** The server ended before there was an answer; try again after `retryAfterMs`. */
+  | { readonly kind: 'stopped'; readonly retryAfterMs: number };

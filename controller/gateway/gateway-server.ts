@@ -30,13 +30,14 @@ export interface GatewayServer {
   update(functions: readonly LiveFunction[]): void;
   /** FAAS_PORT_IN_USE when somebody else has the port. */
   listen(): Promise<{ readonly url: string; readonly port: number }>;
-  /** Takes no more requests and waits for those under way. */
-  close(): Promise<void>;
+  /** Takes no more connections and waits for requests under way; calls that are not answered within `graceMs` are told so, and then all connections end. */
+  close(graceMs: number): Promise<void>;
 }
 
 /** A call may be answered later: only receiving is bounded. */
 const usualLimits: ReceiveLimits = { headersMs: 10_000, requestMs: 30_000, checkIntervalMs: 1_000 };
 
+const lastAnswersMs = 250;
 const pathCharsMax = 4_096;
 const callUrl = '/call/:context/:function';
 const loopbackAddresses: ReadonlySet<string> = new Set(['127.0.0.1', '::1', 'localhost']);
@@ -98,7 +99,14 @@ export async function createGatewayServer(options: GatewayServerOptions): Promis
       routes = new WebhookRoutes(functions);
     },
     listen: () => listenAt(app, { host: settings['gateway.host'], port: settings['gateway.port'], flag: '--gateway-port' }),
-    close: () => app.close(),
+    async close(graceMs) {
+      let cancel = options.clock.after(graceMs, () => {
+        options.calls.giveUp();
+        cancel = options.clock.after(lastAnswersMs, () => app.server.closeAllConnections());
+      });
+      await app.close();
+      cancel();
+    },
   };
 }
 

@@ -5,7 +5,7 @@ import type { PodAnnouncement, Pods } from '../ports/pods.ts';
 import type { StateStore } from '../ports/state.ts';
 import type { Metrics } from '../telemetry/metrics.ts';
 import type { BatchGrant, BatchTokens } from '../wire/batch-tokens.ts';
-import { problemOfAnswer } from './call-problem.ts';
+import { problemForCaller } from './call-problem.ts';
 import type { DirectCall, DirectCalls } from './direct-calls.ts';
 
 /** What pods ask back while a batch runs, and say when they have started (docs/wire.md): JSON both ways, authorised by the batch's token, or the pod's, and by nothing else. */
@@ -70,7 +70,7 @@ export function createPodCallbacks({ state, calls, tokens, pods, metrics }: PodC
         return { status: 202, body: {} };
       }
       const settled = await answer;
-      if (settled.kind !== 'ok') return problem(problemOfAnswer(settled));
+      if (settled.kind !== 'ok') return problem(problemForCaller(settled));
       return { status: 200, body: settled.answer === undefined ? {} : { answer: text.decode(settled.answer) } };
     },
     async announce(token, body) {

@@ -47,6 +47,7 @@ const batchBytesMax = wireLimits.batchBytesMax / 4;
 const returnsMax = 5;
 const busyMs = 10;
 const wantEveryMs = 100;
+const toldPerSecond = 20;
 /** A call waits so long without a pod and without a leader that could have one started: longer than it takes until another process leads. */
 const leaderPatienceMs = 10_000;
 /** After so many results without state, a function counts as stateless until it shows otherwise: no lanes, nothing to prefetch. */
@@ -70,6 +71,8 @@ export class UnitCalls {
   #flushing = false;
   #gathering = false;
   #wantedAtMs = Number.NEGATIVE_INFINITY;
+  #toldSinceMs = Number.NEGATIVE_INFINITY;
+  #told = 0;
 
   constructor(live: LiveFunction, session: CallSession, options: UnitCallsOptions) {
     this.#live = live;
@@ -224,7 +227,7 @@ export class UnitCalls {
       const events = calls.map((call, index) => new CallEvent(call, index, this.#shared, nowMs));
       const end = await client.run(
         view.pod,
-        { batchToken, ...view.shared, unit: this.#live.unit, revision: view.revision, order: 'none', events, state },
+        { batchToken, ...view.shared, ...howOf(calls), unit: this.#live.unit, revision: view.revision, order: 'none', events, state },
         {
           result: result => {
             const call = open[result.index];
@@ -329,7 +332,32 @@ export class UnitCalls {
   #fail(call: PendingCall, reason: string, error: WireError): void {
     const late = reason === 'timeout' && this.#options.clock.now() >= call.deadlineMs;
     call.settle(late ? { kind: 'timeout' } : { kind: 'failed', error, reason });
+    this.#tell(call, reason, error);
     this.finish(call);
+  }
+
+  /** As for an attempt of an event that failed. Of thousands a second some say what is wrong as well as all. */
+  #tell(call: PendingCall, reason: string, error: WireError): void {
+    const atMs = this.#options.clock.now();
+    if (atMs - this.#toldSinceMs >= 1_000) {
+      this.#toldSinceMs = atMs;
+      this.#told = 0;
+    }
+    this.#told += 1;
+    if (this.#told > toldPerSecond) return;
+    this.#options.history.write({
+      kind: 'log',
+      atMs,
+      unit: this.#live.unit,
+      data: {
+        level: 'warn',
+        message: 'direct call failed',
+        fields: { reason, error, ...(this.#told === toldPerSecond && { more: 'others of this second are not told' }) },
+        revision: this.#live.revision,
+        eventId: call.id,
+        traceparent: call.traceparent,
+      },
+    });
   }
 
   #takeBack(call: PendingCall, why: Extract<Outcome, { kind: 'returned' }>['why']): void {
@@ -399,6 +427,11 @@ export class UnitCalls {
       },
     });
   }
+}
+
+/** A suspect is taken alone, and runs alone: what it does to its pod is done to nobody else, and counts only if it had begun. */
+function howOf([first]: readonly PendingCall[]): { readonly exclusive?: true; readonly waits?: true } {
+  return first?.suspect === true ? { exclusive: true, waits: true } : {};
 }
 
 function crashError(message: string): WireError {

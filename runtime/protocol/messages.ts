@@ -56,8 +56,8 @@ export interface Batch {
   readonly unit: string;
   readonly revision: string;
   /**
-   * key (also when undefined): events of one key run one after another, keys side by side. partition: all run one after another. none: as key, but
-   * an event that failed holds nobody up. With key and partition, what follows a failed event in its row is `returned` as `after-failure`.
+   * key (also when undefined): events of one key run one after another, keys side by side. partition: all run one after another. none: all side by
+   * side while no state comes with them, else as key, but an event that failed holds nobody up. With key and partition, what follows a failed event in its row is `returned` as `after-failure`.
    */
   readonly order?: 'key' | 'partition' | 'none';
   /** Base URL of the server that knows the token; undefined: the one that the pod was told at its start. */

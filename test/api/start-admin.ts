@@ -105,6 +105,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
       world.calls.push(call);
       return world.answer;
     },
+    giveUp() {},
     async stop() {},
   };
   const { settings, origins } = loadSettings({ flags: { 'admin-port': '0', data: folder }, env: {} });

@@ -387,7 +387,7 @@ test('a poison event ends with its own dead letter and takes no neighbour with i
   await world.settle();
   expect(crashes).toBe(4);
   const letters = (await world.records(live.deadLetterTopic)).map(record => parseDeadLetter(record));
-  expect(letters).toMatchObject([{ reason: 'crash', crashes: 3, attempts: 0, origin: { offset: 7 } }]);
+  expect(letters).toMatchObject([{ reason: 'crash', crashes: 3, attempts: 3, origin: { offset: 7 } }]);
   const counts = await world.state(live.unit);
   expect(Object.values(counts).reduce((sum, count) => sum + Number(count), 0)).toBe(39);
   await world.stop();

@@ -106,7 +106,7 @@ beforeEach(async () => {
 });
 
 afterEach(async () => {
-  await fleet.stop();
+  await fleet.stop(2_000);
   await client.close();
 });
 
@@ -258,7 +258,7 @@ test('a pod that does not come about is not waited for by a server that stops', 
   fleet.update([revision('r1', good)]);
   fleet.scale('shop.totals', 1);
   await until(() => expect(closing.length).toBeGreaterThan(0));
-  await fleet.stop();
+  await fleet.stop(2_000);
   expect(closing).toEqual([]);
 });
 

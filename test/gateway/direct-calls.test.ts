@@ -129,6 +129,31 @@ const count: MemoryFunction['run'] = async (_, ctx) => {
   ctx.answer(String(value));
 };
 
+describe('a stop', () => {
+  test('answers those that nobody will answer any more, and takes none from then on', async () => {
+    const rig = new Rig({ run: () => new Promise(() => undefined) });
+    const waiting = [rig.call('a'), rig.call('b')];
+    await rig.clock.advance(10);
+    rig.calls.giveUp();
+    expect((await rig.answers(...waiting, rig.call('c'))).map(({ kind }) => kind)).toEqual(['stopped', 'stopped', 'unavailable']);
+    const from = rig.clock.now();
+    await rig.calls.stop(10_000);
+    expect(rig.clock.now()).toBe(from);
+  });
+});
+
+test('what fails is in the history of its function, and of very many a second some', async () => {
+  const rig = new Rig({
+    run: () => {
+      throw new Failure('error', false);
+    },
+  });
+  await rig.answers(...Array.from({ length: 50 }, (_, id) => rig.call(String(id))));
+  const entries = await rig.adapters.history.read({ kind: 'log', unit, limit: 100 });
+  expect(entries.length).toBe(20);
+  expect(entries[0]?.data).toMatchObject({ level: 'warn', message: 'direct call failed', fields: { reason: 'error' } });
+});
+
 describe('answers', () => {
   test('what the handler returned, or nothing', async () => {
     const rig = new Rig({ run: (_, ctx) => (ctx.value === 'quiet' ? undefined : ctx.answer(`"${ctx.value}!"`)) });

@@ -11,7 +11,7 @@ import { seededRandom } from '../support/seeded-random.ts';
 import { liveFunction } from './live-functions.ts';
 
 let gateway: GatewayServer | undefined;
-afterEach(() => gateway?.close());
+afterEach(() => gateway?.close(10_000));
 
 const open = {
   kind: 'webhook',
@@ -24,10 +24,14 @@ const open = {
 
 async function listen(
   settings: Partial<GatewayServerOptions['settings']>,
-  answer: DirectAnswer = { kind: 'timeout' },
+  answer: DirectAnswer | 'none' = { kind: 'timeout' },
   limits: NonNullable<GatewayServerOptions['limits']> = {},
 ) {
   const calls: DirectCall[] = [];
+  let giveUp = (_: DirectAnswer): void => {};
+  const gaveUp = new Promise<DirectAnswer>(resolve => {
+    giveUp = resolve;
+  });
   const adapters = createMemoryAdapters({ clock: systemClock, random: seededRandom(1) });
   const live = liveFunction('shop.orders', [open]);
   await adapters.streams.ensureTopic(live.inboxTopic, { partitions: 1 });
@@ -46,8 +50,9 @@ async function listen(
     calls: {
       async call(request) {
         calls.push(request);
-        return answer;
+        return answer === 'none' ? gaveUp : answer;
       },
+      giveUp: () => giveUp({ kind: 'stopped', retryAfterMs: 1_000 }),
       stop: async () => {},
     },
     dispatcher: { resultOf: async () => ({ kind: 'timeout' }) },
@@ -91,7 +96,20 @@ test('a port in use is an error with a way out', async () => {
   const first = gateway;
   const second = listen({ 'gateway.port': port });
   await expect(second).rejects.toMatchObject({ code: 'FAAS_PORT_IN_USE', hint: expect.stringContaining('--gateway-port') });
-  await first?.close();
+  await first?.close(10_000);
+});
+
+test('calls that are not answered within the grace of a stop are told so, and hold nobody up', async () => {
+  const { url, calls } = await listen({}, 'none');
+  const answered = call(url);
+  await expect.poll(() => calls.length).toBe(1);
+  await gateway?.close(20);
+  const answer = await answered;
+  expect([answer.status, answer.headers.get('retry-after')]).toEqual([503, '1']);
+  expect(await answer.json()).toMatchObject({
+    code: 'FAAS_CALL_UNAVAILABLE',
+    detail: 'the server stopped before the function had answered',
+  });
 });
 
 test('a body whose announced length is too large is refused before it is sent', async () => {

@@ -55,7 +55,7 @@ beforeEach(async () => {
       hosts: ['hooks.example.com'],
     },
     token: 'admin-token',
-    calls: { call: async () => ({ kind: 'unknown-function' }), stop: async () => {} },
+    calls: { call: async () => ({ kind: 'unknown-function' }), giveUp() {}, stop: async () => {} },
     dispatcher: { resultOf: async () => result },
     secrets: createSecrets({ env: { FAAS_SECRET_GITHUB_HOOK: secret }, folder: '', clock: systemClock }),
     clock: systemClock,
@@ -68,7 +68,7 @@ beforeEach(async () => {
   ({ url } = await gateway.listen());
 });
 
-afterEach(() => gateway.close());
+afterEach(() => gateway.close(10_000));
 
 const sign = (body: string) => `sha256=${createHmac('sha256', secret).update(body).digest('hex')}`;
 

@@ -56,6 +56,21 @@ describe('order within a batch', () => {
     expect(answer(outcomes.get(3))[0]).toBe(3);
   });
 
+  const twoOfOneKey = [batchEvent(0, 'a1', { ...call, key }), batchEvent(1, 'a2', { ...call, key })];
+
+  test('order: none runs events of one key side by side', async () => {
+    const pod = await podWith(tracing, { concurrency: 4 });
+    const { outcomes } = await pod.run(batchOf(twoOfOneKey, { order: 'none' }));
+    expect([0, 1].map(index => answer(outcomes.get(index))[0])).toEqual([1, 2]);
+  });
+
+  test('order: none of a function with state runs those of one key in a row: side by side they would only disturb each other', async () => {
+    const pod = await podWith(tracing, { concurrency: 4 });
+    const state = [{ key: 'a', version: null, value: undefined }];
+    const { outcomes } = await pod.run(batchOf(twoOfOneKey, { order: 'none', state }));
+    expect([0, 1].map(index => answer(outcomes.get(index))[0])).toEqual([1, 1]);
+  });
+
   test('order: partition runs the whole batch in a row, whatever the concurrency', async () => {
     const pod = await podWith(tracing, { concurrency: 4 });
     const { outcomes } = await pod.run(

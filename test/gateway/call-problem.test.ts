@@ -1,0 +1,19 @@
+import { expect, test } from 'vitest';
+import { problemForCaller } from '../../controller/gateway/call-problem.ts';
+import type { DirectAnswer } from '../../controller/gateway/direct-calls.ts';
+
+const failed = (code: string, message: string): Extract<DirectAnswer, { kind: 'failed' }> => ({
+  ...{ kind: 'failed', reason: 'error' },
+  error: { code, name: 'Error', message, stack: undefined },
+});
+
+test('a handler learns what failed in the one that it called, and in the last of a chain', () => {
+  const first = problemForCaller(failed('FAAS_HANDLER_ERROR', 'no such order'));
+  expect([first.code, first.message]).toEqual(['FAAS_CALL_FAILED', 'the handler failed: error: FAAS_HANDLER_ERROR: no such order']);
+  const second = problemForCaller(failed(first.code, first.message));
+  expect(second.message).toBe(first.message);
+});
+
+test('it is told in bounds', () => {
+  expect(problemForCaller(failed('E', 'x'.repeat(10_000))).message.length).toBe(500);
+});
