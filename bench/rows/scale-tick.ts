@@ -57,7 +57,12 @@ async function tickMs({ share, order }: Load): Promise<number> {
     ...{ clock, random, log: silentLog, metrics: noMetrics, conditions: noConditions },
     ...{ idleLimitMs: 300_000, idlePodsMax: () => functions, budget: 5 * functions },
     history: { write() {} },
-    streams: { ends: async () => ends, bounds: async () => [], committed: async () => [] },
+    streams: {
+      ends: async () => ends,
+      bounds: async () => [],
+      committed: async () => [],
+      read: async () => ({ records: [], nextOffset: 0 }),
+    },
     live: () => live,
     report: () => current,
     calls: () => ({ open: 0, takenTotal: 0 }),

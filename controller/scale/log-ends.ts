@@ -5,7 +5,7 @@ import type { Streams } from '../ports/streams.ts';
 import type { Log } from '../telemetry/log.ts';
 
 export interface LogEndsOptions {
-  readonly streams: Pick<Streams, 'ends' | 'bounds' | 'committed'>;
+  readonly streams: Pick<Streams, 'ends' | 'bounds' | 'committed' | 'read'>;
   readonly state: Pick<StateStore, 'progress'>;
   readonly clock: Clock;
   readonly log: Log;
@@ -14,6 +14,12 @@ export interface LogEndsOptions {
 interface Read<Value> {
   readonly value: Value;
   readonly steadyMs: number;
+}
+
+interface AskedTime {
+  /** `<topic>.<partition>` */
+  readonly name: string;
+  readonly frontier: number;
 }
 
 /** Where logs end and how far functions are, as last read. One question for the ends of all topics per turn; it never keeps a tick waiting for long. */
@@ -79,6 +85,21 @@ export class LogEnds {
     return known !== undefined && clock.steady() - known.steadyMs <= progressGoodMs ? known.value : undefined;
   }
 
+  /** Tells of each partition when its log took the first record at the frontier or above it; 0: it does not say. */
+  async times(asked: readonly AskedTime[], tell: (index: number, appendedAtMs: number) => void): Promise<void> {
+    await this.#once('times', async () => {
+      for (const [index, { name, frontier }] of asked.entries()) {
+        let appendedAtMs = 0;
+        await this.#once(`time ${name}`, async () => {
+          const dot = name.lastIndexOf('.');
+          const read = await this.#options.streams.read(name.slice(0, dot), Number(name.slice(dot + 1)), frontier, oneRecord);
+          appendedAtMs = read.records[0]?.appendedAtMs ?? 0;
+        });
+        tell(index, appendedAtMs);
+      }
+    });
+  }
+
   keepOnly(topics: ReadonlySet<string>, units: ReadonlySet<string>): void {
     for (const map of [this.#ends, this.#starts, this.#names]) for (const topic of map.keys()) if (!topics.has(topic)) map.delete(topic);
     for (const unit of this.#progress.keys()) if (!units.has(unit)) this.#progress.delete(unit);
@@ -111,6 +132,7 @@ export class LogEnds {
   }
 }
 
+const oneRecord = { records: 1, bytes: 1 };
 const startsEveryMs = 30_000;
 const progressEveryMs = 5_000;
 /** Progress of the store is good for so long, then it is not known. */

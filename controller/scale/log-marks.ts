@@ -11,12 +11,19 @@ export class LogMarks {
   #count = 0;
   /** When the oldest of them was seen first. */
   #firstMs = 0;
+  /** What lies below all of them is at least that old. */
+  #belowMs = 0;
   #end: number | undefined;
   /** Where `rate` found what it looked for: the next time it is there or nearby. */
   #hint = 0;
 
   get end(): number | undefined {
     return this.#end;
+  }
+
+  /** When the log was last seen to stand at its end. */
+  get endMs(): number {
+    return this.#lastMsOf(this.#count - 1);
   }
 
   /** An end that goes back (a topic made anew) begins again. */
@@ -29,7 +36,7 @@ export class LogMarks {
     if (last !== undefined && end < last) this.#count = 0;
     if (this.#count === marksMax) this.#thin();
     if (2 * this.#count === this.#pairs.length) this.#grow();
-    if (this.#count === 0) this.#firstMs = atMs;
+    if (this.#count === 0) this.#firstMs = this.#belowMs = atMs;
     this.#pairs[2 * this.#count] = end;
     this.#pairs[2 * this.#count + 1] = atMs;
     this.#count += 1;
@@ -39,6 +46,23 @@ export class LogMarks {
   /** How old the event at `offset` is; 0 when the log has not passed it. Where all marks are above it, it is at least as old as the first one. */
   ageMs(offset: number, atMs: number): number {
     if (this.#end === undefined || offset >= this.#end) return 0;
+    const passed = this.#firstAbove(offset);
+    return Math.max(0, atMs - (passed === 0 ? this.#belowMs : this.#lastMsOf(passed - 1)));
+  }
+
+  /**
+   * The event at `offset` came then, and all before it are done: the log stood there until that time. Never earlier than it was seen to stand there, and
+   * never later than `passedMs`, when it was seen to have passed it; of what nobody saw coming the first look is that time.
+   */
+  learn(offset: number, cameMs: number, passedMs: number): void {
+    if (this.#end === undefined || offset >= this.#end) return;
+    const passed = this.#firstAbove(offset);
+    if (passed === 0) this.#belowMs = Math.min(cameMs, this.#firstMs);
+    else this.#pairs[2 * passed - 1] = Math.max(this.#lastMsOf(passed - 1), Math.min(cameMs, passedMs));
+  }
+
+  /** The first mark above an offset that is below the end. */
+  #firstAbove(offset: number): number {
     // What waits came mostly a moment ago: from the end on, in steps that double.
     let high = this.#count - 1;
     let low = high;
@@ -51,7 +75,7 @@ export class LogMarks {
       if (this.#endOf(middle) <= offset) low = middle + 1;
       else high = middle;
     }
-    return Math.max(0, atMs - (low === 0 ? this.#firstMs : this.#lastMsOf(low - 1)));
+    return low;
   }
 
   /** Whether the age of the event at `offset` is more than a lower bound: the log was seen before it passed it. */

@@ -1,6 +1,6 @@
 import { known, measured, unknown } from './figure.ts';
 import type { PartitionWork, ScaleObservation } from './observation.ts';
-import { PartitionRows } from './partition-rows.ts';
+import { type PartitionRow, PartitionRows, type PartitionSample } from './partition-rows.ts';
 import type { ScalePolicy } from './policy.ts';
 import { RateWindow } from './rates.ts';
 
@@ -21,14 +21,6 @@ export interface UnitSample {
   readonly pods: { readonly ready: number; readonly starting: number; readonly draining: number };
   readonly replicas: number;
   readonly paused: boolean;
-}
-
-export interface PartitionSample {
-  readonly name: string;
-  readonly endOffset: number;
-  /** Every offset below it is done, or gone from the log. */
-  readonly frontier: number;
-  readonly doneAbove: number;
 }
 
 export interface PartitionFigures {
@@ -123,12 +115,17 @@ export class UnitObserver {
 
   /** Of the last tick: what waits where, for how long, and how much of it comes. */
   partitions(steadyMs: number): readonly PartitionFigures[] {
-    return this.#rows.all.map(({ name, marks, frontier, waitingEvents }) => ({
-      name,
-      backlogEvents: waitingEvents,
-      oldestAgeMs: waitingEvents === 0 ? 0 : marks.ageMs(frontier, steadyMs),
-      arrivalRate: marks.rate(steadyMs, slowMs),
+    return this.#rows.all.map(row => ({
+      name: row.name,
+      backlogEvents: row.waitingEvents,
+      oldestAgeMs: row.ageMs(steadyMs),
+      arrivalRate: row.marks.rate(steadyMs, slowMs),
     }));
+  }
+
+  /** Partitions of whose oldest event nobody says when it came, although it has waited for that: the log can. */
+  unsure(steadyMs: number): readonly PartitionRow[] {
+    return this.#rows.all.filter(row => row.isUnsure(steadyMs));
   }
 
   /** What no log and no clock can say was not read. */
@@ -143,21 +140,18 @@ export class UnitObserver {
   }
 
   #take(sample: UnitSample, partitions: readonly PartitionSample[], done: number, concurrency: number): void {
-    const { steadyMs } = sample;
+    const { atMs, steadyMs } = sample;
     let backlog = 0;
     let ageMs = 0;
     let arrived = 0;
     const rows = this.#rows.of(partitions);
-    partitions.forEach(({ endOffset, frontier, doneAbove }, index) => {
+    partitions.forEach((one, index) => {
       const row = rows[index];
       if (row === undefined) return;
-      const { marks } = row;
-      arrived += Math.max(0, endOffset - (marks.end ?? endOffset));
-      marks.add(endOffset, steadyMs);
-      row.frontier = frontier;
-      row.waitingEvents = Math.max(0, endOffset - frontier - doneAbove);
+      arrived += Math.max(0, one.endOffset - (row.marks.end ?? one.endOffset));
+      row.take(one, { atMs, steadyMs });
       backlog += row.waitingEvents;
-      if (row.waitingEvents > 0) ageMs = Math.max(ageMs, marks.ageMs(frontier, steadyMs));
+      ageMs = Math.max(ageMs, row.ageMs(steadyMs));
     });
     this.#seen = { atMs: steadyMs, backlog, ageMs };
     const last = this.#last;

@@ -1,7 +1,7 @@
 import type { PartitionReport, UnitReport } from '../dispatch/dispatcher.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { LogEnds } from './log-ends.ts';
-import type { PartitionSample } from './observe.ts';
+import type { PartitionSample } from './partition-rows.ts';
 
 /** Ends that are older were not read in this tick. */
 const freshMs = 3_000;
@@ -40,7 +40,7 @@ export class PartitionReader {
   #at(index: number): Sample {
     const known = this.#samples[index];
     if (known !== undefined) return known;
-    const sample = { name: '', endOffset: 0, frontier: 0, doneAbove: 0 };
+    const sample = { name: '', endOffset: 0, frontier: 0, doneAbove: 0, oldestAppendedAtMs: undefined };
     this.#samples.push(sample);
     return sample;
   }
@@ -89,6 +89,7 @@ function takeReport(sample: Sample, report: PartitionReport, end: number, logs: 
   sample.endOffset = last;
   sample.frontier = Math.min(frontier, doneTo);
   sample.doneAbove = Math.max(0, doneTo - openEvents - sample.frontier);
+  sample.oldestAppendedAtMs = report.oldestAppendedAtMs;
 }
 
 /** False: nobody can say how far it is. */
@@ -104,6 +105,7 @@ function takeStored(
   sample.endOffset = Math.max(end, progress.frontier);
   sample.frontier = Math.max(progress.frontier, Math.min(start, end));
   sample.doneAbove = progress.doneAbove;
+  sample.oldestAppendedAtMs = undefined;
   return true;
 }
 

@@ -32,7 +32,7 @@ export interface ScaleLoopOptions {
   readonly log: Log;
   readonly metrics: Metrics;
   readonly history: Pick<History, 'write'>;
-  readonly streams: Pick<Streams, 'ends' | 'bounds' | 'committed'>;
+  readonly streams: Pick<Streams, 'ends' | 'bounds' | 'committed' | 'read'>;
   readonly state: Pick<StateStore, 'progress' | 'claim' | 'read' | 'commit' | 'list'>;
   readonly random: Random;
   readonly conditions: Pick<Conditions, 'raise' | 'clear'>;
@@ -53,6 +53,8 @@ export interface ScaleLoopOptions {
 }
 
 const tickMs = 1_000;
+/** After a start all partitions may have something that waits and no dispatcher yet. */
+const timesPerTickMax = 16;
 /** A tick goes on with what it has when the log does not answer sooner. */
 const readWaitMs = 500;
 /** A function without pods and without work is looked at in one tick of so many. */
@@ -183,6 +185,19 @@ export class ScaleLoop implements ScaleView {
       const policy = policies.get(one.unit) ?? this.#claimed(one);
       this.#decide(one, this.#budget.within(one.unit, policy), reports.get(one.unit), counts.get(one.unit) ?? noPods);
     }
+    this.#askTimes(due);
+  }
+
+  /** Where no dispatcher has read what waits, as while a partition has none, its log says when it came. No tick waits for that. */
+  #askTimes(due: readonly LiveFunction[]): void {
+    const { clock } = this.#options;
+    const steadyMs = clock.steady();
+    const rows = due.flatMap(({ unit }) => this.#unitOf(unit).scaling.unsure(steadyMs)).slice(0, timesPerTickMax);
+    if (rows.length === 0) return;
+    const asked = rows.map(({ name, frontier }) => ({ name, frontier }));
+    void this.#logs.times(asked, (index, appendedAtMs) =>
+      rows[index]?.hear(asked[index]?.frontier ?? 0, appendedAtMs, { atMs: clock.now(), steadyMs: clock.steady() }),
+    );
   }
 
   async #loadOverrides(): Promise<void> {

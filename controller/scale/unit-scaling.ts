@@ -3,6 +3,7 @@ import { emptyMemory, type ScaleDecision, type ScaleInputs, type ScaleMemory } f
 import { unknown } from './figure.ts';
 import type { ScaleObservation } from './observation.ts';
 import { UnitObserver, type UnitSample } from './observe.ts';
+import type { PartitionRow } from './partition-rows.ts';
 import type { ScalePolicy } from './policy.ts';
 
 /** Observing and deciding for one function, tick after tick. */
@@ -30,6 +31,11 @@ export class UnitScaling {
 
   partitions(steadyMs: number) {
     return this.#observer.partitions(steadyMs);
+  }
+
+  /** Partitions of which only the log can say how old their oldest event is. */
+  unsure(steadyMs: number): readonly PartitionRow[] {
+    return this.#observer.unsure(steadyMs);
   }
 
   #decide(observation: ScaleObservation, policy: ScalePolicy, replicas: number): ScaleDecision {

@@ -26,7 +26,12 @@ async function readLogs(clock: VirtualClock, stored = true) {
   const logs = new LogEnds({
     ...{ clock, log: silentLog },
     state: { progress: async () => (stored ? places.map(source) : []) },
-    streams: { ends: async () => ends, bounds: async () => [], committed: async () => [] },
+    streams: {
+      ends: async () => ends,
+      bounds: async () => [],
+      committed: async () => [],
+      read: async () => ({ records: [], nextOffset: 0 }),
+    },
   });
   await logs.read(topics);
   logs.progress(live);

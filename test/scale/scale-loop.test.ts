@@ -3,6 +3,8 @@ import { createMemoryAdapters } from '../../controller/adapters/memory/memory-ad
 import type { Finding } from '../../controller/conditions/conditions.ts';
 import type { FailingReport } from '../../controller/dispatch/dispatcher.ts';
 import type { LiveFunction } from '../../controller/functions/live-function.ts';
+import { decide } from '../../controller/scale/decide.ts';
+import { PartitionRow } from '../../controller/scale/partition-rows.ts';
 import type { ScaleOverride } from '../../controller/scale/resolve-policy.ts';
 import { ScaleLoop } from '../../controller/scale/scale-loop.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
@@ -152,4 +154,108 @@ test('an idle function that cannot be read in its turn is read in a later tick; 
   expect([rig.told, rig.loop.inputs(live.unit)?.observation.backlogEvents]).toEqual([[], { state: 'known', value: 0 }]);
   await cutOff(40_000);
   expect(rig.told).toEqual(['raise MetricsStale scaling MetricsStale', 'clear MetricsStale scaling']);
+});
+
+const orders = liveFunction('totals', { scale: { min: 0, max: 10, maxAgeMs: 5_000, lagThreshold: undefined, prefer: 'balanced' } });
+
+class AgeRig extends Rig {
+  /** No dispatcher has the partition until events are told. */
+  constructor() {
+    super(orders);
+    this.report = unitReport(live.unit);
+  }
+
+  async begin(): Promise<void> {
+    await this.adapters.streams.ensureTopic('orders', { partitions: 1 });
+    await this.adapters.streams.setCommitted(orders.group, 'orders', [{ partition: 0, offset: 0, metadata: '' }], 'replace');
+  }
+
+  async emit(count: number): Promise<void> {
+    const record = { partition: 0, key: null, value: null, headers: [] };
+    await this.adapters.streams.append('orders', Array(count).fill(record));
+  }
+
+  /** A dispatcher has read all of them, and `done` are finished. */
+  tell(count: number, oldestAppendedAtMs: number, done = 0): void {
+    const openEvents = count - done;
+    const partition = { ...at, frontier: done, endOffset: count, nextOffset: count, inFlight: 0, openEvents, oldestAppendedAtMs };
+    this.report = { ...report, waiting: openEvents, partitions: [partition] };
+  }
+
+  /** Of the function as a decision sees it, and of its partition as it is shown. */
+  get ages(): readonly unknown[] {
+    const age = this.loop.inputs(live.unit)?.observation.oldestAgeMs;
+    return [age?.state === 'known' ? age.value : age, this.loop.partitions(live.unit)[0]?.oldestAgeMs];
+  }
+}
+
+const idleTicks = Array.from({ length: 10 }, (_, more) => 20 + more);
+
+test.each(idleTicks)('after %i s of idleness an event is as old as it is, whenever the function was looked at last', async ticks => {
+  const rig = new AgeRig();
+  await rig.begin();
+  await rig.ticks(ticks);
+  await rig.emit(40);
+  rig.tell(40, rig.clock.now());
+  await rig.clock.advance(800);
+  await rig.loop.tick();
+  expect(rig.ages).toEqual([800, 800]);
+  await rig.clock.advance(1_500);
+  rig.tell(40, rig.clock.now() - 2_300, 10);
+  await rig.loop.tick();
+  expect(rig.ages).toEqual([2_300, 2_300]);
+  expect(decide(rig.loop.inputs(live.unit) ?? expect.fail()).reason).not.toBe('predicted-breach');
+});
+
+test('until somebody says when it came an event counts from the look that found it; no dispatcher has it: the log says it', async () => {
+  const rig = new AgeRig();
+  await rig.begin();
+  await rig.ticks(22);
+  await rig.emit(40);
+  let lookedMs = 0;
+  while (rig.loop.partitions(live.unit)[0]?.backlogEvents !== 40) {
+    await rig.ticks(1);
+    lookedMs += 1_000;
+  }
+  expect(rig.ages[0]).toBe(0);
+  await rig.ticks(1);
+  expect(rig.ages[0]).toBe(1_000);
+  await rig.ticks(2);
+  expect(rig.ages[0]).toBe(lookedMs + 2_000);
+});
+
+test.each([
+  ['with a dispatcher', true],
+  ['with none', false],
+])('what waited before the first look is as old as it is, %s', async (_, isRead) => {
+  const rig = new AgeRig();
+  await rig.begin();
+  await rig.emit(40);
+  const emittedAtMs = rig.clock.now();
+  await rig.clock.advance(3_600_000);
+  if (isRead) rig.tell(40, emittedAtMs);
+  await rig.ticks(isRead ? 1 : 8);
+  const seen = rig.loop.inputs(live.unit)?.observation ?? expect.fail();
+  expect(rig.ages[0]).toBe(seen.atMs - emittedAtMs);
+  expect(rig.ages[0]).toBeGreaterThanOrEqual(3_600_000);
+});
+
+test.each([
+  // What says nothing: from the look that found it, and 5 s later from the one before.
+  ['no time', -1, { at19s: 4_000, at20s: 10_000 }],
+  ['no number', Number.NaN, { at19s: 4_000, at20s: 10_000 }],
+  ['long ago', 1, { at19s: 9_000, at20s: 10_000 }],
+  ['the future', 1e15, { at19s: 4_000, at20s: 5_000 }],
+])('a record of %s is no older than the look before it, and no younger than the one that found it', (_, appendedAtMs, { at19s, at20s }) => {
+  const row = new PartitionRow('orders.0');
+  const atMs = 1_800_000_000_000;
+  const look = (steadyMs: number, endOffset: number) =>
+    row.take(
+      { name: 'orders.0', endOffset, frontier: 7, doneAbove: 0, oldestAppendedAtMs: appendedAtMs },
+      { atMs: atMs + steadyMs, steadyMs },
+    );
+  look(10_000, 7);
+  look(15_000, 9);
+  for (let steadyMs = 16_000; steadyMs <= 20_000; steadyMs += 1_000) look(steadyMs, 9);
+  expect([row.ageMs(19_000), row.ageMs(20_000)]).toEqual([at19s, at20s]);
 });
