@@ -4,6 +4,7 @@ import { FrameWriter, framesType } from '../protocol/frame.ts';
 import type { Outcome } from '../protocol/messages.ts';
 import { encodeReply, writeReply } from '../protocol/reply.ts';
 import { wholeBatch } from './board.ts';
+import { readUnsent } from './unsent-lines.ts';
 
 const aliveFrame = encodeReply({ kind: 'alive' });
 const endFrames = {
@@ -15,6 +16,7 @@ const framesHeaders = { 'content-type': framesType };
 
 /** A batch whose answer is being written: which of its events were answered, and where the rest will go. */
 export class OpenBatch {
+  readonly id: number;
   readonly events: number;
   readonly receivedAtMs = Date.now();
   bytes: Uint8Array<ArrayBuffer> | undefined;
@@ -24,10 +26,20 @@ export class OpenBatch {
   /** The frames that answer for the last event: they leave with the end. */
   #last: Uint8Array | undefined;
   #spoke = false;
+  /** Of what the worker wrote about it. */
+  #passedBytes = 0;
+  /** What its worker has not handed over. */
+  #lines: SharedArrayBuffer | undefined;
   /** The first byte of its body says that it has begun. */
   #waits: boolean;
 
-  constructor({ eventCount, waits }: Pick<BatchHead, 'eventCount' | 'waits'>, bytes: Uint8Array<ArrayBuffer>, response: ServerResponse) {
+  constructor(
+    id: number,
+    { eventCount, waits }: Pick<BatchHead, 'eventCount' | 'waits'>,
+    bytes: Uint8Array<ArrayBuffer>,
+    response: ServerResponse,
+  ) {
+    this.id = id;
     this.events = eventCount;
     this.#waits = waits;
     this.bytes = bytes;
@@ -43,8 +55,9 @@ export class OpenBatch {
     this.#response.flushHeaders();
   }
 
-  /** It goes to the worker now. */
-  begin(): void {
+  /** It goes to the worker now, whose unsent lines are there. */
+  begin(lines: SharedArrayBuffer | undefined): void {
+    this.#lines = lines;
     if (!this.#waits) return;
     this.#waits = false;
     this.#write(aliveFrame);
@@ -60,14 +73,16 @@ export class OpenBatch {
       for (const before of answered.slice(0, at)) this.#answered[before] = 0;
       return false;
     }
+    this.#passedBytes += frames.length;
     this.#open -= answered.length;
     if (this.#open > 0 || this.#response.headersSent) this.#write(frames);
     else this.#last = frames;
     return true;
   }
 
-  /** Answers for all events that nobody answered for. */
+  /** Its worker is gone, or as good as gone: passes on what was said last, and answers for all events that nobody answered for. */
   settle(running: ReadonlyMap<number, Outcome>, rest: Outcome): void {
+    if (this.#lines !== undefined) for (const frame of readUnsent(this.#lines, this.id, this.#passedBytes)) this.#write(frame);
     const writer = new FrameWriter();
     const whole = running.get(wholeBatch);
     for (let index = 0; index < this.events; index += 1) {

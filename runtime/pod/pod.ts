@@ -157,7 +157,7 @@ class RunningPod implements Pod {
   #startBatch(head: BatchHead, bytes: Uint8Array<ArrayBuffer>, response: ServerResponse): void {
     const batchId = this.#nextBatchId;
     this.#nextBatchId += 1;
-    this.#batches.set(batchId, new OpenBatch(head, bytes, response));
+    this.#batches.set(batchId, new OpenBatch(batchId, head, bytes, response));
     response.on('close', () => {
       if (response.writableFinished) return;
       this.#batches.delete(batchId);
@@ -315,8 +315,9 @@ class RunningPod implements Pod {
     const batch = this.#batches.get(batchId);
     if (batch?.bytes === undefined) return;
     const { bytes, receivedAtMs } = batch;
-    batch.begin();
-    this.#workers.get(workerId)?.send({ kind: 'batch', batchId, bytes, receivedAtMs }, [bytes.buffer]);
+    const worker = this.#workers.get(workerId);
+    batch.begin(worker?.lines);
+    worker?.send({ kind: 'batch', batchId, bytes, receivedAtMs }, [bytes.buffer]);
     this.#faults('batch.handed-over');
   }
 

@@ -5,6 +5,7 @@ import { BoardWriter, createBoard } from './board.ts';
 import type { FunctionHost, LoadedFunction } from './function-host.ts';
 import { ReplyBuffer } from './reply-buffer.ts';
 import type { EnterCall } from './running-call.ts';
+import { createLinesArea, UnsentLines } from './unsent-lines.ts';
 import { WorkQueue } from './work-queue.ts';
 
 const batch: Batch = {
@@ -48,7 +49,7 @@ const fn: LoadedFunction = {
 /** Runs an event of nobody through all that an event passes in a worker, so that the first real one does not wait for its compilation. */
 export function rehearse(host: Pick<FunctionHost, 'now' | 'monotonic' | 'randomHex'>, enter: EnterCall): Promise<void> {
   return new Promise(resolve => {
-    const replies = new ReplyBuffer(() => resolve(), host.monotonic, setImmediate);
+    const replies = new ReplyBuffer(() => resolve(), host.monotonic, setImmediate, new UnsentLines(createLinesArea(0)));
     const queue = new WorkQueue({
       fn,
       host: {

@@ -3,6 +3,7 @@ import { type EventResult, type PodLog, wireLimits } from '../protocol/messages.
 import { writeReply } from '../protocol/reply.ts';
 import { FaasError } from '../sdk/errors.ts';
 import { bounded } from './describe-error.ts';
+import type { UnsentLines } from './unsent-lines.ts';
 
 export interface Replies {
   readonly batchId: number;
@@ -12,6 +13,8 @@ export interface Replies {
 
 interface OpenBatch {
   readonly writer: FrameWriter;
+  /** What was taken from the writer so far. */
+  handedOverBytes: number;
   answered: number[];
   /** Events not answered yet. */
   open: number;
@@ -33,19 +36,22 @@ export class ReplyBuffer {
   readonly #send: (replies: Replies) => void;
   readonly #monotonic: () => number;
   readonly #later: (flush: () => void) => void;
+  readonly #unsent: UnsentLines;
   #scheduled = false;
   /** When the first of what is collected came. */
   #collectedSinceMs = 0;
 
-  /** `later` calls back when the event loop turns. */
-  constructor(send: (replies: Replies) => void, monotonic: () => number, later: (flush: () => void) => void) {
+  /** `later` calls back when the event loop turns; until then the shim finds the lines in `unsent`. */
+  constructor(send: (replies: Replies) => void, monotonic: () => number, later: (flush: () => void) => void, unsent: UnsentLines) {
     this.#send = send;
     this.#monotonic = monotonic;
     this.#later = later;
+    this.#unsent = unsent;
   }
 
   open(batchId: number, events: number): void {
-    this.#batches.set(batchId, { writer: new FrameWriter(4096), answered: [], open: events, logBytes: 0, logsDropped: 0 });
+    const writer = new FrameWriter(4096);
+    this.#batches.set(batchId, { writer, handedOverBytes: 0, answered: [], open: events, logBytes: 0, logsDropped: 0 });
   }
 
   /** Forgets a batch that nobody waits for. */
@@ -70,13 +76,16 @@ export class ReplyBuffer {
     const batch = this.#batches.get(batchId);
     if (batch === undefined) return false;
     const line = { ...log, message: bounded(log.message, wireLimits.logLineBytesMax), fields: boundedFields(log.fields) };
+    let isKept = true;
     if (batch.logBytes >= logBytesPerBatchMax) batch.logsDropped += 1;
     else {
       const before = batch.writer.length;
       writeReply(batch.writer, { kind: 'log', log: line });
       batch.logBytes += batch.writer.length - before;
+      isKept = this.#unsent.keep(batchId, batch.handedOverBytes + before, batch.writer.since(before));
     }
     this.#touch(batchId, batch);
+    if (!isKept) this.flush();
     return true;
   }
 
@@ -87,9 +96,12 @@ export class ReplyBuffer {
       if (batch.open === 0) this.#close(batchId, batch);
       const answered = batch.answered;
       batch.answered = [];
-      this.#send({ batchId, frames: batch.writer.take(), answered });
+      const frames = batch.writer.take();
+      batch.handedOverBytes += frames.length;
+      this.#send({ batchId, frames, answered });
     }
     this.#dirty.clear();
+    this.#unsent.empty();
   }
 
   #touch(batchId: number, batch: OpenBatch): void {

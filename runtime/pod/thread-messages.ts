@@ -8,6 +8,8 @@ export type ToWorker =
       /** URL of the bundle's file. */
       readonly bundleUrl: string;
       readonly board: SharedArrayBuffer;
+      /** For lines that are not handed over yet. */
+      readonly lines: SharedArrayBuffer;
       readonly callbackUrl: string;
       /** Where a test ends the pod. */
       readonly faultPoint: string | undefined;

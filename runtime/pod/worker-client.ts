@@ -1,11 +1,14 @@
 import { MessageChannel, receiveMessageOnPort, Worker } from 'node:worker_threads';
 import { createBoard } from './board.ts';
 import type { FromWorker, ToWorker } from './thread-messages.ts';
+import { createLinesArea } from './unsent-lines.ts';
 
 /** One worker thread, as the shim sees it. */
 export interface WorkerClient {
   readonly board: SharedArrayBuffer | undefined;
-  load(message: Omit<ToWorker & { kind: 'load' }, 'kind' | 'board'>): void;
+  /** Lines that it has not handed over yet. */
+  readonly lines: SharedArrayBuffer | undefined;
+  load(message: Omit<ToWorker & { kind: 'load' }, 'kind' | 'board' | 'lines'>): void;
   send(message: ToWorker, transfer?: readonly ArrayBuffer[]): void;
   terminate(): void;
 }
@@ -30,6 +33,7 @@ export function startWorker(file: string, memoryBytes: number, events: WorkerEve
     resourceLimits: { maxOldGenerationSizeMb: Math.max(32, Math.floor(memoryBytes / mebibyte) - 64) },
   });
   let board: SharedArrayBuffer | undefined;
+  let lines: SharedArrayBuffer | undefined;
   let failure = { code: 'FAAS_WORKER_EXIT', message: 'the worker ended' };
   worker.stdout.on('data', (chunk: Buffer) => events.output('stdout', chunk.toString()));
   worker.stderr.on('data', (chunk: Buffer) => events.output('stderr', chunk.toString()));
@@ -48,9 +52,13 @@ export function startWorker(file: string, memoryBytes: number, events: WorkerEve
     get board() {
       return board;
     },
+    get lines() {
+      return lines;
+    },
     load(message) {
       board = createBoard(Math.max(1, message.request.concurrency));
-      ours.postMessage({ ...message, kind: 'load', board });
+      lines = createLinesArea();
+      ours.postMessage({ ...message, kind: 'load', board, lines });
     },
     send: (message, transfer = []) => ours.postMessage(message, [...transfer]),
     terminate() {

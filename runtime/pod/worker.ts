@@ -18,6 +18,7 @@ import { rehearse } from './rehearse.ts';
 import { ReplyBuffer } from './reply-buffer.ts';
 import type { RunningCall } from './running-call.ts';
 import type { FromWorker, ToWorker } from './thread-messages.ts';
+import { UnsentLines } from './unsent-lines.ts';
 import { WorkQueue } from './work-queue.ts';
 
 /** The worker thread of a pod: waits for its function, then runs its handler on the batches that the shim hands over. */
@@ -68,7 +69,7 @@ async function prepare(): Promise<void> {
 
 async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Promise<void> {
   const send = (out: FromWorker, transfer: ArrayBuffer[] = []): void => port.postMessage(out, transfer);
-  const { request, bundleUrl, board: memory } = message;
+  const { request, bundleUrl, board: memory, lines } = message;
   let { callbackUrl } = message;
   const faults = armPodFaultPoint(message.faultPoint, () => killProcess(ownPid, 'SIGKILL'));
   const folder = new URL('.', bundleUrl).pathname;
@@ -77,6 +78,7 @@ async function load(port: MessagePort, message: ToWorker & { kind: 'load' }): Pr
     out => send({ kind: 'replies', ...out }, [out.frames.buffer]),
     monotonic,
     flush => later(flush),
+    new UnsentLines(lines),
   );
   const print = (level: PodLog['level'], text: string): void =>
     send({ kind: 'output', stream: level === 'error' || level === 'warn' ? 'stderr' : 'stdout', text: `${text}\n` });

@@ -146,6 +146,11 @@ export class FrameWriter {
     return { bytes: this.#bytes, at };
   }
 
+  /** What was written from there on, as a view that is good until the next write. */
+  since(at: number): Uint8Array {
+    return subarray(this.#bytes, at, this.#length);
+  }
+
   /** What was written since the last call; the writer begins with a new buffer, this one is the caller's. */
   take(): Uint8Array<ArrayBuffer> {
     this.#close();
