@@ -17,24 +17,25 @@ export async function readSchedules({ registry, state, clock }: Pick<ApiPorts, '
   for (const { unit, live } of await registry.functions()) {
     const triggers = live.spec.on.filter(trigger => trigger.kind === 'schedule');
     if (triggers.length === 0) continue;
-    const progress = await state.progress(unit);
+    const lastIds = triggers.flatMap(({ name }) => records.get(scheduleKey(unit, name))?.last?.id ?? []);
+    const known = await state.known(unit, lastIds);
+    const done = { progress: await state.progress(unit), ids: new Set(known.map(({ id }) => id)) };
     for (const trigger of triggers) {
-      schedules.push(scheduleOf(unit, trigger, records.get(scheduleKey(unit, trigger.name)), progress, clock.now()));
+      schedules.push(scheduleOf(unit, trigger, records.get(scheduleKey(unit, trigger.name)), done, clock.now()));
     }
   }
   return schedules;
 }
 
-function scheduleOf(
-  unit: string,
-  trigger: ScheduleTrigger,
-  record: ScheduleRecord | undefined,
-  progress: readonly SourceProgress[],
-  nowMs: number,
-): Schedule {
+/** What the function is through with: an event that overtook others is known by its id, and one of long ago by its place. */
+interface Done {
+  readonly progress: readonly SourceProgress[];
+  readonly ids: ReadonlySet<string>;
+}
+
+function scheduleOf(unit: string, trigger: ScheduleTrigger, record: ScheduleRecord | undefined, done: Done, nowMs: number): Schedule {
   const nextMs = nextDue(trigger, nowMs);
   const lastMs = dueTimeOf(record?.last?.id);
-  const done = record?.last && progress.find(one => one.source === `${inboxTopicOf(unit)}.${record.last?.partition}`);
   return {
     unit,
     name: trigger.name,
@@ -44,8 +45,16 @@ function scheduleOf(
     overlap: trigger.overlap,
     ...(nextMs !== undefined && { nextMs }),
     ...(lastMs !== undefined && { lastMs }),
-    ...(done && record?.last && { lastDone: done.frontier > record.last.offset }),
+    ...lastDoneOf(unit, record?.last, done),
   };
+}
+
+/** Left out while nobody knows. */
+function lastDoneOf(unit: string, last: ScheduleRecord['last'], { progress, ids }: Done): Pick<Schedule, 'lastDone'> {
+  if (last === undefined) return {};
+  if (ids.has(last.id)) return { lastDone: true };
+  const source = progress.find(one => one.source === `${inboxTopicOf(unit)}.${last.partition}`);
+  return source === undefined ? {} : { lastDone: source.frontier > last.offset };
 }
 
 /** The id of a tick is `<function>@<due time>`. */

@@ -25,7 +25,8 @@ export interface TickDecision {
 
 /**
  * What to do about the due times since the last look. `latest`: of those that were missed only the last one, and that only if none is due right now.
- * `all`: every one of them, one after the other, whether or not the one before is done. `overlap: forbid` lets at most one event be under way.
+ * `all`: every one of them, whether or not the one before is done. `overlap: forbid` lets at most one event be under way: those of `all` have one key
+ * and wait for each other in the inbox.
  * Not promised: a record of every missed time; only the latest thousand are named.
  */
 export function decideTick({ trigger, decidedUntilMs, nowMs, previousDone }: TickInput): TickDecision {

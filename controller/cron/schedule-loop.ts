@@ -169,12 +169,20 @@ function eventOf(live: LiveFunction, trigger: ScheduleTrigger, dueMs: number, ra
     timeMs: dueMs,
     trigger: 'schedule',
     triggerName: trigger.name,
-    key: trigger.name,
+    key: keyOf(trigger),
     value: new TextEncoder().encode(JSON.stringify({ schedule: trigger.name, scheduledTime })),
     contentType: 'application/json',
     traceparent: childTraceparent(undefined, random),
     headers: [],
   });
+}
+
+/**
+ * Events of one key wait for each other. Where they may overlap there is none, and not one of its own for each: state under a key that never comes
+ * again would be written for nobody, and stay for ever.
+ */
+function keyOf({ name, overlap }: ScheduleTrigger): string | null {
+  return overlap === 'forbid' ? name : null;
 }
 
 function account(options: SchedulesOptions, { live, trigger }: Schedule, { fire, skipped }: TickDecision, nowMs: number): void {

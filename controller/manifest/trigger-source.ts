@@ -126,7 +126,11 @@ const webhookTrigger = Type.Object(
 
 const scheduleTrigger = Type.Object(
   {
-    name: Type.Optional(identifier({ description: 'Key of the events; unique within the function. Default: `schedule-<n>`.' })),
+    name: Type.Optional(
+      identifier({
+        description: 'Key of the events, unless they may overlap; unique within the function. Default: `schedule-<n>`.',
+      }),
+    ),
     cron: Type.Optional(text(200, { title: 'a cron pattern such as "0 6 * * *"', description: 'Five fields, or six with seconds first.' })),
     every: Type.Optional(duration({ description: 'A fixed distance, from 100ms to 366d. One of `cron`, `every` and `at` is required.' })),
     at: Type.Optional(text(40, { title: 'a time such as 2026-01-31T06:00:00Z', description: 'Once, at this time.' })),
@@ -143,7 +147,8 @@ const scheduleTrigger = Type.Object(
     overlap: Type.Optional(
       oneOf(['forbid', 'allow'], {
         default: 'forbid',
-        description: '`forbid`: a due time is skipped while the event of the one before is not done.',
+        description:
+          '`forbid`: a due time is skipped while the event of the one before is not done. `allow`: events run side by side, and have no key.',
       }),
     ),
   },

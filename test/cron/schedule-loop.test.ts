@@ -66,14 +66,14 @@ class World {
     await this.#running;
   }
 
-  /** The ids in the inbox, as often as they were appended. */
+  /** The due times in the inbox, as often as they were appended: in their order within a partition, and here over all of them. */
   async appended(): Promise<readonly string[]> {
     const ids: string[] = [];
     for (const partition of [0, 1]) {
       const { records } = await this.adapters.streams.read(`faas.${unit}.inbox`, partition, 0, { records: 100_000, bytes: 1e9 });
       for (const { headers } of records) ids.push(Buffer.from(headers.find(([name]) => name === 'ce_id')?.[1] ?? []).toString());
     }
-    return ids.map(id => id.slice(id.indexOf('@') + 1).replace(':00.000Z', 'Z'));
+    return ids.map(id => id.slice(id.indexOf('@') + 1).replace(':00.000Z', 'Z')).sort();
   }
 
   /** Commits an id as its function would. */

@@ -1,9 +1,11 @@
 import type { Context, FaasEvent } from 'faas';
 
 export default async function intake(event: FaasEvent<{ id: string; fail: boolean }>, ctx: Context<{ log: string[] }>) {
-  const state = (await ctx.state.get()) ?? { log: [] };
+  // Ticks may overlap: they have no key.
+  const kept = event.trigger === 'schedule' ? ctx.stateOf<{ log: string[] }>('beat') : ctx.state;
+  const state = (await kept.get()) ?? { log: [] };
   state.log.push(event.trigger === 'schedule' ? event.id : event.data.id);
-  ctx.state.set(state);
+  kept.set(state);
   if (event.trigger === 'schedule') return undefined;
   // Not read ahead: the pod asks for it.
   await ctx.stateOf(`${event.key}-beside`).get();
