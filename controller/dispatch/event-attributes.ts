@@ -14,6 +14,8 @@ export interface EventAttributes {
   readonly correlationId: string | undefined;
   readonly traceparent: string | undefined;
   readonly trigger: TriggerKind | undefined;
+  /** As its inbox record says: the path of a webhook, the name of a schedule. */
+  readonly triggerName: string | undefined;
   /** Present when the record was published from an outbox. */
   readonly upstream: { readonly stream: string; readonly seq: Seq } | undefined;
   /** Set by a replay: tells the copies of one dead letter apart. */
@@ -30,6 +32,7 @@ const plain: EventAttributes = {
   correlationId: undefined,
   traceparent: undefined,
   trigger: undefined,
+  triggerName: undefined,
   upstream: undefined,
   replay: undefined,
   inheritIds: () => false,
@@ -52,6 +55,7 @@ class RecordAttributes implements EventAttributes {
   #idAt = 0;
   #correlationAt = 0;
   #traceAt = 0;
+  #triggerNameAt = 0;
 
   constructor(record: PackedRecord) {
     this.#record = record;
@@ -75,6 +79,9 @@ class RecordAttributes implements EventAttributes {
         break;
       case headerNames.traceparent:
         self.#traceAt = nameAt;
+        break;
+      case headerNames.triggerName:
+        self.#triggerNameAt = nameAt;
         break;
       case headerNames.hop:
         texts.hop = textSlice(bytes, from, to);
@@ -105,6 +112,10 @@ class RecordAttributes implements EventAttributes {
 
   get traceparent(): string | undefined {
     return this.#text(this.#traceAt);
+  }
+
+  get triggerName(): string | undefined {
+    return this.#text(this.#triggerNameAt);
   }
 
   inheritIds(packer: RecordPacker): boolean {

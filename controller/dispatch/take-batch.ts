@@ -205,6 +205,10 @@ class SentEvent extends PackedBody implements BatchEvent {
     return undefined;
   }
 
+  get noAnswer(): boolean {
+    return isForNobody(this.#session, this.#event);
+  }
+
   get keyedByPlace(): boolean {
     return isKeyedByPlace(this.#session, this.#event);
   }
@@ -216,6 +220,12 @@ class SentEvent extends PackedBody implements BatchEvent {
   get #origin(): Origin | undefined {
     return this.#event.attributes.replay?.origin;
   }
+}
+
+/** A delivery that was answered before it was handled, or whose webhook is not in the manifest any more. A replay is what its event was. */
+function isForNobody({ live }: Session, { attributes }: PendingEvent): boolean {
+  if (attributes.trigger !== 'webhook') return false;
+  return !live.spec.on.some(on => on.kind === 'webhook' && on.respond === 'result' && on.path === attributes.triggerName);
 }
 
 /** Stable over attempts, replays and repeated appends: by id for what came through the inbox, by position for records of a stream. */

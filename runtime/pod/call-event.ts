@@ -1,5 +1,5 @@
 import { hasOwn, NativePromise } from '../protocol/intrinsics.ts';
-import { type Outcome, wireLimits } from '../protocol/messages.ts';
+import { type BatchEvent, type Outcome, wireLimits } from '../protocol/messages.ts';
 import { FaasError } from '../sdk/errors.ts';
 import { createContext } from './context.ts';
 import { matchesData } from './data-filter.ts';
@@ -63,13 +63,17 @@ export function passesFilter(fn: LoadedFunction, { wire, event }: EventRun): boo
   return !hasOwn(fn.dataFilters, wire.stream) || matchesData(event.data, fn.dataFilters[wire.stream]);
 }
 
-/** What somebody waits for; the return value of a handler of streams is nobody's. */
+/** What somebody waits for; any other return value is nobody's, and may be anything. */
 function answerOf({ wire }: EventRun, returned: unknown): Uint8Array | undefined {
-  if ((wire.trigger !== 'call' && wire.trigger !== 'webhook') || returned === undefined) return undefined;
+  if (!isAnswered(wire) || returned === undefined) return undefined;
   const answer = encodeJson(returned, 'FAAS_ANSWER_NOT_JSON', 'the answer');
   if (answer.length <= wireLimits.answerBytesMax) return answer;
   throw new FaasError(
     'FAAS_ANSWER_TOO_LARGE',
     `an answer of ${answer.length} bytes is larger than the ${wireLimits.answerBytesMax} that are allowed`,
   );
+}
+
+function isAnswered({ trigger, noAnswer }: BatchEvent): boolean {
+  return (trigger === 'call' || trigger === 'webhook') && noAnswer !== true;
 }

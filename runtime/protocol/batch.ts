@@ -127,15 +127,17 @@ function isAlike(a: BatchEvent, b: BatchEvent): boolean {
     a.topic === b.topic &&
     a.partition === b.partition &&
     a.stream === b.stream &&
-    a.remainingMs === b.remainingMs
+    a.remainingMs === b.remainingMs &&
+    (a.noAnswer === true) === (b.noAnswer === true)
   );
 }
 
-function eventsHeader({ attempt, trigger, stream, topic, partition, remainingMs }: BatchEvent): string {
+function eventsHeader({ attempt, trigger, stream, topic, partition, remainingMs, noAnswer }: BatchEvent): string {
   const remaining = remainingMs === undefined ? '' : `,"remainingMs":${remainingMs}`;
+  const answer = noAnswer === true ? ',"noAnswer":true' : '';
   return (
     `{"kind":"events","attempt":${attempt},"trigger":${quote(trigger)},"stream":${quote(stream)},"topic":${quote(topic)}` +
-    `,"partition":${partition}${remaining}}`
+    `,"partition":${partition}${remaining}${answer}}`
   );
 }
 
@@ -158,6 +160,7 @@ function readEvents({ header, raw }: Frame, unit: string, events: BatchEvent[]):
     topic: textField(header, 'topic'),
     partition: integerField(header, 'partition'),
     remainingMs: optionalNumber(header, 'remainingMs'),
+    noAnswer: own(header, 'noAnswer') === true,
   };
   while (!raw.isEmpty) {
     const index = raw.u32();
@@ -170,7 +173,10 @@ function readEvents({ header, raw }: Frame, unit: string, events: BatchEvent[]):
   }
 }
 
-type SharedFields = Pick<BatchEvent, 'attempt' | 'trigger' | 'stream' | 'topic' | 'partition' | 'remainingMs'> & { readonly unit: string };
+type SharedFields = Pick<BatchEvent, 'attempt' | 'trigger' | 'stream' | 'topic' | 'partition' | 'remainingMs'> & {
+  readonly unit: string;
+  readonly noAnswer: boolean;
+};
 
 /** An event as it came: what nobody asks for is not taken out of it. */
 class ReceivedEvent implements BatchEvent {
@@ -219,6 +225,10 @@ class ReceivedEvent implements BatchEvent {
 
   get remainingMs(): number | undefined {
     return this.#shared.remainingMs;
+  }
+
+  get noAnswer(): boolean {
+    return this.#shared.noAnswer;
   }
 
   get idempotencyKey(): string {

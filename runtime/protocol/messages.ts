@@ -91,6 +91,8 @@ export interface BatchEvent {
   readonly headers: readonly WireHeader[];
   /** Direct calls: what is left of the caller's time; undefined: the function's timeout alone counts. */
   readonly remainingMs: number | undefined;
+  /** Nobody waits for what the handler returns: it is neither encoded nor sent, whatever it is. */
+  readonly noAnswer?: boolean;
   readonly idempotencyKey: string;
   /** The idempotency key is `<unit>/<topic>/<partition>/<offset>`, and need not be sent. */
   readonly keyedByPlace?: boolean;
@@ -134,7 +136,7 @@ export interface OkOutcome {
   /** The last write of each key; null deletes. */
   readonly writes: readonly { readonly key: string; readonly value: Uint8Array | null }[];
   readonly emits: readonly WireEmit[];
-  /** JSON of what the handler returned; undefined where it returned nothing. Only for the triggers `call` and `webhook`. */
+  /** JSON of what the handler returned; undefined where it returned nothing. Only for the triggers `call` and `webhook`, and not with `noAnswer`. */
   readonly answer: Uint8Array | undefined;
   /** A payload filter did not match: the handler did not run. */
   readonly filtered: boolean;

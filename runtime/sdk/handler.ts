@@ -1,7 +1,7 @@
 import type { BatchContext, Context } from './context.ts';
 import type { FaasEvent } from './event.ts';
 
-/** A module exports one of them: `default` for one event at a time, or `batch`. What `default` returns is the answer of a direct call. */
+/** A module exports one of them: `default` for one event at a time, or `batch`. What `default` returns is the answer of a direct call, or of a webhook with `respond: result`. */
 export type Handler<Data = unknown, State = unknown, Answer = unknown> = (
   event: FaasEvent<Data>,
   ctx: Context<State>,

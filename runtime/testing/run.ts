@@ -52,7 +52,7 @@ export interface TestLog {
   readonly fields: PodLog['fields'];
 }
 
-/** What became of one event. `answer`: what the handler returned, for events with the trigger `call` (the default without a stream) or `webhook`. */
+/** What became of one event. `answer`: what the handler returned, for events with the trigger `call` (the default without a stream) or `webhook` (one with `respond: result`). */
 export type TestResult<Answer> =
   | { readonly kind: 'ok'; readonly answer: Answer | undefined }
   | { readonly kind: 'failed'; readonly reason: FailureReason; readonly retryable: boolean; readonly error: WireError }

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { parseDeadLetter, replayRecord } from '../../controller/dispatch/dead-letter.ts';
 import { pinOffsets } from '../../controller/functions/pin-offsets.ts';
 import { inboxRecord } from '../../controller/inbox/inbox-record.ts';
+import type { TriggerSpec, WebhookTrigger } from '../../controller/manifest/spec.ts';
 import { partitionOf } from '../../controller/ports/partition-of.ts';
 import type { RecordHeader } from '../../controller/ports/streams.ts';
 import { DispatchWorld, liveFunction } from '../support/dispatch-world.ts';
@@ -20,6 +21,15 @@ async function countKey(ctx: MemoryContext): Promise<number> {
   ctx.write(ctx.key ?? '', String(count));
   return count;
 }
+
+const webhook = (path: string, respond: WebhookTrigger['respond']): WebhookTrigger => ({
+  kind: 'webhook',
+  path,
+  verify: { scheme: 'none' },
+  secret: undefined,
+  key: undefined,
+  respond,
+});
 
 function inboxEvent(id: string, key: string | null, value: string) {
   return inboxRecord(
@@ -327,7 +337,10 @@ test('events whose ids are known are left out of their batch, and those behind t
 
 test('who waits for the result of an inbox event gets it after the commit: the answer, the dead letter, or nothing in time', async () => {
   const world = new DispatchWorld();
-  const live = liveFunction('hook', { subscriptions: [{ topic: 'faas.shop.hook.inbox', inbox: true, stream: '' }] });
+  const live = liveFunction('hook', {
+    on: [webhook('/hook', 'result')],
+    subscriptions: [{ topic: 'faas.shop.hook.inbox', inbox: true, stream: '' }],
+  });
   await world.deploy(
     live,
     one((_, ctx) => {
@@ -349,6 +362,34 @@ test('who waits for the result of an inbox event gets it after the commit: the a
   expect(await late).toMatchObject({ kind: 'ok', answer: Buffer.from('did good') });
   await world.stop();
 });
+
+test.each<[string, TriggerSpec[], boolean]>([
+  ['respond: result', [webhook('/hook', 'result')], true],
+  ['respond: accepted', [webhook('/hook', 'accepted')], false],
+  ['respond: accepted beside one that answers', [webhook('/hook', 'accepted'), webhook('/other', 'result')], false],
+  ['a webhook that the manifest does not have any more', [], false],
+])(
+  'a pod is told whether somebody waits for what the handler returns, and it is kept for repetitions if so: %s',
+  async (_, on, isAnswered) => {
+    const world = new DispatchWorld();
+    const live = liveFunction('hook', { on, subscriptions: [{ topic: 'faas.shop.hook.inbox', inbox: true, stream: '' }] });
+    const told: unknown[] = [];
+    await world.deploy(
+      live,
+      one((event, ctx) => {
+        told.push([event.trigger, event.noAnswer]);
+        ctx.answer('done');
+      }),
+    );
+    await world.adapters.streams.append(live.inboxTopic, [inboxEvent('one', 'a', '')]);
+    await world.settle();
+    expect(told).toEqual([['webhook', !isAnswered]]);
+    const [known] = await world.adapters.state.known(live.unit, ['one']);
+    expect(known).toMatchObject({ id: 'one' });
+    expect(known?.answer).toEqual(isAnswered ? Buffer.from('done') : undefined);
+    await world.stop();
+  },
+);
 
 test('a filter on key and headers is decided without a pod, and what it leaves out is done', async () => {
   const world = new DispatchWorld();

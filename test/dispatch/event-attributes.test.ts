@@ -16,6 +16,7 @@ test.each<[string, Record<string, string>, object]>([
   ['a hop that is no number', { ce_hop: 'x' }, { hop: 0 }],
   ['a negative hop', { ce_hop: '-1' }, { hop: 0 }],
   ['a trigger', { ce_faastrigger: 'webhook' }, { trigger: 'webhook' }],
+  ['the name of a trigger', { ce_faastriggername: '/hook' }, { triggerName: '/hook' }],
   ['a trigger that is none', { ce_faastrigger: 'magic' }, { trigger: undefined }],
   ['a seq', { ce_faasstream: 'u', ce_faasseq: '12.3' }, { upstream: { stream: 'u', seq: { generation: 12, counter: 3 } } }],
   ['a seq without its stream', { ce_faasseq: '12.3' }, { upstream: undefined }],

@@ -1,4 +1,5 @@
 import { afterEach, expect, test } from 'vitest';
+import { wireLimits } from '../../runtime/protocol/messages.ts';
 import { batchEvent, batchOf, startPod, type TestPod, text } from './pod-fixture.ts';
 
 let pod: TestPod | undefined;
@@ -52,3 +53,43 @@ test("an emit that the text of another's type makes does not get into its record
     ['outer', '1', 'odd'],
   ]);
 });
+
+const odd = `const circle = {}; circle.self = circle;
+  const returned = { bigint: 1n, circle, fn: () => 1, large: 'x'.repeat(${2 * wireLimits.answerBytesMax}), plain: { ok: 1 } };
+  export default (event, ctx) => { ctx.emit('vips', null, event.data); return returned[event.data]; }`;
+
+test.each([
+  ['a stream event', { trigger: 'stream' }],
+  ['a webhook that was answered before', { trigger: 'webhook', noAnswer: true }],
+  ['a call that nobody waits for', { trigger: 'call', noAnswer: true }],
+] as const)('what a handler returns for %s may be anything: it is not sent', async (_, how) => {
+  pod = await startPod();
+  await pod.load(odd, { concurrency: 4 });
+  const { outcomes } = await pod.run(batchOf(['bigint', 'circle', 'fn', 'large', 'plain'].map((data, i) => batchEvent(i, data, how))));
+  expect([...outcomes.values()].map(outcome => (outcome.kind === 'ok' ? [outcome.answer, outcome.emits.length] : outcome))).toEqual(
+    Array.from({ length: 5 }, () => [undefined, 1]),
+  );
+});
+
+test.each(['call', 'webhook'] as const)(
+  'what a handler returns for a %s that somebody waits for fails the event when it cannot be sent',
+  async trigger => {
+    pod = await startPod();
+    await pod.load(odd, { concurrency: 4 });
+    const { outcomes } = await pod.run(
+      batchOf(['bigint', 'circle', 'fn', 'large', 'plain'].map((data, i) => batchEvent(i, data, { trigger, noAnswer: false }))),
+    );
+    const said = [0, 1, 2, 3, 4].map(index => {
+      const outcome = outcomes.get(index);
+      if (outcome?.kind === 'ok') return text(outcome.answer);
+      return outcome?.kind === 'failed' ? [outcome.reason, outcome.error.code] : outcome?.kind;
+    });
+    expect(said).toEqual([
+      ['error', 'FAAS_ANSWER_NOT_JSON'],
+      ['error', 'FAAS_ANSWER_NOT_JSON'],
+      ['error', 'FAAS_ANSWER_NOT_JSON'],
+      ['too-large', 'FAAS_ANSWER_TOO_LARGE'],
+      '{"ok":1}',
+    ]);
+  },
+);

@@ -51,6 +51,30 @@ export const sampleBatch: Batch = {
   ],
 };
 
+/** Two deliveries at webhooks: somebody waits for what comes of the first one. */
+export const sampleWebhooks: Batch = {
+  batchToken: '0123456789abcdef0123456789abcdef',
+  unit: 'shop.hook',
+  revision: 'r3-1a2b3c4d',
+  state: [],
+  events: [false, true].map((noAnswer, index) => ({
+    index,
+    attempt: 1,
+    trigger: 'webhook',
+    stream: '',
+    topic: 'faas.shop.hook.inbox',
+    partition: 0,
+    offset: 7 + index,
+    appendedAtMs: 1_767_225_600_000,
+    key: null,
+    value: bytes('{}'),
+    headers: [],
+    remainingMs: undefined,
+    noAnswer,
+    idempotencyKey: `shop.hook/d-${index}`,
+  })),
+};
+
 const ok: EventResult = {
   index: 0,
   outcome: {

@@ -7,7 +7,7 @@ import { type Frame, FrameReader, FrameWriter, readFrames } from '../../runtime/
 import { type Batch, type EventResult, wireLimits } from '../../runtime/protocol/messages.ts';
 import { encodeReply, type Reply, readReply } from '../../runtime/protocol/reply.ts';
 import { acceptedVersion, commonVersion } from '../../runtime/protocol/version.ts';
-import { sampleBatch, sampleLoad, sampleLoadResults, sampleReplies } from './wire-samples.ts';
+import { sampleBatch, sampleLoad, sampleLoadResults, sampleReplies, sampleWebhooks } from './wire-samples.ts';
 
 /** The bytes of a file in test/data/wire: hex digits, `#` begins a comment. Another implementation of a pod is tested against the same files. */
 function golden(name: string): Uint8Array {
@@ -54,6 +54,7 @@ function plainBatch(bytes: Uint8Array): Batch {
       value: event.value,
       headers: event.headers,
       remainingMs: event.remainingMs,
+      noAnswer: event.noAnswer ?? false,
       idempotencyKey: event.idempotencyKey,
     })),
   };
@@ -62,7 +63,15 @@ function plainBatch(bytes: Uint8Array): Batch {
 describe('golden bytes, in both directions', () => {
   test('a batch', () => {
     expect(Buffer.from(encodeBatch(sampleBatch)).toString('hex')).toBe(Buffer.from(golden('batch')).toString('hex'));
-    expect(plainBatch(plain(golden('batch')))).toEqual(sampleBatch);
+    expect(plainBatch(plain(golden('batch')))).toEqual({
+      ...sampleBatch,
+      events: sampleBatch.events.map(event => ({ ...event, noAnswer: false })),
+    });
+  });
+
+  test('a batch with an event whose answer nobody waits for', () => {
+    expect(Buffer.from(encodeBatch(sampleWebhooks)).toString('hex')).toBe(Buffer.from(golden('batch-no-answer')).toString('hex'));
+    expect(plainBatch(plain(golden('batch-no-answer')))).toEqual(sampleWebhooks);
   });
 
   test('the replies to a batch', () => {
@@ -161,6 +170,7 @@ describe('batches and replies', () => {
     value: fc.option(bytesOf),
     headers: fc.array(fc.tuple(fc.string(), bytesOf), { maxLength: 3 }),
     remainingMs: fc.option(fc.nat(), { nil: undefined }),
+    noAnswer: fc.boolean(),
     idempotencyKey: fc.string({ unit: 'binary' }),
   });
 

@@ -400,7 +400,7 @@ class EventCall implements MemoryContext {
       reads: [...this.#reads].map(([key, { version }]) => ({ key, version })),
       writes: [...this.#writes].map(([key, value]) => ({ key, value })),
       emits: this.#emits,
-      answer: this.#answer,
+      answer: this.#event.noAnswer === true ? undefined : this.#answer,
       filtered: this.#filtered,
       busyMs: this.#clock.now() - enteredAtMs,
       enteredAtMs,
