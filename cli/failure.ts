@@ -43,7 +43,8 @@ export function reportFailure(cause: unknown, stderr: { write(text: string): unk
 }
 
 function failureText(message: string, code: string, where: readonly string[], hint: string | undefined): string {
-  const lines = [`error: ${printableLines(message)} (${code})`, ...where.map(line => `  ${printableLines(line)}`)];
+  const [headline = '', ...further] = printableLines(message).split('\n');
+  const lines = [`error: ${headline} (${code})`, ...further.map(line => `  ${line}`), ...where.map(line => `  ${printableLines(line)}`)];
   if (hint !== undefined) lines.push(`hint: ${printableLines(hint)}`);
   return `${lines.join('\n')}\n`;
 }

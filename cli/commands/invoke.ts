@@ -1,5 +1,7 @@
 import type { InvokeAnswer, InvokeRequest } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
+import { ApiRefusal } from '../api-client.ts';
+import { callFailure } from '../call-failure.ts';
 import type { Invocation } from '../command.ts';
 import { connect } from '../connect.ts';
 import { toJson } from '../output.ts';
@@ -21,7 +23,12 @@ export async function run(invocation: Invocation): Promise<number> {
   };
   const path = pathTo('invoke', { context: target.context, function: target.name });
   // The server answers at the deadline; the connection waits a little longer, so that its reason arrives.
-  const answer = await client.send<InvokeAnswer>('POST', path, request, timeoutMs + 5_000);
+  const answer = await client.send<InvokeAnswer>('POST', path, request, timeoutMs + 5_000).catch(async (cause: unknown) => {
+    if (!(cause instanceof ApiRefusal)) throw cause;
+    // As a program reads it: with its members, of which the words on stderr are a choice.
+    if (out.format !== 'table') await out.result(cause.problem, () => '');
+    throw callFailure(cause);
+  });
   out.detail(`answered in ${answer.tookMs.toFixed(1)} ms${answer.repeated ? ', with the stored answer of an earlier call' : ''}`);
   if (answer.answer === undefined && out.format === 'table') out.progress('the function returned nothing');
   else await out.result(answer.answer ?? null, () => toJson(answer.answer));

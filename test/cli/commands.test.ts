@@ -186,8 +186,33 @@ describe('invoke', () => {
     };
     const { code, stdout, stderr } = await faas(['invoke', 'tax', '1']);
     expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toBe(
+      'error: the handler failed: Error [BOOM]: no \\x1b[31mluck (FAAS_CALL_FAILED)\nhint: `faas logs` has what it printed.\n',
+    );
+  });
+
+  test.each([
+    ['an error', 'error', 'FAAS_HANDLER_ERROR', 'Error', 'cyc', 'the handler failed: Error: cyc (FAAS_CALL_FAILED)\n'],
+    ['of two lines', 'error', 'FAAS_HANDLER_ERROR', 'Error', 'a\nb', 'the handler failed: Error: a (FAAS_CALL_FAILED)\n  b\n'],
+    [
+      'for another reason',
+      'timeout',
+      'FAAS_TIMEOUT',
+      'FaasError',
+      'took 5s',
+      'the handler failed (timeout): FaasError [FAAS_TIMEOUT]: took 5s (FAAS_CALL_FAILED)\n',
+    ],
+  ] as const)('what the handler threw is told: %s', async (_, reason, code, name, message, told) => {
+    admin.world.answer = { kind: 'failed', reason, error: { code, name, message, stack: undefined } };
+    expect((await faas(['invoke', 'tax', '1'])).stderr).toContain(`error: ${told}hint: `);
+  });
+
+  test('-o json has the whole problem of a handler that fails', async () => {
+    const error = { code: 'FAAS_HANDLER_ERROR', name: 'Error', message: 'cyc' };
+    admin.world.answer = { kind: 'failed', reason: 'error', error: { ...error, stack: undefined } };
+    const { code, stdout, stderr } = await faas(['invoke', 'tax', '1', '-o', 'json']);
+    expect([code, JSON.parse(stdout)]).toMatchObject([1, { code: 'FAAS_CALL_FAILED', reason: 'error', error }]);
     expect(stderr).toContain('(FAAS_CALL_FAILED)');
-    expect(stderr).not.toContain('\u001b');
   });
 
   test('nothing returned', async () => {
