@@ -26,6 +26,11 @@ export async function readLogs(
   return { entries: tail === 0 ? [] : matching.slice(-tail), lastId: entries.at(-1)?.id };
 }
 
+/** Whether the server has any line of a unit, however old: one that was deleted keeps them for a while. */
+export async function hasLogs(client: ApiClient, unit: string): Promise<boolean> {
+  return (await client.get<HistoryAnswer>(pathTo('logs', {}, { unit, limit: 1 }))).entries.length > 0;
+}
+
 const pageMax = 10_000;
 
 /** Calls back for each new line until the connection ends; answers the id after which to read on. */

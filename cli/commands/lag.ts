@@ -8,6 +8,7 @@ import { connect } from '../connect.ts';
 import { figure, stateOf } from '../figure.ts';
 import { duration, number, printable, table } from '../output.ts';
 import { repeat } from '../repeat.ts';
+import { requireFunction } from '../require-function.ts';
 import { qualifiedName } from '../unit-name.ts';
 
 type Lag = LagAnswer['functions'][number] & { readonly scale?: ScaleSummary };
@@ -25,6 +26,7 @@ export async function run(invocation: Invocation): Promise<number> {
       target === undefined ? context === undefined || one.unit.startsWith(`${context}.`) : one.unit === target.full,
     );
     const [only] = functions;
+    if (target !== undefined && only === undefined) await requireFunction(client, target);
     if (target === undefined || only === undefined) return out.result({ functions }, () => byFunction(functions));
     const loads = only.scale === undefined ? [] : await loadsOf(client, { context: target.context, function: target.name });
     return out.result({ functions, partitions: loads }, () => `${byFunction(functions)}\n\n${byPartition(only, loads)}`);

@@ -3,18 +3,19 @@ import type { Invocation } from '../command.ts';
 import { connect } from '../connect.ts';
 import { CommandFailure } from '../failure.ts';
 import { logLine } from '../log-line.ts';
-import { followLogs, levels, readLogs } from '../log-reader.ts';
+import { followLogs, hasLogs, levels, readLogs } from '../log-reader.ts';
+import { requireFunction } from '../require-function.ts';
 import { qualifiedName } from '../unit-name.ts';
 
 export async function run(invocation: Invocation): Promise<number> {
   const { args, out, signal } = invocation;
   const word = args.argument('function');
-  const unit = word === undefined ? undefined : (await qualifiedName(word, invocation)).full;
+  const target = word === undefined ? undefined : await qualifiedName(word, invocation);
   const context = word === undefined ? args.text('context') : undefined;
   const since = args.duration('since');
   const client = await connect(invocation);
   const wanted = {
-    unit,
+    unit: target?.full,
     context,
     levels: levels.slice(Math.max(0, levels.indexOf(args.text('level') ?? 'debug'))),
     sinceMs: since === undefined ? undefined : Date.now() - since,
@@ -22,6 +23,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const print = (entry: Parameters<typeof logLine>[0]) =>
     out.line(out.format === 'table' ? logLine(entry, out.paint, out.verbose) : JSON.stringify(entry));
   const first = await readLogs(client, wanted, args.number('tail') ?? 200);
+  if (target !== undefined && first.lastId === undefined && !(await hasLogs(client, target.full))) await requireFunction(client, target);
   for (const entry of first.entries) await print(entry);
   if (!args.on('follow')) return 0;
   let after = first.lastId;

@@ -345,6 +345,12 @@ describe('dead letters, lag, config, version', () => {
     expect((await faas(['dlq', 'replay', 'tax', '0-1'])).stdout).toMatch(/Missing: +0-1\n$/);
   });
 
+  test('lag of a function that does not exist', async () => {
+    const { code, stdout, stderr } = await faas(['lag', 'taxx']);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toBe('error: there is no function shop.taxx (FAAS_FUNCTION_UNKNOWN)\nhint: Did you mean "shop.tax"?\n');
+  });
+
   test('lag of all and of one', async () => {
     expect((await faas(['lag'])).stdout).toMatch(/^FUNCTION +BACKLOG +.*FIGURES\nshop\.customer-totals +\d+ +(\? +){7}not scaled here\n/);
     expect((await faas(['lag', 'customer-totals'])).stdout).toMatch(/\n\nTOPIC +PARTITION +START +DONE +END +BACKLOG +AGE +ARRIVALS\n/);
@@ -372,6 +378,12 @@ describe('logs', () => {
     expect(stdout).toMatch(/^[\d:.]+ {2}WARN {3}shop\.tax {2}two \\x1b\]0;owned\\x07\n$/);
   });
 
+  test.each([[[]], [['-f']], [['--tail', '0', '-f']]])('a function that never was: %j', async flags => {
+    const { code, stdout, stderr } = await faas(['logs', 'taxx', ...flags]);
+    expect([code, stdout]).toEqual([1, '']);
+    expect(stderr).toBe('error: there is no function shop.taxx (FAAS_FUNCTION_UNKNOWN)\nhint: Did you mean "shop.tax"?\n');
+  });
+
   test('-f goes on with new lines, and Ctrl-C ends it with 130', async () => {
     const child = startCli(['logs', '-f', '--tail', '1'], { cwd: project, env: { FAAS_SERVER: admin.url, FAAS_DATA: admin.folder } });
     const stdout = collect(child.stdout);
@@ -381,6 +393,14 @@ describe('logs', () => {
     expect(stdout.text()).not.toContain('one');
     child.kill('SIGINT');
     expect(await new Promise(resolve => child.once('close', resolve))).toBe(130);
+  });
+
+  test('one that was deleted, and one that has said nothing', async () => {
+    admin.history.write({ kind: 'log', atMs: Date.now() - 60_000, unit: 'shop.gone', data: { level: 'info', message: 'last words' } });
+    await admin.history.flush();
+    expect((await faas(['logs', 'gone'])).stdout).toMatch(/last words\n$/);
+    expect(await faas(['logs', 'gone', '--since', '1s'])).toEqual({ code: 0, stdout: '', stderr: '' });
+    expect(await faas(['logs', 'customer-totals'])).toEqual({ code: 0, stdout: '', stderr: '' });
   });
 
   test('a reader that has seen enough is no failure', async () => {
