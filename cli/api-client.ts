@@ -25,12 +25,28 @@ export class ApiRefusal extends CommandFailure {
   readonly problem: Problem;
 
   constructor(problem: Problem) {
-    const where = (problem.problems ?? []).map(({ at, message, hint }) =>
-      [at, message, hint === undefined ? undefined : `(${hint})`].filter(part => part !== undefined).join(' '),
-    );
-    super(problem.code, problem.detail, { where, hint: problem.hint });
+    const [only, ...others] = problem.problems ?? [];
+    // The one thing that is wrong is the detail as well: said once.
+    const isTold = only !== undefined && others.length === 0 && only.message === problem.detail;
+    const told = [only?.at, only?.code === undefined || only.code === problem.code ? undefined : `(${only.code})`]
+      .filter(isGiven)
+      .join(' ');
+    const where = isTold ? [told].filter(line => line !== '') : (problem.problems ?? []).flatMap(entryLines);
+    const hint = [isTold ? only.hint : undefined, problem.hint].filter(isGiven).join(' ');
+    super(problem.code, problem.detail, { where, hint: hint === '' ? undefined : hint });
     this.problem = problem;
   }
+}
+
+/** A hint below a message of several lines would seem to belong to its last one. */
+function entryLines({ at, message, hint }: NonNullable<Problem['problems']>[number]): readonly string[] {
+  const line = [at, message].filter(isGiven).join(' ');
+  if (hint === undefined) return [line];
+  return line.includes('\n') ? [line, hint] : [`${line} (${hint})`];
+}
+
+function isGiven(text: string | undefined): text is string {
+  return text !== undefined;
 }
 
 interface ClientOptions {

@@ -4,6 +4,7 @@ import { canonicalJson } from '../controller/manifest/canonical-json.ts';
 import type { JsonSchema } from '../controller/manifest/spec.ts';
 import type { ApiClient } from './api-client.ts';
 import { type BundleResult, type Bundler, openBundler } from './bundle.ts';
+import { placedRefusal } from './deploy-refusal.ts';
 import { type Bundled, deployBundles, foreignSchemas } from './deployment.ts';
 import { problemsFailure } from './problem-text.ts';
 import { type Project, readProject } from './project.ts';
@@ -62,7 +63,9 @@ export class DevSession {
     if (problems.length > 0) throw await problemsFailure(problems, project.root, cwd);
     const bundles = new Map<string, Bundled>();
     for (const [name, { result }] of this.#units) if (result.kind === 'bundled') bundles.set(name, result);
-    return deployBundles(client, project.spec, bundles, () => {});
+    return deployBundles(client, project.spec, bundles, () => {}).catch(async (cause: unknown) => {
+      throw await placedRefusal(cause, project.root, cwd);
+    });
   }
 
   async close(): Promise<void> {

@@ -4,6 +4,7 @@ import type { ApiClient } from '../api-client.ts';
 import { type BundleProblem, type BundleResult, bundleFunction } from '../bundle.ts';
 import type { Invocation } from '../command.ts';
 import { connect } from '../connect.ts';
+import { placedRefusal } from '../deploy-refusal.ts';
 import { type Bundled, deployBundles, foreignSchemas } from '../deployment.ts';
 import { showDryRun } from '../dry-run.ts';
 import { CommandFailure } from '../failure.ts';
@@ -23,7 +24,11 @@ export async function run(invocation: Invocation): Promise<number> {
   const bundles = await bundleAll(project, await foreignSchemas(client, project.spec), out, cwd);
   out.status('deploying…');
   const timeoutMs = args.origin('timeout') === 'default' ? undefined : args.duration('timeout');
-  const answer = await deployBundles(client, project.spec, bundles, name => out.detail(`uploading ${name}`), timeoutMs);
+  const answer = await deployBundles(client, project.spec, bundles, name => out.detail(`uploading ${name}`), timeoutMs).catch(
+    async (cause: unknown) => {
+      throw await placedRefusal(cause, project.root, cwd);
+    },
+  );
   out.status('');
   await report(answer, out);
   return 0;

@@ -56,6 +56,12 @@ export const Problem = Type.Object(
           code: optional(text),
           message: text,
           hint: optional(text),
+          place: optional(Type.String({ description: "Where in the author's sources, `src/orders.ts:4:9`, when it is known." })),
+          frames: optional(
+            Type.Array(strict({ at: text, name: optional(text) }), {
+              description: "How it came there, innermost first: the author's frames.",
+            }),
+          ),
         }),
       ),
     ),

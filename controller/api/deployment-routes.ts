@@ -147,14 +147,21 @@ function changeRoutes({ registry, deployments }: ApiPorts): readonly Route[] {
 
 function answerOf(result: DeployResult): DeployAnswer {
   if (result.kind === 'deployed') return { functions: [...result.functions], warnings: [...result.warnings] };
-  const [first] = result.problems;
-  const more = result.problems.length - 1;
-  const message = `${first?.message ?? 'the deployment was refused'}${more > 0 ? `, and ${more} more` : ''}`;
+  const [first, ...others] = result.problems;
+  const message =
+    first === undefined ? 'the deployment was refused' : others.length === 0 ? first.message : `${result.problems.length} problems`;
   throw new ProblemError('FAAS_DEPLOY_REFUSED', message, 'What was live before is still live.', { problems: result.problems.map(entryOf) });
 }
 
-function entryOf({ unit, code, message, hint }: DeployProblem) {
-  return { ...(unit !== undefined && { at: unit }), code, message, ...(hint !== undefined && { hint }) };
+function entryOf({ unit, code, message, hint, place, frames }: DeployProblem) {
+  return {
+    ...(unit !== undefined && { at: unit }),
+    code,
+    message,
+    ...(hint !== undefined && { hint }),
+    ...(place !== undefined && { place }),
+    ...(frames !== undefined && { frames: frames.map(frame => ({ ...frame })) }),
+  };
 }
 
 function removedOf(result: Awaited<ReturnType<ApiPorts['deployments']['remove']>>, name: string): RemoveAnswer {

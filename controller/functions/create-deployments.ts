@@ -11,6 +11,7 @@ import type { Log } from '../telemetry/log.ts';
 import { checkDeployment } from './check-deployment.ts';
 import type { DeployedFunction, Deployments, DeployProblem, DeployResult, RemovalOptions, RemoveResult } from './deployments.ts';
 import { deadLetterTopicOf, groupOf, inboxTopicOf, type LiveFunction, unitOf } from './live-function.ts';
+import { loadProblem } from './load-problem.ts';
 import { pinOffsets } from './pin-offsets.ts';
 import { resolveLive } from './resolve-live.ts';
 import { revisionHash, topicsOf } from './revision.ts';
@@ -153,10 +154,7 @@ async function prove(options: DeploymentsOptions, changed: readonly LiveFunction
   return changed.flatMap(live => {
     const result = results.get(live);
     if (result?.kind !== 'failed') return [];
-    const message = `${live.spec.handler}: ${result.error.stack ?? result.error.message}`;
-    return [
-      { unit: live.unit, code: result.error.code, message, hint: 'The old revision keeps all traffic. Fix the handler and deploy again.' },
-    ];
+    return [loadProblem(live.unit, live.spec.handler, result.error)];
   });
 }
 

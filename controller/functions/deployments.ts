@@ -42,6 +42,17 @@ export interface DeployProblem {
   readonly code: string;
   readonly message: string;
   readonly hint: string | undefined;
+  /** `src/orders.ts:4:9` of the author's sources, relative to the manifest's folder; `message` begins with it. Absent: not known, or of no one place. */
+  readonly place?: string;
+  /** How it came there, innermost first: the author's frames alone. */
+  readonly frames?: readonly SourceFrame[];
+}
+
+export interface SourceFrame {
+  /** `src/orders.ts:4:9` */
+  readonly at: string;
+  /** Of the function; absent at the top of a file. */
+  readonly name?: string;
 }
 
 export type RemoveResult = { readonly kind: 'removed'; readonly units: readonly string[] } | { readonly kind: 'unknown' };

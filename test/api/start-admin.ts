@@ -25,6 +25,7 @@ import type { Log, LogFields } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
 import { BatchTokens } from '../../controller/wire/batch-tokens.ts';
 import type { PodView } from '../../controller/wire/pod-directory.ts';
+import type { LoadResult } from '../../runtime/protocol/messages.ts';
 
 const utf8 = new TextEncoder();
 
@@ -84,6 +85,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     partitions: new Map<string, readonly PartitionFigures[]>(),
     pods: [] as PodView[],
     calls: [] as DirectCall[],
+    load: { kind: 'ready', handler: 'event', phases: { loadMs: 1, initMs: 0 } } as LoadResult,
     answer: { kind: 'ok', answer: undefined, repeated: false } as DirectAnswer,
     tokens: new BatchTokens(),
     secretsEnv: {} as Record<string, string>,
@@ -95,7 +97,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     clock,
     faults: noFaults,
     log,
-    trial: async () => ({ kind: 'ready', handler: 'event', phases: { loadMs: 1, initMs: 0 } }),
+    trial: async () => world.load,
     abandon() {},
     async refresh() {},
     topicDefaults: { partitions: 2, retention: { ageMs: 86_400_000, bytesPerPartition: 2 ** 30 } },

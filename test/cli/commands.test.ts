@@ -103,6 +103,64 @@ describe('deploy', () => {
     );
   });
 
+  describe('a function that does not load', () => {
+    const threw = 'the bundle threw while it was imported: boom';
+    const pod = '    at load (/opt/faas/dist/entries/pod-worker.cjs:2988:20)';
+    const stack = `FaasError: ${threw}\n${pod}\ncaused by: Error: boom\n    at open (src/db.ts:2:9)\n    at <anonymous> (src/one.ts:2:1)\n${pod}`;
+    const excerpt = "    1 | export function open() {\n  > 2 |   throw new Error('boom');\n      |         ^\n";
+    const hint = 'hint: Fix the handler and deploy again. What was live before is still live.\n';
+
+    beforeAll(async () => {
+      await mkdir(join(project, 'broken-load/src'), { recursive: true });
+      await writeFile(join(project, 'broken-load/faas.yaml'), 'version: 1\ncontext: load\nfunctions:\n  one: { handler: src/one.ts }\n');
+      await writeFile(join(project, 'broken-load/src/one.ts'), "import { open } from './db.ts';\nopen();\nexport default () => 1;\n");
+      await writeFile(join(project, 'broken-load/src/db.ts'), "export function open() {\n  throw new Error('boom');\n}\n");
+    });
+    const refused = async (code: string, message: string, stack: string | undefined, words: readonly string[], cwd: string) => {
+      const { load } = admin.world;
+      admin.world.load = { kind: 'failed', error: { code, name: 'FaasError', message, stack } };
+      const { code: exitCode, stderr } = await faas(['deploy', '-q', ...words], { cwd });
+      admin.world.load = load;
+      expect(exitCode).toBe(1);
+      return stderr;
+    };
+
+    test('once: where it threw, the lines around it, and the author’s frames alone', async () => {
+      expect(await refused('FAAS_LOAD_IMPORT', threw, stack, [], join(project, 'broken-load'))).toBe(
+        `error: src/db.ts:2:9 ${threw} (FAAS_DEPLOY_REFUSED)\n  load.one (FAAS_LOAD_IMPORT)\n${excerpt}  at open (src/db.ts:2:9)\n  at src/one.ts:2:1\n${hint}`,
+      );
+    });
+
+    test('paths are as seen from where it was called', async () => {
+      const stderr = await refused('FAAS_LOAD_IMPORT', threw, stack, ['--file', 'broken-load'], project);
+      expect(stderr).toContain(`error: broken-load/src/db.ts:2:9 ${threw} (`);
+      expect(stderr).toContain(`${excerpt}  at open (broken-load/src/db.ts:2:9)\n`);
+    });
+
+    test.each([
+      ['a hang', 'FAAS_LOAD_TIMEOUT', 'the bundle did not load within 5000 ms'],
+      ['no function', 'FAAS_LOAD_EXPORT', 'the export "default" is not a function'],
+    ])('without a place, once as well: %s', async (_, code, message) => {
+      expect(await refused(code, message, `FaasError: ${message}\n${pod}`, [], join(project, 'broken-load'))).toBe(
+        `error: src/one.ts: ${message} (FAAS_DEPLOY_REFUSED)\n  load.one (${code})\n${hint}`,
+      );
+    });
+
+    test('several: each once', async () => {
+      await mkdir(join(project, 'broken-loads'), { recursive: true });
+      const functions = '  one: { handler: one.ts }\n  two: { handler: two.ts }\n';
+      await writeFile(join(project, 'broken-loads/faas.yaml'), `version: 1\ncontext: load\nfunctions:\n${functions}`);
+      for (const name of ['one', 'two']) await writeFile(join(project, `broken-loads/${name}.ts`), `export default () => '${name}';\n`);
+      const at = `FaasError: ${threw}\n    at one.ts:1:1`;
+      const stderr = await refused('FAAS_LOAD_IMPORT', threw, at, [], join(project, 'broken-loads'));
+      const entry = (name: string) =>
+        `  load.${name} (FAAS_LOAD_IMPORT) one.ts:1:1 ${threw}\n    > 1 | export default () => 'one';\n        | ^\n    Fix the handler and deploy again.\n`;
+      expect(stderr).toBe(
+        `error: 2 problems (FAAS_DEPLOY_REFUSED)\n${entry('one')}${entry('two')}hint: What was live before is still live.\n`,
+      );
+    });
+  });
+
   test('a server that refuses: its reasons, and that nothing changed', async () => {
     await mkdir(join(project, 'watched'), { recursive: true });
     await writeFile(
