@@ -33,7 +33,9 @@ async function addressOf({ args, env, cwd }: Pick<Invocation, 'args' | 'env' | '
   const ofFlagOrVariable = (flag: 'server' | 'token') => (isChosen && args.origin(flag) !== 'flag' ? undefined : args.text(flag));
   const server = ofFlagOrVariable('server');
   const given = ofFlagOrVariable('token');
-  if (server !== undefined) return { adminUrl: serverAddress(server), gatewayUrl: undefined, token: given ?? (await readToken(folder)) };
+  const place = args.origin('server') === 'env' ? 'FAAS_SERVER' : '--server';
+  if (server !== undefined)
+    return { adminUrl: serverAddress(server, place), gatewayUrl: undefined, token: given ?? (await readToken(folder)) };
   const isLocal = args.origin('data') !== 'default' && args.text('use') === undefined;
   const context = isLocal ? undefined : await chosenContext(env, args.text('use'));
   if (context !== undefined) {

@@ -23,7 +23,7 @@ export class CommandFailure extends Error {
 /** Writes what went wrong and answers the exit code: 2 for a command line that makes no sense, 1 for the rest. */
 export function reportFailure(cause: unknown, stderr: { write(text: string): unknown }, verbose: boolean): number {
   if (cause instanceof UsageError) {
-    stderr.write(failureText(cause.message, cause.code, [], cause.hint));
+    stderr.write(failureText(cause.message, cause.code, cause.where, cause.hint));
     return 2;
   }
   if (cause instanceof CommandFailure) {

@@ -3,6 +3,7 @@ import { mkdir, readFile, rename, writeFile } from 'node:fs/promises';
 import { homedir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { CommandFailure } from './failure.ts';
+import { UsageError } from './usage-error.ts';
 
 /** A server elsewhere, by a name of the user's own. */
 export interface ServerContext {
@@ -78,10 +79,11 @@ export function contextNamed(contexts: ServerContexts['contexts'], name: string)
   });
 }
 
-/** Throws FAAS_SERVER_ADDRESS. The address without a slash at its end. */
-export function serverAddress(text: string): string {
+/** The address without a slash at its end. Throws UsageError with FAAS_SERVER_ADDRESS; `place` is the flag or the variable that it is of. */
+export function serverAddress(text: string, place = '--server'): string {
   if (URL.canParse(text) && /^https?:$/.test(new URL(text).protocol)) return text.replace(/\/+$/, '');
-  throw new CommandFailure('FAAS_SERVER_ADDRESS', `"${text}" is not an http address`, { hint: 'Write --server http://127.0.0.1:7070.' });
+  const example = place.startsWith('--') ? `Write ${place} http://127.0.0.1:7070.` : `Set ${place}=http://127.0.0.1:7070, or unset it.`;
+  throw new UsageError(`${place}: "${text}" is not an http address`, example, { code: 'FAAS_SERVER_ADDRESS' });
 }
 
 function checked(value: unknown): ServerContexts {

@@ -1,7 +1,7 @@
 import { didYouMean } from './manifest/nearest.ts';
 import { envOf, flagOf, isSettingKey, type SettingKey, type Settings, settingKeys, settingRow } from './settings.ts';
 import { readSettingsFile } from './settings-file.ts';
-import { parseSetting, type SettingValue } from './settings-value.ts';
+import { parseSetting, printSetting, type SettingValue } from './settings-value.ts';
 
 /** Where settings are looked for; the caller reads the file and the environment. */
 export interface SettingsSource {
@@ -27,6 +27,7 @@ export type SettingOrigins = Readonly<Record<SettingKey, SettingOrigin>>;
 
 export interface SettingProblem {
   readonly code: 'FAAS_SETTING_UNKNOWN' | 'FAAS_SETTING_VALUE' | 'FAAS_SETTING_SYNTAX';
+  readonly origin: Exclude<SettingOrigin, 'default'>;
   /** `--admin-port`, `FAAS_ADMIN_PORT`, or `faas.settings.yaml:3:5`. */
   readonly place: string;
   readonly message: string;
@@ -35,7 +36,7 @@ export interface SettingProblem {
 
 interface Given {
   readonly key: SettingKey;
-  readonly origin: SettingOrigin;
+  readonly origin: Exclude<SettingOrigin, 'default'>;
   readonly place: string;
   readonly value: unknown;
 }
@@ -51,7 +52,8 @@ export function loadSettings(source: SettingsSource): LoadedSettings {
   for (const { key, origin, place, value } of given) {
     const parsed = parseSetting(settingRow(key), value);
     if (parsed.kind === 'wrong') {
-      problems.push({ code: 'FAAS_SETTING_VALUE', place, message: `${key} must be ${parsed.expected}`, hint: settingRow(key).meaning });
+      const message = `${key} must be ${parsed.expected}, not ${shown(value)}`;
+      problems.push({ code: 'FAAS_SETTING_VALUE', origin, place, message, hint: wayOut(key, origin, value) });
       continue;
     }
     values.set(key, parsed.value);
@@ -80,7 +82,7 @@ function fromFlags(flags: SettingsSource['flags']): { given: readonly Given[]; p
     const key = keys.get(name);
     const place = `--${name}`;
     if (key !== undefined && value !== undefined) given.push({ key, origin: 'flag', place, value });
-    if (key === undefined) problems.push(unknownSetting(place, name, keys.keys()));
+    if (key === undefined) problems.push(unknownSetting('flag', place, name, keys.keys()));
   }
   return { given, problems };
 }
@@ -92,15 +94,46 @@ function fromFile({ fileText, fileName = 'faas.settings.yaml' }: SettingsSource)
   if (fileText === undefined) return { given: [], problems: [] };
   const { entries, errors } = readSettingsFile(fileText, fileName);
   const given: Given[] = [];
-  const problems: SettingProblem[] = errors.map(({ place, message }) => ({ code: 'FAAS_SETTING_SYNTAX', place, message, hint: undefined }));
+  const problems: SettingProblem[] = errors.map(({ place, message }) => ({
+    code: 'FAAS_SETTING_SYNTAX',
+    origin: 'file',
+    place,
+    message,
+    hint: undefined,
+  }));
   for (const { key, value, place } of entries) {
     if (isSettingKey(key)) given.push({ key, origin: 'file', place, value });
-    else problems.push(unknownSetting(place, key, settingKeys));
+    else problems.push(unknownSetting('file', place, key, settingKeys));
   }
   return { given, problems };
 }
 
-function unknownSetting(place: string, name: string, known: Iterable<string>): SettingProblem {
+function unknownSetting(origin: SettingProblem['origin'], place: string, name: string, known: Iterable<string>): SettingProblem {
   const hint = didYouMean(name, known) ?? 'List all settings with "faas config".';
-  return { code: 'FAAS_SETTING_UNKNOWN', place, message: `there is no setting ${name}`, hint };
+  return { code: 'FAAS_SETTING_UNKNOWN', origin, place, message: `there is no setting ${name}`, hint };
+}
+
+/** More of a value than this tells nobody what is wrong with it. */
+const shownMax = 60;
+
+function shown(value: unknown): string {
+  const text = JSON.stringify(value) ?? String(value);
+  return text.length <= shownMax ? text : `${text.slice(0, shownMax)}…`;
+}
+
+/** The nearest of the texts that are allowed, or the usual value where the wrong one stands. */
+function wayOut(key: SettingKey, origin: SettingProblem['origin'], value: unknown): string {
+  const row = settingRow(key);
+  const meant = didYouMean(String(value), row.oneOf ?? []);
+  if (meant !== undefined) return meant;
+  const usual = printSetting(row, row.default);
+  const example = usual === '' ? `<${row.type}>` : usual;
+  switch (origin) {
+    case 'flag':
+      return `Write --${flagOf(key)} ${example}, or leave it out.`;
+    case 'env':
+      return `Set ${envOf(key)}=${example}, or unset it.`;
+    case 'file':
+      return `Write ${example} there, or take the setting out.`;
+  }
 }

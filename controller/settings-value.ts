@@ -54,14 +54,16 @@ function listOf(given: unknown): readonly string[] | undefined {
 }
 
 function withinBounds(row: SettingRow, value: SettingValue): boolean {
-  if (row.oneOf !== undefined) return row.oneOf.includes(String(value));
+  const { oneOf } = row;
+  if (oneOf !== undefined)
+    return Array.isArray(value) ? value.length > 0 && value.every(one => oneOf.includes(one)) : oneOf.includes(String(value));
   if (typeof value !== 'number') return true;
   return value >= (row.min ?? 0) && value <= (row.type === 'port' ? 65_535 : (row.max ?? Number.MAX_SAFE_INTEGER));
 }
 
 /** What would have been right, for a message: `a duration such as 30s, 1s or more`. */
 function expectedOf(row: SettingRow): string {
-  if (row.oneOf !== undefined) return `one of ${row.oneOf.join(', ')}`;
+  if (row.oneOf !== undefined) return `${row.type === 'list' ? 'some' : 'one'} of ${row.oneOf.join(', ')}`;
   const bounds = [
     ...(row.min === undefined ? [] : [`${printSetting(row, row.min)} or more`]),
     ...(row.max === undefined ? [] : [`${printSetting(row, row.max)} or less`]),

@@ -7,6 +7,7 @@ export const settingTable = {
   roles: {
     type: 'list',
     default: ['controller', 'dispatcher', 'gateway'],
+    oneOf: ['controller', 'dispatcher', 'gateway'],
     meaning:
       'What this process does: controller (API, schedules, scaling), dispatcher (streams, pods), gateway (webhooks, direct calls). A part of them needs Kafka, Redis and a secret of the cluster.',
   },
@@ -243,20 +244,20 @@ export interface SettingRow {
   /** Bounds of numbers, in the unit in which they are held. */
   readonly min?: number;
   readonly max?: number;
-  /** The only texts that are allowed. */
+  /** The only texts that are allowed; of a list at least one, and each of them. */
   readonly oneOf?: readonly string[];
   readonly meaning: string;
 }
 
 export type SettingKey = keyof typeof settingTable;
-type ValueOf<R extends SettingRow> = R extends { readonly oneOf: readonly (infer Choice)[] }
-  ? Choice
-  : R['type'] extends 'text' | 'path'
-    ? string
-    : R['type'] extends 'boolean'
-      ? boolean
-      : R['type'] extends 'list'
-        ? readonly string[]
+type ValueOf<R extends SettingRow> = R['type'] extends 'list'
+  ? readonly string[]
+  : R extends { readonly oneOf: readonly (infer Choice)[] }
+    ? Choice
+    : R['type'] extends 'text' | 'path'
+      ? string
+      : R['type'] extends 'boolean'
+        ? boolean
         : number;
 export type Settings = { readonly [K in SettingKey]: ValueOf<(typeof settingTable)[K]> };
 

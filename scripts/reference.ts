@@ -32,7 +32,7 @@ export async function referencePages(): Promise<ReadonlyMap<string, string>> {
 function settingsPage(): string {
   const rows = settingKeys.map(key => {
     const row = settingRow(key);
-    const choices = row.oneOf === undefined ? '' : ` One of ${row.oneOf.map(code).join(', ')}.`;
+    const choices = row.oneOf === undefined ? '' : ` ${row.type === 'list' ? 'Some' : 'One'} of ${row.oneOf.map(code).join(', ')}.`;
     return [code(key), code(`--${flagOf(key)}`), code(envOf(key)), defaultOf(printSetting(row, row.default)), `${row.meaning}${choices}`];
   });
   return page(
@@ -94,7 +94,7 @@ function errorsPage(): string {
     'Errors',
     [
       'Codes are stable: compare them, never messages. Each error says in its message what happened and where, and in its hint what to do next.',
-      'The API answers errors as RFC 9457 problems (`application/problem+json`) with `code`, `detail` and `hint`; the status is the one in the table. The command exits with 2 for `FAAS_USAGE`, with 1 for all others.',
+      'The API answers errors as RFC 9457 problems (`application/problem+json`) with `code`, `detail` and `hint`; the status is the one in the table. The command exits with 2 for `FAAS_USAGE`, and where the value of a flag or of its variable is wrong (`FAAS_SETTING_VALUE`, `FAAS_SERVER_ADDRESS`), with 1 for all others.',
     ],
     [...ours, ...theirs].join('\n'),
   );

@@ -59,6 +59,7 @@ describe('values', () => {
     ['hosts', ['a.example'], ['a.example']],
     ['hosts', '', []],
     ['log.level', 'warn', 'warn'],
+    ['roles', 'gateway, dispatcher', ['gateway', 'dispatcher']],
   ] as const)('%s takes %j', (key, given, value) => {
     expect(parseSetting(settingRow(key), given)).toStrictEqual({ kind: 'ok', value });
   });
@@ -81,6 +82,8 @@ describe('values', () => {
     ['hosts', ['a', 1], 'a list of texts'],
     ['hosts', { a: 1 }, 'a list of texts'],
     ['log.level', 'verbose', 'one of debug, info, warn, error'],
+    ['roles', 'gateway,foo', 'some of controller, dispatcher, gateway'],
+    ['roles', '', 'some of controller, dispatcher, gateway'],
     ['data', 7, 'a path'],
   ] as const)('%s refuses %j: expected %s', (key, given, expected) => {
     expect(parseSetting(settingRow(key), given)).toStrictEqual({ kind: 'wrong', expected });
@@ -98,6 +101,7 @@ describe('values', () => {
 
 function anyValue(key: SettingKey): fc.Arbitrary<SettingValue> {
   const row = settingRow(key);
+  if (row.oneOf !== undefined && row.type === 'list') return fc.array(fc.constantFrom(...row.oneOf), { minLength: 1 });
   if (row.oneOf !== undefined) return fc.constantFrom(...row.oneOf);
   if (row.type === 'boolean') return fc.boolean();
   if (row.type === 'list') return fc.array(fc.string({ unit: fc.constantFrom('a', 'b', '.', '-'), minLength: 1 }));
@@ -115,12 +119,12 @@ describe('problems', () => {
       flags: { 'pods-pol': '1', 'gateway-port': 'x' },
     });
     expect(problems.map(({ place, code, message }) => `${place} ${code} ${message}`).sort()).toStrictEqual([
-      '--gateway-port FAAS_SETTING_VALUE gateway.port must be a port from 0 to 65535',
+      '--gateway-port FAAS_SETTING_VALUE gateway.port must be a port from 0 to 65535, not "x"',
       '--pods-pol FAAS_SETTING_UNKNOWN there is no setting pods-pol',
-      'FAAS_LOG_LEVEL FAAS_SETTING_VALUE log.level must be one of debug, info, warn, error',
-      'faas.settings.yaml:2:3 FAAS_SETTING_VALUE admin.port must be a port from 0 to 65535',
+      'FAAS_LOG_LEVEL FAAS_SETTING_VALUE log.level must be one of debug, info, warn, error, not "loud"',
+      'faas.settings.yaml:2:3 FAAS_SETTING_VALUE admin.port must be a port from 0 to 65535, not 70000',
       'faas.settings.yaml:3:3 FAAS_SETTING_UNKNOWN there is no setting admin.hots',
-      'faas.settings.yaml:5:3 FAAS_SETTING_VALUE pods.max must be a whole number, 1 or more, 1000 or less',
+      'faas.settings.yaml:5:3 FAAS_SETTING_VALUE pods.max must be a whole number, 1 or more, 1000 or less, not "many"',
       'faas.settings.yaml:6:1 FAAS_SETTING_UNKNOWN there is no setting nonsense',
     ]);
   });
@@ -130,6 +134,20 @@ describe('problems', () => {
     ['frobnicate', 'List all settings with "faas config".'],
   ])('the nearest name to --%s: %s', (flag, hint) => {
     expect(load({ flags: { [flag]: '1' } }).problems[0]?.hint).toBe(hint);
+  });
+
+  test.each([
+    ['a flag', { flags: { 'admin-port': 'abc' } }, 'flag', 'Write --admin-port 7070, or leave it out.'],
+    ['a variable', { env: { FAAS_ADMIN_PORT: 'abc' } }, 'env', 'Set FAAS_ADMIN_PORT=7070, or unset it.'],
+    ['the file', { fileText: 'admin: { port: abc }' }, 'file', 'Write 7070 there, or take the setting out.'],
+    ['nearly one that is allowed', { flags: { 'log-level': 'wran' } }, 'flag', 'Did you mean "warn"?'],
+  ] as const)('what to do about a wrong value of %s', (_, source, origin, hint) => {
+    expect(load(source).problems).toMatchObject([{ origin, hint }]);
+  });
+
+  test('of a long value the beginning is shown', () => {
+    const { problems } = load({ flags: { 'admin-port': 'x'.repeat(1_000) } });
+    expect(problems[0]?.message).toBe(`admin.port must be a port from 0 to 65535, not "${'x'.repeat(59)}…`);
   });
 
   test('a wrong value is named even where another one overrides it, and the setting keeps its default', () => {

@@ -73,6 +73,14 @@ describe('a flag, its variable and its default, in this order', () => {
   });
 });
 
+test.each([
+  [['--server', 'notaurl'], {}, '--server: "notaurl" is not an http address', 'Write --server http://127.0.0.1:7070.'],
+  [[], { FAAS_SERVER: 'notaurl' }, 'FAAS_SERVER: "notaurl" is not an http address', 'Set FAAS_SERVER=http://127.0.0.1:7070, or unset it.'],
+])('an address of a server that is none is usage: %j %j', async (words, env, message, hint) => {
+  const stderr = `error: ${message} (FAAS_SERVER_ADDRESS)\nhint: ${hint}\n`;
+  expect(await runCli(['list', ...words], { cwd: folder, env: env as Record<string, string> })).toEqual({ code: 2, stdout: '', stderr });
+});
+
 describe('help is what these files say', () => {
   test.each([
     ['overview', ['--help']],

@@ -77,7 +77,7 @@ test.each([
   [['context', 'remove', '__proto__'], 1, 'FAAS_SAVED_CONTEXT_UNKNOWN', 'there is no context "__proto__"'],
   [['context', 'add', 'local', '--server', 'http://h'], 1, 'FAAS_SAVED_CONTEXT_NAME', 'a context cannot be called "local"'],
   [['context', 'add', '../x', '--server', 'http://h'], 1, 'FAAS_SAVED_CONTEXT_NAME', 'Letters, digits, dots and dashes'],
-  [['context', 'add', 'prod', '--server', 'h:7070', '--token', 't'], 1, 'FAAS_SERVER_ADDRESS', '"h:7070" is not an http address'],
+  [['context', 'add', 'prod', '--server', 'h:7070', '--token', 't'], 2, 'FAAS_SERVER_ADDRESS', '--server: "h:7070" is not an http address'],
   [['context', 'add', 'prod', '--token', 't'], 2, 'FAAS_USAGE', '--server is missing'],
   [['context', 'add', 'prod', '--server', 'http://h'], 2, 'FAAS_USAGE', 'the token is missing'],
   [['context', 'add', 'prod', '--server', 'http://h', '--token', '-'], 2, 'FAAS_USAGE', 'standard input holds no token'],

@@ -1,5 +1,5 @@
 import type { ChildProcess } from 'node:child_process';
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -97,9 +97,54 @@ describe('up', () => {
 
   test('settings that are wrong are all named, and nothing starts', async () => {
     const { code, stderr } = await runCli(['up', '--admin-port', '99999', '--pods-drain', 'soon'], { cwd: folder });
-    expect(code).toBe(1);
+    expect(code).toBe(2);
     expect(stderr).toContain('--admin-port: ');
     expect(stderr).toContain('--pods-drain: ');
+  });
+
+  test.each([
+    [
+      ['--admin-port', 'abc'],
+      {},
+      '--admin-port: admin.port must be a port from 0 to 65535, not "abc"',
+      'Write --admin-port 7070, or leave it out.',
+    ],
+    [
+      ['--log-level', 'loud'],
+      {},
+      '--log-level: log.level must be one of debug, info, warn, error, not "loud"',
+      'Write --log-level info, or leave it out.',
+    ],
+    [
+      ['--roles', 'foo'],
+      {},
+      '--roles: roles must be some of controller, dispatcher, gateway, not "foo"',
+      'Write --roles controller,dispatcher,gateway, or leave it out.',
+    ],
+    [
+      [],
+      { FAAS_ADMIN_PORT: '99999' },
+      'FAAS_ADMIN_PORT: admin.port must be a port from 0 to 65535, not "99999"',
+      'Set FAAS_ADMIN_PORT=7070, or unset it.',
+    ],
+  ])('a bad value of a flag, or of the variable that says the same, is usage: %j %j', async (words, env, message, hint) => {
+    expect(await runCli(['up', ...words], { cwd: folder, env: env as Record<string, string> })).toEqual({
+      code: 2,
+      stdout: '',
+      stderr: `error: ${message} (FAAS_SETTING_VALUE)\nhint: ${hint}\n`,
+    });
+  });
+
+  test('a bad value in the file is none', async () => {
+    const cwd = join(folder, 'bad-file');
+    await mkdir(cwd);
+    await writeFile(join(cwd, 'faas.settings.yaml'), 'admin:\n  port: abc\n');
+    expect(await runCli(['up'], { cwd })).toEqual({
+      code: 1,
+      stdout: '',
+      stderr:
+        'error: faas.settings.yaml:2:3: admin.port must be a port from 0 to 65535, not "abc" (FAAS_SETTING_VALUE)\nhint: Write 7070 there, or take the setting out.\n',
+    });
   });
 });
 
