@@ -27,6 +27,8 @@ export class Lanes {
   /** Events without a lane. */
   readonly #free = new Fifo<PendingEvent>();
   readonly #delayed = new DueQueue<PendingEvent>();
+  /** Those that came back and are listed to be taken. */
+  readonly #again = new LateSet<PendingEvent>();
   #queued = 0;
   /** Lanes in which events wait. */
   #waiting = 0;
@@ -57,6 +59,12 @@ export class Lanes {
     return this.#queued;
   }
 
+  /** Whether an event could run now that had been taken for a batch: it has waited for others then. */
+  get hasAgain(): boolean {
+    for (const event of this.#again) if (isHead(event) && !isSpecial(event)) return true;
+    return false;
+  }
+
   get nextDueAtMs(): number | undefined {
     return this.#delayed.nextAtMs;
   }
@@ -77,6 +85,7 @@ export class Lanes {
   /** An event that is to run again, at its place among the others of its lane. */
   requeue(event: PendingEvent, nowMs: number): void {
     this.#queued += 1;
+    event.cameBack = true;
     const lane = this.#bind(event);
     if (lane === undefined) {
       this.#list(event, nowMs);
@@ -142,6 +151,7 @@ export class Lanes {
   /** Takes one event that is decided on by itself; false when it is no head of a free lane any more. */
   takeSpecial(event: PendingEvent, nowMs: number): boolean {
     this.special.delete(event);
+    this.#again.delete(event);
     const { lane } = event;
     if (lane !== undefined) {
       lane.listed = false;
@@ -178,8 +188,13 @@ export class Lanes {
     if (lane !== undefined) lane.listed = true;
     if (event.notBeforeMs > nowMs) this.#delayed.add(event.notBeforeMs, event);
     else if (isSpecial(event)) this.special.add(event);
-    else if (lane === undefined) this.#free.push(event);
-    else this.#ready.push(lane);
+    else this.#listShared(event);
+  }
+
+  #listShared(event: PendingEvent): void {
+    if (event.cameBack) this.#again.add(event);
+    if (event.lane === undefined) this.#free.push(event);
+    else this.#ready.push(event.lane);
   }
 
   #relist(event: PendingEvent, nowMs: number): void {
@@ -202,7 +217,7 @@ export class Lanes {
     while (run < share && fits(lane.queue[run], taken.length, room, nowMs)) {
       const event = lane.queue[run];
       if (event === undefined) break;
-      admit(event, taken, room);
+      this.#admit(event, taken, room);
       lane.running.push(event);
       run += 1;
     }
@@ -218,8 +233,15 @@ export class Lanes {
     const event = this.#free.peek();
     if (event === undefined || !fits(event, taken.length, room, Number.POSITIVE_INFINITY)) return false;
     this.#free.shift();
-    admit(event, taken, room);
+    this.#admit(event, taken, room);
     return true;
+  }
+
+  #admit(event: PendingEvent, taken: PendingEvent[], room: { events: number; bytes: number }): void {
+    if (event.cameBack) this.#again.delete(event);
+    taken.push(event);
+    room.bytes -= event.bytes;
+    room.events = Math.min(room.events, event.batchMax);
   }
 }
 
@@ -232,6 +254,10 @@ function isFree(lane: Lane): boolean {
   return lane.running.length === 0 && lane.barring === 0;
 }
 
+function isHead(event: PendingEvent): boolean {
+  return event.lane === undefined || (event.lane.queue[0] === event && isFree(event.lane));
+}
+
 /** Is not put into a batch with others before somebody has decided so. */
 function isSpecial(event: PendingEvent): boolean {
   return event.suspect || event.doom !== undefined || event.stales >= stalesMax || isHeldBack(event.lane);
@@ -240,10 +266,4 @@ function isSpecial(event: PendingEvent): boolean {
 function fits(event: PendingEvent | undefined, count: number, room: { events: number; bytes: number }, nowMs: number): boolean {
   if (event === undefined || event.awaitsRecord || event.notBeforeMs > nowMs || isSpecial(event)) return false;
   return count === 0 || (count < Math.min(room.events, event.batchMax) && event.bytes <= room.bytes);
-}
-
-function admit(event: PendingEvent, taken: PendingEvent[], room: { events: number; bytes: number }): void {
-  taken.push(event);
-  room.bytes -= event.bytes;
-  room.events = Math.min(room.events, event.batchMax);
 }

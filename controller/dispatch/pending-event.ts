@@ -22,6 +22,8 @@ interface Trouble {
   notBeforeMs: number;
   /** How often in a row its commit was refused because it had read what others changed. */
   stales: number;
+  /** It has been taken for a batch, and came back. */
+  cameBack: boolean;
   /** The largest batch that it may be in: halves of a batch that failed as a whole. */
   batchMax: number;
   /** It was parked under this key and runs again: its offset is done already, and its result takes it out of the list. */
@@ -39,6 +41,7 @@ const none: Readonly<Trouble> = {
   awaitsRecord: false,
   notBeforeMs: 0,
   stales: 0,
+  cameBack: false,
   batchMax: Number.POSITIVE_INFINITY,
   parkedKey: undefined,
   doom: undefined,
@@ -147,6 +150,14 @@ export class PendingEvent implements Trouble {
 
   set stales(value: number) {
     this.#own.stales = value;
+  }
+
+  get cameBack(): boolean {
+    return (this.#trouble ?? none).cameBack;
+  }
+
+  set cameBack(value: boolean) {
+    this.#own.cameBack = value;
   }
 
   get batchMax(): number {

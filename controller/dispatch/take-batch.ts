@@ -27,19 +27,22 @@ export function offerable(session: Session, nowMs: number): number {
   return Math.max(lanes.parallel, Math.min(lanes.queued, subscription.batch.size));
 }
 
-/** Until when events wait for a fuller batch; undefined: none waits for that. */
+/** Until when events wait for a fuller batch; undefined: none waits for that, because one that did once is not to do so again. */
 export function windowEndMs(session: Session, nowMs: number): number | undefined {
   const { windowMs, size } = session.subscription.batch;
   if (windowMs === 0 || session.lanes.parallel === 0 || session.lanes.queued >= size) return undefined;
   session.windowSinceMs ??= nowMs;
+  if (session.lanes.hasAgain) return undefined;
   const endMs = session.windowSinceMs + windowMs;
   return nowMs < endMs ? endMs : undefined;
 }
 
 /** Events for a pod that others share. */
 export function takeShared(session: Session, offer: Offer, nowMs: number): Draft | undefined {
+  const isEarly = session.lanes.hasAgain;
   const events = session.lanes.take(offer, nowMs);
-  if (events.length > 0) session.windowSinceMs = undefined;
+  // What waits for others goes on with that where one that came back was sent before its time.
+  if (events.length > 0 && !(isEarly && session.lanes.parallel > 0)) session.windowSinceMs = undefined;
   return events.length === 0 ? undefined : draft(session, events, { ...offer, alone: false });
 }
 

@@ -633,6 +633,66 @@ test('events wait for a fuller batch as long as the window is open, and no longe
   await world.stop();
 });
 
+test('what has waited in a window once runs again at once: the halves of a batch, and the guilty event that they leave', async () => {
+  const world = new DispatchWorld();
+  const batch = { size: 32, windowMs: 4_000 };
+  const retry = { attempts: 3, backoffMs: { min: 100, max: 200 }, maxCrashes: 3, onExhausted: 'dlq' } as const;
+  const live = liveFunction('bulk', { retry, subscriptions: [{ order: 'partition', batch }] });
+  const calls: { atMs: number; events: number }[] = [];
+  const { run } = world.pods.client;
+  world.pods.client.run = async (pod, sent, on) => {
+    calls.push({ atMs: world.clock.now(), events: sent.events.length });
+    const error = { code: '', name: '', message: 'one of them', stack: undefined };
+    const outcome = { kind: 'failed', reason: 'error', retryable: true, error } as const;
+    const isBad = sent.events.some(event => event.offset === 20);
+    return run(pod, sent, { ...on, result: result => on.result(isBad ? { index: result.index, outcome } : result) });
+  };
+  await world.deploy(
+    live,
+    one(() => {}, { handler: 'batch', concurrency: 1 }),
+  );
+  const events = Array.from({ length: 32 }, (_, index) => ({ key: `k${index}`, value: '' }));
+  await world.append('orders', events);
+  await world.clock.advance(1_000);
+  expect((await world.records(live.deadLetterTopic)).map(record => parseDeadLetter(record)?.origin.offset)).toEqual([20]);
+  expect(world.dispatcher.report()[0]).toMatchObject({ waiting: 0 });
+  const [first] = calls;
+  expect(Math.max(...calls.map(({ atMs }) => atMs)) - (first?.atMs ?? 0)).toBeLessThan(500);
+
+  // Who comes after that waits for others as before.
+  const before = calls.length;
+  await world.append('orders', [{ key: 'late', value: '' }]);
+  await world.clock.advance(3_900);
+  expect(calls).toHaveLength(before);
+  await world.clock.advance(200);
+  expect(calls).toHaveLength(before + 1);
+  await world.stop();
+});
+
+test('a retry waits for its backoff, and for no window', async () => {
+  const world = new DispatchWorld();
+  const live = liveFunction('bulk', {
+    retry: { attempts: 5, backoffMs: { min: 100, max: 100 }, maxCrashes: 3, onExhausted: 'dlq' },
+    subscriptions: [{ batch: { size: 2, windowMs: 1_000 } }],
+  });
+  const at = new Map<string, number[]>();
+  const startMs = world.clock.now();
+  await world.deploy(
+    live,
+    one((_, { key, attempt }) => {
+      at.set(String(key), [...(at.get(String(key)) ?? []), world.clock.now() - startMs]);
+      if (key === 'bad' && attempt < 4) throw new Failure('error', true);
+    }),
+  );
+  await world.append('orders', [{ key: 'bad', value: '' }]);
+  await world.clock.advance(3_000);
+  const [first = 0, ...again] = at.get('bad') ?? [];
+  expect(first).toBe(1_000);
+  expect(again).toHaveLength(3);
+  expect((again.at(-1) ?? 0) - first).toBeLessThanOrEqual(300);
+  await world.stop();
+});
+
 test('held bytes are bounded, and everything is handled all the same', async () => {
   const world = new DispatchWorld({ limits: { bytesPerPartitionMax: 20_000 } });
   const live = liveFunction('slow');
