@@ -14,6 +14,8 @@ export interface Failing {
   /** Of the last `of` distinct events. */
   readonly failed: number;
   readonly of: number;
+  /** The revision under which they failed; undefined: an earlier process had seen it. */
+  readonly under: string | undefined;
   /** Single events tried since then that failed, under the revision that is live now. */
   readonly probesFailed: number;
   readonly last: Doom | undefined;
@@ -50,7 +52,7 @@ export class Breaker {
 
   /** An earlier process had opened it. */
   restore(nowMs: number): void {
-    this.#open = { sinceMs: nowMs, failed: breakerBounds.failed, of: breakerBounds.events, probesFailed: 0, last: undefined };
+    this.#open = { sinceMs: nowMs, failed: breakerBounds.failed, of: breakerBounds.events, under: undefined, probesFailed: 0, last: undefined };
     this.#probeAtMs = nowMs;
   }
 
@@ -79,8 +81,8 @@ export class Breaker {
     if (this.#probesWell >= probesWanted) this.close();
   }
 
-  /** Counts the failure, unless this event has failed before. */
-  failed(event: PendingEvent, doom: Doom, nowMs: number): void {
+  /** Counts the failure under the live revision, unless this event has failed before. */
+  failed(event: PendingEvent, doom: Doom, nowMs: number, revision: string): void {
     if (this.#open !== undefined) this.#probeFailed(event, doom, nowMs, this.#open);
     if (this.#open !== undefined || event.failedInEpoch === this.#epoch) return;
     event.failedInEpoch = this.#epoch;
@@ -88,7 +90,7 @@ export class Breaker {
     this.#outcomes = Math.min(breakerBounds.events, this.#outcomes + 1);
     const failed = ones(this.#failures);
     if (this.#outcomes < breakerBounds.events || failed < breakerBounds.failed) return;
-    this.#open = { sinceMs: nowMs, failed, of: breakerBounds.events, probesFailed: 0, last: doom };
+    this.#open = { sinceMs: nowMs, failed, of: breakerBounds.events, under: revision, probesFailed: 0, last: doom };
     this.#probesWell = 0;
     this.#probeAtMs = nowMs + probeMs.min;
   }

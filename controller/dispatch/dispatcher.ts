@@ -73,7 +73,8 @@ export interface UnitReport {
   readonly failing: FailingReport | undefined;
 }
 
-export interface FailingReport extends Failing {
+/** Of the live revision. */
+export interface FailingReport extends Omit<Failing, 'under'> {
   readonly revision: string;
 }
 

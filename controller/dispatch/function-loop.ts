@@ -2,7 +2,7 @@ import type { EventResult } from '../../runtime/protocol/messages.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import type { TopicPartition } from '../ports/streams.ts';
 import { BatchCeiling, batchBytesMax } from './batching.ts';
-import { Breaker } from './breaker.ts';
+import { Breaker, type Failing } from './breaker.ts';
 import type { DispatcherOptions, SettledResult, UnitReport } from './dispatcher.ts';
 import { tellFailing } from './failing-condition.ts';
 import { Membership } from './membership.ts';
@@ -101,8 +101,8 @@ export class FunctionLoop {
 
   report(): UnitReport {
     const { revision, spec } = this.#live;
-    const { failing } = this.#breaker;
-    return this.#figures.report(this.#membership.loops, this.#pods.all, spec.limits.concurrency, failing && { ...failing, revision });
+    const failing = reportOf(this.#breaker.failing, revision);
+    return this.#figures.report(this.#membership.loops, this.#pods.all, spec.limits.concurrency, failing);
   }
 
   /**
@@ -427,4 +427,10 @@ export class FunctionLoop {
 
 function isOwing(loop: PartitionLoop): boolean {
   return loop.owesOffset || loop.owesVerification;
+}
+
+function reportOf(failing: Failing | undefined, revision: string): UnitReport['failing'] {
+  if (failing === undefined) return undefined;
+  const { under: _, ...rest } = failing;
+  return { ...rest, revision };
 }

@@ -233,7 +233,7 @@ function takeFailure(turn: Turn, event: PendingEvent, failure: Failure, retryabl
 function isVoid(turn: Turn, event: PendingEvent, failure: Doom): boolean {
   const { session, draft, nowMs, effects } = turn;
   const isOld = draft.revision !== session.live.revision;
-  if (!isOld) session.breaker.failed(event, failure, nowMs);
+  if (!isOld) session.breaker.failed(event, failure, nowMs, draft.revision);
   if (!isOld && !session.breaker.isOpen) return false;
   effects.push({ kind: 'failed', event, doom: failure, final: false });
   retry(turn, event, backoffMs(1, session.live.spec.retry.backoffMs, turn.fraction));
@@ -283,7 +283,7 @@ function suspect(turn: Turn, event: PendingEvent): void {
 /** As `isVoid`, for the end of a whole pod. */
 function isCrashVoid({ session, draft, nowMs }: Turn, event: PendingEvent): boolean {
   if (draft.revision !== session.live.revision) return true;
-  session.breaker.failed(event, crashOf(event.exclusiveCrashes + 1), nowMs);
+  session.breaker.failed(event, crashOf(event.exclusiveCrashes + 1), nowMs, draft.revision);
   return session.breaker.isOpen;
 }
 

@@ -13,7 +13,7 @@ const event = () => ({ failedInEpoch: 0 }) as PendingEvent;
 function fed(outcomes: string): Breaker {
   const breaker = new Breaker();
   for (const outcome of outcomes) {
-    if (outcome === 'x') breaker.failed(event(), doom, 0);
+    if (outcome === 'x') breaker.failed(event(), doom, 0, 'r1');
     else breaker.wentWell(event(), 0);
   }
   return breaker;
@@ -44,7 +44,7 @@ test('law: it is open exactly when 18 of some 20 outcomes in a row were failures
 test('an event that fails again and again counts once', () => {
   const breaker = new Breaker();
   const one = event();
-  for (let i = 0; i < 50; i += 1) breaker.failed(one, doom, 0);
+  for (let i = 0; i < 50; i += 1) breaker.failed(one, doom, 0, 'r1');
   expect(breaker.isOpen).toBe(false);
 });
 
@@ -54,7 +54,7 @@ test('single events that go well in a row close it; one that fails makes the nex
     const one = event();
     breaker.probing(one);
     if (well) breaker.wentWell(one, nowMs);
-    else breaker.failed(one, doom, nowMs);
+    else breaker.failed(one, doom, nowMs, 'r1');
     return breaker.probeAtMs;
   };
   expect(breaker.probeAtMs).toBe(250);
@@ -77,7 +77,7 @@ test('what was sent before it opened decides nothing any more', () => {
 test('another revision begins with a clean slate, but for one that follows on a failing one', () => {
   const healthy = fed('x'.repeat(19));
   healthy.revised(0);
-  healthy.failed(event(), doom, 0);
+  healthy.failed(event(), doom, 0, 'r1');
   expect(healthy.isOpen).toBe(false);
   const failing = fed('x'.repeat(20));
   failing.revised(7);
@@ -130,6 +130,36 @@ describe('a bad revision on a backlog of 10 000', () => {
     expect(letters.length).toBeLessThanOrEqual(breakerBounds.events);
     expect(handled.size + letters.length).toBe(10_000);
     expect(world.dispatcher.report()[0]?.failing).toBeUndefined();
+    await world.stop();
+  });
+
+  test('the condition names the revision under which they failed, also when another one is live again', async () => {
+    const told: string[] = [];
+    const raise: Conditions['raise'] = ({ message }) => told.push(message);
+    const world = new DispatchWorld({ conditions: { raise, clear() {}, holds: () => false } });
+    const good = liveFunction('totals');
+    const run: MemoryFunction = {
+      handler: 'event',
+      concurrency: 10,
+      run: () => {
+        throw new Error('boom');
+      },
+    };
+    await world.deploy({ ...good, revision: 'r2-bad' }, run);
+    await world.append(
+      'orders',
+      Array.from({ length: 100 }, (_, index) => ({ key: `k${index}`, value: '' })),
+    );
+    await world.clock.advance(200);
+    expect(told.at(-1)).toMatch(/^20 of the last 20 events failed under r2-bad: /);
+    for (const id of world.pods.podIds(good.unit)) world.pods.end(id, 'stopped');
+    told.length = 0;
+    world.dispatcher.update([good]);
+    await world.clock.advance(1);
+    expect(told.at(-1)).toMatch(/^20 of the last 20 events failed under r2-bad: /);
+    world.pods.start(good.unit, good.revision, run);
+    await world.clock.advance(100);
+    expect(told.at(-1)).toMatch(/^20 of the last 20 events failed under r2-bad, and 1 single event since then under r1-00000000: /);
     await world.stop();
   });
 
