@@ -331,7 +331,10 @@ const partitionMove = strict({
   current: Type.Integer({ description: 'What is handled next.' }),
   target: Type.Integer({ description: 'What is handled next after the change.' }),
 });
-export const OffsetsAnswer = strict({ partitions: Type.Array(partitionMove) });
+export const OffsetsAnswer = strict({
+  partitions: Type.Array(partitionMove),
+  goneTopics: Type.Array(text, { description: 'Topics of its streams that are not there.' }),
+});
 export type OffsetsAnswer = Static<typeof OffsetsAnswer>;
 const place = Type.Union([
   Type.Literal('earliest'),

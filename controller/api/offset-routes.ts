@@ -1,4 +1,4 @@
-import { moveOffsets, readOffsets } from '../functions/move-offsets.ts';
+import { goneTopics, moveOffsets, readOffsets } from '../functions/move-offsets.ts';
 import type { ApiPorts } from './api-ports.ts';
 import { FunctionParams, MoveOffsetsAnswer, MoveOffsetsRequest, OffsetsAnswer } from './contract.ts';
 import { findFunction } from './find-unit.ts';
@@ -18,7 +18,7 @@ export function offsetRoutes(ports: ApiPorts): readonly Route[] {
     answer: OffsetsAnswer,
     handle: async ({ params }) => {
       const live = await resolveOne(ports, await findFunction(ports.registry, params));
-      return { partitions: [...(await readOffsets(ports, live))] };
+      return { partitions: [...(await readOffsets(ports, live))], goneTopics: [...(await goneTopics(ports, live))] };
     },
   });
   const move = defineRoute({

@@ -52,7 +52,14 @@ export class Breaker {
 
   /** An earlier process had opened it. */
   restore(nowMs: number): void {
-    this.#open = { sinceMs: nowMs, failed: breakerBounds.failed, of: breakerBounds.events, under: undefined, probesFailed: 0, last: undefined };
+    this.#open = {
+      sinceMs: nowMs,
+      failed: breakerBounds.failed,
+      of: breakerBounds.events,
+      under: undefined,
+      probesFailed: 0,
+      last: undefined,
+    };
     this.#probeAtMs = nowMs;
   }
 

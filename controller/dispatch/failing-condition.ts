@@ -19,7 +19,8 @@ export function tellFailing(conditions: Conditions, { unit, revision }: LiveFunc
 
 /** The last events may have failed under a revision that is not live any more; single events fail under the one that is. */
 function whatFailed({ failed, of, under, probesFailed }: Failing, live: string): string {
-  const those = under === undefined ? 'nearly all events failed before the server started' : `${failed} of the last ${of} events failed under ${under}`;
+  const those =
+    under === undefined ? 'nearly all events failed before the server started' : `${failed} of the last ${of} events failed under ${under}`;
   if (under === live || probesFailed === 0) return those;
   return `${those}, and ${probesFailed} single ${probesFailed === 1 ? 'event' : 'events'} since then under ${live}`;
 }

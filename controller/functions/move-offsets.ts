@@ -49,6 +49,15 @@ export async function readOffsets(options: MoveOffsetsOptions, live: LiveFunctio
   return found;
 }
 
+/** Topics of the function's streams that are not there: never made, or deleted. */
+export async function goneTopics({ streams }: Pick<MoveOffsetsOptions, 'streams'>, live: LiveFunction): Promise<readonly string[]> {
+  const gone: string[] = [];
+  for (const { topic, inbox } of live.subscriptions) {
+    if (!inbox && !gone.includes(topic) && (await streams.describeTopic(topic)) === undefined) gone.push(topic);
+  }
+  return gone;
+}
+
 /**
  * Lets the function go on elsewhere in its streams: holds it until every server has finished what it had in flight and has left the group, moves the
  * offsets, and releases it. The broker's offset first: where that was all, the store's progress still stands, and nothing has moved. State is left alone.
@@ -76,7 +85,10 @@ async function planned(options: MoveOffsetsOptions, live: LiveFunction, request:
   const topic = topicOf(live, request.stream);
   const all = await readOffsets(options, live);
   const chosen = all.filter(one => (topic === undefined || one.topic === topic) && (request.partition ?? one.partition) === one.partition);
-  if (chosen.length === 0) throw nothingThere(live, request);
+  if (chosen.length === 0) {
+    const gone = (await goneTopics(options, live)).filter(name => topic === undefined || name === topic);
+    throw gone.length > 0 ? topicsGone(live, gone) : nothingThere(live, request);
+  }
   const moves: OffsetMove[] = [];
   for (const one of chosen) moves.push({ ...one, target: await targetOf(options, one, request.to) });
   const effect = effectOf(moves);
@@ -132,6 +144,15 @@ function nothingThere(live: LiveFunction, { stream, partition }: MoveRequest): F
       ? 'It reads none; "faas replay" handles events of its inbox again.'
       : `It reads ${names.join(', ')}; "faas offsets show ${live.unit}" lists the partitions.`;
   return new FaasError('FAAS_OFFSETS_NONE', `${live.unit} reads no ${where}`, hint);
+}
+
+function topicsGone(live: LiveFunction, topics: readonly string[]): FaasError {
+  const what = topics.length === 1 ? `the topic ${topics[0]} is` : `the topics ${topics.join(', ')} are`;
+  return new FaasError(
+    'FAAS_STREAM_UNKNOWN_TOPIC',
+    `${what} gone, which ${live.unit} reads`,
+    `Make it again, or deploy ${live.context} again.`,
+  );
 }
 
 function tooFarBack(live: LiveFunction, again: number, backMs: number): FaasError {
