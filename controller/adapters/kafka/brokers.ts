@@ -12,6 +12,8 @@ import { isConnectionError } from './kafka-error.ts';
 export type NodeAddresses = Map<number, HostPort>;
 
 const connectMs = 3_000;
+/** Until a node may be asked: connected, its versions known, let in. kafkajs itself waits for ever for who takes a connection and says nothing. */
+const helloMs = 5_000;
 const keepAliveMs = 30_000;
 /** Fetch 11, Produce 7 and Metadata 5 are spoken by Kafka 2.3 and all that came after it. */
 const needed: readonly (readonly [api: string, apiKey: number, version: number])[] = [
@@ -26,6 +28,7 @@ interface Connected {
   readonly broker: Broker;
   readonly sockets: Set<Socket>;
   readonly at: HostPort;
+  isDropped: boolean;
 }
 
 /**
@@ -53,12 +56,16 @@ export class Brokers {
   async ask<Answer>(node: number | 'any', timeoutMs: number, question: (broker: Broker) => Promise<Answer>): Promise<Answer> {
     if (node !== 'any') return this.#ask(this.#addressOf(node), timeoutMs, question);
     const tried = [...this.#addresses.values(), ...this.#seedsInTurn()];
+    // A seed that is among the addresses is asked again when its connection was broken, and not when it said nothing.
+    const silent = new Set<string>();
     let last: unknown;
     for (const at of tried) {
+      if (silent.has(keyOf(at))) continue;
       try {
         return await this.#ask(at, timeoutMs, question);
       } catch (error) {
         if (!isConnectionError(error)) throw error;
+        if (isTimeout(error)) silent.add(keyOf(at));
         last = error;
       }
     }
@@ -72,9 +79,9 @@ export class Brokers {
 
   async #ask<Answer>(at: HostPort, timeoutMs: number, question: (broker: Broker) => Promise<Answer>): Promise<Answer> {
     const connected = this.#connection(at);
-    let bytesBefore = 0;
+    let bytesBefore = Number.POSITIVE_INFINITY;
     try {
-      await connected.broker.connect();
+      await this.#within(helloMs, connected.broker.connect());
       requireVersions(connected.broker);
       bytesBefore = bytesRead(connected);
       return await this.#within(timeoutMs, question(connected.broker));
@@ -100,7 +107,7 @@ export class Brokers {
 
   #connection(at: HostPort): Connected {
     if (this.#closed) throw new FaasError('FAAS_STORE_CLOSED', 'the streams are closed', 'The server is stopping.');
-    const key = `${at.host}:${at.port}`;
+    const key = keyOf(at);
     const found = this.#connected.get(key);
     if (found !== undefined) return found;
     const { tls, sasl, clientId } = this.#options;
@@ -110,7 +117,11 @@ export class Brokers {
       ssl: tls ?? null,
       sasl: sasl ?? null,
       clientId,
-      socketFactory: to => openSocket(to, sockets),
+      socketFactory: to => {
+        // Who waited for it while it was being made would make another one, which nobody closes.
+        if (connected.isDropped) throw new Error('cut off by us');
+        return openSocket(to, sockets);
+      },
       connectionTimeout: connectMs,
       // Ours cut the connection as well, and cost no timer per connection that is idle.
       requestTimeout: connectMs,
@@ -118,16 +129,17 @@ export class Brokers {
       logger: this.#logger,
     });
     const broker = new Broker({ connectionPool, logger: this.#logger, allowAutoTopicCreation: false, authenticationTimeout: connectMs });
-    const connected = { broker, sockets, at };
+    const connected: Connected = { broker, sockets, at, isDropped: false };
     this.#connected.set(key, connected);
     return connected;
   }
 
   /** All requests on its connections fail. */
-  #drop({ sockets, at, broker }: Connected): void {
-    const key = `${at.host}:${at.port}`;
-    if (this.#connected.get(key)?.broker === broker) this.#connected.delete(key);
-    for (const socket of sockets) socket.destroy(new Error('cut off by us'));
+  #drop(connected: Connected): void {
+    const key = keyOf(connected.at);
+    if (this.#connected.get(key) === connected) this.#connected.delete(key);
+    connected.isDropped = true;
+    for (const socket of connected.sockets) socket.destroy(new Error('cut off by us'));
   }
 
   async #within<Answer>(timeoutMs: number, work: Promise<Answer>): Promise<Answer> {
@@ -141,6 +153,10 @@ export class Brokers {
       cancel();
     }
   }
+}
+
+function keyOf({ host, port }: HostPort): string {
+  return `${host}:${port}`;
 }
 
 function bytesRead({ sockets }: Connected): number {
