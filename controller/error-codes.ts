@@ -140,6 +140,7 @@ export const errorTable = {
     FAAS_STORE_FAILED: { status: 500, title: 'The database refused a statement' },
     FAAS_STORE_FULL: { status: 507, title: "The disk, or the store's memory, is full" },
     FAAS_STORE_IO: { status: 500, title: 'The disk failed' },
+    FAAS_STORE_LOCKED: { status: 503, title: 'Another program holds a lock on the database' },
     FAAS_STORE_UNREACHABLE: { status: 503, title: 'The store does not answer' },
     FAAS_CLUSTER_MESSAGE: { status: 400, title: 'A message of another process cannot be read' },
     FAAS_CLUSTER_REFUSED: { title: 'The leader refused a request of another process' },

@@ -14,6 +14,7 @@ const table: Partial<Record<ErrorCode, Meaning>> = {
   FAAS_STATE_ROLLED_BACK: { type: 'Halted', reason: 'StateRolledBack' },
   FAAS_STORE_UNREACHABLE: { type: 'StateUnreachable' },
   FAAS_STORE_BUSY: { type: 'StateUnreachable' },
+  FAAS_STORE_LOCKED: { type: 'StateUnreachable' },
   FAAS_STORE_FAILED: { type: 'StateUnreachable' },
   FAAS_STORE_DENIED: { type: 'NotAuthorised' },
   FAAS_STREAM_RECORD_TOO_LARGE: { type: 'StoreRefused' },

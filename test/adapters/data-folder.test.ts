@@ -1,8 +1,8 @@
 import { chmodSync, existsSync, mkdirSync, mkdtempSync, openSync, readFileSync, rmSync, statSync, writeFileSync, writeSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterEach, beforeEach, expect, test } from 'vitest';
-import { loadDriver } from '../../controller/adapters/sqlite/driver.ts';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { loadDriver, type SqlDatabase } from '../../controller/adapters/sqlite/driver.ts';
 import { applicationId, schema, schemaVersion } from '../../controller/adapters/sqlite/schema.ts';
 import { openSqliteAdapters, type SqliteAdapters } from '../../controller/adapters/sqlite/sqlite-adapters.ts';
 import { systemClock } from '../../controller/clock.ts';
@@ -116,6 +116,54 @@ test('a refused folder is free again', async () => {
   await open();
 });
 
+describe('another program that holds a lock on the database', () => {
+  const kinds = [
+    ['an empty one', 'BEGIN EXCLUSIVE; CREATE TABLE other (a)'],
+    ['one of ours', 'BEGIN EXCLUSIVE'],
+  ] as const;
+
+  test.each(kinds)(
+    'a start on %s is refused when the lock stays, and the folder is free again',
+    { timeout: 30_000 },
+    async (kind, text) => {
+      const holder = await holding(kind, text);
+      await expect(open()).rejects.toMatchObject({
+        code: 'FAAS_STORE_LOCKED',
+        message: `another program holds a lock on ${join(folder, 'faas.db')}`,
+        hint: expect.stringContaining('End that program'),
+      });
+      holder.close();
+      await open();
+    },
+  );
+
+  test.each(kinds)('a start on %s waits for one that goes', { timeout: 30_000 }, async (kind, text) => {
+    const holder = await holding(kind, text);
+    const opening = open();
+    await systemClock.sleep(2_000);
+    holder.close();
+    await opening;
+  });
+
+  test('a server that meets it ends by itself, also while it waits', { timeout: 30_000 }, async () => {
+    const adapters = await open();
+    await adapters.streams.ensureTopic('t', { partitions: 1 });
+    const holder = await connection();
+    holder.exec("BEGIN EXCLUSIVE; UPDATE topics SET name = 'u'");
+    const append = adapters.streams.append('t', [{ partition: 0, key: null, value: null, headers: [] }]);
+    await Promise.all([expect(append).rejects.toMatchObject({ code: 'FAAS_STORE_LOCKED' }), adapters.close()]);
+    holder.close();
+    expect((await (await open()).streams.listTopics()).map(({ topic }) => topic)).toEqual(['t']);
+  });
+
+  async function holding(kind: (typeof kinds)[number][0], text: string): Promise<SqlDatabase> {
+    if (kind === 'one of ours') await (await open()).close();
+    const holder = await connection();
+    holder.exec(text);
+    return holder;
+  }
+});
+
 test('damage within the file is reported with the path when it is met', async () => {
   const adapters = await open();
   await adapters.streams.ensureTopic('t', { partitions: 1 });
@@ -175,8 +223,12 @@ async function columns(path: string): Promise<readonly string[]> {
 }
 
 async function sql(text: string): Promise<void> {
+  const database = await connection();
+  database.exec(text);
+  database.close();
+}
+
+async function connection(): Promise<SqlDatabase> {
   const { DatabaseSync } = await loadDriver();
-  const connection = new DatabaseSync(join(folder, 'faas.db'));
-  connection.exec(text);
-  connection.close();
+  return new DatabaseSync(join(folder, 'faas.db'));
 }

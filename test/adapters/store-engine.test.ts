@@ -3,6 +3,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { type DataFolder, openDataFolder } from '../../controller/adapters/sqlite/database.ts';
+import { loadDriver, type SqlDatabase } from '../../controller/adapters/sqlite/driver.ts';
 import type { Answer, ArgumentOf, OperationName, Request } from '../../controller/adapters/sqlite/operations.ts';
 import { packRecords } from '../../controller/adapters/sqlite/record-codec.ts';
 import { StoreEngine } from '../../controller/adapters/sqlite/store-engine.ts';
@@ -107,6 +108,35 @@ describe('a full disk', () => {
     const result = { kind: 'ok', firstSeq: { generation: 1, counter: 1 }, frontier: 3 };
     expect(values(carryOut(commit()))).toEqual([{ result, ends: [1] }]);
   });
+});
+
+describe('a lock of another program', () => {
+  let other: SqlDatabase;
+  beforeEach(async () => {
+    const { DatabaseSync } = await loadDriver();
+    other = new DatabaseSync(join(folder, 'faas.db'));
+    other.exec("BEGIN EXCLUSIVE; UPDATE topics SET name = 'u'");
+  });
+  afterEach(() => other.close());
+
+  test('refuses all writes of a group after one wait, the next ones after a short one, answers reads, and goes on when it is gone', () => {
+    const refused = (answers: readonly Answer[]) => answers.map(answer => ('error' in answer ? answer.error : answer.value));
+    const locked = {
+      code: 'FAAS_STORE_LOCKED',
+      message: `another program holds a lock on ${join(folder, 'faas.db')}`,
+      hint: expect.stringContaining('End that program'),
+    };
+    const beginMs = performance.now();
+    expect(refused(carryOut(append(0, 10), append(1, 10), append(0, 10)))).toEqual([locked, locked, locked]);
+    const waitedMs = performance.now() - beginMs;
+    expect(waitedMs).toBeGreaterThan(4_900);
+    expect(waitedMs).toBeLessThan(10_000);
+    for (let turn = 0; turn < 5; turn += 1) expect(refused(carryOut(append(0, 10), append(1, 10)))).toEqual([locked, locked]);
+    expect(performance.now() - beginMs - waitedMs).toBeLessThan(4_900);
+    expect(values(carryOut(end(0)))).toEqual([[{ startOffset: 0, endOffset: 0 }]]);
+    other.exec('ROLLBACK');
+    expect(values(carryOut(append(0, 10), append(0, 10)))).toEqual([[0], [1]]);
+  }, 30_000);
 });
 
 let lastId = 0;

@@ -11,6 +11,7 @@ import {
   type SqlDatabase,
   type SqlStatement,
 } from './driver.ts';
+import { isLocked, patiently } from './patience.ts';
 import { applicationId, migrations, schema, schemaVersion } from './schema.ts';
 import { WalFile } from './wal-file.ts';
 
@@ -78,7 +79,8 @@ export interface DataFolder {
 
 /**
  * Opens the database of a data folder, or creates it, and keeps every other server out until `close` or the end of the process. Throws
- * FaasErrors that name the path: FAAS_DATA_LOCKED, FAAS_DATA_FOLDER, FAAS_DATA_READ_ONLY, FAAS_DATA_CORRUPT, FAAS_DATA_FOREIGN, FAAS_DATA_NEWER.
+ * FaasErrors that name the path: FAAS_DATA_LOCKED, FAAS_DATA_FOLDER, FAAS_DATA_READ_ONLY, FAAS_DATA_CORRUPT, FAAS_DATA_FOREIGN, FAAS_DATA_NEWER,
+ * FAAS_STORE_LOCKED.
  */
 export async function openDataFolder(folder: string, pid: number): Promise<DataFolder> {
   const { DatabaseSync } = await loadDriver();
@@ -95,9 +97,10 @@ export async function openDataFolder(folder: string, pid: number): Promise<DataF
   try {
     makePrivate(folder, path);
     takeLock(open(join(folder, 'faas.lock')), folder, pid);
-    const database = new Database(path, open(path));
+    const connection = open(path);
+    const database = patiently(() => new Database(path, connection));
     opened[0] = database;
-    prepare(database);
+    patiently(() => prepare(database));
     // What a killed process committed and did not sync is there to be read, and from here on it stays.
     database.sync();
     return { database, close };
@@ -123,6 +126,9 @@ export function storeError(error: unknown, path: string): FaasError | undefined 
       return readOnly(path, options);
     case resultCode.ioError:
       return ioFailed(path, options);
+    case resultCode.busy:
+    case resultCode.locked:
+      return locked(path, options);
     default:
       return new FaasError(
         'FAAS_STORE_FAILED',
@@ -149,9 +155,10 @@ function makePrivate(folder: string, path: string): void {
 function takeLock(lock: SqlDatabase, folder: string, pid: number): void {
   const pidPath = join(folder, 'faas.pid');
   try {
-    lock.exec('PRAGMA busy_timeout = 1000; PRAGMA locking_mode = EXCLUSIVE; BEGIN EXCLUSIVE');
+    lock.exec('PRAGMA busy_timeout = 0; PRAGMA locking_mode = EXCLUSIVE');
+    patiently(() => lock.exec('BEGIN EXCLUSIVE'), 1_000);
   } catch (error) {
-    if (resultCodeOf(error) !== resultCode.busy) throw error;
+    if (!isLocked(error)) throw error;
     const owner = readText(pidPath) ?? 'unknown';
     throw new FaasError(
       'FAAS_DATA_LOCKED',
@@ -163,7 +170,9 @@ function takeLock(lock: SqlDatabase, folder: string, pid: number): void {
   writeFileSync(pidPath, `${pid}\n`, { mode: 0o600 });
 }
 
+/** Again from its beginning when another program had the file locked. */
 function prepare(database: Database): void {
+  database.exec('PRAGMA busy_timeout = 0');
   const pragma = (name: string) => integer(database.sql(`PRAGMA ${name}`).get() ?? {}, name);
   const version = pragma('user_version');
   const tables = integer(database.sql('SELECT count(*) AS tables FROM sqlite_schema').get() ?? {}, 'tables');
@@ -182,10 +191,12 @@ function prepare(database: Database): void {
     );
   }
   // NORMAL with a sync of our own after each COMMIT (WalFile). The cache is small because the whole server has to stay small.
-  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL; PRAGMA busy_timeout = 5000');
+  database.exec('PRAGMA journal_mode = WAL; PRAGMA synchronous = NORMAL');
   database.exec('PRAGMA cache_size = -4096; PRAGMA mmap_size = 0; PRAGMA wal_autocheckpoint = 2000; PRAGMA journal_size_limit = 16777216');
   if (tables > 0) {
     for (let next = version + 1; next <= schemaVersion; next += 1) migrate(database, next);
+    // A lock that stays is told now, and not by the first event.
+    database.exec('BEGIN IMMEDIATE; ROLLBACK');
     return;
   }
   database.exec(`BEGIN IMMEDIATE; PRAGMA application_id = ${applicationId}; PRAGMA user_version = ${schemaVersion}; ${schema} COMMIT`);
@@ -230,6 +241,15 @@ function full(path: string, options: ErrorOptions): FaasError {
 function ioFailed(path: string, options: ErrorOptions): FaasError {
   const message = `reading or writing ${path} failed: ${messageOf(options.cause)}`;
   return new FaasError('FAAS_STORE_IO', message, 'Check the disk and the system log, then start again.', options);
+}
+
+function locked(path: string, options: ErrorOptions): FaasError {
+  return new FaasError(
+    'FAAS_STORE_LOCKED',
+    `another program holds a lock on ${path}`,
+    'End that program (a sqlite3 shell, a backup; "fuser" with the path names it): nothing acknowledged is lost, and a running server goes on by itself.',
+    options,
+  );
 }
 
 function corrupt(path: string, options: ErrorOptions): FaasError {

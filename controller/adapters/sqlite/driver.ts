@@ -59,7 +59,7 @@ export function resultCodeOf(error: unknown): number | undefined {
   return error.errcode & 0xff;
 }
 
-export const resultCode = { busy: 5, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 } as const;
+export const resultCode = { busy: 5, locked: 6, readOnly: 8, ioError: 10, corrupt: 11, full: 13, cantOpen: 14, notADatabase: 26 } as const;
 
 export function integer(row: SqlRow, column: string): number {
   const value = row[column];

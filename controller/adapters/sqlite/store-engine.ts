@@ -3,6 +3,7 @@ import { type Database, storeError } from './database.ts';
 import { HistoryTable } from './history-table.ts';
 import { LogTable } from './log-table.ts';
 import type { Answer, LogChunk, Operations, Request, StoredError } from './operations.ts';
+import { isLocked, patienceMs, patiently } from './patience.ts';
 import { RegistryTable } from './registry-table.ts';
 import { SourceTable } from './source-table.ts';
 import { StateTable } from './state-table.ts';
@@ -10,6 +11,8 @@ import { TopicTable } from './topic-table.ts';
 
 type Send = (answers: readonly Answer[], appended: readonly LogChunk[], transfer: ArrayBuffer[]) => void;
 type Operation = (argument: unknown) => unknown;
+
+const lockedWaitMs = 100;
 
 const readNames: ReadonlySet<string> = new Set([
   'topics',
@@ -47,6 +50,8 @@ export class StoreEngine {
   readonly #forget: () => void;
   /** What the transactions of a group appended. */
   #appended: LogChunk[] = [];
+  /** For others to let go of the file. Shorter once they did not: reads wait behind writes, and each group would wait anew. */
+  #waitMs = patienceMs;
 
   constructor(database: Database, emits: 'inline' | 'outbox') {
     this.#database = database;
@@ -142,16 +147,22 @@ export class StoreEngine {
 
   #writeAll(requests: readonly Request[]): Answer[] {
     try {
-      return this.#transaction(requests);
+      const answers = this.#transaction(requests);
+      this.#waitMs = patienceMs;
+      return answers;
     } catch (error) {
-      if (requests.length > 1) return requests.flatMap(request => this.#writeAll([request]));
-      return requests.map(({ id }) => ({ id, error: refusedBy(error, this.#database.path) }));
+      const isRefused = isLocked(error);
+      if (isRefused) this.#waitMs = lockedWaitMs;
+      // None of them is guilty of a lock, and each would wait for it again.
+      if (!isRefused && requests.length > 1) return requests.flatMap(request => this.#writeAll([request]));
+      const refusal = refusedBy(error, this.#database.path);
+      return requests.map(({ id }) => ({ id, error: refusal }));
     }
   }
 
   #transaction(requests: readonly Request[]): Answer[] {
     try {
-      this.#database.exec('BEGIN IMMEDIATE');
+      patiently(() => this.#database.exec('BEGIN IMMEDIATE'), this.#waitMs);
       const answers = requests.map(request => ({ id: request.id, value: this.#run(request) }));
       const appended = this.#log.flush();
       this.#database.exec('COMMIT');
@@ -166,7 +177,7 @@ export class StoreEngine {
 
   #attempt(request: Request): Answer {
     try {
-      return { id: request.id, value: this.#run(request) };
+      return { id: request.id, value: patiently(() => this.#run(request), this.#waitMs) };
     } catch (error) {
       return { id: request.id, error: refusedBy(error, this.#database.path) };
     }
