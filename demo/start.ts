@@ -101,9 +101,19 @@ async function startFresh(folder: string): Promise<'ok' | 'refused'> {
     screen.line(`a server (process ${server.pid}) runs on ${folder}: stop it first, or choose another folder with --data`);
     return 'refused';
   }
-  if ((await removeData(folder)) === 'removed') return 'ok';
-  screen.line(`${folder} does not look like a data folder, so it is not removed: choose another one with --data`);
-  return 'refused';
+  const removal = await removeData(folder);
+  switch (removal.kind) {
+    case 'removed':
+      return 'ok';
+    case 'foreign':
+      screen.line(
+        `${removal.entry} is not of a data folder, so nothing is removed: move it elsewhere, or choose another folder with --data`,
+      );
+      return 'refused';
+    case 'unknown':
+      screen.line(`nothing shows that ${folder} is a data folder, so it is not removed: choose another one with --data`);
+      return 'refused';
+  }
 }
 
 function isAlive(pid: number): boolean {

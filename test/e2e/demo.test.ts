@@ -1,6 +1,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, mkdtemp, readdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -55,9 +55,17 @@ demo(
   120_000,
 );
 
-demo('a folder of other things is not removed by --fresh', async () => {
-  const refused = await run(process.execPath, [start, '--once', '--fresh', '--data', fileURLToPath(new URL('..', import.meta.url))]).catch(
+demo('a folder of other things is not removed by --fresh, whatever they are called', async () => {
+  const mine = join(folder, 'mine');
+  await mkdir(join(mine, 'secrets'), { recursive: true });
+  await writeFile(join(mine, 'secrets/api-key'), 'k');
+  const refused = await run(process.execPath, [start, '--once', '--fresh', '--data', mine]).catch(
     (error: { code: number; stderr: string; stdout: string }) => error,
   );
-  expect(refused).toMatchObject({ code: 2, stdout: '', stderr: expect.stringContaining('does not look like a data folder') });
+  expect(refused).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: `${join(mine, 'secrets/api-key')} is not of a data folder, so nothing is removed: move it elsewhere, or choose another folder with --data\n`,
+  });
+  expect(await readdir(mine, { recursive: true })).toEqual(['secrets', 'secrets/api-key']);
 });
