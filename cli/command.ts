@@ -11,7 +11,7 @@ export interface CommandSpec {
   readonly flags: readonly FlagSpec[];
   /** Every setting of the server is a flag as well. */
   readonly settings?: true;
-  /** Stops by itself after the first Ctrl-C; the second one ends it at once. Without it the first one does. */
+  /** Holds something open: stops by itself after the first Ctrl-C, and ends at once at the second one. Without it, and before it holds anything, the first one does. */
   readonly graceful?: true;
   readonly examples: readonly string[];
   /** Loaded only when this command is asked for. */
@@ -26,6 +26,8 @@ export interface Invocation {
   readonly out: Output;
   /** Aborts at the first Ctrl-C or SIGTERM. */
   readonly signal: AbortSignal;
+  /** Of a graceful command, when it holds something open: from now on it stops by itself. */
+  onHolding(): void;
   readonly env: Readonly<Record<string, string | undefined>>;
   readonly cwd: string;
   readonly stdin: NodeJS.ReadStream;

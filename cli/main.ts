@@ -1,5 +1,5 @@
 #!/usr/bin/env node
-import type { CommandSpec } from './command.ts';
+import type { CommandSpec, Invocation } from './command.ts';
 import { flagsOf } from './command-flags.ts';
 import { commandTable } from './commands/table.ts';
 import { findCommand } from './find-command.ts';
@@ -42,23 +42,27 @@ async function run(command: CommandSpec, flags: readonly FlagSpec[], words: read
     stderr: process.stderr,
   });
   const graceful = command.graceful === true;
-  const signal = stopOnSignals(graceful);
+  const { signal, onHolding } = stopOnSignals(graceful);
   if (!graceful) endWithReader();
   const { run: body } = await command.load();
-  const code = await body({ args, out, signal, env: process.env, cwd: process.cwd(), stdin: process.stdin });
+  const code = await body({ args, out, signal, onHolding, env: process.env, cwd: process.cwd(), stdin: process.stdin });
   return signal.aborted && signal.reason === 'SIGINT' ? 130 : code;
 }
 
-/** A command that holds something open stops by itself after the first signal; every other one, and any second signal, ends at once. */
-function stopOnSignals(graceful: boolean): AbortSignal {
+/** A command that holds something open stops by itself after the first signal; every other one, one that is only starting, and any second signal, ends at once. */
+function stopOnSignals(graceful: boolean): Pick<Invocation, 'signal' | 'onHolding'> {
   const controller = new AbortController();
+  let holds = false;
   const stop = (name: 'SIGINT' | 'SIGTERM') => {
-    if (!graceful || controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143);
+    if (!graceful || !holds || controller.signal.aborted) process.exit(name === 'SIGINT' ? 130 : 143);
     controller.abort(name);
   };
   process.on('SIGINT', stop);
   process.on('SIGTERM', stop);
-  return controller.signal;
+  const onHolding = () => {
+    holds = true;
+  };
+  return { signal: controller.signal, onHolding };
 }
 
 /** A reader that has seen enough (`| head`) is no failure. A server goes on without one: whoever collected its log may be back. */

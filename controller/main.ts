@@ -60,6 +60,8 @@ export interface ServerOptions {
   readonly settings: Settings;
   readonly origins: SettingOrigins;
   readonly log: Log;
+  /** Called before others can reach the server: from then on it is to be stopped in good order. Until then it may end at once, and leaves nothing behind. */
+  readonly onServing: () => void;
 }
 
 export interface RunningServer {
@@ -95,7 +97,7 @@ export async function startServer(options: ServerOptions): Promise<RunningServer
 }
 
 async function open(
-  { settings, origins, log }: ServerOptions,
+  { settings, origins, log, onServing }: ServerOptions,
   onStop: (close: () => Promise<unknown>) => void,
 ): Promise<Omit<RunningServer, 'stop'>> {
   const clock = systemClock;
@@ -261,6 +263,7 @@ async function open(
     servesApi: roles.has('controller'),
   });
 
+  onServing();
   onStop(() => admin.close());
   const { url: adminUrl } = await admin.listen();
   if (cluster !== undefined) {

@@ -22,7 +22,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const loaded = await resolveSettings(invocation, true);
   const file = manifestPath(cwd, args.text('file') ?? 'faas.yaml');
   if (!existsSync(file)) throw noManifest(file, cwd);
-  const server = await startServer(loaded, logsOf(loaded, out));
+  const server = await startServer(loaded, logsOf(loaded, out), invocation.onHolding);
   try {
     await serve(invocation, server, file, resolve(cwd, loaded.settings.data));
     out.progress('stopping; Ctrl-C again ends it at once, and loses nothing');

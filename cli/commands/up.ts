@@ -7,7 +7,8 @@ export async function run(invocation: Invocation): Promise<number> {
   const { out, signal } = invocation;
   const loaded = await resolveSettings(invocation, true);
   const { settings } = loaded;
-  const server = await startServer(loaded, { level: settings['log.level'], format: settings['log.format'] });
+  const logs = { level: settings['log.level'], format: settings['log.format'] };
+  const server = await startServer(loaded, logs, invocation.onHolding);
   // Elsewhere the log says so, in its own form.
   if (out.interactive)
     out.progress(`admin ${server.adminUrl}, gateway ${server.gatewayUrl ?? 'none'}, data ${settings.data}; Ctrl-C stops`);

@@ -1,5 +1,6 @@
 import type { ChildProcess } from 'node:child_process';
 import { mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
+import { createServer, type Socket } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { afterAll, afterEach, beforeAll, describe, expect, test } from 'vitest';
@@ -70,6 +71,24 @@ describe('up', () => {
     ).toEqual(['alice', 'bob']);
     expect(await ended(second.child, 'SIGTERM')).toBe(0);
   }, 60_000);
+
+  test.each([
+    ['SIGTERM', 143],
+    ['SIGINT', 130],
+  ] as const)('%s ends at once a server that waits for its broker to say something', async (signal, code) => {
+    const listener = createServer();
+    await new Promise<void>(resolve => listener.listen(0, '127.0.0.1', resolve));
+    const address = listener.address();
+    const port = address !== null && typeof address === 'object' ? address.port : 0;
+    const met = new Promise<Socket>(resolve => listener.once('connection', resolve));
+    const { child } = start(['up', ...freePorts, '--data', join(folder, signal), '--streams', `kafka://127.0.0.1:${port}`], folder);
+    const socket = await met;
+    const sentAtMs = performance.now();
+    expect(await ended(child, signal)).toBe(code);
+    expect(performance.now() - sentAtMs).toBeLessThan(3_000);
+    socket.destroy();
+    listener.close();
+  });
 
   test('the second Ctrl-C ends it at once', async () => {
     const { child, stderr } = start(['up', ...freePorts, '--data', join(folder, 'twice')], folder);
