@@ -4,6 +4,7 @@ import { join, resolve } from 'node:path';
 import { type ApiClient, apiClient, type ServerAddress } from './api-client.ts';
 import type { Invocation } from './command.ts';
 import { CommandFailure } from './failure.ts';
+import { envOf } from './flag-spec.ts';
 import { chosenContext, type ServerContext, serverAddress } from './server-contexts.ts';
 import { UsageError } from './usage-error.ts';
 
@@ -33,7 +34,7 @@ async function addressOf({ args, env, cwd }: Pick<Invocation, 'args' | 'env' | '
   const ofFlagOrVariable = (flag: 'server' | 'token') => (isChosen && args.origin(flag) !== 'flag' ? undefined : args.text(flag));
   const server = ofFlagOrVariable('server');
   const given = ofFlagOrVariable('token');
-  const place = args.origin('server') === 'env' ? 'FAAS_SERVER' : '--server';
+  const place = args.origin('server') === 'env' ? envOf({ name: 'server' }) : '--server';
   if (server !== undefined)
     return { adminUrl: serverAddress(server, place), gatewayUrl: undefined, token: given ?? (await readToken(folder)) };
   const isLocal = args.origin('data') !== 'default' && args.text('use') === undefined;

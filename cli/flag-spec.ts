@@ -22,6 +22,6 @@ export interface FlagSpec {
   readonly meaning: string;
 }
 
-export function envOf(flag: FlagSpec): string {
+export function envOf(flag: Pick<FlagSpec, 'name' | 'env'>): string {
   return flag.env ?? `FAAS_${flag.name.replaceAll('-', '_').toUpperCase()}`;
 }
