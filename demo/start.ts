@@ -1,11 +1,10 @@
-import { resolve } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { parseArgs } from 'node:util';
 import { type Child, startCli, startSender } from './child.ts';
 import { prepare, readLedger, readServer, removeData, secretsFolder } from './data-folder.ts';
 import { deliveriesPerRound } from './deliveries.ts';
 import { disagreements, type Figures, readFigures } from './figures.ts';
+import { type Options, readOptions, usage } from './options.ts';
 import { Screen } from './screen.ts';
 import type { SenderReport } from './send.ts';
 
@@ -14,14 +13,6 @@ import type { SenderReport } from './send.ts';
  * whichever ends without having been told to is started again, and the counts stay exact. `--once` sends so many rounds, waits until all of it is
  * handled, and prints one line of JSON.
  */
-const usage = `npm start                                  start, deploy, send for ever; Ctrl-C stops
-npm start -- --once [--repeat N] [--rate R] [--fresh] [--data DIR]
-  --once      send the recorded webhooks, wait until all are handled, print one line of JSON
-  --repeat N  so many rounds of ${deliveriesPerRound} deliveries (1)
-  --rate R    deliveries per second at most (live 60 at the peak, once 400)
-  --fresh     begin with an empty data folder
-  --data DIR  data folder (./.faas)`;
-
 const manifest = fileURLToPath(new URL('../../functions-examples/github-activity/faas.yaml', import.meta.url));
 const restartMs = 500;
 const failuresMax = 3;
@@ -31,14 +22,6 @@ const drainMs = 120_000;
 const settleMs = 15_000;
 const pollMs = 100;
 const lookMs = 500;
-
-interface Options {
-  readonly once: boolean;
-  readonly repeat: number;
-  readonly rate: number;
-  readonly fresh: boolean;
-  readonly folder: string;
-}
 
 const screen = new Screen();
 const children = new Set<Child>();
@@ -57,11 +40,12 @@ process.on('exit', () => {
 process.exitCode = await main();
 
 async function main(): Promise<number> {
-  const options = readOptions();
-  if (options === undefined) {
-    process.stderr.write(`${usage}\n`);
+  const read = readOptions(process.argv.slice(2), process.env.FAAS_DATA ?? './.faas');
+  if (read.kind === 'refused') {
+    process.stderr.write(`error: ${read.reason}\n\n${usage}\n`);
     return 2;
   }
+  const { options } = read;
   if (options.fresh && (await startFresh(options.folder)) === 'refused') return 2;
   await prepare(options.folder);
   try {
@@ -72,26 +56,6 @@ async function main(): Promise<number> {
   } finally {
     screen.end();
     await stopChildren();
-  }
-}
-
-function readOptions(): Options | undefined {
-  try {
-    const { values } = parseArgs({
-      options: {
-        once: { type: 'boolean', default: false },
-        repeat: { type: 'string', default: '1' },
-        rate: { type: 'string' },
-        fresh: { type: 'boolean', default: false },
-        data: { type: 'string', default: process.env.FAAS_DATA ?? './.faas' },
-      },
-    });
-    const repeat = Number(values.repeat);
-    const rate = Number(values.rate ?? (values.once ? 400 : 60));
-    if (!Number.isInteger(repeat) || repeat < 1 || !(rate > 0)) return undefined;
-    return { once: values.once, repeat, rate, fresh: values.fresh, folder: resolve(values.data) };
-  } catch {
-    return undefined;
   }
 }
 

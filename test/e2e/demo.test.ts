@@ -69,3 +69,14 @@ demo('a folder of other things is not removed by --fresh, whatever they are call
   });
   expect(await readdir(mine, { recursive: true })).toEqual(['secrets', 'secrets/api-key']);
 });
+
+demo('an option that makes no sense is named, before the usage', async () => {
+  const refused = await run(process.execPath, [start, '--repeat', 'abc']).catch(
+    (error: { code: number; stderr: string; stdout: string }) => error,
+  );
+  expect(refused).toMatchObject({
+    code: 2,
+    stdout: '',
+    stderr: expect.stringMatching(/^error: --repeat: "abc" is not a whole number from 1 on\n\nnpm start /),
+  });
+});
