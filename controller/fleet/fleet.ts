@@ -284,7 +284,10 @@ export class Fleet implements PodDirectory {
 
   #track(work: Promise<void>): void {
     const settled = work
-      .catch(error => this.#options.log.error('pod action failed', { error: String(error) }))
+      .catch(error => {
+        // What our own stop gave up would only stand before the reason of that stop.
+        this.#options.log[this.#stopped ? 'debug' : 'error']('pod action failed', { error: String(error) });
+      })
       .finally(() => {
         this.#underWay.delete(settled);
         this.#plan();

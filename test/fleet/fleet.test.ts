@@ -34,6 +34,7 @@ let killedAs: PodExit['reason'];
 /** Starts wait until the pods are closed. */
 let isStuck: boolean;
 let closing: ((why: Error) => void)[];
+let errorsLogged: string[];
 /** How much further the clock of the fleet is than that of the machine. */
 let aheadMs: number;
 
@@ -56,6 +57,7 @@ beforeEach(async () => {
   aheadMs = 0;
   isStuck = false;
   closing = [];
+  errorsLogged = [];
   client = {
     status(pod) {
       greeted.push(pod.id);
@@ -93,7 +95,7 @@ beforeEach(async () => {
     history,
     conditions: noConditions,
     clock: { ...clock, now: () => clock.now() + aheadMs, steady: () => clock.steady() + aheadMs },
-    log: silentLog,
+    log: { ...silentLog, error: (message, fields) => errorsLogged.push(`${message}: ${fields?.error}`) },
     metrics: noMetrics,
     limits: { pool: 1, podsMax: 4 },
     drainMs: 1_000,
@@ -253,13 +255,22 @@ test('a registry that is away for a moment leaves no pod that loads for ever', a
   await until(() => expect(phases()).toEqual(['generic', 'ready']));
 });
 
-test('a pod that does not come about is not waited for by a server that stops', async () => {
+test('a pod that does not come about is not waited for by a server that stops, and what the stop gave up is no error', async () => {
   isStuck = true;
   fleet.update([revision('r1', good)]);
   fleet.scale('shop.totals', 1);
   await until(() => expect(closing.length).toBeGreaterThan(0));
   await fleet.stop(2_000);
   expect(closing).toEqual([]);
+  expect(errorsLogged).toEqual([]);
+});
+
+test('a pod that does not come about while the server runs is an error', async () => {
+  isStuck = true;
+  fleet.update([]);
+  await until(() => expect(closing.length).toBeGreaterThan(0));
+  for (const reject of closing.splice(0)) reject(new Error('no room'));
+  await until(() => expect(errorsLogged).toEqual(['pod action failed: Error: no room']));
 });
 
 test('a function that is gone takes its pods with it', async () => {
