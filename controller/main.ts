@@ -1,4 +1,3 @@
-import { mkdir } from 'node:fs/promises';
 import { createAdminServer } from './api/admin-server.ts';
 import { summaries } from './api/function-survey.ts';
 import { replayLetters } from './api/replay-letters.ts';
@@ -10,6 +9,7 @@ import type { Hub } from './cluster/hub.ts';
 import type { PodsWish } from './cluster/messages.ts';
 import { ConditionBoard } from './conditions/condition-board.ts';
 import { runSchedules } from './cron/schedule-loop.ts';
+import { makeDataFolder } from './data-folder.ts';
 import { createDispatcher } from './dispatch/create-dispatcher.ts';
 import type { Dispatcher, UnitReport } from './dispatch/dispatcher.ts';
 import { noDispatcher } from './dispatch/stored-results.ts';
@@ -110,7 +110,7 @@ async function open(
   const tokens = new BatchTokens();
   const stopping = new AbortController();
   const dedupeWindowMs = settings['dedupe.window'];
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  makeDataFolder(folder);
 
   const stores = await openStores({ settings, env: process.env, clock, random, log });
   onStop(() => stores.close());

@@ -1,5 +1,6 @@
 import { readFile, rename, rm, writeFile } from 'node:fs/promises';
 import { join } from 'node:path';
+import { dataFolderError } from '../data-folder.ts';
 
 /** `<data>/server.json`, mode 0600: how commands on the same machine find the server that runs on a data folder. */
 export interface ServerFile {
@@ -13,11 +14,16 @@ export interface ServerFile {
 
 const fileName = 'server.json';
 
-/** Replaced in one step, so that a reader sees the old one or the new one. */
+/** Replaced in one step, so that a reader sees the old one or the new one. Throws what dataFolderError says when the folder does not take it. */
 export async function writeServerFile(folder: string, server: ServerFile): Promise<void> {
   const beside = join(folder, `${fileName}.${server.pid}`);
-  await writeFile(beside, `${JSON.stringify(server)}\n`, { mode: 0o600 });
-  await rename(beside, join(folder, fileName));
+  try {
+    await writeFile(beside, `${JSON.stringify(server)}\n`, { mode: 0o600 });
+    await rename(beside, join(folder, fileName));
+  } catch (error) {
+    await rm(beside, { force: true }).catch(() => undefined);
+    throw dataFolderError(error, folder);
+  }
 }
 
 /** Only our own: a successor may have written its file already. */

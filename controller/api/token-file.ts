@@ -1,5 +1,6 @@
-import { chmod, link, mkdir, open, readFile, rm, stat } from 'node:fs/promises';
+import { chmod, link, open, readFile, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
+import { dataFolderError, makeDataFolder } from '../data-folder.ts';
 import { FaasError } from '../errors.ts';
 import type { Random } from '../random.ts';
 
@@ -49,7 +50,16 @@ async function readToken(file: string): Promise<string | undefined> {
 
 /** Written beside and linked into place: `link` refuses an existing name, so nobody ever reads half a token or replaces a good one. */
 async function makeToken(folder: string, file: string, random: Random): Promise<string> {
-  await mkdir(folder, { recursive: true, mode: 0o700 });
+  makeDataFolder(folder);
+  try {
+    await linkToken(file, random);
+  } catch (error) {
+    throw dataFolderError(error, folder);
+  }
+  return (await readFile(file, 'utf8')).trim();
+}
+
+async function linkToken(file: string, random: Random): Promise<void> {
   const beside = `${file}.${random.token()}`;
   const handle = await open(beside, 'wx', 0o600);
   try {
@@ -62,5 +72,4 @@ async function makeToken(folder: string, file: string, random: Random): Promise<
     await handle.close();
     await rm(beside, { force: true });
   }
-  return (await readFile(file, 'utf8')).trim();
 }

@@ -69,9 +69,7 @@ test('a second server on the same folder is refused, with the process that has i
 test('a folder that is a file is refused', async () => {
   const file = join(folder, 'file');
   writeFileSync(file, '');
-  for (const path of [file, join(file, 'below')]) {
-    await expect(open(path)).rejects.toMatchObject({ code: 'FAAS_DATA_FOLDER', message: `the data folder ${path} is a file` });
-  }
+  await expect(open(file)).rejects.toMatchObject({ code: 'FAAS_DATA_FOLDER', message: `the data folder ${file} is a file` });
 });
 
 test('a folder that cannot be written is refused', async () => {

@@ -1,5 +1,6 @@
-import { closeSync, existsSync, mkdirSync, openSync, readFileSync, writeFileSync } from 'node:fs';
+import { closeSync, existsSync, openSync, readFileSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
+import { dataFolderError, makeDataFolder } from '../../data-folder.ts';
 import { FaasError } from '../../errors.ts';
 import {
   bindingEmptyBytes,
@@ -144,7 +145,7 @@ export function storeError(error: unknown, path: string): FaasError | undefined 
  * closing a handle of a file drops all locks that this process has on it.
  */
 function makePrivate(folder: string, path: string): void {
-  mkdirSync(folder, { recursive: true, mode: 0o700 });
+  makeDataFolder(folder);
   for (const file of [path, join(folder, 'faas.lock')]) if (!existsSync(file)) closeSync(openSync(file, 'wx', 0o600));
 }
 
@@ -207,30 +208,9 @@ function migrate(database: Database, version: number): void {
 }
 
 /** Translates what opening a folder meets: SQLite's results and the system's codes. */
-function openingError(error: unknown, folder: string, path: string): unknown {
+function openingError(error: unknown, folder: string, path: string): FaasError {
   if (error instanceof FaasError) return error;
-  const known = storeError(error, path);
-  if (known !== undefined) return known;
-  const options = { cause: error };
-  switch (error instanceof Error && 'code' in error ? error.code : undefined) {
-    case 'ENOTDIR':
-    case 'EEXIST':
-      return new FaasError('FAAS_DATA_FOLDER', `the data folder ${folder} is a file`, 'Choose a folder with --data or FAAS_DATA.', options);
-    case 'ENOSPC':
-      return full(path, options);
-    case 'EROFS':
-    case 'EACCES':
-    case 'EPERM':
-    case 'ENOENT':
-      return readOnly(folder, options);
-    default:
-      return new FaasError(
-        'FAAS_DATA_FOLDER',
-        `cannot use ${folder}: ${messageOf(error)}`,
-        'Check the folder and its permissions.',
-        options,
-      );
-  }
+  return storeError(error, path) ?? dataFolderError(error, folder);
 }
 
 function full(path: string, options: ErrorOptions): FaasError {
