@@ -28,9 +28,11 @@ export function functionRoutes(ports: ApiPorts, letters: Pick<OpenLetters, 'coun
     params: FunctionParams,
     answer: FunctionDetailAnswer,
     handle: async ({ params }) => {
-      const [survey] = await surveys(ports, [await findFunction(ports.registry, params)]);
+      const record = await findFunction(ports.registry, params);
+      const counting = asFarAsTold(ports.clock, letters.count(record.unit));
+      const [[survey], deadLetters] = await Promise.all([surveys(ports, [record]), counting]);
       if (survey === undefined) throw new FaasError('FAAS_FUNCTION_UNKNOWN', 'the function is gone');
-      return detailOf(ports, survey, await asFarAsTold(letters.count(survey.record.unit)));
+      return detailOf(ports, survey, deadLetters);
     },
   });
   const lag = defineRoute({

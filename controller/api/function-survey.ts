@@ -1,3 +1,4 @@
+import type { Clock } from '../clock.ts';
 import { conditionOfError } from '../conditions/condition-of-error.ts';
 import type { UnitReport } from '../dispatch/dispatcher.ts';
 import type { FunctionRecord } from '../ports/registry.ts';
@@ -29,17 +30,28 @@ export async function surveyAll(ports: SurveyPorts): Promise<readonly Survey[]> 
 
 export async function surveys(ports: SurveyPorts, records: readonly FunctionRecord[]): Promise<readonly Survey[]> {
   const live = await resolveAll(ports, records);
-  const partitions = await Promise.all(live.map(one => asFarAsTold(readBacklog(ports, one))));
+  const partitions = await Promise.all(live.map(one => asFarAsTold(ports.clock, readBacklog(ports, one))));
   const reports = new Map(ports.dispatcher.report().map(report => [report.unit, report]));
   return records.map((record, index) => ({ record, report: reports.get(record.unit), partitions: partitions[index] }));
 }
 
-/** Undefined: the stores do not tell, for a reason that is among the conditions of the function. */
-export async function asFarAsTold<Told>(telling: Promise<Told>): Promise<Told | undefined> {
-  return telling.catch(error => {
+/** What is asked while a server stands still is tried again for longer than anybody waits for a page. */
+const tellingMs = 5_000;
+
+/** Undefined: the stores do not tell, or not in time, for a reason that is among the conditions of the function. */
+export async function asFarAsTold<Told>(clock: Pick<Clock, 'after'>, telling: Promise<Told>): Promise<Told | undefined> {
+  let cancel = () => {};
+  const late = new Promise<undefined>(resolve => {
+    cancel = clock.after(tellingMs, () => resolve(undefined));
+  });
+  try {
+    return await Promise.race([telling, late]);
+  } catch (error) {
     if (conditionOfError(error) === undefined) throw error;
     return undefined;
-  });
+  } finally {
+    cancel();
+  }
 }
 
 export async function summaryOf(ports: SurveyPorts, { record, report, partitions }: Survey): Promise<FunctionAnswer> {

@@ -18,7 +18,7 @@ const sparkPoints = 60;
 interface Ports extends Pick<ApiPorts, 'scale' | 'dispatcher' | 'conditions'> {
   readonly letters: Pick<OpenLetters, 'count' | 'keepOnly'>;
   readonly registry: Pick<Registry, 'functions' | 'watch'>;
-  readonly clock: Pick<Clock, 'now' | 'sleep'>;
+  readonly clock: Pick<Clock, 'now' | 'sleep' | 'after'>;
 }
 
 /**
@@ -164,7 +164,7 @@ export class LiveBoard {
     this.#deadLettersAtMs = nowMs;
     await Promise.all(
       functions.map(async ({ unit }) => {
-        this.#deadLetters.set(unit, await asFarAsTold(this.#ports.letters.count(unit)));
+        this.#deadLetters.set(unit, await asFarAsTold(this.#ports.clock, this.#ports.letters.count(unit)));
       }),
     );
   }

@@ -106,6 +106,8 @@ export class Membership {
         this.#troubles.met('group', error);
         this.#over?.();
       },
+      onAway: error => this.#troubles.met('group', error),
+      onBack: () => this.#troubles.over('group'),
     });
     this.#troubles.over('group');
     this.#assigned(member, early);

@@ -128,6 +128,10 @@ export interface JoinOptions {
   onRevoked(revoked: readonly TopicPartition[]): void;
   /** The membership is over and will not come back by itself (a crashed consumer). */
   onLost(error: Error): void;
+  /** The group does not answer at the moment; told again as long as it is so, and tried again by itself. */
+  onAway?(error: Error): void;
+  /** It answers; told each time that it does. */
+  onBack?(): void;
 }
 
 export interface FetchOptions extends ReadLimit {

@@ -2,6 +2,7 @@ import { readFileSync } from 'node:fs';
 import { Partitioners } from 'kafkajs';
 import { afterAll, beforeAll, expect, test } from 'vitest';
 import type { KafkaStreams } from '../../controller/adapters/kafka/kafka-streams.ts';
+import { FaasError } from '../../controller/errors.ts';
 import { partitionOf } from '../../controller/ports/partition-of.ts';
 import { type Certificates, certificateService, makeCertificates } from '../services/certificates.ts';
 import { type FaultProxy, kafkaFrame, startFaultProxy } from '../services/fault-proxy.ts';
@@ -127,6 +128,40 @@ describeWith(kafkaService, 'three brokers that fail', () => {
     ];
     expect(asked).toEqual([[inFirst], [inSecond], [inFirst]]);
     expect(requests).toBe(1);
+  });
+
+  test('a member says that its group does not answer within seconds of the silence, and that it does again', limit, async () => {
+    const topic = await makeTopic();
+    const said: string[] = [];
+    let wake = () => {};
+    const say = (what: string) => {
+      if (said.at(-1) !== what) said.push(what);
+      wake();
+    };
+    const until = async (what: string) => {
+      while (said.at(-1) !== what) await new Promise<void>(resolve => (wake = resolve));
+    };
+    const member = await streams.join({
+      group: 'silent',
+      topics: [topic],
+      onAssigned() {},
+      onRevoked() {},
+      onLost() {},
+      onAway: error => say(error instanceof FaasError ? error.code : String(error)),
+      onBack: () => say('back'),
+    });
+    try {
+      await until('back');
+      for (const proxy of proxies) proxy.blackhole();
+      const silentAtMs = performance.now();
+      await until('FAAS_KAFKA_UNREACHABLE');
+      expect(performance.now() - silentAtMs).toBeLessThan(10_000);
+      for (const proxy of proxies) proxy.heal();
+      await until('back');
+    } finally {
+      for (const proxy of proxies) proxy.heal();
+      await member.leave();
+    }
   });
 
   async function makeTopic(): Promise<string> {

@@ -32,6 +32,7 @@ test('a function that goes live while the list is read is on the next snapshot',
       conditions: new ConditionBoard({ ...admin, clock: systemClock, log: silentLog }),
       clock: {
         now: () => systemClock.now(),
+        after: (delayMs, callback) => systemClock.after(delayMs, callback),
         // The first turn is over: its reading was overtaken by the deployment.
         sleep: async () => {
           expect((await board.snapshot()).functions.map(one => one.name)).toEqual(['customer-totals', 'late', 'tax']);

@@ -6,7 +6,7 @@ import ConnectionPool from 'kafkajs/src/network/connectionPool.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 import { FaasError } from '../../errors.ts';
 import type { ConnectionOptions, HostPort } from './connection-options.ts';
-import { isConnectionError } from './kafka-error.ts';
+import { isConnectionError, named, silentBroker } from './kafka-error.ts';
 
 /** Where the nodes of the cluster are, as the last metadata said; shared by all who connect. */
 export type NodeAddresses = Map<number, HostPort>;
@@ -28,7 +28,8 @@ interface Connected {
   readonly broker: Broker;
   readonly sockets: Set<Socket>;
   readonly at: HostPort;
-  isDropped: boolean;
+  /** Why it is of no use any more. */
+  dropped: unknown;
 }
 
 /**
@@ -65,7 +66,7 @@ export class Brokers {
         return await this.#ask(at, timeoutMs, question);
       } catch (error) {
         if (!isConnectionError(error)) throw error;
-        if (isTimeout(error)) silent.add(keyOf(at));
+        if (isNamed(error, silentBroker)) silent.add(keyOf(at));
         last = error;
       }
     }
@@ -74,21 +75,23 @@ export class Brokers {
 
   async close(): Promise<void> {
     this.#closed = true;
-    for (const connected of [...this.#connected.values()]) this.#drop(connected);
+    for (const connected of [...this.#connected.values()]) this.#drop(connected, closed());
   }
 
   async #ask<Answer>(at: HostPort, timeoutMs: number, question: (broker: Broker) => Promise<Answer>): Promise<Answer> {
     const connected = this.#connection(at);
-    let bytesBefore = Number.POSITIVE_INFINITY;
+    let bytesBefore = 0;
     try {
-      await this.#within(helloMs, connected.broker.connect());
+      await this.#within(helloMs, connected.broker.connect(), silentBroker);
       requireVersions(connected.broker);
       bytesBefore = bytesRead(connected);
       return await this.#within(timeoutMs, question(connected.broker));
     } catch (error) {
+      // Others have given it up, for a reason that says more.
+      if (connected.dropped !== undefined) throw connected.dropped;
       // Who answers others is only slow: all that they have asked would fail as well, and be asked again.
-      const isSlow = isTimeout(error) && bytesRead(connected) > bytesBefore;
-      if (!isSlow && (isConnectionError(error) || isSaslError(error))) this.#drop(connected);
+      const isSlow = isNamed(error, timeoutName) && bytesRead(connected) > bytesBefore;
+      if (!isSlow && (isConnectionError(error) || isSaslError(error))) this.#drop(connected, error);
       throw error;
     }
   }
@@ -106,7 +109,7 @@ export class Brokers {
   }
 
   #connection(at: HostPort): Connected {
-    if (this.#closed) throw new FaasError('FAAS_STORE_CLOSED', 'the streams are closed', 'The server is stopping.');
+    if (this.#closed) throw closed();
     const key = keyOf(at);
     const found = this.#connected.get(key);
     if (found !== undefined) return found;
@@ -119,7 +122,7 @@ export class Brokers {
       clientId,
       socketFactory: to => {
         // Who waited for it while it was being made would make another one, which nobody closes.
-        if (connected.isDropped) throw new Error('cut off by us');
+        if (connected.dropped !== undefined) throw new Error('cut off by us');
         return openSocket(to, sockets);
       },
       connectionTimeout: connectMs,
@@ -129,23 +132,23 @@ export class Brokers {
       logger: this.#logger,
     });
     const broker = new Broker({ connectionPool, logger: this.#logger, allowAutoTopicCreation: false, authenticationTimeout: connectMs });
-    const connected: Connected = { broker, sockets, at, isDropped: false };
+    const connected: Connected = { broker, sockets, at, dropped: undefined };
     this.#connected.set(key, connected);
     return connected;
   }
 
   /** All requests on its connections fail. */
-  #drop(connected: Connected): void {
+  #drop(connected: Connected, why: unknown): void {
     const key = keyOf(connected.at);
     if (this.#connected.get(key) === connected) this.#connected.delete(key);
-    connected.isDropped = true;
+    connected.dropped = why;
     for (const socket of connected.sockets) socket.destroy(new Error('cut off by us'));
   }
 
-  async #within<Answer>(timeoutMs: number, work: Promise<Answer>): Promise<Answer> {
+  async #within<Answer>(timeoutMs: number, work: Promise<Answer>, otherwise = timeoutName): Promise<Answer> {
     let cancel = () => {};
     const late = new Promise<never>((_, reject) => {
-      cancel = this.#options.clock.after(timeoutMs, () => reject(named(timeoutName, `no answer within ${timeoutMs} ms`)));
+      cancel = this.#options.clock.after(timeoutMs, () => reject(named(otherwise, `no answer within ${timeoutMs} ms`)));
     });
     try {
       return await Promise.race([work, late]);
@@ -163,18 +166,18 @@ function bytesRead({ sockets }: Connected): number {
   return [...sockets].reduce((sum, socket) => sum + socket.bytesRead, 0);
 }
 
-function named(name: string, message: string): Error {
-  return Object.assign(new Error(message), { name });
+function closed(): FaasError {
+  return new FaasError('FAAS_STORE_CLOSED', 'the streams are closed', 'The server is stopping.');
 }
 
 const timeoutName = 'KafkaJSRequestTimeoutError';
 
-function isTimeout(error: unknown): boolean {
-  return error instanceof Error && error.name === timeoutName;
+function isSaslError(error: unknown): boolean {
+  return isNamed(error, 'KafkaJSSASLAuthenticationError');
 }
 
-function isSaslError(error: unknown): boolean {
-  return error instanceof Error && error.name === 'KafkaJSSASLAuthenticationError';
+function isNamed(error: unknown, name: string): boolean {
+  return error instanceof Error && error.name === name;
 }
 
 function openSocket(to: Parameters<ConstructorParameters<typeof ConnectionPool>[0]['socketFactory']>[0], sockets: Set<Socket>): Socket {

@@ -6,7 +6,7 @@ import { Brokers, type NodeAddresses } from './brokers.ts';
 import type { ConnectionOptions } from './connection-options.ts';
 import type { Coordinators } from './coordinators.ts';
 import { keyOf } from './fetch-request.ts';
-import { isPassing, kafkaError, typeOf } from './kafka-error.ts';
+import { isPassing, kafkaError, named, silentBroker, typeOf } from './kafka-error.ts';
 import { decodeAssignment, decodeSubscription, encodeAssignment, encodeSubscription, protocolName } from './member-protocol.ts';
 import type { OffsetCommits } from './offset-commits.ts';
 import type { OffsetLookups } from './offset-lookups.ts';
@@ -43,6 +43,8 @@ interface Held {
 const requestMs = 2_000;
 /** What a coordinator may take over the time that it is told to wait. */
 const answerMs = 5_000;
+/** A group that answers nothing for so long is away, for all that is known. */
+const silentMs = 5_000;
 const pauseMs = { min: 50, max: 1_000 };
 /** One round is often followed by another: what a member let go of in the first is given to its next owner in the second, and waits as long as others do not ask. */
 const settling = { forMs: 1_500, heartbeatMs: 100 };
@@ -183,8 +185,9 @@ export class KafkaGroupMember implements GroupMember {
         if (this.#rejoin) {
           this.#assign(await this.#enter());
           sharedAtMs = clock.now();
-        } else await this.#beat();
+        } else await this.#beatOrSay();
         aliveAtMs = clock.now();
+        join.onBack?.();
         pause = pauseMs.min;
         const isSettling = aliveAtMs - sharedAtMs < settling.forMs;
         if (!this.#rejoin) await (isSettling ? this.#sleep(Math.min(settling.heartbeatMs, lifePace.leastMs)) : this.#rest());
@@ -198,11 +201,23 @@ export class KafkaGroupMember implements GroupMember {
         if (clock.now() - aliveAtMs > sessionMs) this.#expelled();
         if (!isShared(error)) {
           log.debug('group cannot be reached', { group: join.group, error: String(error) });
+          this.#sayAway(error);
           await this.#sleep(pause);
           pause = Math.min(pauseMs.max, pause * 2);
         }
       }
     }
+  }
+
+  /** What is read from a broker that says nothing only waits: that it is away shows here. */
+  async #beatOrSay(): Promise<void> {
+    const silence = named(silentBroker, `no answer within ${silentMs} ms`);
+    const cancel = this.#options.clock.after(silentMs, () => this.#sayAway(silence));
+    await this.#beat().finally(cancel);
+  }
+
+  #sayAway(error: unknown): void {
+    this.#options.join.onAway?.(kafkaError(error, `stay in the group ${this.group}`));
   }
 
   async #beat(): Promise<void> {

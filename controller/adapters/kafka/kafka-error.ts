@@ -25,6 +25,14 @@ export function typeOf(error: unknown): string | undefined {
   return type ?? (errors?.[0] as KafkaJsError | undefined)?.type;
 }
 
+/** An error that is told from others as those of kafkajs are. */
+export function named(name: string, message: string): Error {
+  return Object.assign(new Error(message), { name });
+}
+
+/** Who takes a connection, or holds one, and says nothing. */
+export const silentBroker = 'SilentBroker';
+
 /** The connection is of no use any more, or never was. */
 export function isConnectionError(error: unknown): boolean {
   return error instanceof Error && connectionErrors.has(error.name);
@@ -36,6 +44,7 @@ const connectionErrors: ReadonlySet<string> = new Set([
   'KafkaJSRequestTimeoutError',
   'KafkaJSBrokerNotFound',
   'KafkaJSLockTimeout',
+  silentBroker,
 ]);
 
 /** Another try, with fresh metadata, can go well. */
