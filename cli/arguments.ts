@@ -144,8 +144,7 @@ function check(flag: FlagSpec, values: readonly string[], where: string): Value 
     case 'list':
       return values;
     case 'number':
-      if (!/^\d+$/.test(last)) throw new UsageError(`${where}: "${last}" is not a whole number`);
-      return last;
+      return numberOf(last, flag, where);
     case 'duration':
       if (parseDuration(last) === undefined)
         throw new UsageError(`${where}: "${last}" is not a duration`, 'Write 250ms, 30s, 5m, 2h or 1d.');
@@ -156,6 +155,12 @@ function check(flag: FlagSpec, values: readonly string[], where: string): Value 
       }
       return last;
   }
+}
+
+function numberOf(text: string, { range: [least, most] = [0, Number.MAX_SAFE_INTEGER] }: FlagSpec, where: string): string {
+  if (!/^\d+$/.test(text)) throw new UsageError(`${where}: "${text}" is not a whole number`);
+  if (Number(text) < least || Number(text) > most) throw new UsageError(`${where}: ${text} is not within ${least} and ${most}`);
+  return text;
 }
 
 function switchOf(text: string, where: string): boolean {

@@ -15,6 +15,8 @@ export interface FlagSpec {
   /** What stands for the value in help: `--file <path>`. */
   readonly label?: string;
   readonly choices?: readonly string[];
+  /** Of a number: the least and the largest. */
+  readonly range?: readonly [number, number];
   /** As one would write it. */
   readonly default?: string;
   /** The variable that says the same; FAAS_<NAME> unless given. */

@@ -4,6 +4,7 @@ import type { Invocation } from '../command.ts';
 import { connect } from '../connect.ts';
 import { duration, fields, size, table } from '../output.ts';
 import { repeat } from '../repeat.ts';
+import { revisionMark } from '../revision-mark.ts';
 import { qualifiedName } from '../unit-name.ts';
 
 export async function run(invocation: Invocation): Promise<number> {
@@ -83,7 +84,7 @@ function partitionRows(answer: FunctionDetailAnswer): readonly (readonly string[
 }
 
 function revisionRows(answer: FunctionDetailAnswer, ago: (ms: number) => string): readonly (readonly string[])[] {
-  return answer.revisions.map(one => [one.id, one.bundleHash.slice(0, 12), ago(one.createdAtMs), one.live ? 'live' : '']);
+  return answer.revisions.map(one => [one.id, one.bundleHash.slice(0, 12), ago(one.createdAtMs), revisionMark(one, answer)]);
 }
 
 function conditionRows(answer: FunctionDetailAnswer, ago: (ms: number) => string): readonly (readonly string[])[] {

@@ -19,6 +19,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const client = await connect(invocation);
   const path = pathTo('offsets', { context: target.context, function: target.name });
   const answer = await client.send<MoveOffsetsAnswer>('POST', path, request, holdTimeoutMs);
+  if (answer.clamped > 0) out.warning(`warning: ${clampedText(request.to, answer)}`);
   await out.result(answer, () => {
     const rows = answer.partitions.map(one => [one.topic, String(one.partition), String(one.current), String(one.target)]);
     return `${table(['TOPIC', 'PARTITION', 'WAS', 'NEXT'], rows)}\n\n${effect(answer)}`;
@@ -28,6 +29,11 @@ export async function run(invocation: Invocation): Promise<number> {
 
 /** The function finishes what it has in flight, on every server, before it is moved. */
 const holdTimeoutMs = 120_000;
+
+function clampedText(to: MoveOffsetsRequest['to'], { clamped, partitions }: MoveOffsetsAnswer): string {
+  if (typeof to !== 'string' && 'timeMs' in to) return 'that time is to come: the end of each log was taken';
+  return `the log has no such offset in ${clamped} of ${partitions.length} partitions: its nearest end was taken`;
+}
 
 function effect({ again, skipped, backMs }: MoveOffsetsAnswer): string {
   const since = backMs === undefined ? '' : `, from ${duration(backMs)} ago on`;

@@ -354,6 +354,7 @@ export const MoveOffsetsAnswer = strict({
   partitions: Type.Array(partitionMove),
   again: Type.Integer({ description: 'Events that were handled and are handled again.' }),
   skipped: Type.Integer({ description: 'Events that are never handled.' }),
+  clamped: Type.Integer({ description: 'Partitions whose log has no such place, or whose time is to come: the nearest place was taken.' }),
   backMs: optional(natural),
 });
 export type MoveOffsetsAnswer = Static<typeof MoveOffsetsAnswer>;

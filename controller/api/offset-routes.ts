@@ -31,10 +31,10 @@ export function offsetRoutes(ports: ApiPorts): readonly Route[] {
     answer: MoveOffsetsAnswer,
     handle: async ({ params, body: { to, stream, partition, allowRewind = false } }) => {
       const live = await resolveOne(ports, await findFunction(ports.registry, params));
-      const { moves, again, skipped, backMs } = await ports.deployments.exclusively(() =>
+      const { moves, again, skipped, clamped, backMs } = await ports.deployments.exclusively(() =>
         moveOffsets(ports, live, { to, stream, partition, allowRewind }),
       );
-      return { partitions: [...moves], again, skipped, ...(backMs !== undefined && { backMs: Math.round(backMs) }) };
+      return { partitions: [...moves], again, skipped, clamped, ...(backMs !== undefined && { backMs: Math.round(backMs) }) };
     },
   });
   return [show, move];

@@ -26,6 +26,8 @@ export interface MoveRequest {
 
 export interface MovedOffsets extends OffsetEffect {
   readonly moves: readonly OffsetMove[];
+  /** Partitions whose log has no such place: the nearest one was taken. A time is none while it is to come. */
+  readonly clamped: number;
   /** How far back in time that goes; undefined: it does not. */
   readonly backMs: number | undefined;
 }
@@ -94,7 +96,13 @@ async function planned(options: MoveOffsetsOptions, live: LiveFunction, request:
   const effect = effectOf(moves);
   const backMs = await backOf(options, moves);
   if (effect.again > rewindEventsMax && !request.allowRewind) throw tooFarBack(live, effect.again, backMs ?? 0);
-  return { moves, ...effect, backMs };
+  return { moves, ...effect, clamped: clampedOf(moves, request.to, options.clock.now()), backMs };
+}
+
+function clampedOf(moves: readonly OffsetMove[], to: OffsetTarget, nowMs: number): number {
+  if (typeof to === 'string') return 0;
+  if ('timeMs' in to) return to.timeMs > nowMs ? moves.length : 0;
+  return moves.filter(({ target }) => target !== to.offset).length;
 }
 
 function topicOf(live: LiveFunction, stream: string | undefined): string | undefined {

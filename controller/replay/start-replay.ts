@@ -30,6 +30,10 @@ const keptMax = 20;
 /** Writes the wish down; the leader sees to it. Throws FAAS_REPLAY_EMPTY when nothing lies between the two places. */
 export async function startReplay(options: StartReplayOptions, live: LiveFunction, wish: ReplayWish): Promise<ReplayJob> {
   const { replays, clock, random } = options;
+  if (isUpsideDown(wish)) {
+    const hint = 'Exchange --from and --to; events at --to are not included.';
+    throw new FaasError('FAAS_REPLAY_EMPTY', `no events of ${live.unit} lie there: the range ends where it begins, or before`, hint);
+  }
   const ranges = await rangesOf(options, live, wish);
   if (ranges.length === 0) {
     const hint =
@@ -50,6 +54,12 @@ export async function startReplay(options: StartReplayOptions, live: LiveFunctio
   };
   await replays.put(job);
   return job;
+}
+
+function isUpsideDown({ from, to }: ReplayWish): boolean {
+  if (typeof from === 'string' || typeof to === 'string') return to === 'earliest' || (from === 'latest' && to !== 'latest');
+  if ('offset' in from) return 'offset' in to && from.offset >= to.offset;
+  return 'timeMs' in to && from.timeMs >= to.timeMs;
 }
 
 async function rangesOf(options: StartReplayOptions, live: LiveFunction, wish: ReplayWish): Promise<readonly ReplayRange[]> {

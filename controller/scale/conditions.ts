@@ -101,7 +101,10 @@ function atMax({ policy, replicas }: ScaleInputs, sizing: Sizing | undefined): S
   return {
     type: 'AtMax',
     message: `${podsText(needed)} are needed for ${timeText(policy.maxAgeMs)} and ${policy.max} are allowed (${policy.boundsFrom})`,
-    advice: 'Raise `scale.max`, or `scale.maxAge`, or make the handler quicker.',
+    advice:
+      policy.boundsFrom === 'override'
+        ? 'The bound was set by hand: lift it with `faas scale clear`, or set a higher one with `faas scale set`.'
+        : 'Raise `scale.max`, or `scale.maxAge`, or make the handler quicker.',
   };
 }
 

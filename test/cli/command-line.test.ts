@@ -113,6 +113,8 @@ describe('a command line that makes no sense: exit code 2, the reason and a way 
     [['describe', '../etc/passwd'], '"../etc/passwd" is not a name', 'Write <context>.<name>'],
     [['describe', 'lonely'], 'which context is "lonely" in?', 'Write <context>.lonely'],
     [['logs', '--tail', 'all'], '--tail: "all" is not a whole number', ''],
+    [['replay', 'a.b', '--rate', '0'], '--rate: 0 is not within 1 and 100000', ''],
+    [['replay', 'a.b', '--rate', '100001'], '--rate: 100001 is not within 1 and 100000', ''],
     [['invoke', 'a.b', '{broken'], 'the argument is not JSON', 'A string needs its quotes'],
     [['emit', 'a.b', '1', '--file', 'x'], 'either one event as an argument, or --file', ''],
     [['emit', 'a.b', '1', '--header', 'x'], '--header: "x" is not name=value', ''],

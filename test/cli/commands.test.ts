@@ -205,6 +205,13 @@ describe('list and describe', () => {
     expect(stdout).toMatch(/^Revisions\nREVISION +BUNDLE +CREATED +LIVE\nr1-/m);
   });
 
+  test('the revision before the live one is marked, in describe as in revisions', async () => {
+    for (const command of ['describe', 'revisions']) {
+      const { stdout } = await faas([command, 'tax']);
+      expect(stdout).toMatch(/^r2-[^\n]* live\nr1-[^\n]* before$|^r1-[^\n]* before\nr2-[^\n]* live$/m);
+    }
+  });
+
   test('an unknown function: what the server says, exit code 1', async () => {
     const { code, stdout, stderr } = await faas(['describe', 'shop.nobody']);
     expect([code, stdout]).toEqual([1, '']);

@@ -29,3 +29,19 @@ test('a topic that is gone is said to be gone, not that the function reads none'
   });
   await expect(move('earliest', { stream: 'other' })).rejects.toMatchObject({ code: 'FAAS_OFFSETS_NONE' });
 });
+
+test.each<[string, OffsetTarget, number[], number]>([
+  ['an offset of the log', { offset: 5 }, [5, 5], 0],
+  ['one beyond its end', { offset: 6 }, [5, 5], 2],
+  ['the present', { timeMs: 0 }, [5, 5], 0],
+  ['a time to come', { timeMs: 1 }, [5, 5], 2],
+  ['its end', 'latest', [5, 5], 0],
+])('%s: how many partitions have no such place is said', async (_, to, targets, clamped) => {
+  const { move, clock } = await world();
+  await clock.advance(1_000);
+  const asked = typeof to !== 'string' && 'timeMs' in to ? { timeMs: clock.now() + to.timeMs } : to;
+  const moved = move(asked);
+  await clock.advance(1_000);
+  const { moves, ...said } = await moved;
+  expect([moves.map(({ target }) => target), said.clamped]).toEqual([targets, clamped]);
+});

@@ -2,6 +2,7 @@ import { expect, test } from 'vitest';
 import { replayHeader } from '../../controller/dispatch/dead-letter.ts';
 import type { FaultPoints } from '../../controller/fault-points.ts';
 import { inboxTopicOf } from '../../controller/functions/live-function.ts';
+import type { OffsetTarget } from '../../controller/functions/move-offsets.ts';
 import type { NewRecord, RecordHeader, Streams } from '../../controller/ports/streams.ts';
 import type { ReplayJob } from '../../controller/replay/replay-job.ts';
 import { runReplays } from '../../controller/replay/replay-loop.ts';
@@ -180,3 +181,17 @@ test('a second replay handles the same events again, and one that is cancelled s
 async function handledTotal(world: DispatchWorld): Promise<number> {
   return Object.values(await world.state(live.unit)).reduce((sum, log) => sum + log.trim().split(' ').length, 0);
 }
+
+test.each<[string, OffsetTarget, OffsetTarget]>([
+  ['offsets', { offset: 100 }, { offset: 50 }],
+  ['one offset, which is not included', { offset: 50 }, { offset: 50 }],
+  ['times', { timeMs: 2_000 }, { timeMs: 1_000 }],
+  ['nothing before the first', { offset: 5 }, 'earliest'],
+  ['nothing behind the last', 'latest', { timeMs: 1_000 }],
+])('a range that is upside down is said to be so: %s', async (_, from, to) => {
+  const { world, random, replays } = await handledWorld(1);
+  const options = { streams: world.adapters.streams, replays, clock: world.clock, random };
+  const wish = { from, to, stream: undefined, inbox: false, ratePerSecond: undefined };
+  await expect(startReplay(options, live, wish)).rejects.toMatchObject({ code: 'FAAS_REPLAY_EMPTY', message: expect.stringContaining('or before') });
+  await world.stop();
+});

@@ -159,10 +159,19 @@ test('pods that get in each other’s way: undone within 15 s, and tried ever mo
   });
 });
 
+/** With that for the origin of the bounds. */
+function adviceOf(inputs: WorldRun['inputs'], boundsFrom: 'manifest' | 'override'): string | undefined {
+  const bound = inputs.findLast(one => decide(one).conditions.some(({ type }) => type === 'AtMax'));
+  if (bound === undefined) return undefined;
+  return decide({ ...bound, policy: { ...bound.policy, boundsFrom } }).conditions.find(({ type }) => type === 'AtMax')?.advice;
+}
+
 test('pods that are as quick as they were, and too few by the maximum: nothing is tried', () => {
   const result = run(world(3_600, step(2_000)), { max: 8 });
   expect(after(result, 310)).toEqual([]);
   expect(conditionsAt(result.inputs, 1_000)).toEqual(['AtMax']);
+  expect(adviceOf(result.inputs, 'manifest')).toMatch(/^Raise `scale.max`/);
+  expect(adviceOf(result.inputs, 'override')).toContain('faas scale clear');
 });
 
 test.each([
