@@ -5,7 +5,7 @@ import { kafkaAndRedis } from '../services/kafka-and-redis.ts';
 import { describeWith } from '../services/needed-service.ts';
 import { startRedis } from '../services/redis.ts';
 import { crashAtEach, crashPodsAtEach, hits, pointsOfLoad } from './crash-run.ts';
-import { crashReplayAtEach, handledTwice } from './replay-run.ts';
+import { crashReplayAtEach, wrongReplay } from './replay-run.ts';
 import { patienceMs, ServerProcess } from './server-process.ts';
 
 const limit = { timeout: 3 * patienceMs };
@@ -38,7 +38,9 @@ describeWith(kafkaAndRedis, 'on Kafka and Redis', () => {
     limit,
     (at, index) =>
       withServer(`replay-${index}`, async (server, env) => {
-        expect(await crashReplayAtEach(server, at, env, kafka.bootstrap), server.output).toEqual(handledTwice());
+        const seen = await crashReplayAtEach(server, at, env, kafka.bootstrap);
+        console.log(`${at}, ${atHits}: ${[...seen.values()].flat().length} handled, ${wrongReplay(seen).length} keys wrong`);
+        expect(wrongReplay(seen), server.output).toEqual([]);
       }),
   );
 

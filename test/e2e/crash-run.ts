@@ -3,7 +3,8 @@ import { join } from 'node:path';
 import { type FaultPoint, faultPointNames } from '../../controller/fault-points.ts';
 import type { PodFaultPoint } from '../../runtime/pod/fault-points.ts';
 import { patienceMs, type ServerProcess } from './server-process.ts';
-import { check, deploy, eventually, nothing, type Sent, send } from './shop-run.ts';
+import { deploy, eventually, examine, nothing, type Sent, send } from './shop-run.ts';
+import type { ShopVerdict } from './shop-verdict.ts';
 
 export const hits = [1, 3, 7] as const;
 
@@ -35,7 +36,7 @@ export async function crashAtEach(
   }
   await server.start({ ...env, ...withoutPool });
   await sending;
-  return check(server, sent);
+  return told(at, sent, await examine(server, sent));
 }
 
 /** Pods, of the warm pool or not, die at a place when it is passed for the first, the third and the seventh time, whichever pod does; what is wrong in the end. */
@@ -51,7 +52,13 @@ export async function crashPodsAtEach(
   const last = hits[hits.length - 1] ?? 1;
   await deployAndSend(server, at.startsWith('load.') ? last : 1, nothing, sent);
   await eventually(async () => (await readdir(passages)).includes(String(last)));
-  return check(server, sent);
+  return told(at, sent, await examine(server, sent));
+}
+
+/** One line per run for people; answers what is wrong. */
+function told(at: string, { webhooks, calls }: Sent, { lost, twice, wrong }: ShopVerdict): readonly string[] {
+  console.log(`${at}, hits ${hits.join(', ')}: ${webhooks + calls} events, ${lost} lost, ${twice} twice, ${wrong.length} wrong`);
+  return wrong;
 }
 
 /** What is deployed stays. */

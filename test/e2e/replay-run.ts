@@ -46,10 +46,26 @@ export async function crashReplayAtEach(
   return handled(2 * records);
 }
 
-/** Each key had its orders twice, in their order. */
-export function handledTwice(): ReadonlyMap<string, readonly number[]> {
-  const once = (key: number) => Array.from({ length: records / keys }, (_, i) => i * keys + key);
-  return new Map(Array.from({ length: keys }, (_, key) => [`k${key}`, [...once(key), ...once(key)]]));
+/** What is wrong where each key was to have its orders twice, in their order. */
+export function wrongReplay(seen: ReadonlyMap<string, readonly number[]>): readonly string[] {
+  return wrongIds(seen, { records, keys, times: 2 });
+}
+
+/** What is wrong where the ids from 0 on were given to keys in turns, and each key was to handle its own so many times, in their order. */
+export function wrongIds(
+  seen: ReadonlyMap<string, readonly number[]>,
+  wanted: { readonly records: number; readonly keys: number; readonly times: number },
+): readonly string[] {
+  const names = Array.from({ length: wanted.keys }, (_, key) => `k${key}`);
+  const wrong = [...seen.keys()].filter(name => !names.includes(name)).map(name => `${name} is the key of nothing`);
+  for (const [key, name] of names.entries()) {
+    const once = Array.from({ length: wanted.records / wanted.keys }, (_, i) => i * wanted.keys + key);
+    const all = Array.from({ length: wanted.times }, () => once).flat();
+    const ids = seen.get(name) ?? [];
+    const at = Array.from({ length: Math.max(all.length, ids.length) }, (_, i) => i).find(i => all[i] !== ids[i]);
+    if (at !== undefined) wrong.push(`${name}: at ${at} of ${all.length} comes ${ids[at] ?? 'nothing'} instead of ${all[at] ?? 'nothing'}`);
+  }
+  return wrong;
 }
 
 /** What the counting functions of test/data/e2e-kafka have handled, by key. */

@@ -165,7 +165,11 @@ export async function verdictOf(server: LoadedServer, { sent, name }: LoadFigure
 }
 
 async function compared(server: LoadedServer, name: string, sent: LoadFigures['sent']): Promise<Verdict> {
-  const entries = await keptBy(server, name);
+  return judgeKept(await keptBy(server, name), sent);
+}
+
+/** What the function keeps against what was sent: the n-th event of a key is at its n-th place, and together they are as many as were sent. */
+export function judgeKept(entries: readonly Kept[], sent: LoadFigures['sent']): Verdict {
   const kept = new Map(entries.map(({ key, value }) => [key, value.ids]));
   const wrong: string[] = [];
   let total = 0;
@@ -179,7 +183,7 @@ async function compared(server: LoadedServer, name: string, sent: LoadFigures['s
   return { wrong, latestMs: Math.max(0, ...entries.map(({ value }) => value.latestMs)) };
 }
 
-interface Kept {
+export interface Kept {
   readonly key: string;
   readonly value: { readonly ids: readonly string[]; readonly latestMs: number };
 }

@@ -1,17 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { patienceMs, type ServerProcess } from './server-process.ts';
+import { judgeShop, shopKeys as keys, type Sent, type ShopVerdict } from './shop-verdict.ts';
+
+export type { Sent } from './shop-verdict.ts';
 
 const manifest = 'test/data/e2e/faas.yaml';
-const keys = ['a', 'b', 'c', 'd'];
-const beatMs = 500;
 /** Where nothing has come nearer to right for so long, something stands still. Below the time in which a pod that is drained gives up. */
 const stillMs = 20_000;
-
-/** What the outside world has sent and knows to be accepted. */
-export interface Sent {
-  readonly webhooks: number;
-  readonly calls: number;
-}
 
 export const nothing: Sent = { webhooks: 0, calls: 0 };
 
@@ -38,18 +33,23 @@ export async function send(server: ServerProcess, before: Sent, after: Sent): Pr
   await Promise.all(Array.from({ length: 3 }, next));
 }
 
-/** What is wrong with what the server has in the end; looked up in its stores, and compared with what was sent. Waits while that changes. */
+/** What is wrong with what the server has in the end. */
 export async function check(server: ServerProcess, sent: Sent): Promise<readonly string[]> {
-  let wrong: readonly string[] = ['nothing was looked at'];
-  for (let sinceMs = performance.now(); wrong.length > 0; await sleep(50)) {
-    const found = await disagreements(server, sent).catch(error => [String(error)]);
-    if (found.join() !== wrong.join()) sinceMs = performance.now();
-    wrong = found;
-    if (performance.now() > sinceMs + stillMs) return wrong;
+  return (await examine(server, sent)).wrong;
+}
+
+/** Looks up what the server has in its stores, and compares it with what was sent. Waits while that changes. */
+export async function examine(server: ServerProcess, sent: Sent): Promise<ShopVerdict> {
+  let verdict: ShopVerdict = { lost: 0, twice: 0, wrong: ['nothing was looked at'] };
+  for (let sinceMs = performance.now(); verdict.wrong.length > 0; await sleep(50)) {
+    const found = await judged(server, sent).catch(error => ({ lost: 0, twice: 0, wrong: [String(error)] }));
+    if (found.wrong.join() !== verdict.wrong.join()) sinceMs = performance.now();
+    verdict = found;
+    if (performance.now() > sinceMs + stillMs) return verdict;
   }
   // Nothing may come after that.
   await sleep(300);
-  return disagreements(server, sent);
+  return judged(server, sent);
 }
 
 export async function eventually(isSo: () => Promise<boolean>): Promise<void> {
@@ -93,41 +93,14 @@ async function post(server: ServerProcess, kind: 'webhook' | 'call', index: numb
   });
 }
 
-async function disagreements(server: ServerProcess, { webhooks, calls }: Sent): Promise<readonly string[]> {
-  const wrong: string[] = [];
+async function judged(server: ServerProcess, sent: Sent): Promise<ShopVerdict> {
   const [intake, tally] = await Promise.all([logsOf(server, 'intake'), logsOf(server, 'tally')]);
-  const emitted: string[] = [];
-  for (const [kind, count] of [
-    ['webhook', webhooks],
-    ['call', calls],
-  ] as const) {
-    for (const [keyIndex, key] of keys.entries()) {
-      const log = intake.get(`${kind}-${key}`) ?? [];
-      const expected = Array.from({ length: count }, (_, i) => i).filter(i => i % keys.length === keyIndex);
-      const difference = differenceOf(
-        expected.map(i => `${kind}-${i}`),
-        log,
-      );
-      if (difference !== undefined) wrong.push(`${kind}s of ${key}: ${difference}`);
-      emitted.push(...log.map((id, i) => `${id}@${i + 1}`));
-    }
-  }
-  const counted = differenceOf(emitted, [...tally.values()].flat());
-  if (counted !== undefined) wrong.push(`tally: ${counted}`);
-  wrong.push(...wrongTicks(intake.get('beat') ?? []));
+  const deadLetters = new Map<string, number>();
   for (const name of ['intake', 'tally']) {
     const { total } = await server.ask<{ total: number }>(`/functions/${server.context}/${name}/dead-letters?limit=1`);
-    if (total > 0) wrong.push(`${name} has ${total} dead letters`);
+    deadLetters.set(name, total);
   }
-  return wrong;
-}
-
-/** From the first due time on none is missing and none is twice. */
-function wrongTicks(ids: readonly string[]): readonly string[] {
-  const ticks = ids.map(id => Date.parse(id.slice(id.indexOf('@') + 1))).sort((a, b) => a - b);
-  const [firstMs] = ticks;
-  const isExact = firstMs !== undefined && ticks.every((atMs, i) => atMs === firstMs + i * beatMs);
-  return isExact ? [] : [`ticks: ${ticks.map(atMs => atMs - (firstMs ?? 0)).join(' ')}`];
+  return judgeShop(sent, { intake, tally, deadLetters });
 }
 
 async function logsOf(server: ServerProcess, name: string): Promise<ReadonlyMap<string, readonly string[]>> {
@@ -135,11 +108,4 @@ async function logsOf(server: ServerProcess, name: string): Promise<ReadonlyMap<
     `/functions/${server.context}/${name}/state?limit=1000`,
   );
   return new Map(entries.map(({ key, value }) => [key, value.log]));
-}
-
-function differenceOf(wanted: readonly string[], seen: readonly string[]): string | undefined {
-  const missing = wanted.filter(one => !seen.includes(one));
-  const surplus = seen.filter((one, i) => seen.indexOf(one) !== i || !wanted.includes(one));
-  if (missing.length + surplus.length === 0) return undefined;
-  return `missing [${missing.join(' ')}], too many [${surplus.join(' ')}]`;
 }

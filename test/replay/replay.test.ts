@@ -192,6 +192,9 @@ test.each<[string, OffsetTarget, OffsetTarget]>([
   const { world, random, replays } = await handledWorld(1);
   const options = { streams: world.adapters.streams, replays, clock: world.clock, random };
   const wish = { from, to, stream: undefined, inbox: false, ratePerSecond: undefined };
-  await expect(startReplay(options, live, wish)).rejects.toMatchObject({ code: 'FAAS_REPLAY_EMPTY', message: expect.stringContaining('or before') });
+  await expect(startReplay(options, live, wish)).rejects.toMatchObject({
+    code: 'FAAS_REPLAY_EMPTY',
+    message: expect.stringContaining('or before'),
+  });
   await world.stop();
 });
