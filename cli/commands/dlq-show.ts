@@ -2,16 +2,16 @@ import type { DeadLetterAnswer } from '../../controller/api/contract.ts';
 import { pathTo } from '../../controller/api/paths.ts';
 import type { Invocation } from '../command.ts';
 import { connect } from '../connect.ts';
+import { letterId } from '../letter-choice.ts';
 import { fields, printableLines } from '../output.ts';
 import { qualifiedName } from '../unit-name.ts';
 
 export async function run(invocation: Invocation): Promise<number> {
   const { args, out } = invocation;
   const target = await qualifiedName(args.required('function'), invocation);
+  const id = letterId(args.required('id'));
   const client = await connect(invocation);
-  const letter = await client.get<DeadLetterAnswer>(
-    pathTo('deadLetter', { context: target.context, function: target.name, id: args.required('id') }),
-  );
+  const letter = await client.get<DeadLetterAnswer>(pathTo('deadLetter', { context: target.context, function: target.name, id }));
   await out.result(letter, () => describe(letter, title => out.paint('bold', title)));
   return 0;
 }

@@ -118,6 +118,9 @@ describe('a command line that makes no sense: exit code 2, the reason and a way 
     [['invoke', 'a.b', '{broken'], 'the argument is not JSON', 'A string needs its quotes'],
     [['emit', 'a.b', '1', '--file', 'x'], 'either one event as an argument, or --file', ''],
     [['emit', 'a.b', '1', '--header', 'x'], '--header: "x" is not name=value', ''],
+    [['dlq', 'show', 'a.b', 'zzz'], '"zzz" is not the id of a dead letter, which looks like 0-3', 'faas dlq list <function>'],
+    [['dlq', 'replay', 'a.b', '0-1', '3'], '"3" is not the id of a dead letter, which looks like 0-3', 'faas dlq list <function>'],
+    [['dlq', 'drop', 'a.b', '0-', '--yes'], '"0-" is not the id of a dead letter, which looks like 0-3', 'faas dlq list <function>'],
     [['dlq', 'replay', 'a.b'], 'name dead letters, or take --where <filter> or --all', 'faas dlq list'],
   ])('faas %j', async (words, message, hint) => {
     const { code, stdout, stderr } = await runCli(words, { cwd: folder });
