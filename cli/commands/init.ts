@@ -2,7 +2,9 @@ import { mkdir, readdir, readFile, writeFile } from 'node:fs/promises';
 import { basename, dirname, join, relative, resolve, sep } from 'node:path';
 import type { Invocation } from '../command.ts';
 import { CommandFailure } from '../failure.ts';
+import { printable } from '../output.ts';
 import { packageFile } from '../package-file.ts';
+import { shellWord } from '../shell-word.ts';
 
 /** What the template's files are called where they go: npm leaves a .gitignore out of packages. */
 const renamed: Readonly<Record<string, string>> = { gitignore: '.gitignore' };
@@ -13,6 +15,7 @@ export async function run({ args, out, cwd }: Invocation): Promise<number> {
   const values = await placeholders(folder);
   const template = packageFile('cli/template');
   const files = (await readdir(template, { recursive: true, withFileTypes: true })).filter(entry => entry.isFile());
+  const written: string[] = [];
   for (const entry of files) {
     const from = join(entry.parentPath, entry.name);
     const path = relative(template, from);
@@ -20,9 +23,10 @@ export async function run({ args, out, cwd }: Invocation): Promise<number> {
     const text = (await readFile(from, 'utf8')).replace(/\{\{([a-z]+)\}\}/g, (whole, name: string) => values[name] ?? whole);
     await mkdir(dirname(to), { recursive: true });
     await writeFile(to, text, { flag: 'wx' });
-    await out.line(relative(cwd, to));
+    written.push(relative(cwd, to));
   }
-  const enter = folder === cwd ? '' : `cd ${relative(cwd, folder)} && `;
+  await out.result({ folder, files: written }, () => written.map(printable).join('\n'));
+  const enter = folder === cwd ? '' : `cd ${shellWord(relative(cwd, folder))} && `;
   out.progress(`\nNext: ${enter}npm install && npm test\nThen: npx faas dev`);
   return 0;
 }

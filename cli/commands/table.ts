@@ -16,7 +16,7 @@ export const commandTable: readonly CommandSpec[] = [
     name: 'init',
     summary: 'Make a new project: a manifest, a handler and a test',
     args: [{ name: 'folder', meaning: 'Where; it must be empty or not there yet.', required: false }],
-    flags: [],
+    flags: [outputFlag],
     examples: ['faas init shop'],
     load: () => import('./init.ts'),
   },

@@ -38,9 +38,10 @@ describe('a new project', () => {
         'src/greet-vip.ts',
         'test/customer-totals.test.ts',
         'tsconfig.json',
+        'vitest.config.ts',
       ].map(file => `My Shop/${file}`),
     );
-    expect(stderr).toContain('npm install && npm test');
+    expect(stderr).toContain("Next: cd 'My Shop' && npm install && npm test\n");
     for (const file of stdout.trim().split('\n')) expect(await readFile(join(folder, file), 'utf8')).not.toContain('{{');
     expect(JSON.parse(await readFile(join(folder, 'My Shop/package.json'), 'utf8')).name).toBe('my-shop');
     expect(await readFile(join(folder, 'My Shop/faas.yaml'), 'utf8')).toMatch(
@@ -63,6 +64,37 @@ describe('a new project', () => {
     ]);
   }, 60_000);
 });
+
+test.each([
+  ['shop', 'cd shop && '],
+  ["it's mine!", `cd 'it'\\''s mine!' && `],
+  ['./-x', 'cd ./-x && '],
+  ['$HOME', `cd '$HOME' && `],
+])('%s is entered by what is printed', async (name, enter) => {
+  const { stderr } = await runCli(['init', name], { cwd: folder });
+  expect(stderr).toContain(`Next: ${enter}npm install`);
+});
+
+test('the files are one value for a program', async () => {
+  const { stdout } = await runCli(['init', 'plain', '-o', 'json'], { cwd: folder });
+  expect(JSON.parse(stdout)).toEqual({
+    folder: join(folder, 'plain'),
+    files: expect.arrayContaining(['plain/faas.yaml', 'plain/.gitignore']),
+  });
+});
+
+test('its tests run with its own configuration, whatever lies in the folders above', async () => {
+  const above = join(folder, 'above');
+  await mkdir(above);
+  await writeFile(join(above, 'vitest.config.ts'), "throw new Error('of somebody else');");
+  expect((await runCli(['init', 'inner'], { cwd: above })).code).toBe(0);
+  await install(join(above, 'inner'));
+  const { stdout } = await promisify(execFile)('npm', ['test'], {
+    cwd: join(above, 'inner'),
+    env: { ...process.env, NO_COLOR: '1', CI: 'true' },
+  });
+  expect(stdout).toMatch(/Tests +2 passed/);
+}, 60_000);
 
 describe('nothing of the user is touched', () => {
   test('a folder with anything in it is refused', async () => {
