@@ -1,6 +1,7 @@
 import { resolve } from 'node:path';
 import type { Invocation } from '../command.ts';
 import { firstLine } from '../connect.ts';
+import { reportContext } from '../context-report.ts';
 import { CommandFailure } from '../failure.ts';
 import { localName, readContexts, type ServerContext, serverAddress, writeContexts } from '../server-contexts.ts';
 import { UsageError } from '../usage-error.ts';
@@ -20,6 +21,7 @@ export async function run(invocation: Invocation): Promise<number> {
   const { contexts } = await readContexts(env);
   await writeContexts(env, { current: name, contexts: { ...contexts, [name]: context } });
   out.progress(`${Object.hasOwn(contexts, name) ? 'changed' : 'added'} ${name}; commands ask ${context.server} from now on`);
+  await reportContext(out, { name, server: context.server, current: name });
   return 0;
 }
 

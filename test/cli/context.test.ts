@@ -59,6 +59,15 @@ test('`use` chooses one for all commands, --use for one command; a flag comes be
   expect((await faas(['list'])).stderr).toContain('no server runs on the data folder');
 });
 
+test('what a change has come to is one value for a program', async () => {
+  const env = { FAAS_TOKEN: 'x', FAAS_OUTPUT: 'json' };
+  const changed = async (...words: string[]) => JSON.parse((await faas(['context', ...words], { env })).stdout);
+  expect(await changed('add', 'prod', '--server', 'http://h')).toEqual({ name: 'prod', server: 'http://h', current: 'prod' });
+  expect(await changed('use', 'local')).toEqual({ name: 'local', current: 'local' });
+  expect(await changed('use', 'prod')).toEqual({ name: 'prod', server: 'http://h', current: 'prod' });
+  expect(await changed('remove', 'prod')).toEqual({ name: 'prod', server: 'http://h', current: 'local' });
+});
+
 test('--use comes before the variables of another server and of its token; beside --server it says nothing clear', async () => {
   await writeFile(join(home, 'token'), token);
   await faas(['context', 'add', 'good', '--server', admin.url, '--token-file', 'token']);
