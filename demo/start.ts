@@ -1,5 +1,7 @@
+import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { shellWord } from '../cli/shell-word.ts';
 import { type Child, startCli, startSender } from './child.ts';
 import { prepare, readLedger, readServer, removeData, secretsFolder } from './data-folder.ts';
 import { deliveriesPerRound } from './deliveries.ts';
@@ -240,7 +242,7 @@ Recorded webhooks of GitHub are on their way: signed, verified, stored, counted 
 
   webhook   ${server?.gatewayUrl}/hooks/github-activity/github
   dashboard npx faas dashboard
-  metrics   ${server?.adminUrl}/metrics
+  metrics   curl -H "Authorization: Bearer $(cat ${shellWord(join(folder, 'token'))})" ${server?.adminUrl}/metrics
   look      npx faas list · npx faas describe github-activity.summary · npx faas state list github-activity.repository-activity
             npx faas logs -f · npx faas lag · npx faas dlq list github-activity.repository-activity
   change    functions-examples/github-activity/src/summary.ts: save it, and the next event runs the new code
