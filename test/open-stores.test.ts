@@ -27,6 +27,19 @@ test('a Redis that is not there', async () => {
 });
 
 describeWith(redisService, 'a Redis from settings', () => {
+  test('one that is a server by itself, and is said to be a cluster', async () => {
+    const redis = await startRedis();
+    try {
+      const settings = settingsOf({ state: redis.url.replace('redis://', 'redis+cluster://') });
+      await expect(openRedis({ ...opened, settings })).rejects.toMatchObject({
+        code: 'FAAS_SETTING_VALUE',
+        hint: expect.stringMatching(/setting state .*redis:\/\//),
+      });
+    } finally {
+      await redis.stop();
+    }
+  });
+
   test.each([
     ['without append-only file', { appendonly: 'no' }, 'FAAS_REDIS_UNSAFE', 'append-only'],
     ['that never syncs', { appendfsync: 'no' }, 'FAAS_REDIS_UNSAFE', 'appendfsync'],

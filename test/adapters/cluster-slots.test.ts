@@ -18,7 +18,7 @@ const range = (from: number, to: number, host: string | null) => [
 ];
 
 test('every slot has its node, and one that does not know its host is where we asked', () => {
-  const slots = slotMap([range(0, 8000, 'a'), range(8001, 16_383, null)], 'asked');
+  const slots = slotMap([range(0, 8000, 'a'), range(8001, 16_383, null)], 'asked', 'asked:7000');
   expect([slots[0], slots[8000], slots[8001], slots[16_383], slots.length]).toEqual([
     'a:7000',
     'a:7000',
@@ -29,5 +29,10 @@ test('every slot has its node, and one that does not know its host is where we a
 });
 
 test('a cluster with a slot that nobody serves is refused', () => {
-  expect(() => slotMap([range(0, 99, 'a'), range(101, 16_383, 'b')], 'a')).toThrow('slot 100');
+  const refused = expect.objectContaining({
+    code: 'FAAS_REDIS_SLOTS',
+    message: 'no node of the Redis cluster at a:7000 serves slot 100',
+    hint: expect.stringContaining('setting state'),
+  });
+  expect(() => slotMap([range(0, 99, 'a'), range(101, 16_383, 'b')], 'a', 'a:7000')).toThrow(refused);
 });

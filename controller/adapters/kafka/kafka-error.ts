@@ -108,6 +108,10 @@ const meanings: Readonly<Record<string, Meaning>> = {
   },
   INVALID_TOPIC_EXCEPTION: { code: 'FAAS_STREAM_UNKNOWN_TOPIC', hint: 'Kafka allows letters, digits, ".", "_" and "-", 249 at most.' },
   POLICY_VIOLATION: { code: 'FAAS_KAFKA_FORBIDDEN', hint: 'A policy of the cluster refuses it.' },
+  ILLEGAL_SASL_STATE: {
+    code: 'FAAS_KAFKA_AUTH',
+    hint: 'The broker expects no SASL at this address: set kafka.sasl to none, or the setting streams to an address where it does.',
+  },
   SASL_AUTHENTICATION_FAILED: { code: 'FAAS_KAFKA_AUTH', hint: credentialsHint() },
 };
 

@@ -1,5 +1,6 @@
 import { FaasError } from '../../errors.ts';
 import { type SlotMap, slotMap, slotOf } from './cluster-slots.ts';
+import { unreachableHint } from './redis-errors.ts';
 import { type LinkOptions, RedisLink } from './redis-link.ts';
 import type { RedisLinks } from './redis-links.ts';
 
@@ -58,7 +59,8 @@ export class ClusterLinks implements RedisLinks {
     if (link?.facts !== undefined) return link;
     await this.#refresh();
     const now = this.#linkOf(unit);
-    if (now === undefined) throw new FaasError('FAAS_STORE_UNREACHABLE', `no node of the Redis cluster at ${this.place} answers`);
+    if (now === undefined)
+      throw new FaasError('FAAS_STORE_UNREACHABLE', `no node of the Redis cluster at ${this.place} answers`, unreachableHint);
     return now;
   }
 
@@ -107,7 +109,11 @@ export class ClusterLinks implements RedisLinks {
   }
 
   async #learn(link: RedisLink, host: string): Promise<void> {
-    const slots = slotMap(await link.command('CLUSTER', 'SLOTS'), host);
+    if (link.facts?.isOfCluster === false) {
+      const hint = 'Set the setting state to redis://host:port, or rediss://host:port with TLS.';
+      throw new FaasError('FAAS_SETTING_VALUE', `state names a cluster, and the Redis at ${link.place} is a server by itself`, hint);
+    }
+    const slots = slotMap(await link.command('CLUSTER', 'SLOTS'), host, link.place);
     await Promise.all([...new Set(slots)].map(node => this.#links.get(node) ?? this.#open(node)));
     this.#slots = slots;
   }

@@ -7,10 +7,10 @@ export const slotCount = 16_384;
 export type SlotMap = readonly string[];
 
 /**
- * From the answer of CLUSTER SLOTS: [from, to, [host, port, …], replicas …] … A node that does not know its own host is where we asked.
+ * From the answer of CLUSTER SLOTS: [from, to, [host, port, …], replicas …] … A node that does not know its own host is where we asked; `place`: that, for messages.
  * Throws FAAS_REDIS_SLOTS when a slot has no node.
  */
-export function slotMap(reply: unknown, askedHost: string): SlotMap {
+export function slotMap(reply: unknown, askedHost: string, place: string): SlotMap {
   const nodes: string[] = [];
   for (const range of asList(reply)) {
     const [from, to, primary] = asList(range);
@@ -21,8 +21,8 @@ export function slotMap(reply: unknown, askedHost: string): SlotMap {
   }
   for (let slot = 0; slot < slotCount; slot += 1) {
     if (nodes[slot] !== undefined) continue;
-    const hint = 'Give the slot to a node (redis-cli --cluster fix), and start again.';
-    throw new FaasError('FAAS_REDIS_SLOTS', `no node of the Redis cluster at ${askedHost} serves slot ${slot}`, hint);
+    const hint = 'Give the slot to a node of the cluster in the setting state (redis-cli --cluster fix), and start again.';
+    throw new FaasError('FAAS_REDIS_SLOTS', `no node of the Redis cluster at ${place} serves slot ${slot}`, hint);
   }
   return nodes;
 }

@@ -20,6 +20,14 @@ export function isElsewhere(error: unknown): boolean {
   return elsewhere.has(replyCode(error));
 }
 
+/** A server that runs; one that starts ends. */
+export const unreachableHint = 'It is tried again by itself; if it stays so, look at the server in the setting state.';
+
+/** ioredis tells a line that was silent for too long by its words alone; only ours depend on it. */
+function isSilence(message: string): boolean {
+  return message.startsWith('Socket timeout');
+}
+
 /** `place` is an address without secrets. */
 export function storeError(error: unknown, place: string): FaasError {
   if (error instanceof FaasError) return error;
@@ -29,8 +37,8 @@ export function storeError(error: unknown, place: string): FaasError {
   if (code === '' || code === 'BUSY' || notOurs.has(code) || elsewhere.has(code)) {
     return new FaasError(
       'FAAS_STORE_UNREACHABLE',
-      `Redis at ${place} does not answer: ${message}`,
-      'It is tried again by itself.',
+      `Redis at ${place} does not answer: ${isSilence(message) ? 'it takes what is sent, and says nothing' : message}`,
+      unreachableHint,
       options,
     );
   }

@@ -24,6 +24,7 @@ import { commitScript } from './commit-script.ts';
 import { unpackOutboxEntry } from './outbox-codec.ts';
 import { parkedEventsScript, parkedKeysFrom, parkedScript, replayParkedScript } from './parked-scripts.ts';
 import { attemptText, claimedFrom } from './progress-fields.ts';
+import { storeError } from './redis-errors.ts';
 import type { RedisLink } from './redis-link.ts';
 import type { RedisLinks } from './redis-links.ts';
 import { asBuffers, asBytes, asList, asNumber, asText } from './replies.ts';
@@ -77,7 +78,7 @@ export class RedisState implements StateStore {
       const behind = others[asNumber(rest[1] ?? 0) - 1] ?? { ...source, durableOffset };
       throw halted({ unit: source.unit, name: behind.name }, behind.durableOffset, answer, Number(asText(rest[0])));
     }
-    if (epoch !== link.epoch) throw new FaasError('FAAS_STORE_UNREACHABLE', `the connection to Redis at ${link.place} was lost`);
+    if (epoch !== link.epoch) throw storeError(new Error('the connection was lost'), link.place);
     this.#owners.set(ownerKey(source), { token: ownerToken, link, epoch });
     const [fields, bits, entries, parked] = rest;
     return {

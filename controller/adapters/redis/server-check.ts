@@ -9,6 +9,8 @@ export interface ServerFacts {
   /** undefined: it does not tell (CONFIG is forbidden). */
   readonly appendFsync: string | undefined;
   readonly evictionPolicy: string;
+  /** It is a node of a cluster. */
+  readonly isOfCluster: boolean;
 }
 
 /** Of what INFO answers: name → value. */
@@ -31,6 +33,7 @@ export function serverFacts(info: string, appendFsync: string | undefined): Serv
     appendOnly: fields.get('aof_enabled') === '1',
     appendFsync,
     evictionPolicy: fields.get('maxmemory_policy') ?? 'noeviction',
+    isOfCluster: fields.get('redis_mode') === 'cluster',
   };
 }
 
