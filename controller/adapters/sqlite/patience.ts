@@ -6,8 +6,7 @@ const stepMs = 20;
 
 /**
  * Carries out `work`, again and again while another connection has the file locked, and throws what it threw last. Not by SQLite's own
- * `busy_timeout`: that waits within native code, where a thread that is told to end fails natively and takes the whole process with it. `work`
- * must leave nothing behind when it is refused.
+ * `busy_timeout`: that waits within native code, where a thread cannot be told to end. `work` must leave nothing behind when it is refused.
  */
 export function patiently<Result>(work: () => Result, waitMs = patienceMs): Result {
   for (let leftMs = waitMs; ; leftMs -= stepMs) {
