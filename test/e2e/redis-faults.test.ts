@@ -29,11 +29,11 @@ const twice = async (happens: () => Promise<void>) => {
 
 const faults: readonly Fault[] = [
   {
-    title: 'Redis kill -9, 4 s down, twice',
+    title: 'Redis kill -9, 10 s down, twice',
     happens: world =>
       twice(async () => {
         await world.redis.kill();
-        await sleep(4_000);
+        await sleep(10_000);
         await world.redis.restart();
       }),
   },

@@ -38,8 +38,16 @@ export async function check(server: ServerProcess, sent: Sent): Promise<readonly
   return (await examine(server, sent)).wrong;
 }
 
-/** Looks up what the server has in its stores, and compares it with what was sent. Waits while that changes. */
+/** Looks up what the server has in its stores, and compares it with what was sent; once more later, because nothing may come after that but the schedule. */
 export async function examine(server: ServerProcess, sent: Sent): Promise<ShopVerdict> {
+  const verdict = await settled(server, sent);
+  if (verdict.wrong.length > 0) return verdict;
+  await sleep(300);
+  return settled(server, sent);
+}
+
+/** Waits while something is wrong and changes: of runs of the schedule that overlap a later one may be done first. */
+async function settled(server: ServerProcess, sent: Sent): Promise<ShopVerdict> {
   let verdict: ShopVerdict = { lost: 0, twice: 0, wrong: ['nothing was looked at'] };
   for (let sinceMs = performance.now(); verdict.wrong.length > 0; await sleep(50)) {
     const found = await judged(server, sent).catch(error => ({ lost: 0, twice: 0, wrong: [String(error)] }));
@@ -47,9 +55,7 @@ export async function examine(server: ServerProcess, sent: Sent): Promise<ShopVe
     verdict = found;
     if (performance.now() > sinceMs + stillMs) return verdict;
   }
-  // Nothing may come after that.
-  await sleep(300);
-  return judged(server, sent);
+  return verdict;
 }
 
 export async function eventually(isSo: () => Promise<boolean>): Promise<void> {

@@ -74,8 +74,15 @@ function textOf({ what, missing, surplus }: Compared): readonly string[] {
 
 /** From the first due time on none is missing and none is twice. */
 function wrongTicks(ids: readonly string[]): readonly string[] {
-  const ticks = ids.map(id => Date.parse(id.slice(id.indexOf('@') + 1))).sort((a, b) => a - b);
-  const [firstMs] = ticks;
-  const isExact = firstMs !== undefined && ticks.every((atMs, i) => atMs === firstMs + i * beatMs);
-  return isExact ? [] : [`ticks: ${ticks.map(atMs => atMs - (firstMs ?? 0)).join(' ')}`];
+  const ticks = ids.map(id => Date.parse(id.slice(id.indexOf('@') + 1)));
+  if (ticks.length === 0) return ['ticks: none'];
+  const [firstMs, lastMs] = [Math.min(...ticks), Math.max(...ticks)];
+  const due = Array.from({ length: (lastMs - firstMs) / beatMs + 1 }, (_, i) => `${i * beatMs}`);
+  return textOf(
+    compare(
+      'ticks',
+      due,
+      ticks.map(atMs => `${atMs - firstMs}`),
+    ),
+  );
 }
