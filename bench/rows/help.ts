@@ -1,6 +1,6 @@
 import { spawnSync } from 'node:child_process';
 import { cliFile } from '../paths.ts';
-import { boundRow, type Row } from '../row.ts';
+import type { Row } from '../row.ts';
 import { median } from '../statistics.ts';
 
 const turns = 21;
@@ -19,6 +19,13 @@ export const help: Row = {
     const pairs = Array.from({ length: turns }, () => [startMs([cliFile, '--help']), startMs(['-e', '0'])] as const);
     const ours = median(pairs.map(([faas]) => faas));
     const bare = median(pairs.map(([, node]) => node));
-    return [boundRow('faas --help, above bare node', 'ms', ours - bare, 60, 0, `${ours.toFixed(0)} against ${bare.toFixed(0)} ms`)];
+    const aboveMs = ours - bare;
+    return [
+      {
+        ...{ measure: 'faas --help', unit: 'ms', ours, other: { name: 'of bare node', value: bare }, figure: aboveMs, pods: 0 },
+        wanted: { relation: 'at most', value: 60, of: 'ms more' },
+        note: `${aboveMs.toFixed(0)} ms more`,
+      },
+    ];
   },
 };
