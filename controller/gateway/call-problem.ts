@@ -43,7 +43,9 @@ export function problemForCaller(answer: Exclude<DirectAnswer, { kind: 'ok' }>):
   const problem = problemOfAnswer(answer);
   if (answer.kind !== 'failed') return problem;
   const { code, name, message } = answer.error;
-  const root = code === 'FAAS_CALL_FAILED' ? message : `${problem.message}: ${code ?? name}: ${message}`;
+  // The code that stands for none of the handler's own says less than the name.
+  const kind = code === 'FAAS_HANDLER_ERROR' ? name : code;
+  const root = code === 'FAAS_CALL_FAILED' ? message : `${problem.message}: ${kind}: ${message}`;
   return new ProblemError('FAAS_CALL_FAILED', root.slice(0, rootCharsMax), problem.hint);
 }
 

@@ -236,13 +236,13 @@ export class UnitCalls {
             load.inFlight -= 1;
             this.#take(call, result);
           },
-          log: entry => this.#keepLog(entry, calls),
+          log: entry => this.#log(entry, entry.index === undefined ? undefined : calls[entry.index]),
         },
       );
       if (end.kind === 'busy' || end.kind === 'draining' || end.kind === 'unreached') this.#avoid(load, end.kind);
       for (const call of open.reverse()) {
         if (call === undefined) continue;
-        // It was told to end, and closed the connection on which the batch was on its way: nobody is to blame.
+        // It was told to end, and was ended before it had said so on its connections: nobody is to blame.
         if (end.kind === 'lost' && load.isEnding) this.#takeBack(call, 'draining');
         else this.#unanswered(call, end.kind);
       }
@@ -345,19 +345,9 @@ export class UnitCalls {
     }
     this.#told += 1;
     if (this.#told > toldPerSecond) return;
-    this.#options.history.write({
-      kind: 'log',
-      atMs,
-      unit: this.#live.unit,
-      data: {
-        level: 'warn',
-        message: 'direct call failed',
-        fields: { reason, error, ...(this.#told === toldPerSecond && { more: 'others of this second are not told' }) },
-        revision: this.#live.revision,
-        eventId: call.id,
-        traceparent: call.traceparent,
-      },
-    });
+    const more = this.#told === toldPerSecond && { more: 'others of this second are not told' };
+    const { traceparent } = call;
+    this.#log({ level: 'warn', message: 'direct call failed', fields: { reason, error, ...more }, atMs, traceparent }, call);
   }
 
   #takeBack(call: PendingCall, why: Extract<Outcome, { kind: 'returned' }>['why']): void {
@@ -366,11 +356,13 @@ export class UnitCalls {
       this.#storeAway(call);
       return;
     }
-    this.#waiting.release(call);
     call.returns += 1;
-    if (call.returns > returnsMax)
-      call.settle({ kind: 'failed', reason: 'crash', error: crashError(`the pod gave it back ${call.returns} times`) });
-    else this.#again(call);
+    if (call.returns > returnsMax) {
+      this.#fail(call, 'crash', crashError(`the pod gave it back ${call.returns} times`));
+      return;
+    }
+    this.#waiting.release(call);
+    this.#again(call);
   }
 
   /** Nothing of it was kept: it runs again when the store may be back, while its caller is to wait. */
@@ -411,16 +403,16 @@ export class UnitCalls {
     return load;
   }
 
-  #keepLog({ index, level, message, fields, atMs, traceparent }: PodLog, calls: readonly PendingCall[]): void {
-    const call = index === undefined ? undefined : calls[index];
+  #log({ level, message, fields, atMs, traceparent }: Omit<PodLog, 'index'>, call: PendingCall | undefined): void {
+    const { unit, revision } = this.#live;
     this.#options.history.write({
       kind: 'log',
       atMs,
-      unit: this.#live.unit,
+      unit,
       data: {
         level,
         message,
-        revision: this.#live.revision,
+        revision,
         ...(fields === undefined ? {} : { fields }),
         ...(call === undefined ? {} : { eventId: call.id }),
         ...(traceparent === undefined ? {} : { traceparent }),

@@ -9,6 +9,8 @@ import type { CommitResult, StateStore } from '../../controller/ports/state.ts';
 import { silentLog } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
 import { BatchTokens } from '../../controller/wire/batch-tokens.ts';
+import type { PodClient } from '../../controller/wire/pod-client.ts';
+import type { Batch } from '../../runtime/protocol/messages.ts';
 import { Failure, type MemoryFunction, type MemoryPodFaults, MemoryPodFleet, PodCrash } from '../support/memory-pod-client.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { VirtualClock } from '../support/virtual-clock.ts';
@@ -26,6 +28,8 @@ interface RigOptions {
   readonly durability?: 'default' | 'strict';
   readonly faults?: MemoryPodFaults;
   readonly wrap?: (state: StateStore) => StateStore;
+  /** Answers batches in place of the pods. */
+  readonly answers?: PodClient['run'];
 }
 
 class Rig {
@@ -37,9 +41,11 @@ class Rig {
   readonly function: MemoryFunction;
   readonly batches: number[] = [];
   readonly live;
+  readonly #answers: RigOptions['answers'];
   calls: DirectCallsRole;
 
   constructor(options: RigOptions = {}) {
+    this.#answers = options.answers;
     this.live = { ...live, spec: { ...live.spec, durability: options.durability ?? 'default' } };
     const { clock, random } = this;
     this.adapters = createMemoryAdapters({ clock, random, ...(options.emits === undefined ? {} : { emits: options.emits }) });
@@ -66,7 +72,7 @@ class Rig {
       history: adapters.history,
       state,
       pods: fleet,
-      client: fleet.client,
+      client: this.#answers === undefined ? fleet.client : { run: this.#answers },
       tokens: new BatchTokens(),
       clock,
       random,
@@ -128,6 +134,38 @@ const count: MemoryFunction['run'] = async (_, ctx) => {
   ctx.write(key, String(value));
   ctx.answer(String(value));
 };
+
+test('calls beside which a worker ended go again one by one, each alone on its pod, which says when it begins them', async () => {
+  const batches: Batch[] = [];
+  const rig = new Rig({
+    async answers(_, batch, on) {
+      batches.push(batch);
+      for (const { index } of batch.events) {
+        if (batches.length === 1) on.result({ index, outcome: { kind: 'returned', why: 'worker-ended' } });
+        else on.result({ index, outcome: { kind: 'failed', reason: 'memory', retryable: true, error } });
+      }
+      return { kind: 'done' };
+    },
+  });
+  const error = { code: 'FAAS_OUT_OF_MEMORY', name: 'FaasError', message: 'too much', stack: undefined };
+  await rig.answers(rig.call('a'), rig.call('b'));
+  const [first, ...again] = batches.map(({ events, exclusive, waits }) => ({ events: events.length, exclusive, waits }));
+  expect(first).toEqual({ events: 2, exclusive: undefined, waits: undefined });
+  expect(again).toEqual([1, 1].map(events => ({ events, exclusive: true, waits: true })));
+});
+
+test('a call that pods give back again and again fails, and its history says so', async () => {
+  const rig = new Rig({
+    async answers(_, { events }, on) {
+      for (const { index } of events) on.result({ index, outcome: { kind: 'returned', why: 'neighbour-crash' } });
+      return { kind: 'done' };
+    },
+  });
+  const [answer] = await rig.answers(rig.call('a', { key: 'k' }));
+  expect(answer).toMatchObject({ kind: 'failed', reason: 'crash' });
+  const entries = await rig.adapters.history.read({ kind: 'log', unit, limit: 10 });
+  expect(entries.map(({ data }) => data.message)).toEqual(['direct call failed']);
+});
 
 describe('a stop', () => {
   test('answers those that nobody will answer any more, and takes none from then on', async () => {
