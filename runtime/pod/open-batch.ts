@@ -55,12 +55,14 @@ export class OpenBatch {
     this.#response.flushHeaders();
   }
 
-  /** It goes to the worker now, whose unsent lines are there. */
+  /** It goes to the worker next, whose unsent lines are there. What says so is out before: a handler may end its process faster than a turn does. */
   begin(lines: SharedArrayBuffer | undefined): void {
     this.#lines = lines;
     if (!this.#waits) return;
     this.#waits = false;
     this.#write(aliveFrame);
+    // Node holds back what is written until the turn is over.
+    this.#response.socket?.uncork();
   }
 
   /** The worker's frames go out as they are; false, and nothing goes out: that cannot be (an index twice, or out of range). */

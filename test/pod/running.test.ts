@@ -1,8 +1,10 @@
 import { spawn } from 'node:child_process';
-import { readFileSync } from 'node:fs';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
-import { afterEach, describe, expect, test } from 'vitest';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterEach, describe, expect, test, vi } from 'vitest';
 import { createMemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
 import { systemClock } from '../../controller/clock.ts';
 import { entryPath } from '../../controller/entries.ts';
@@ -487,6 +489,19 @@ describe('a batch that is sent ahead', () => {
     await new Promise(d => setTimeout(d, 100));
     await other.pods.kill(other.pod.id);
     expect((await begun).end.kind).toBe('lost');
+  });
+
+  test.each(['ready', 'loading'])('is lost when its handler ends the pod at once: a pod that is %s', async state => {
+    const passages = mkdtempSync(join(tmpdir(), 'faas-passages-'));
+    closers.push(() => rmSync(passages, { recursive: true }));
+    vi.stubEnv('FAAS_POD_FAULT_POINT', `batch.handed-over:1:${passages}`);
+    const pod = await emptyPod();
+    vi.unstubAllEnvs();
+    const loading = pod.load(slow('1'));
+    if (state === 'ready') await loading;
+    else while ((await pod.client.status(pod.pod))?.state !== state) await new Promise(resolve => setImmediate(resolve));
+    expect((await pod.run(batchOf([batchEvent(0)], { waits: true }))).end.kind).toBe('lost');
+    await loading;
   });
 });
 
