@@ -4,7 +4,7 @@ import { type BatchEvent, wireLimits } from '../protocol/messages.ts';
 import { headerName, type PackedRecord, packRecord } from '../protocol/record.ts';
 import { FaasError } from '../sdk/errors.ts';
 import type { FaasEvent } from '../sdk/event.ts';
-import { nestsDeeper } from './json-depth.ts';
+import { nestsDeeper, opensMore } from './json-depth.ts';
 import { isStructured, type OpenedEnvelope, openEnvelope } from './structured-event.ts';
 
 /** CloudEvents attributes and what else of the headers is not the author's. */
@@ -56,11 +56,17 @@ export function decodeEvent(event: BatchEvent): { readonly event: FaasEvent; rea
   };
 }
 
+let lastSecond = { atMs: Number.NaN, text: '' };
 let lastTime = { atMs: Number.NaN, text: '' };
 
-/** Records of a batch are often of one millisecond. */
+/** Records of a batch are often of one second, if not of one millisecond; a date is costly to print. */
 function timeOf(atMs: number): string {
-  if (lastTime.atMs !== atMs) lastTime = { atMs, text: new Date(atMs).toISOString() };
+  if (lastTime.atMs === atMs) return lastTime.text;
+  const ms = atMs % 1_000;
+  // Times before 1970, and what is no time, are left to the date.
+  if (!(ms >= 0)) return new Date(atMs).toISOString();
+  if (lastSecond.atMs !== atMs - ms) lastSecond = { atMs: atMs - ms, text: new Date(atMs - ms).toISOString().slice(0, -'000Z'.length) };
+  lastTime = { atMs, text: `${lastSecond.text}${ms < 10 ? '00' : ms < 100 ? '0' : ''}${ms}Z` };
   return lastTime.text;
 }
 
@@ -218,7 +224,7 @@ function decodeText(bytes: Uint8Array, from: number, to: number): string {
 
 function decodeJson(bytes: Uint8Array, from: number, to: number): unknown {
   const text = decodeText(bytes, from, to);
-  if (nestsDeeper(bytes, from, to, wireLimits.jsonDepthMax)) {
+  if (opensMore(text, wireLimits.jsonDepthMax) && nestsDeeper(bytes, from, to, wireLimits.jsonDepthMax)) {
     throw new FaasError('FAAS_DECODE', `the payload nests deeper than ${wireLimits.jsonDepthMax} levels`);
   }
   try {

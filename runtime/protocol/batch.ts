@@ -23,7 +23,7 @@ export function encodeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   if (batch.events.length > wireLimits.batchEventsMax)
     throw new FaasError('FAAS_WIRE', `a batch of ${batch.events.length} events is too large`);
   checkPlaces(batch.events);
-  const writer = new FrameWriter(1024 + batch.events.length * 512);
+  const writer = new FrameWriter(bytesOf(batch));
   const order = batch.order === undefined ? '' : `,"order":${quote(batch.order)}`;
   const callback = batch.callbackUrl === undefined ? '' : `,"callbackUrl":${quote(batch.callbackUrl)}`;
   const exclusive = batch.exclusive === true ? ',"exclusive":true' : '';
@@ -44,6 +44,23 @@ export function encodeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
   if (writer.length > wireLimits.batchBytesMax) throw new FaasError('FAAS_WIRE', `a batch of ${writer.length} bytes is too large`);
   return writer.take();
 }
+
+/** About what it takes when it is encoded: a buffer that has to grow is copied, and what was in vain is collected. */
+function bytesOf({ events, state }: Batch): number {
+  let bytes = headBytes;
+  for (const { key, value } of state) bytes += stateBytes + key.length * 3 + (value?.length ?? 0);
+  for (const event of events) {
+    const keyBytes = event.keyedByPlace === true ? 0 : event.idempotencyKey.length * 3;
+    bytes += eventBytes + keyBytes + packedSizeOf(event);
+  }
+  return bytes;
+}
+
+/** The first header, and some of events that are not like the ones before. */
+const headBytes = 4_096;
+/** A row without its texts and bytes; a version is some ten characters. */
+const stateBytes = 64;
+const eventBytes = 22;
 
 /** Reads the first frame alone. */
 export function readBatchHead(bytes: Uint8Array): BatchHead {

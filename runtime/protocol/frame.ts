@@ -22,6 +22,7 @@ const nextBytesMax = 64 * 1024;
 /** Lengths of what is not there. */
 const absent = 0xffffffff;
 const absentText = 0xffff;
+const none = new Uint8Array(0);
 
 /**
  * Writes frames one behind the other into one growing buffer: whole ones by `write`, or one whose raw bytes are rows by `open` and what
@@ -30,6 +31,8 @@ const absentText = 0xffff;
 export class FrameWriter {
   #bytes: Uint8Array<ArrayBuffer>;
   #length = 0;
+  /** How large a buffer is at least. */
+  #bytesNext = 4096;
   readonly #frameBytesMax: number;
   /** Where the open frame begins; −1: none is open. */
   #openAt = -1;
@@ -151,12 +154,13 @@ export class FrameWriter {
     return subarray(this.#bytes, at, this.#length);
   }
 
-  /** What was written since the last call; the writer begins with a new buffer, this one is the caller's. */
+  /** What was written since the last call; the buffer is the caller's from now on. */
   take(): Uint8Array<ArrayBuffer> {
     this.#close();
     const taken = new Uint8Array(this.#bytes.buffer, 0, this.#length);
-    // As large as this one was: what comes next is most often of the same kind.
-    this.#bytes = new Uint8Array(Math.min(Math.max(4096, this.#length + (this.#length >>> 2)), nextBytesMax));
+    // As large as this one was: what comes next is most often of the same kind. Many writers are done, and would make it for nobody.
+    this.#bytesNext = Math.min(Math.max(4096, this.#length + (this.#length >>> 2)), nextBytesMax);
+    this.#bytes = none;
     this.#length = 0;
     return taken;
   }
@@ -193,7 +197,7 @@ export class FrameWriter {
   #reserve(bytes: number): void {
     const needed = this.#length + bytes;
     if (needed <= this.#bytes.length) return;
-    let capacity = this.#bytes.length * 2;
+    let capacity = Math.max(this.#bytes.length * 2, this.#bytesNext);
     while (capacity < needed) capacity *= 2;
     const grown = new Uint8Array(capacity);
     setBytes(grown, subarray(this.#bytes, 0, this.#length), 0);
