@@ -135,6 +135,7 @@ function writeEmit(writer: FrameWriter, emit: WireEmit): void {
 }
 
 const none: readonly never[] = [];
+const noEffects = { reads: none, writes: none, emits: none };
 
 function readRows(raw: RawReader): EventResult[] {
   const results: EventResult[] = [];
@@ -143,7 +144,7 @@ function readRows(raw: RawReader): EventResult[] {
     const has = raw.u8();
     const enteredAtMs = raw.u64();
     const busyMs = raw.u32() / 1_000;
-    const effects = (has & withEffects) === 0 ? { reads: none, writes: none, emits: none } : readEffects(raw);
+    const effects = (has & withEffects) === 0 ? noEffects : readEffects(raw);
     const { reads, writes, emits } = effects;
     const answer = (has & withAnswer) === 0 ? undefined : raw.sized();
     const filtered = (has & withFiltered) !== 0;

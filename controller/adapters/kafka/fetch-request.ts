@@ -3,7 +3,7 @@ import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
 import { type AbortedTransaction, decodeBatches } from './record-batch.ts';
 import { readTopicId, writeTopicId } from './topic-id.ts';
-import { WaitingRecords } from './waiting-records.ts';
+import { FetchedRecords } from './waiting-records.ts';
 import { wireCall } from './wire-call.ts';
 
 export interface FetchPart {
@@ -19,7 +19,7 @@ export interface FetchedPart {
   readonly topic: string;
   readonly partition: number;
   readonly errorCode: number;
-  readonly records: WaitingRecords;
+  readonly records: FetchedRecords;
   /** undefined: the answer held no whole batch. */
   readonly nextOffset: number | undefined;
   /** There was the beginning of a batch that did not fit. */
@@ -113,7 +113,7 @@ async function decodeFetch(payload: Buffer, asked: readonly FetchPart[], flexibl
       endOfOne();
       if (records.length === 0) {
         if (errorCode !== 0)
-          parts.push({ topic, partition, errorCode, records: new WaitingRecords(), nextOffset: undefined, cutOff: false });
+          parts.push({ topic, partition, errorCode, records: new FetchedRecords(), nextOffset: undefined, cutOff: false });
         continue;
       }
       offsets ??= new Map(asked.map(part => [keyOf(part.topic, part.partition), part.offset]));

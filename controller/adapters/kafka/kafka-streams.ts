@@ -33,7 +33,7 @@ import { Pace } from './pace.ts';
 import { RecordLimits, recordBytesMax } from './record-limits.ts';
 import { type KafkaTopic, Topology } from './topology.ts';
 import { Turns } from './turns.ts';
-import { WaitingRecords } from './waiting-records.ts';
+import { FetchedRecords, WaitingRecords } from './waiting-records.ts';
 
 export interface KafkaStreamsOptions extends ConnectionOptions {
   /** Of topics that are made; 0: three, or as many as there are nodes. */
@@ -218,9 +218,10 @@ export class KafkaStreams implements Streams {
       if (part === 'out of range' || part.nextOffset === undefined) return { records: [], nextOffset: startOffset };
     }
     if (part.nextOffset === undefined) return nothing;
-    const count = part.records.endOf(0, limit);
-    const records = part.records.slice(0, count);
-    return { records, nextOffset: count === part.records.length ? part.nextOffset : (records.at(-1)?.offset ?? fromOffset) + 1 };
+    const waiting = new WaitingRecords();
+    waiting.add(part.records);
+    const records = waiting.take(limit);
+    return { records, nextOffset: waiting.length === 0 ? part.nextOffset : (records.at(-1)?.offset ?? fromOffset) + 1 };
   }
 
   async join(options: JoinOptions): Promise<GroupMember> {
@@ -414,7 +415,7 @@ export class KafkaStreams implements Streams {
         const leader = this.#leaderOf(topic, partition);
         const [part] = await this.#brokers.ask(leader, requestMs, broker => fetchOver(broker, parts, { waitMs: 0, bytesMax: readBytes }));
         if (part?.errorCode === brokerCodes.outOfRange) return 'out of range';
-        if (part === undefined) return { records: new WaitingRecords(), nextOffset: undefined };
+        if (part === undefined) return { records: new FetchedRecords(), nextOffset: undefined };
         if (part.errorCode !== brokerCodes.none) throw errors.createErrorFromCode(part.errorCode);
         return part;
       },

@@ -19,7 +19,6 @@ const fetchBytes = 2 ** 20;
 /** With fewer records left the next ones are fetched while these are handled. */
 const aheadRecords = 4_000;
 const noRecords: readonly StreamRecord[] = [];
-const noneWaiting = new WaitingRecords();
 
 /**
  * The records of one partition in the order in which they are wanted. Holds what two fetches answered at most: no more is asked for
@@ -28,9 +27,7 @@ const noneWaiting = new WaitingRecords();
 export class PartitionReader implements Waiting {
   readonly #options: ReaderOptions;
   readonly #at: TopicPartition;
-  #records = noneWaiting;
-  /** First record that was not taken. */
-  #head = 0;
+  #waiting = new WaitingRecords();
   /** Where the next fetch begins: after the last record or hole that was fetched. */
   #end = -1;
   /** What was taken ends here. */
@@ -51,19 +48,18 @@ export class PartitionReader implements Waiting {
     if (fromOffset !== this.#position || options.topicId !== this.#topicId) this.#seek(fromOffset, options.topicId);
     if (options.signal.aborted) return { records: noRecords, nextOffset: fromOffset };
     this.#fetchAhead();
-    if (this.#head === this.#records.length && this.#end === this.#position && this.#error === undefined) {
+    if (this.#waiting.length === 0 && this.#end === this.#position && this.#error === undefined) {
       await this.#something(options.waitMs, options.signal);
       // Another read, or the end, came in between.
       if (this.#position !== fromOffset || options.signal.aborted) return { records: noRecords, nextOffset: fromOffset };
     }
-    if (this.#error !== undefined && this.#head === this.#records.length) await this.#recover(fromOffset);
+    if (this.#error !== undefined && this.#waiting.length === 0) await this.#recover(fromOffset);
     return this.#take(options);
   }
 
   done({ records, nextOffset }: FetchedPart): void {
     this.#want = undefined;
-    this.#records = this.#head === this.#records.length ? records : this.#records.followedBy(records, this.#head);
-    this.#head = 0;
+    this.#waiting.add(records);
     this.#end = nextOffset ?? this.#end;
     this.#wake?.();
   }
@@ -82,8 +78,7 @@ export class PartitionReader implements Waiting {
   #seek(offset: number, topicId?: string): void {
     if (this.#want !== undefined) this.#options.lanes.remove(this.#want);
     this.#want = undefined;
-    this.#records = noneWaiting;
-    this.#head = 0;
+    this.#waiting = new WaitingRecords();
     this.#error = undefined;
     this.#position = offset;
     this.#topicId = topicId;
@@ -92,8 +87,7 @@ export class PartitionReader implements Waiting {
   }
 
   #fetchAhead(): void {
-    const left = this.#records.length - this.#head;
-    if (this.#want !== undefined || this.#error !== undefined || this.#end < 0 || left >= aheadRecords) return;
+    if (this.#want !== undefined || this.#error !== undefined || this.#end < 0 || this.#waiting.length >= aheadRecords) return;
     const { topic, partition } = this.#at;
     this.#want = { topic, topicId: this.#topicId, partition, offset: this.#end, bytes: fetchBytes, by: this };
     this.#options.lanes.add(this.#want);
@@ -115,15 +109,8 @@ export class PartitionReader implements Waiting {
   }
 
   #take(limit: ReadLimit): ReadResult {
-    const to = this.#records.endOf(this.#head, limit);
-    const records = this.#records.slice(this.#head, to);
-    this.#head = to;
-    if (to < this.#records.length) this.#position = Math.max(this.#position, (records.at(-1)?.offset ?? this.#position - 1) + 1);
-    else {
-      this.#position = this.#end;
-      this.#records = noneWaiting;
-      this.#head = 0;
-    }
+    const records = this.#waiting.take(limit);
+    this.#position = this.#waiting.length === 0 ? this.#end : Math.max(this.#position, (records.at(-1)?.offset ?? this.#position - 1) + 1);
     this.#fetchAhead();
     return { records, nextOffset: this.#position };
   }

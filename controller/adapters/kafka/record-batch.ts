@@ -5,7 +5,7 @@ import type { NewRecord } from '../../ports/streams.ts';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter, varintBytes } from './byte-writer.ts';
 import { type Compression, compress, compressions, decompress } from './codecs.ts';
-import { WaitingRecords } from './waiting-records.ts';
+import { FetchedRecords } from './waiting-records.ts';
 
 /**
  * Record batches of format 2 (https://kafka.apache.org/documentation/#recordbatch), straight to and from the records of the port: headers keep their
@@ -91,7 +91,7 @@ export interface AbortedTransaction {
 }
 
 export interface Decoded {
-  readonly records: WaitingRecords;
+  readonly records: FetchedRecords;
   /** After the last batch that was whole; undefined when there was none. */
   readonly nextOffset: number | undefined;
 }
@@ -100,7 +100,7 @@ const none: ReadonlySet<bigint> = new Set();
 
 /** The records from `fromOffset` on. A batch that was cut off at the end is left out. */
 export async function decodeBatches(bytes: Buffer, fromOffset: number, aborted: readonly AbortedTransaction[]): Promise<Decoded> {
-  const records = new WaitingRecords();
+  const records = new FetchedRecords();
   const transactions = new Transactions(aborted);
   let nextOffset: number | undefined;
   for (let at = 0; bytes.length - at >= overheadBytes; ) {
@@ -133,9 +133,12 @@ export async function decodeBatches(bytes: Buffer, fromOffset: number, aborted: 
 function readRecords(
   reader: ByteReader,
   batch: { count: number; baseOffset: number; firstTimeMs: number; appendedAtMs: number | undefined; fromOffset: number },
-  into: WaitingRecords,
+  into: FetchedRecords,
 ): void {
   const packer = new RecordPacker();
+  // Views of a Buffer cost several times as much as those of plain bytes.
+  const { buffer, byteOffset, length: byteLength } = reader.bytes;
+  const bytes = new Uint8Array(buffer, byteOffset, byteLength);
   for (let i = 0; i < batch.count; i += 1) {
     const length = reader.varint();
     const end = reader.at + length;
@@ -143,16 +146,15 @@ function readRecords(
     const timeMs = batch.firstTimeMs + reader.varlong();
     const offset = batch.baseOffset + reader.varint();
     if (offset >= batch.fromOffset) {
-      const at = readRecord(reader, packer);
+      const at = readRecord(reader, bytes, packer);
       into.add(offset, batch.appendedAtMs ?? timeMs, packer.bytes, at);
     }
     reader.at = end;
   }
 }
 
-/** `reader` stands at the key. A header without a value has an empty one. Answers where in the packer's bytes the record is. */
-function readRecord(reader: ByteReader, packer: RecordPacker): number {
-  const { bytes } = reader;
+/** `reader` stands at the key; `bytes` are its own. A header without a value has an empty one. Answers where in the packer's bytes the record is. */
+function readRecord(reader: ByteReader, bytes: Uint8Array, packer: RecordPacker): number {
   const keyLength = reader.varint();
   const keyAt = reader.skip(keyLength);
   const valueLength = reader.varint();

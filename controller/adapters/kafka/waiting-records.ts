@@ -2,11 +2,8 @@ import { PackedRecord, recordEnd } from '../../../runtime/protocol/record.ts';
 import type { ReadLimit, StreamRecord } from '../../ports/streams.ts';
 import { StoredRecord } from '../stored-record.ts';
 
-/**
- * Records that were fetched and wait to be taken, in the order of their offsets. Ten thousands wait for seconds: only their bytes and numbers are held, in flat arrays,
- * because objects for each would be copied by one collection after the other.
- */
-export class WaitingRecords {
+/** Records that one fetch answered, in the order of their offsets. */
+export class FetchedRecords {
   readonly #bytes: Uint8Array[] = [];
   readonly #places: number[] = [];
   readonly #offsets: number[] = [];
@@ -24,42 +21,54 @@ export class WaitingRecords {
     this.#times.push(appendedAtMs);
   }
 
-  slice(from: number, to: number): StreamRecord[] {
-    const records: StreamRecord[] = [];
-    for (let index = from; index < to; index += 1) {
-      const bytes = this.#bytes[index];
-      if (bytes === undefined) break;
-      const packed = new PackedRecord(bytes, this.#places[index] ?? 0);
-      records.push(new StoredRecord(this.#offsets[index] ?? 0, this.#times[index] ?? 0, packed));
-    }
-    return records;
+  /** What the record takes, in bytes. */
+  bytesOf(index: number): number {
+    const at = this.#places[index] ?? 0;
+    return recordEnd(this.#bytes[index] ?? none, at) - at;
   }
 
-  /** Index after the last record that may be taken from `from` on; one may be, whatever its size. */
-  endOf(from: number, { records: recordsMax, bytes: bytesMax }: ReadLimit): number {
-    let bytes = 0;
-    let to = from;
-    for (const last = Math.min(this.length, from + recordsMax); to < last; to += 1) {
-      const at = this.#places[to] ?? 0;
-      bytes += recordEnd(this.#bytes[to] ?? none, at) - at;
-      if (to > from && bytes > bytesMax) break;
-    }
-    return to;
-  }
-
-  /** The records from `from` on, and those of `next` behind them. */
-  followedBy(next: WaitingRecords, from: number): WaitingRecords {
-    const all = new WaitingRecords();
-    all.#copy(this, from);
-    all.#copy(next, 0);
-    return all;
-  }
-
-  #copy(source: WaitingRecords, from: number): void {
-    for (let index = from; index < source.length; index += 1) {
-      this.add(source.#offsets[index] ?? 0, source.#times[index] ?? 0, source.#bytes[index] ?? none, source.#places[index] ?? 0);
-    }
+  at(index: number): StreamRecord {
+    const packed = new PackedRecord(this.#bytes[index] ?? none, this.#places[index] ?? 0);
+    return new StoredRecord(this.#offsets[index] ?? 0, this.#times[index] ?? 0, packed);
   }
 }
 
 const none = new Uint8Array(0);
+
+/**
+ * Records that were fetched and wait to be taken. Ten thousands wait for seconds: only their bytes and numbers are held, in flat arrays that stay as they came,
+ * because objects for each, and copies of the arrays, would be copied by one collection after the other.
+ */
+export class WaitingRecords {
+  #fetched: FetchedRecords[] = [];
+  /** First record of the first of them that was not taken. */
+  #head = 0;
+  #length = 0;
+
+  get length(): number {
+    return this.#length;
+  }
+
+  add(fetched: FetchedRecords): void {
+    if (fetched.length === 0) return;
+    this.#fetched.push(fetched);
+    this.#length += fetched.length;
+  }
+
+  /** The next records up to the limit; one may be taken, whatever its size. */
+  take({ records: recordsMax, bytes: bytesMax }: ReadLimit): StreamRecord[] {
+    const taken: StreamRecord[] = [];
+    let bytes = 0;
+    for (let first = this.#fetched[0]; first !== undefined && taken.length < recordsMax; first = this.#fetched[0]) {
+      bytes += first.bytesOf(this.#head);
+      if (taken.length > 0 && bytes > bytesMax) break;
+      taken.push(first.at(this.#head));
+      this.#head += 1;
+      if (this.#head < first.length) continue;
+      this.#fetched.shift();
+      this.#head = 0;
+    }
+    this.#length -= taken.length;
+    return taken;
+  }
+}

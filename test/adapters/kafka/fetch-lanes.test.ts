@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, expect, test } from 'vitest';
 import { type Fetch, FetchLanes } from '../../../controller/adapters/kafka/fetch-lanes.ts';
 import type { FetchedPart } from '../../../controller/adapters/kafka/fetch-request.ts';
-import { WaitingRecords } from '../../../controller/adapters/kafka/waiting-records.ts';
+import { FetchedRecords } from '../../../controller/adapters/kafka/waiting-records.ts';
 import { silentLog } from '../../../controller/telemetry/log.ts';
 import { VirtualClock } from '../../support/virtual-clock.ts';
 
@@ -27,7 +27,7 @@ const fetchOf =
     }
     return parts.map(({ topic, partition, offset }): FetchedPart => {
       const end = ends[partition] ?? 0;
-      return { topic, partition, errorCode: 0, records: new WaitingRecords(), nextOffset: end > offset ? end : undefined, cutOff: false };
+      return { topic, partition, errorCode: 0, records: new FetchedRecords(), nextOffset: end > offset ? end : undefined, cutOff: false };
     });
   };
 

@@ -24,7 +24,7 @@ const plain = ({ key, value, headers }: NewRecord | StreamRecord) => ({
 
 async function decoded(batch: Buffer, fromOffset = 0): Promise<readonly StreamRecord[]> {
   const { records } = await decodeBatches(batch, fromOffset, []);
-  return records.slice(0, records.length);
+  return Array.from({ length: records.length }, (_, index) => records.at(index));
 }
 
 test('law: what is encoded comes back, whether it came in parts or in one piece, and both are the same bytes', async () => {
