@@ -21,7 +21,8 @@ export interface RecordBody {
 
 const none = 0xffffffff;
 const fixedBytes = 14;
-const headerFixedBytes = 6;
+/** Of a header: its lengths. */
+export const headerFixedBytes = 6;
 
 /** A packed record inside of other bytes: it is read in place, and passed on without being read. */
 export class PackedRecord implements RecordBody {
@@ -438,6 +439,6 @@ function nameTooLong(bytes: number): FaasError {
   return new FaasError('FAAS_WIRE', `the name of a header has ${bytes} bytes, ${nameBytesLongest} are allowed`);
 }
 
-function cutOff(): FaasError {
+export function cutOff(): FaasError {
   return new FaasError('FAAS_WIRE', 'a record is longer than the bytes that hold it');
 }

@@ -1,5 +1,3 @@
-import { setPart } from '../../../runtime/protocol/intrinsics.ts';
-
 /** Writes the types of Kafka's protocol into a buffer that grows. */
 export class ByteWriter {
   #bytes: Buffer;
@@ -72,19 +70,6 @@ export class ByteWriter {
     return this;
   }
 
-  /** A part of other bytes. */
-  part(source: Uint8Array, from: number, to: number): this {
-    this.#room(to - from);
-    setPart(this.#bytes, this.#at, source, from, to);
-    this.#at += to - from;
-    return this;
-  }
-
-  /** Zigzag of at most 53 bits. */
-  varint(value: number): this {
-    return this.uvarint(value >= 0 ? value * 2 : -value * 2 - 1);
-  }
-
   /** Overwrites what was written at `at`. */
   setUInt32(at: number, value: number): void {
     this.#bytes.writeUInt32BE(value, at);
@@ -102,11 +87,4 @@ export class ByteWriter {
     this.#bytes.copy(grown, 0, 0, this.#at);
     this.#bytes = grown;
   }
-}
-
-/** How many bytes `varint` writes. */
-export function varintBytes(value: number): number {
-  let bytes = 1;
-  for (let rest = value >= 0 ? value * 2 : -value * 2 - 1; rest > 0x7f; rest = Math.floor(rest / 128)) bytes += 1;
-  return bytes;
 }

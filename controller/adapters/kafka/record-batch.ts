@@ -1,10 +1,13 @@
-import crc32C from 'kafkajs/src/protocol/recordBatch/crc32C/index.js';
-import { type PackedRecord, packedSizeOf, packRecord, RecordPacker } from '../../../runtime/protocol/record.ts';
+import { setPart } from '../../../runtime/protocol/intrinsics.ts';
+import { readUint16, readUint32 } from '../../../runtime/protocol/numbers.ts';
+import { cutOff, headerFixedBytes, type PackedRecord, packedSizeOf, packRecord, RecordPacker } from '../../../runtime/protocol/record.ts';
 import { FaasError } from '../../errors.ts';
 import type { NewRecord } from '../../ports/streams.ts';
 import { ByteReader } from './byte-reader.ts';
-import { ByteWriter, varintBytes } from './byte-writer.ts';
+import { ByteWriter } from './byte-writer.ts';
 import { type Compression, compress, compressions, decompress } from './codecs.ts';
+import { crc32c } from './crc32c.ts';
+import { varintBytes, writeVarint } from './varint.ts';
 import { FetchedRecords } from './waiting-records.ts';
 
 /**
@@ -43,45 +46,60 @@ export async function encodeBatch(records: readonly NewRecord[], timeMs: number,
   writer.int16(compressions.indexOf(compression)).int32(records.length - 1);
   writer.int64(timeMs).int64(timeMs);
   writer.int64(-1).int16(-1).int32(-1).int32(records.length).bytes(packed);
-  writer.setUInt32(crcAt, crc32C(writer.result().subarray(attributesAt)));
+  writer.setUInt32(crcAt, crc32c(writer.result().subarray(attributesAt)));
   return writer.result();
 }
 
 function encodeRecords(records: readonly NewRecord[]): Buffer {
-  let bytes = 0;
-  for (const record of records) bytes += bytesOf(record);
-  const writer = new ByteWriter(bytes);
-  records.forEach((record, index) => {
-    writePacked(writer, packRecord(record), index);
-  });
-  return writer.result();
+  let bytesMax = 0;
+  for (const record of records) bytesMax += bytesOf(record);
+  const target = Buffer.allocUnsafe(bytesMax);
+  let at = 0;
+  for (let index = 0; index < records.length; index += 1) at = writeRecord(target, at, packRecord(records[index] as NewRecord), index);
+  return target.subarray(0, at);
 }
 
-/** Its length first: what is written elsewhere to be measured has to be copied. */
-function writePacked(writer: ByteWriter, record: PackedRecord, index: number): void {
-  const { bytes, keyAt, keyLength, valueAt, valueLength, headerCount } = record;
-  const size = { bytes: 2 + varintBytes(index) + varintBytes(keyLength) + varintBytes(valueLength) + varintBytes(headerCount) };
-  size.bytes += Math.max(0, keyLength) + Math.max(0, valueLength);
-  record.eachHeader(measureHeader, size);
-  writer.varint(size.bytes).int8(0).varint(0).varint(index);
-  writer.varint(keyLength).part(bytes, keyAt, keyAt + Math.max(0, keyLength));
-  writer.varint(valueLength).part(bytes, valueAt, valueAt + Math.max(0, valueLength));
-  writer.varint(headerCount);
-  record.eachHeader(writeHeader, { writer, bytes });
+/**
+ * Its length goes first: what is written elsewhere to be measured has to be copied. Headers are read where they are: there are several for each record, and to be
+ * called back for each costs as much as to write it.
+ */
+function writeRecord(target: Uint8Array, start: number, record: PackedRecord, index: number): number {
+  const { bytes, keyAt, keyLength, valueAt, valueLength, headersAt, headerCount, end } = record;
+  let size = 2 + varintBytes(index) + sizedBytes(keyLength) + sizedBytes(valueLength) + varintBytes(headerCount);
+  for (let left = headerCount, from = headersAt; left > 0; left -= 1) {
+    const [nameBytes, headerBytes] = [readUint16(bytes, from), readUint32(bytes, from + 2)];
+    size += sizedBytes(nameBytes) + sizedBytes(headerBytes);
+    from += headerFixedBytes + nameBytes + headerBytes;
+    if (from > end) throw cutOff();
+  }
+  let at = writeVarint(target, start, size);
+  // No attributes, and no time after the batch's.
+  target[at] = 0;
+  target[at + 1] = 0;
+  at = writeVarint(target, at + 2, index);
+  at = writeSized(target, at, bytes, keyAt, keyLength);
+  at = writeSized(target, at, bytes, valueAt, valueLength);
+  at = writeVarint(target, at, headerCount);
+  for (let left = headerCount, from = headersAt; left > 0; left -= 1) {
+    const [nameBytes, headerBytes] = [readUint16(bytes, from), readUint32(bytes, from + 2)];
+    from += headerFixedBytes;
+    at = writeSized(target, at, bytes, from, nameBytes);
+    at = writeSized(target, at, bytes, from + nameBytes, headerBytes);
+    from += nameBytes + headerBytes;
+  }
+  return at;
 }
 
-function measureHeader(nameAt: number, valueAt: number, end: number, size: { bytes: number }): void {
-  size.bytes += varintBytes(valueAt - nameAt) + varintBytes(end - valueAt) + end - nameAt;
+/** What a part takes behind its length; −1: there is none. */
+function sizedBytes(length: number): number {
+  return varintBytes(length) + Math.max(0, length);
 }
 
-function writeHeader(
-  nameAt: number,
-  valueAt: number,
-  end: number,
-  { writer, bytes }: { readonly writer: ByteWriter; readonly bytes: Uint8Array },
-): void {
-  writer.varint(valueAt - nameAt).part(bytes, nameAt, valueAt);
-  writer.varint(end - valueAt).part(bytes, valueAt, end);
+function writeSized(target: Uint8Array, start: number, bytes: Uint8Array, from: number, length: number): number {
+  const at = writeVarint(target, start, length);
+  if (length <= 0) return at;
+  setPart(target, at, bytes, from, from + length);
+  return at + length;
 }
 
 /** A transaction that was rolled back: its records from `firstOffset` on are not there, up to its control record. */

@@ -3,7 +3,7 @@ import { expect, test } from 'vitest';
 import { ByteWriter } from '../../../controller/adapters/kafka/byte-writer.ts';
 import { bytesOf, decodeBatches, encodeBatch } from '../../../controller/adapters/kafka/record-batch.ts';
 import type { NewRecord, StreamRecord } from '../../../controller/ports/streams.ts';
-import { packRecord } from '../../../runtime/protocol/record.ts';
+import { PackedRecord, packRecord } from '../../../runtime/protocol/record.ts';
 
 const timeMs = 1_700_000_000_123;
 const utf8 = new TextEncoder();
@@ -72,6 +72,14 @@ test('records before the wanted offset are passed over', async () => {
   ]);
 });
 
+test('a record whose headers go beyond its end is not sent', async () => {
+  const record = packRecord({ key: null, value: utf8.encode('v'), headers: [['name', utf8.encode('text')]] });
+  const broken = record.bytes.slice();
+  broken[record.headersAt + 5] = 100;
+  const newRecord = { partition: 0, key: null, value: null, headers: [], packed: new PackedRecord(broken, record.at) };
+  await expect(encodeBatch([newRecord], timeMs, 'none')).rejects.toThrow('longer than the bytes that hold it');
+});
+
 test('a large value has a buffer of its own, with room for headers', async () => {
   const value = new Uint8Array(2 ** 20).fill(7);
   const headers = [['a', utf8.encode('1')] as const];
@@ -80,14 +88,17 @@ test('a large value has a buffer of its own, with room for headers', async () =>
   expect(read?.packed?.bytes.length).toBeLessThan(value.length * 1.6);
 });
 
+const zigzag = (value: number) => (value < 0 ? -2 * value - 1 : 2 * value);
+
 /** As others write it: without our limits. */
 function batchOf(records: readonly (readonly (readonly [name: string, value: string])[])[]): Buffer {
   const body = new ByteWriter(2 ** 20);
   for (const [index, headers] of records.entries()) {
     const one = new ByteWriter(2 ** 20);
-    one.int8(0).varint(0).varint(index).varint(-1).varint(1).bytes(utf8.encode('v')).varint(headers.length);
-    for (const text of headers.flat()) one.varint(Buffer.byteLength(text)).bytes(utf8.encode(text));
-    body.varint(one.result().length).bytes(one.result());
+    one.int8(0).uvarint(0).uvarint(zigzag(index)).uvarint(zigzag(-1)).uvarint(zigzag(1)).bytes(utf8.encode('v'));
+    one.uvarint(zigzag(headers.length));
+    for (const text of headers.flat()) one.uvarint(zigzag(Buffer.byteLength(text))).bytes(utf8.encode(text));
+    body.uvarint(zigzag(one.result().length)).bytes(one.result());
   }
   const afterLength = 49;
   const head = new ByteWriter(64).int64(0).int32(afterLength + body.result().length);
