@@ -6,9 +6,7 @@ import type { NewRecord } from './ports/streams.ts';
 
 /** An entry of an outbox as consumers get it: stream and seq are what they tell a repetition by (docs/protocol.md). */
 export function publishedRecord({ seq, stream, emit }: OutboxEntry): NewRecord {
-  const sent = packRecord(emit);
-  packer.begin(sent);
-  packer.headersOf(sent);
+  packer.beginCopy(packRecord(emit));
   packer.header(headerNames.stream, stream);
   packer.header(headerNames.seq, `${seq.generation}.${seq.counter}`);
   return new PackedNewRecord(emit.partition, packer.end());

@@ -85,11 +85,9 @@ function emitRecord(emit: WireEmit, index: number, cause: Cause, topic: string, 
   // Nobody needs it as text but the partition of what has no key.
   const id = emit.id === undefined && sent.keyLength >= 0 && cause.place !== undefined ? undefined : idOf(emit, index, cause);
   packer.begin(sent);
-  packer.headerBlock(commonHeaders(emit, cause));
+  packer.headerBlock(commonHeaders(emit, cause, nowMs));
   if (id === undefined) packer.headerPath(headerNames.id, cause.place ?? '', cause.offset ?? 0, index);
   else packer.header(headerNames.id, id);
-  packer.header(headerNames.time, timeOf(nowMs));
-  packer.header(headerNames.hop, String(cause.hop + 1));
   if (cause.record?.inheritIds(packer) !== true) inheritEventId(cause);
   const own = { bytes: sent.bytes, isTraced: false };
   sent.eachHeader(copyOwn, own);
@@ -128,9 +126,14 @@ function inheritTrace({ record, traceparent }: Cause): void {
   else if (traceparent !== undefined) packer.header(headerNames.traceparent, traceparent);
 }
 
-/** What emits of one kind have in common. A function has few kinds, and its emits come in the order of its handler: the last ones are at hand. */
+/**
+ * What emits of one kind have in common that are settled at one time, as those of many results are. A function has few kinds, and its emits come in the order of its
+ * handler: the last ones are at hand.
+ */
 interface CommonHeaders {
   readonly live: LiveFunction;
+  readonly atMs: number;
+  readonly hop: number;
   readonly target: string;
   readonly type: string | undefined;
   readonly contentType: string;
@@ -140,17 +143,20 @@ interface CommonHeaders {
 const commonMax = 16;
 let common: readonly CommonHeaders[] = [];
 
-function commonHeaders({ target, type, contentType }: WireEmit, { live }: Cause): HeaderBlock {
+function commonHeaders({ target, type, contentType }: WireEmit, { live, hop }: Cause, atMs: number): HeaderBlock {
   for (const one of common) {
-    if (one.live === live && one.target === target && one.type === type && one.contentType === contentType) return one.block;
+    if (one.atMs !== atMs || one.hop !== hop || one.live !== live) continue;
+    if (one.target === target && one.type === type && one.contentType === contentType) return one.block;
   }
   const block = packHeaders([
     [headerNames.specVersion, '1.0'],
     [headerNames.source, sourceOf(live)],
     [headerNames.type, type ?? typeOf(target, live)],
     [headerNames.contentType, contentType],
+    [headerNames.time, new Date(atMs).toISOString()],
+    [headerNames.hop, String(hop + 1)],
   ]);
-  common = [{ live, target, type, contentType, block }, ...common.slice(0, commonMax - 1)];
+  common = [{ live, atMs, hop, target, type, contentType, block }, ...common.slice(0, commonMax - 1)];
   return block;
 }
 
@@ -220,10 +226,3 @@ const reserved: ReadonlySet<string> = new Set([
   headerNames.triggerName,
 ]);
 const text = new TextDecoder();
-
-let lastTime = { atMs: Number.NaN, text: '' };
-
-function timeOf(atMs: number): string {
-  if (lastTime.atMs !== atMs) lastTime = { atMs, text: new Date(atMs).toISOString() };
-  return lastTime.text;
-}

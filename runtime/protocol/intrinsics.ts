@@ -22,7 +22,9 @@ export const decodeUtf8: (bytes: Uint8Array) => string = decoder.decode.bind(dec
 export const decodeStrictUtf8: (bytes: Uint8Array) => string = strictDecoder.decode.bind(strictDecoder);
 
 /** The text of a part of some bytes, as `decodeUtf8`. Node's own way is several times faster for texts as short as keys and headers are. */
-export const textSlice: (bytes: Uint8Array, from: number, to: number) => string = textSliceOf(globalThis);
+export const textSlice: (bytes: Uint8Array, from: number, to: number) => string = textSliceOf(globalThis as Platform);
+/** Writes the text as UTF-8, and answers how many bytes that took. */
+const textWrite: (bytes: Uint8Array, text: string, at: number) => number = textWriteOf(globalThis as Platform);
 const charCodeAt: (text: string, at: number) => number = unbound(String.prototype.charCodeAt);
 
 /** Writes text as UTF-8, for which there must be room, and answers where it ends. */
@@ -37,7 +39,7 @@ export function writeText(bytes: Uint8Array, text: string, at: number): number {
     }
     if (i === length) return at + length;
   }
-  return at + encodeInto(text, subarray(bytes, at)).written;
+  return at + textWrite(bytes, text, at);
 }
 
 /**
@@ -62,7 +64,7 @@ let slab = new Uint8Array(0);
 let slabAt = 0;
 
 /** Longer texts are not worth a loop. */
-const loopCharsMax = 80;
+const loopCharsMax = 20;
 
 export const subarray: (bytes: Uint8Array, from: number, to?: number) => Uint8Array = unbound(Uint8Array.prototype.subarray);
 export const setBytes: (target: Uint8Array, source: Uint8Array, at: number) => void = unbound(Uint8Array.prototype.set);
@@ -72,7 +74,7 @@ export function setPart(target: Uint8Array, at: number, source: Uint8Array, from
   else for (let i = from; i < to; i += 1) target[at + i - from] = source[i] as number;
 }
 
-const loopBytesMax = 64;
+const loopBytesMax = 40;
 
 export const sliceText: (text: string, from: number, to?: number) => string = unbound(String.prototype.slice);
 const ownKeys: (object: object) => string[] = Object.keys;
@@ -90,10 +92,21 @@ function unbound<This, Args extends readonly unknown[], Result>(
   return Function.prototype.call.bind(method);
 }
 
-function textSliceOf(platform: object): (bytes: Uint8Array, from: number, to: number) => string {
-  const { Buffer: node } = platform as { readonly Buffer?: { readonly prototype: { readonly utf8Slice?: Slice } } };
-  const slice = node?.prototype.utf8Slice;
+function textSliceOf(platform: Platform): (bytes: Uint8Array, from: number, to: number) => string {
+  const slice = platform.Buffer?.prototype.utf8Slice;
   return slice === undefined ? (bytes, from, to) => decodeUtf8(subarray(bytes, from, to)) : unbound(slice);
 }
 
-type Slice = (this: Uint8Array, from: number, to: number) => string;
+function textWriteOf(platform: Platform): (bytes: Uint8Array, text: string, at: number) => number {
+  const write = platform.Buffer?.prototype.utf8Write;
+  return write === undefined ? (bytes, text, at) => encodeInto(text, subarray(bytes, at)).written : unbound(write);
+}
+
+interface Platform {
+  readonly Buffer?: {
+    readonly prototype: {
+      readonly utf8Slice?: (this: Uint8Array, from: number, to: number) => string;
+      readonly utf8Write?: (this: Uint8Array, text: string, at: number) => number;
+    };
+  };
+}

@@ -217,6 +217,15 @@ export class RecordPacker {
     this.beginParts(bytes, keyAt, keyLength, valueAt, valueLength);
   }
 
+  /** All of another record, with its headers. */
+  beginCopy({ bytes, at, end, headerCount }: PackedRecord): void {
+    this.#start = this.#at;
+    this.#headers = headerCount;
+    this.#reserve(end - at);
+    setPart(this.#bytes, this.#at, bytes, at, end);
+    this.#at += end - at;
+  }
+
   /** The key as text, and the value as it is: as text up to {@link packedTextCharsMax}. */
   beginText(key: string | null, value: string | Uint8Array): void {
     this.#start = this.#at;
@@ -290,19 +299,10 @@ export class RecordPacker {
 
   /** Headers that were packed before. */
   headerBlock({ bytes, count }: HeaderBlock): void {
-    this.#packed(bytes, 0, bytes.length, count);
-  }
-
-  /** All headers of another record. */
-  headersOf({ bytes, headersAt, end, headerCount }: PackedRecord): void {
-    this.#packed(bytes, headersAt, end, headerCount);
-  }
-
-  #packed(bytes: Uint8Array, from: number, to: number, headers: number): void {
-    this.#reserve(to - from);
-    setPart(this.#bytes, this.#at, bytes, from, to);
-    this.#at += to - from;
-    this.#headers += headers;
+    this.#reserve(bytes.length);
+    setPart(this.#bytes, this.#at, bytes, 0, bytes.length);
+    this.#at += bytes.length;
+    this.#headers += count;
   }
 
   end(): PackedRecord {
