@@ -16,6 +16,7 @@ import { wireVersionHeader } from '../../runtime/protocol/version.ts';
 import type { Clock } from '../clock.ts';
 import type { PodInfo } from '../ports/pods.ts';
 import type { Log } from '../telemetry/log.ts';
+import { BatchBuffers } from './batch-buffers.ts';
 import type { BatchListener, PodClient } from './pod-client.ts';
 
 export interface HttpPodClientOptions {
@@ -39,6 +40,7 @@ class HttpPodClient implements PodClient {
   readonly #pools = new Map<string, Pool>();
   /** What all batches for a pod have in common, by its bootId. */
   readonly #batchRequests = new Map<string, BatchRequest>();
+  readonly #buffers = new BatchBuffers();
 
   constructor(options: HttpPodClientOptions) {
     this.#options = options;
@@ -77,10 +79,14 @@ class HttpPodClient implements PodClient {
 
   async run(pod: PodInfo, batch: Batch, on: BatchListener): Promise<BatchEnd> {
     const pool = this.#pool(pod);
-    const options = { ...this.#batchRequest(pod), body: encodeBatch(batch) };
-    return new Promise(resolve => {
+    const body = encodeBatch(batch, bytes => this.#buffers.take(bytes));
+    const options = { ...this.#batchRequest(pod), body };
+    const end = await new Promise<BatchEnd>(resolve => {
       pool.dispatch(options, new BatchAnswer(on, resolve, batch.waits === true));
     });
+    // Who has answered for all of it has read all of it; of any other end it is not known what is still being sent.
+    if (end.kind === 'done') this.#buffers.giveBack(body);
+    return end;
   }
 
   async close(): Promise<void> {

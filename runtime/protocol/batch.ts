@@ -18,12 +18,18 @@ export interface BatchHead {
   readonly waits: boolean;
 }
 
-/** A `batch` frame, `states` frames and `events` frames. Throws FAAS_WIRE_* on what is over the limits. */
-export function encodeBatch(batch: Batch): Uint8Array<ArrayBuffer> {
+/**
+ * A `batch` frame, `states` frames and `events` frames, in the bytes that `room` answers when it is asked for so many. Throws FAAS_WIRE_* on what is over the
+ * limits.
+ */
+export function encodeBatch(
+  batch: Batch,
+  room: (bytes: number) => Uint8Array<ArrayBuffer> = bytes => new Uint8Array(bytes),
+): Uint8Array<ArrayBuffer> {
   if (batch.events.length > wireLimits.batchEventsMax)
     throw new FaasError('FAAS_WIRE', `a batch of ${batch.events.length} events is too large`);
   checkPlaces(batch.events);
-  const writer = new FrameWriter(bytesOf(batch));
+  const writer = new FrameWriter(room(bytesOf(batch)));
   const order = batch.order === undefined ? '' : `,"order":${quote(batch.order)}`;
   const callback = batch.callbackUrl === undefined ? '' : `,"callbackUrl":${quote(batch.callbackUrl)}`;
   const exclusive = batch.exclusive === true ? ',"exclusive":true' : '';

@@ -38,8 +38,9 @@ export class FrameWriter {
   #openAt = -1;
   #openHeader = '';
 
-  constructor(capacityBytes = 4096, frameBytesMax: number = wireLimits.frameBytesMax) {
-    this.#bytes = new Uint8Array(capacityBytes);
+  /** `room`: so many bytes to begin with, or these, which nobody else uses. */
+  constructor(room: number | Uint8Array<ArrayBuffer> = 4096, frameBytesMax: number = wireLimits.frameBytesMax) {
+    this.#bytes = typeof room === 'number' ? new Uint8Array(room) : room;
     this.#frameBytesMax = frameBytesMax;
   }
 
@@ -157,7 +158,8 @@ export class FrameWriter {
   /** What was written since the last call; the buffer is the caller's from now on. */
   take(): Uint8Array<ArrayBuffer> {
     this.#close();
-    const taken = new Uint8Array(this.#bytes.buffer, 0, this.#length);
+    // The caller may hand its buffer over, and that of nothing is everybody's.
+    const taken = this.#length === 0 ? new Uint8Array(0) : new Uint8Array(this.#bytes.buffer, 0, this.#length);
     // As large as this one was: what comes next is most often of the same kind. Many writers are done, and would make it for nobody.
     this.#bytesNext = Math.min(Math.max(4096, this.#length + (this.#length >>> 2)), nextBytesMax);
     this.#bytes = none;

@@ -144,6 +144,18 @@ describe('frames', () => {
     }
   });
 
+  test('what is taken is its own, also when nothing was written: buffers are handed over', () => {
+    const writers = [new FrameWriter(), new FrameWriter(new Uint8Array(64))];
+    for (const writer of writers) {
+      for (const header of ['{"a":1}', undefined, undefined, `{"b":"${'x'.repeat(200)}"}`, undefined]) {
+        if (header !== undefined) writer.write(header, []);
+        const taken = writer.take();
+        structuredClone(taken, { transfer: [taken.buffer] });
+        expect(taken.length).toBe(0);
+      }
+    }
+  });
+
   test('a length beyond the limit is refused before the bytes arrive', () => {
     expect(() => new FrameReader().push(new Uint8Array([0x7f, 0, 0, 0]), () => {})).toThrow(
       expect.objectContaining({ code: 'FAAS_WIRE_FRAME_TOO_LARGE' }),
