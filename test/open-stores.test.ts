@@ -58,6 +58,27 @@ describeWith(redisService, 'a Redis from settings', () => {
     }
   });
 
+  test('one that is changed while it is in use stands still until it is mended', async () => {
+    const redis = await startRedis();
+    const adapters = await openRedis({ ...opened, settings: settingsOf({ state: redis.url }) });
+    const read = () => adapters.state.read('shop.totals', ['k']);
+    try {
+      for (const [name, bad, good] of [
+        ['maxmemory-policy', 'allkeys-lru', 'noeviction'],
+        ['appendonly', 'no', 'yes'],
+      ] as const) {
+        expect(await read()).toHaveLength(1);
+        await redis.admin.config('SET', name, bad);
+        await expect.poll(() => read().catch(error => error), { timeout: 10_000 }).toMatchObject({ code: 'FAAS_REDIS_UNSAFE' });
+        await redis.admin.config('SET', name, good);
+        await expect.poll(() => read().catch(error => error), { timeout: 10_000 }).toHaveLength(1);
+      }
+    } finally {
+      await adapters.close();
+      await redis.stop();
+    }
+  });
+
   test.each([
     ['everysec', false],
     ['always', true],

@@ -35,6 +35,8 @@ const fsyncTriesMax = 8;
 const openMs = 10_000;
 /** A server that was refused. */
 const askAgainMs = 1_000;
+/** A server in use: its settings can be changed while it runs. */
+const lookAgainMs = 5_000;
 
 /** One connection after another to one server. Whatever was claimed over one of them is void on the next: compare `epoch`. */
 export class RedisLink {
@@ -179,27 +181,48 @@ export class RedisLink {
     }
   }
 
-  /** A server is used only after it has said that it keeps what it acknowledges: after a failover it is another one. */
+  /**
+   * A server is used only after it has said that it keeps what it acknowledges: after a failover it is another one. And only as long as it says so: one that does
+   * not any more ends what is owned over this connection.
+   */
   async #admit(isAgain = false): Promise<void> {
-    const { log, unsafe, clock } = this.#options;
     const { epoch } = this;
     try {
-      const info = `${await this.#send('INFO', ['server'])}${await this.#send('INFO', ['memory'])}${await this.#send('INFO', ['persistence'])}`;
-      const config = await this.#send('CONFIG', ['GET', 'appendfsync']).catch(() => []);
-      const facts = serverFacts(info, Array.isArray(config) && config.length === 2 ? String(config[1]) : undefined);
+      const facts = await this.#ask();
       if (epoch !== this.epoch) return;
-      checkServer(facts, this.place, unsafe);
+      checkServer(facts, this.place, this.#options.unsafe);
       this.#refusal = undefined;
       this.#facts = facts;
+      this.#admitAgain(lookAgainMs);
     } catch (error) {
-      this.#refusal = error;
-      if (!isAgain) log.error('the state store cannot be used, asked again', { place: this.place, error });
-      // Somebody may mend it while the connection stays.
-      clock.after(askAgainMs, () => {
-        if (!this.#closed && epoch === this.epoch) void this.#admit(true);
-      });
+      this.#refuse(error, epoch, isAgain);
     }
     this.#onAdmitted?.();
+  }
+
+  async #ask(): Promise<ServerFacts> {
+    const info = `${await this.#send('INFO', ['server'])}${await this.#send('INFO', ['memory'])}${await this.#send('INFO', ['persistence'])}`;
+    const config = await this.#send('CONFIG', ['GET', 'appendfsync']).catch(() => []);
+    return serverFacts(info, Array.isArray(config) && config.length === 2 ? String(config[1]) : undefined);
+  }
+
+  #refuse(error: unknown, epoch: number, isAgain: boolean): void {
+    const wasAdmitted = this.#facts !== undefined;
+    // The connection is another one by now, whatever was wrong with this one.
+    if (epoch !== this.epoch && wasAdmitted) return;
+    this.#refusal = error;
+    if (!isAgain || wasAdmitted) this.#options.log.error('the state store cannot be used, asked again', { place: this.place, error });
+    if (epoch !== this.epoch) return;
+    if (wasAdmitted) this.#lose();
+    // Somebody may mend it while the connection stays.
+    this.#admitAgain(askAgainMs);
+  }
+
+  #admitAgain(afterMs: number): void {
+    const { epoch } = this;
+    this.#options.clock.after(afterMs, () => {
+      if (!this.#closed && epoch === this.epoch) void this.#admit(true);
+    });
   }
 
   #lose(): void {
