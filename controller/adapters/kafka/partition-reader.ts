@@ -16,8 +16,11 @@ export interface ReaderOptions {
 
 /** Asked of a broker at a time. One batch of it may be larger, and is answered whole. */
 const fetchBytes = 2 ** 20;
-/** With fewer records left the next ones are fetched while these are handled. */
-const aheadRecords = 4_000;
+/**
+ * With less than both left the next ones are fetched while these are handled. More would only wait: what waits long is old to the collector, which then has to mark
+ * all that lives to free it.
+ */
+const ahead = { records: 4_000, bytes: 2 ** 20 } as const;
 const noRecords: readonly StreamRecord[] = [];
 
 /**
@@ -87,7 +90,8 @@ export class PartitionReader implements Waiting {
   }
 
   #fetchAhead(): void {
-    if (this.#want !== undefined || this.#error !== undefined || this.#end < 0 || this.#waiting.length >= aheadRecords) return;
+    if (this.#want !== undefined || this.#error !== undefined || this.#end < 0) return;
+    if (this.#waiting.length >= ahead.records || this.#waiting.bytes >= ahead.bytes) return;
     const { topic, partition } = this.#at;
     this.#want = { topic, topicId: this.#topicId, partition, offset: this.#end, bytes: fetchBytes, by: this };
     this.#options.lanes.add(this.#want);

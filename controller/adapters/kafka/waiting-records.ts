@@ -8,6 +8,8 @@ export class FetchedRecords {
   readonly #places: number[] = [];
   readonly #offsets: number[] = [];
   readonly #times: number[] = [];
+  /** Of all of them. */
+  bytes = 0;
 
   get length(): number {
     return this.#places.length;
@@ -15,6 +17,7 @@ export class FetchedRecords {
 
   /** A packed record that begins at `at` of `bytes`. */
   add(offset: number, appendedAtMs: number, bytes: Uint8Array, at: number): void {
+    this.bytes += recordEnd(bytes, at) - at;
     this.#bytes.push(bytes);
     this.#places.push(at);
     this.#offsets.push(offset);
@@ -44,15 +47,21 @@ export class WaitingRecords {
   /** First record of the first of them that was not taken. */
   #head = 0;
   #length = 0;
+  #bytes = 0;
 
   get length(): number {
     return this.#length;
+  }
+
+  get bytes(): number {
+    return this.#bytes;
   }
 
   add(fetched: FetchedRecords): void {
     if (fetched.length === 0) return;
     this.#fetched.push(fetched);
     this.#length += fetched.length;
+    this.#bytes += fetched.bytes;
   }
 
   /** The next records up to the limit; one may be taken, whatever its size. */
@@ -60,15 +69,17 @@ export class WaitingRecords {
     const taken: StreamRecord[] = [];
     let bytes = 0;
     for (let first = this.#fetched[0]; first !== undefined && taken.length < recordsMax; first = this.#fetched[0]) {
-      bytes += first.bytesOf(this.#head);
-      if (taken.length > 0 && bytes > bytesMax) break;
+      const more = first.bytesOf(this.#head);
+      if (taken.length > 0 && bytes + more > bytesMax) break;
       taken.push(first.at(this.#head));
+      bytes += more;
       this.#head += 1;
       if (this.#head < first.length) continue;
       this.#fetched.shift();
       this.#head = 0;
     }
     this.#length -= taken.length;
+    this.#bytes -= bytes;
     return taken;
   }
 }
