@@ -4,7 +4,7 @@ const bytesMin = 32 * 1024;
 const keptBytesMax = 4 * 2 ** 20;
 
 /**
- * Buffers of batches that were sent, for those that come. Large buffers are what a busy server allocates most of, and it is by their number that the
+ * Buffers of batches that were sent, for those that come. Large buffers are what a busy server allocates most of, and it is by their bytes that the
  * collector is called: each time it copies all events in flight.
  */
 export class BatchBuffers {

@@ -4,7 +4,7 @@ import { type BatchEvent, wireLimits } from '../protocol/messages.ts';
 import { headerName, type PackedRecord, packRecord } from '../protocol/record.ts';
 import { FaasError } from '../sdk/errors.ts';
 import type { FaasEvent } from '../sdk/event.ts';
-import { nestsDeeper, opensMore } from './json-depth.ts';
+import { nestsDeeper } from './json-depth.ts';
 import { isStructured, type OpenedEnvelope, openEnvelope } from './structured-event.ts';
 
 /** CloudEvents attributes and what else of the headers is not the author's. */
@@ -224,7 +224,7 @@ function decodeText(bytes: Uint8Array, from: number, to: number): string {
 
 function decodeJson(bytes: Uint8Array, from: number, to: number): unknown {
   const text = decodeText(bytes, from, to);
-  if (opensMore(text, wireLimits.jsonDepthMax) && nestsDeeper(bytes, from, to, wireLimits.jsonDepthMax)) {
+  if (nestsDeeper(text, wireLimits.jsonDepthMax)) {
     throw new FaasError('FAAS_DECODE', `the payload nests deeper than ${wireLimits.jsonDepthMax} levels`);
   }
   try {

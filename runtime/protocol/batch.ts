@@ -63,7 +63,7 @@ function bytesOf({ events, state }: Batch): number {
 }
 
 /** The first header, and some of events that are not like the ones before. */
-const headBytes = 4_096;
+const headBytes = 1_536;
 /** A row without its texts and bytes; a version is some ten characters. */
 const stateBytes = 64;
 const eventBytes = 22;

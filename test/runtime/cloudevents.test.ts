@@ -3,6 +3,7 @@ import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { decodeEvent } from '../../runtime/pod/decode-event.ts';
 import type { BatchEvent } from '../../runtime/protocol/messages.ts';
+import { batchEvent } from '../pod/pod-fixture.ts';
 
 const utf8 = new TextEncoder();
 
@@ -12,21 +13,13 @@ function recordOf(message: { headers: object; value?: unknown }): BatchEvent {
     value === undefined ? [] : [[name, utf8.encode(String(value))] as const],
   );
   const value = typeof message.value === 'string' ? message.value : JSON.stringify(message.value);
-  return {
-    index: 0,
-    attempt: 1,
-    trigger: 'stream',
-    stream: 'orders',
-    topic: 'orders',
-    partition: 0,
+  return batchEvent(0, undefined, {
     offset: 7,
     appendedAtMs: 0,
     key: utf8.encode('k'),
     value: value === undefined ? null : utf8.encode(value),
     headers,
-    remainingMs: undefined,
-    idempotencyKey: 'x',
-  };
+  });
 }
 
 const word = fc.stringMatching(/^[a-zA-Z0-9/_.-]{1,20}$/);

@@ -1,26 +1,10 @@
 import fc from 'fast-check';
 import { expect, test } from 'vitest';
 import { decodeEvent } from '../../runtime/pod/decode-event.ts';
-import type { BatchEvent } from '../../runtime/protocol/messages.ts';
 import { wireLimits } from '../../runtime/protocol/messages.ts';
+import { batchEvent, bytes } from '../pod/pod-fixture.ts';
 
-function recordOf(value: string, appendedAtMs = 0): BatchEvent {
-  return {
-    index: 0,
-    attempt: 1,
-    trigger: 'stream',
-    stream: 'orders',
-    topic: 'orders',
-    partition: 0,
-    offset: 7,
-    appendedAtMs,
-    key: null,
-    value: new TextEncoder().encode(value),
-    headers: [],
-    remainingMs: undefined,
-    idempotencyKey: 'x',
-  };
-}
+const recordOf = (text: string, appendedAtMs = 0) => batchEvent(0, undefined, { value: bytes(text), appendedAtMs });
 
 test('the time of a record is the one that a date prints, whichever came before it', () => {
   const times = fc.array(fc.oneof(fc.integer({ min: -2_000, max: 3_000 }), fc.integer({ min: -(2 ** 43), max: 2 ** 43 })));

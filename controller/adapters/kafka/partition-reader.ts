@@ -17,8 +17,7 @@ export interface ReaderOptions {
 /** Asked of a broker at a time. One batch of it may be larger, and is answered whole. */
 const fetchBytes = 2 ** 20;
 /**
- * With less than both left the next ones are fetched while these are handled. More would only wait: what waits long is old to the collector, which then has to mark
- * all that lives to free it.
+ * With less than both left the next ones are fetched while these are handled. More would only wait, and of large records so many would fill the memory.
  */
 const ahead = { records: 4_000, bytes: 2 ** 20 } as const;
 const noRecords: readonly StreamRecord[] = [];

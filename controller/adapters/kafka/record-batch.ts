@@ -55,7 +55,7 @@ function encodeRecords(records: readonly NewRecord[]): Buffer {
   for (const record of records) bytesMax += bytesOf(record);
   const target = Buffer.allocUnsafe(bytesMax);
   let at = 0;
-  for (let index = 0; index < records.length; index += 1) at = writeRecord(target, at, packRecord(records[index] as NewRecord), index);
+  for (let index = 0; index < records.length; index += 1) at = encodeRecord(target, at, packRecord(records[index] as NewRecord), index);
   return target.subarray(0, at);
 }
 
@@ -63,7 +63,7 @@ function encodeRecords(records: readonly NewRecord[]): Buffer {
  * Its length goes first: what is written elsewhere to be measured has to be copied. Headers are read where they are: there are several for each record, and to be
  * called back for each costs as much as to write it.
  */
-function writeRecord(target: Uint8Array, start: number, record: PackedRecord, index: number): number {
+function encodeRecord(target: Uint8Array, start: number, record: PackedRecord, index: number): number {
   const { bytes, keyAt, keyLength, valueAt, valueLength, headersAt, headerCount, end } = record;
   let size = 2 + varintBytes(index) + sizedBytes(keyLength) + sizedBytes(valueLength) + varintBytes(headerCount);
   for (let left = headerCount, from = headersAt; left > 0; left -= 1) {
