@@ -7,6 +7,7 @@ import { publishedRecord } from '../published-record.ts';
 import type { Random } from '../random.ts';
 import type { Log } from '../telemetry/log.ts';
 import { type CommitFacts, commitOf, confirmationOf, groupCalls, type ReadyCall } from './call-group.ts';
+import { storeAgainMs, storePatienceMs } from './store-patience.ts';
 
 export interface CallSessionOptions {
   readonly source: Source;
@@ -50,9 +51,6 @@ const resendsMax = 3;
 const sessionsMax = 3;
 const resendAfterMs = 50;
 const publishRetryMs = 500;
-/** A store that pauses, or is reached again, within this time costs its callers patience and no answer. */
-export const storePatienceMs = 5_000;
-export const storeAgainMs = 200;
 /** From a claim that failed to the next one. */
 const reclaimAfterMs = 1_000;
 

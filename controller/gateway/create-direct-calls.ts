@@ -13,10 +13,11 @@ import { childTraceparent } from '../telemetry/trace.ts';
 import type { BatchTokens } from '../wire/batch-tokens.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory } from '../wire/pod-directory.ts';
-import { CallSession, type CallSessionListener, type CallSessionOptions, storeAgainMs, storePatienceMs } from './call-session.ts';
+import { CallSession, type CallSessionListener, type CallSessionOptions } from './call-session.ts';
 import type { DirectAnswer, DirectCall, DirectCalls } from './direct-calls.ts';
 import { OpenCalls } from './open-calls.ts';
 import type { PendingCall } from './pending-call.ts';
+import { askPatiently, storePatienceMs } from './store-patience.ts';
 import { UnitCalls, waitingCallsMax } from './unit-calls.ts';
 
 export interface DirectCallsOptions {
@@ -120,21 +121,17 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
   /** What an earlier call with this key was answered; `undefined`: there was none. A store that is away is asked again until then. */
   async function knownAnswer(live: LiveFunction, id: string, untilMs: number): Promise<DirectAnswer | undefined> {
     const { unit } = live;
-    let last: unknown = 'it could be lost again';
-    for (;;) {
-      try {
+    try {
+      return await askPatiently<DirectAnswer | undefined>(clock, untilMs, async () => {
         const [known] = await state.known(unit, [id]);
         if (known === undefined) return undefined;
         if (!isStrict(live, state.capabilities) || (await sessions.get(unit)?.isKept(id)))
           return { kind: 'ok', answer: known.answer, repeated: true };
-      } catch (error) {
-        last = error;
-      }
-      if (clock.now() + storeAgainMs > untilMs) {
-        options.log.warn('whether a call was answered before could not be looked up', { unit, error: last });
-        return unavailable;
-      }
-      await clock.sleep(storeAgainMs);
+        throw new Error('it could be lost again');
+      });
+    } catch (error) {
+      options.log.warn('whether a call was answered before could not be looked up', { unit, error });
+      return unavailable;
     }
   }
 

@@ -15,9 +15,10 @@ import type { BatchTokens } from '../wire/batch-tokens.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
 import { needsCommit, type ReadyCall, staleRunsMax } from './call-group.ts';
-import { type CallSession, storeAgainMs, storePatienceMs } from './call-session.ts';
+import type { CallSession } from './call-session.ts';
 import { CallEvent, type PendingCall, sharedHeaders } from './pending-call.ts';
 import { gatherMs, type PodLoad, pickPod } from './pick-pod.ts';
+import { storeAgainMs, storePatienceMs } from './store-patience.ts';
 import { isNested, WaitingCalls } from './waiting-calls.ts';
 
 export interface UnitCallsOptions {

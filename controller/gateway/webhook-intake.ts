@@ -13,6 +13,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import { childTraceparent } from '../telemetry/trace.ts';
 import { type Delivery, eventOf } from './delivery.ts';
 import type { Secrets } from './secrets.ts';
+import { askPatiently, storePatienceMs } from './store-patience.ts';
 import { type HeaderValues, verify } from './verify.ts';
 import type { WebhookMatch } from './webhook-routes.ts';
 
@@ -46,12 +47,32 @@ export interface WebhookAnswer {
 /** How long `respond: result` waits before it answers 202. */
 export const resultWaitMs = 30_000;
 
+/** Of bodies that wait for the state store. What comes while it is away and more wait is refused at once: the sender keeps it. */
+const waitingBytesMax = 16 << 20;
+
 /**
  * Takes one request at a webhook: verify, store, answer. A 2xx means that the event is durable; whatever goes wrong before that is an error, and the
  * sender's own retry brings the event again. A refusal stores nothing and tells the sender nothing but 401; the history keeps the reason.
  */
 export function createWebhookIntake(options: WebhookIntakeOptions): (match: WebhookMatch, request: RawRequest) => Promise<WebhookAnswer> {
   const { clock, metrics } = options;
+  let waitingBytes = 0;
+
+  /** What is known of an id that was committed already. A store that is away for a moment is waited for. */
+  async function stored({ live }: WebhookMatch, { body }: Delivery, id: string, record: Recorder): Promise<KnownId | undefined> {
+    const { unit } = live;
+    const untilMs = waitingBytes > waitingBytesMax ? 0 : clock.now() + storePatienceMs;
+    waitingBytes += body.length;
+    try {
+      return (await askPatiently(clock, untilMs, () => options.state.known(unit, [id])))[0];
+    } catch (error) {
+      options.log.error('state store unreachable for a webhook', { unit, error });
+      record('failed', 'state');
+      throw appendFailed();
+    } finally {
+      waitingBytes -= body.length;
+    }
+  }
 
   return async (match, request) => {
     const delivery: Delivery = { headers: valuesIn(request.rawHeaders), headerNames: namesIn(request.rawHeaders), body: request.body };
@@ -59,7 +80,7 @@ export function createWebhookIntake(options: WebhookIntakeOptions): (match: Webh
     await admit(options, match, delivery, record);
     const traceparent = childTraceparent(delivery.headers('traceparent')[0], options.random);
     const event = eventOf(match, delivery, { nowMs: clock.now(), traceparent, randomId: options.random.uuid() });
-    const known = await stored(options, match.live.unit, event.id, record);
+    const known = await stored(match, delivery, event.id, record);
     const wait =
       match.trigger.respond === 'result' && known === undefined
         ? options.dispatcher.resultOf(match.live.unit, event.id, resultWaitMs)
@@ -114,17 +135,6 @@ async function admit(options: WebhookIntakeOptions, { live, trigger }: WebhookMa
   if (verified.kind === 'verified') return;
   record('refused', verified.reason);
   throw new FaasError('FAAS_HOOK_SIGNATURE', 'the delivery was refused');
-}
-
-/** What is known of an id that was committed already. */
-async function stored({ state, log }: WebhookIntakeOptions, unit: string, id: string, record: Recorder): Promise<KnownId | undefined> {
-  try {
-    return (await state.known(unit, [id]))[0];
-  } catch (error) {
-    log.error('state store unreachable for a webhook', { unit, error });
-    record('failed', 'state');
-    throw appendFailed();
-  }
 }
 
 async function append(

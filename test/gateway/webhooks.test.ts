@@ -4,15 +4,12 @@ import { afterEach, beforeEach, expect, test } from 'vitest';
 import { createMemoryAdapters, type MemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
 import { systemClock } from '../../controller/clock.ts';
 import type { SettledResult } from '../../controller/dispatch/dispatcher.ts';
-import { noFaults } from '../../controller/fault-points.ts';
-import { createGatewayServer, type GatewayServer } from '../../controller/gateway/gateway-server.ts';
-import { createSecrets } from '../../controller/gateway/secrets.ts';
+import type { GatewayServer } from '../../controller/gateway/gateway-server.ts';
 import type { WebhookTrigger } from '../../controller/manifest/spec.ts';
 import type { StreamRecord } from '../../controller/ports/streams.ts';
-import { silentLog } from '../../controller/telemetry/log.ts';
-import { noMetrics } from '../../controller/telemetry/metrics.ts';
 import { seededRandom } from '../support/seeded-random.ts';
 import { liveFunction } from './live-functions.ts';
+import { webhookGateway } from './webhook-gateway.ts';
 
 const secret = 'a github secret';
 const hook = (path: string, more: Partial<WebhookTrigger> = {}): WebhookTrigger => ({
@@ -44,26 +41,7 @@ beforeEach(async () => {
   adapters = createMemoryAdapters({ clock: systemClock, random: seededRandom(1) });
   result = { kind: 'timeout' };
   for (const { inboxTopic } of functions) await adapters.streams.ensureTopic(inboxTopic, { partitions: 4 });
-  gateway = await createGatewayServer({
-    ...adapters,
-    settings: {
-      'gateway.host': '127.0.0.1',
-      'gateway.port': 0,
-      'gateway.bodyMax': 2_048,
-      'gateway.ratePerSecond': 0,
-      'gateway.allowUnverified': false,
-      hosts: ['hooks.example.com'],
-    },
-    token: 'admin-token',
-    calls: { call: async () => ({ kind: 'unknown-function' }), giveUp() {}, stop: async () => {} },
-    dispatcher: { resultOf: async () => result },
-    secrets: createSecrets({ env: { FAAS_SECRET_GITHUB_HOOK: secret }, folder: '', clock: systemClock }),
-    clock: systemClock,
-    random: seededRandom(2),
-    faults: noFaults,
-    log: silentLog,
-    metrics: noMetrics,
-  });
+  gateway = await webhookGateway(adapters, { resultOf: async () => result, secrets: { FAAS_SECRET_GITHUB_HOOK: secret } });
   gateway.update(functions);
   ({ url } = await gateway.listen());
 });
