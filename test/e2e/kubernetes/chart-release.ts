@@ -130,10 +130,14 @@ export class ChartRelease {
     return performance.now() - startedMs;
   }
 
-  /** What servers wrote last, for a test that failed. */
+  /** What servers wrote last, and what the cluster did to their pods, for a test that failed. */
   async logs(): Promise<string> {
     const selector = 'app.kubernetes.io/instance=faas';
-    return this.kubectl('logs', '-n', this.namespace, '-l', selector, '--prefix', '--tail=25', '--max-log-requests=12').catch(String);
+    const own = ['-n', this.namespace];
+    const names = (await this.kubectl('get', 'pods', ...own, '-l', selector, '-o', 'name').catch(String)).split('\n');
+    const logs = names.map(name => this.kubectl('logs', ...own, name, '--prefix', '--tail=25').catch(String));
+    const events = this.kubectl('get', 'events', ...own, '--sort-by=.lastTimestamp').catch(String);
+    return (await Promise.all([...logs, events])).join('\n');
   }
 }
 

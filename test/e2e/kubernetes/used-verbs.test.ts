@@ -1,6 +1,6 @@
 import { expect, test } from 'vitest';
 import type { AuditEvent } from '../../services/kubernetes/kubernetes-node.ts';
-import { verbsGranted, verbsOf } from './used-verbs.ts';
+import { knowingRoles, verbsGranted, verbsOf } from './used-verbs.ts';
 
 const account = 'system:serviceaccount:faas-system:faas-controller';
 const event = (verb: string, objectRef: AuditEvent['objectRef'], code = 200, username = account): AuditEvent => ({
@@ -8,6 +8,7 @@ const event = (verb: string, objectRef: AuditEvent['objectRef'], code = 200, use
   user: { username },
   ...(objectRef !== undefined && { objectRef }),
   responseStatus: { code },
+  stageTimestamp: '2026-01-01T00:00:00.000000Z',
 });
 const functions = { apiGroup: 'faas.internal', resource: 'functions' };
 
@@ -30,6 +31,16 @@ test.each<[string, AuditEvent[], string[], string[]]>([
   ],
 ])('a request %s', (_, events, used, refused) => {
   expect(verbsOf(events, 'faas-system', 'faas-controller')).toEqual({ used, refused });
+});
+
+test('what was refused while the server started is left out, and nothing else', () => {
+  const startUp = { fromMs: Date.parse('2026-01-01T00:00:10Z'), toMs: Date.parse('2026-01-01T00:00:12Z') };
+  const at = (second: number, code: number) => ({
+    ...event('list', functions, code),
+    stageTimestamp: `2026-01-01T00:00:${String(second).padStart(2, '0')}.500000Z`,
+  });
+  const [before, started, asked, after] = [at(9, 403), at(11, 403), at(11, 200), at(12, 403)];
+  expect(knowingRoles([before, started, asked, after], startUp)).toEqual([before, asked, after]);
 });
 
 test('what is granted is each verb on each resource of each group, in the words of what is used', () => {

@@ -21,6 +21,20 @@ export function verbsOf(events: readonly AuditEvent[], namespace: string, accoun
   return { used: [...used].sort(), refused: [...refused].sort() };
 }
 
+/** From when a server was started until it was ready, in ms since the epoch. */
+export interface StartUp {
+  readonly fromMs: number;
+  readonly toMs: number;
+}
+
+/** Without what an API server refused that did not know the roles yet: it answers for about a second before it does, and is not ready. */
+export function knowingRoles(events: readonly AuditEvent[], startUp: StartUp): readonly AuditEvent[] {
+  return events.filter(({ responseStatus, stageTimestamp }) => {
+    const answeredMs = Date.parse(stageTimestamp);
+    return responseStatus?.code !== 403 || answeredMs < startUp.fromMs || answeredMs > startUp.toMs;
+  });
+}
+
 export interface Rule {
   readonly apiGroups: readonly string[];
   readonly resources: readonly string[];

@@ -39,6 +39,8 @@ export interface AuditEvent {
     readonly namespace?: string;
   };
   readonly responseStatus?: { readonly code?: number };
+  /** When it was answered, in ISO 8601. */
+  readonly stageTimestamp: string;
 }
 
 /** A real cluster of one node, in namespaces of its own: API server, scheduler, controllers, kubelet, containers. */

@@ -169,7 +169,8 @@ function proxySettings(place: NodePlace): unknown {
     clusterCIDR: place.slot.podRange,
     hostnameOverride: place.nodeName,
     nodePortAddresses: [`${place.nodeAddress}/32`],
-    conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s' },
+    // What comes late, out of a connection's window, is still of that connection: else an answer to a pod goes to the node itself, which resets it.
+    conntrack: { maxPerCore: 0, min: 0, tcpEstablishedTimeout: '0s', tcpCloseWaitTimeout: '0s', tcpBeLiberal: true },
     iptables: { minSyncPeriod: '0s', syncPeriod: '30s' },
   };
 }
