@@ -1,8 +1,8 @@
-import { mkdtemp, readdir, readFile, stat, writeFile } from 'node:fs/promises';
+import { mkdtemp, readdir, readFile, rm, stat, writeFile } from 'node:fs/promises';
 import { connect } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test } from 'vitest';
 import { loadToken, readGivenToken } from '../../controller/api/token-file.ts';
 import { systemRandom } from '../../controller/random.ts';
 import { bundle, bundleHash, startAdmin } from './start-admin.ts';
@@ -266,10 +266,13 @@ describe('names', () => {
 });
 
 describe('the token file', () => {
-  const folderOf = () => mkdtemp(join(tmpdir(), 'faas-token-'));
+  let folder: string;
+  beforeEach(async () => {
+    folder = await mkdtemp(join(tmpdir(), 'faas-token-'));
+  });
+  afterEach(() => rm(folder, { recursive: true }));
 
   test('is made once, for the owner alone, and is the same at the next start', async () => {
-    const folder = await folderOf();
     const token = await loadToken(folder, systemRandom);
     expect(token).toMatch(/^[0-9a-f]{64}$/);
     expect((await stat(join(folder, 'token'))).mode & 0o777).toBe(0o600);
@@ -278,7 +281,7 @@ describe('the token file', () => {
   });
 
   test('a given file is read, and what is no token is refused with the name of the setting', async () => {
-    const file = join(await mkdtemp(join(tmpdir(), 'faas-token-')), 'token');
+    const file = join(folder, 'token');
     await expect(readGivenToken(file)).rejects.toThrow(`admin.tokenFile: ${file} cannot be read: ENOENT`);
     await writeFile(file, 'short\n');
     await expect(readGivenToken(file)).rejects.toThrow(`admin.tokenFile: the first line of ${file} is no token`);
@@ -287,14 +290,13 @@ describe('the token file', () => {
   });
 
   test('two first starts at once agree on one token', async () => {
-    const folder = join(await folderOf(), 'deeper');
-    const tokens = await Promise.all(Array.from({ length: 8 }, () => loadToken(folder, systemRandom)));
+    const deeper = join(folder, 'deeper');
+    const tokens = await Promise.all(Array.from({ length: 8 }, () => loadToken(deeper, systemRandom)));
     expect(new Set(tokens).size).toBe(1);
-    expect((await readFile(join(folder, 'token'), 'utf8')).trim()).toBe(tokens[0]);
+    expect((await readFile(join(deeper, 'token'), 'utf8')).trim()).toBe(tokens[0]);
   });
 
   test('that others may read is closed before it is used', async () => {
-    const folder = await folderOf();
     await writeFile(join(folder, 'token'), 'a'.repeat(40), { mode: 0o644 });
     expect(await loadToken(folder, systemRandom)).toBe('a'.repeat(40));
     expect((await stat(join(folder, 'token'))).mode & 0o777).toBe(0o600);
@@ -303,7 +305,6 @@ describe('the token file', () => {
   test.each(['', 'short', 'with blanks '.repeat(5)])(
     'that holds no token (%j) is an error with a way out, never an open door',
     async text => {
-      const folder = await folderOf();
       await writeFile(join(folder, 'token'), text);
       await expect(loadToken(folder, systemRandom)).rejects.toMatchObject({
         code: 'FAAS_TOKEN_FILE',

@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { createMemoryAdapters } from '../../controller/adapters/memory/memory-adapters.ts';
@@ -138,7 +138,14 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     log,
     ...change,
   });
-  const { url, port } = await server.listen();
+  const close = async () => {
+    await server.close();
+    await rm(folder, { recursive: true, force: true });
+  };
+  const { url, port } = await server.listen().catch(async error => {
+    await close();
+    throw error;
+  });
   const request = (method: string, path: string, body?: unknown, headers: Record<string, string> = {}) =>
     fetch(`${url}${path}`, {
       method,
@@ -159,7 +166,7 @@ export async function startAdmin(change: Partial<AdminServerOptions> = {}) {
     await request('PUT', `/v1/bundles/${bundleHash}`, bundle);
     return json('POST', '/v1/deployments', { spec, bundles: Object.fromEntries(spec.functions.map(one => [one.name, bundleHash])) });
   };
-  return { ...world, world, conditions, settings, url, port, request, json, deploy, server, close: () => server.close() };
+  return { ...world, world, conditions, settings, url, port, request, json, deploy, server, close };
 }
 
 function collectingLog(lines: LoggedLine[], base: LogFields = {}): Log {
