@@ -13,7 +13,7 @@ const objects = 1_000;
 /** After it has come up again: a busy machine takes its time with that. */
 const killEveryMs = 5_000;
 /** Slow enough for several kills. */
-const writesPerSecond = 60;
+const writesPerSecond = 90;
 const limit = { timeout: 3 * patienceMs };
 
 describeWith(apiServerService, 'a server in SQLite that watches resources', () => deliversAll(() => ({}), 1));
