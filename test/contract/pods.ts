@@ -60,7 +60,8 @@ export function podsContract({ name, create, processes }: PodsSubject): void {
 
     test('P4 what runs when stop is called is answered; what has not begun is returned as draining', async () => {
       const { pods, pod, load, run } = await start();
-      await load(`export default async event => { console.log('entered'); await new Promise(done => setTimeout(done, 200)); return 1; }`);
+      // Long enough for a cluster to bring the signal, which takes a busy one several hundred milliseconds.
+      await load('export default async () => { await new Promise(done => setTimeout(done, 1_500)); return 1; }');
       const running = run(batchOf([batchEvent(0), batchEvent(1)]));
       await untilEntered();
       const exit = pods.stop(pod.id, 5_000);
