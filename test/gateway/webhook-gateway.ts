@@ -23,7 +23,7 @@ export function webhookGateway(stores: Stores, { resultOf, secrets = {}, bodyMax
       'gateway.port': 0,
       'gateway.bodyMax': bodyMax,
       'gateway.ratePerSecond': 0,
-      'gateway.allowUnverified': true,
+      'gateway.allowUnverified': false,
       hosts: ['hooks.example.com'],
     },
     token: 'admin-token',
