@@ -147,7 +147,7 @@ function draft(session: Session, events: readonly PendingEvent[], how: Omit<Offe
     revision: how.revision,
     alone: how.alone,
     keys: how.prefetch ? keysOf(events) : [],
-    ids: events.flatMap(event => (event.dedupeId === undefined ? [] : [event.dedupeId])),
+    ids: idsOf(events),
     answered: new Array<boolean>(events.length).fill(false),
     unanswered: events.length,
     written: [],
@@ -156,6 +156,18 @@ function draft(session: Session, events: readonly PendingEvent[], how: Omit<Offe
   };
   return made;
 }
+
+function idsOf(events: readonly PendingEvent[]): readonly string[] {
+  let ids: string[] | undefined;
+  for (const { dedupeId } of events) {
+    if (dedupeId === undefined) continue;
+    ids ??= [];
+    ids.push(dedupeId);
+  }
+  return ids ?? none;
+}
+
+const none: readonly never[] = [];
 
 function keysOf(events: readonly PendingEvent[]): string[] {
   const keys = new Set<string>();
@@ -168,12 +180,14 @@ class SentEvent extends PackedBody implements BatchEvent {
   readonly index: number;
   readonly #session: Session;
   readonly #event: PendingEvent;
+  readonly #origin: Origin | undefined;
 
   constructor(session: Session, event: PendingEvent, index: number) {
     super(event.packed);
     this.index = index;
     this.#session = session;
     this.#event = event;
+    this.#origin = event.attributes.replay?.origin;
   }
 
   get attempt(): number {
@@ -218,10 +232,6 @@ class SentEvent extends PackedBody implements BatchEvent {
 
   get idempotencyKey(): string {
     return idempotencyKeyOf(this.#session, this.#event);
-  }
-
-  get #origin(): Origin | undefined {
-    return this.#event.attributes.replay?.origin;
   }
 }
 

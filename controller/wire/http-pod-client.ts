@@ -15,8 +15,8 @@ import { readReply } from '../../runtime/protocol/reply.ts';
 import { wireVersionHeader } from '../../runtime/protocol/version.ts';
 import type { Clock } from '../clock.ts';
 import type { PodInfo } from '../ports/pods.ts';
+import { RecycledBuffers } from '../recycled-buffers.ts';
 import type { Log } from '../telemetry/log.ts';
-import { BatchBuffers } from './batch-buffers.ts';
 import type { BatchListener, PodClient } from './pod-client.ts';
 
 export interface HttpPodClientOptions {
@@ -29,6 +29,8 @@ const connectionsMax = 64;
 /** A pod says `alive` every 2 s: one that is silent for longer than this has hung or was stopped. */
 const silenceMsMax = 8_000;
 const statusTimeoutMs = 2_000;
+/** Of buffers, for the next batches. */
+const keptBytesMax = 4 * 2 ** 20;
 
 /** One pool of keep-alive connections per pod, made at its first use and forgotten with its last connection. */
 export function createHttpPodClient(options: HttpPodClientOptions): PodClient {
@@ -40,7 +42,7 @@ class HttpPodClient implements PodClient {
   readonly #pools = new Map<string, Pool>();
   /** What all batches for a pod have in common, by its bootId. */
   readonly #batchRequests = new Map<string, BatchRequest>();
-  readonly #buffers = new BatchBuffers();
+  readonly #buffers = new RecycledBuffers(keptBytesMax);
 
   constructor(options: HttpPodClientOptions) {
     this.#options = options;

@@ -24,7 +24,7 @@ export function callEventHandler(call: RunningCall, position: number, parts: Cal
   const { batch, id, view } = call.queued;
   const wire = batch.events[position];
   if (wire === undefined) throw new Error(`no event at ${position}`);
-  if (host.now() >= call.scope.deadlineMs) throw timeoutError();
+  if (call.enteredAtMs >= call.scope.deadlineMs) throw timeoutError();
   const run = new EventRun(id, wire, host);
   if (!passesFilter(fn, run)) {
     return { ...run.effects.outcome({ enteredAtMs: call.enteredAtMs, busyMs: 0 }, undefined), filtered: true };

@@ -2,6 +2,7 @@ import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import { type BatchHead, readBatchHead } from '../protocol/batch.ts';
 import { decodeLoad, loadBytesMax } from '../protocol/control.ts';
 import { framesType, readFrames } from '../protocol/frame.ts';
+import { unclearedBytes } from '../protocol/intrinsics.ts';
 import { type LoadRequest, type PodStatus, wireLimits } from '../protocol/messages.ts';
 import { encodeReply } from '../protocol/reply.ts';
 import { acceptedVersion, wireVersionHeader, wireVersions } from '../protocol/version.ts';
@@ -106,7 +107,7 @@ export function readBody(
     answerProblem(response, { status: 413, code: 'FAAS_WIRE_TOO_LARGE', detail: `at most ${bytesMax} bytes are taken` });
     return;
   }
-  const bytes = new Uint8Array(length);
+  const bytes = unclearedBytes(length);
   let at = 0;
   request.on('data', (chunk: Uint8Array) => {
     bytes.set(chunk, at);

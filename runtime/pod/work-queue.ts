@@ -128,12 +128,13 @@ export class WorkQueue {
         this.#returnRest(row, 'draining');
         return true;
       }
-      if (this.#options.host.now() - this.#turnStartedAtMs > turnMsMax) {
+      const nowMs = this.#options.host.now();
+      if (nowMs - this.#turnStartedAtMs > turnMsMax) {
         this.#yielded.push(row);
         if (this.#yielded.length === 1) void this.#yieldTurn();
         return false;
       }
-      const call = this.#options.fn.kind === 'batch' ? this.#callBatch(row) : this.#callNext(row);
+      const call = this.#options.fn.kind === 'batch' ? this.#callBatch(row, nowMs) : this.#callNext(row, nowMs);
       if (call.state === 'running') return false;
       this.#afterCall(row, call);
     }
@@ -158,11 +159,11 @@ export class WorkQueue {
     if (call.state === 'failed' && row.queued.batch.order !== 'none') this.#returnRest(row, 'after-failure');
   }
 
-  #callNext(row: Row): RunningCall {
+  #callNext(row: Row, nowMs: number): RunningCall {
     const { fn, host } = this.#options;
     const position = row.positions[row.next] ?? 0;
     row.next += 1;
-    const call = this.#enter(row, [position]);
+    const call = this.#enter(row, [position], nowMs);
     try {
       const outcome = callEventHandler(call, position, { fn, host, cold: this.#takeCold(), enter: this.#options.enter });
       if (outcome instanceof NativePromise) this.#await(row, call, outcome);
@@ -173,10 +174,10 @@ export class WorkQueue {
     return call;
   }
 
-  #callBatch(row: Row): RunningCall {
+  #callBatch(row: Row, nowMs: number): RunningCall {
     const { fn, host } = this.#options;
     row.next = row.positions.length;
-    const call = this.#enter(row, row.positions);
+    const call = this.#enter(row, row.positions, nowMs);
     this.#await(row, call, callBatchHandler(call, { fn, host, cold: this.#takeCold(), enter: this.#options.enter }));
     return call;
   }
@@ -198,9 +199,8 @@ export class WorkQueue {
     if (this.#settle(call, allOf(call, outcome))) void NativePromise.resolve().then(() => call.onSettled());
   }
 
-  #enter({ queued }: Row, positions: readonly number[]): RunningCall {
+  #enter({ queued }: Row, positions: readonly number[], enteredAtMs: number): RunningCall {
     const { fn, host, board } = this.#options;
-    const enteredAtMs = host.now();
     let deadlineMs = enteredAtMs + fn.timeoutMs;
     for (const position of positions) {
       const remainingMs = queued.batch.events[position]?.remainingMs;

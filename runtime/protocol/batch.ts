@@ -2,7 +2,7 @@ import { FaasError } from '../sdk/errors.ts';
 import type { TriggerKind } from '../sdk/event.ts';
 import { choiceField, integerField, optionalNumber, own, textField } from './fields.ts';
 import { type Frame, FrameWriter, peekHeader, type RawReader, readFrames } from './frame.ts';
-import { quote } from './intrinsics.ts';
+import { quote, unclearedBytes } from './intrinsics.ts';
 import { type Batch, type BatchEvent, type BatchState, type WireHeader, wireLimits } from './messages.ts';
 import { PackedRecord, packedSizeOf, writeRecord } from './record.ts';
 
@@ -22,10 +22,7 @@ export interface BatchHead {
  * A `batch` frame, `states` frames and `events` frames, in the bytes that `room` answers when it is asked for so many. Throws FAAS_WIRE_* on what is over the
  * limits.
  */
-export function encodeBatch(
-  batch: Batch,
-  room: (bytes: number) => Uint8Array<ArrayBuffer> = bytes => new Uint8Array(bytes),
-): Uint8Array<ArrayBuffer> {
+export function encodeBatch(batch: Batch, room: (bytes: number) => Uint8Array<ArrayBuffer> = unclearedBytes): Uint8Array<ArrayBuffer> {
   if (batch.events.length > wireLimits.batchEventsMax)
     throw new FaasError('FAAS_WIRE', `a batch of ${batch.events.length} events is too large`);
   checkPlaces(batch.events);

@@ -50,7 +50,7 @@ export function encodeUtf8(text: string): Uint8Array {
   const most = text.length * 3;
   if (most > slabTextBytesMax) return encodeLong(text);
   if (slabAt + most > slab.length) {
-    slab = new Uint8Array(slabBytes);
+    slab = unclearedBytes(slabBytes);
     slabAt = 0;
   }
   const from = slabAt;
@@ -86,6 +86,9 @@ export function internText(text: string): string {
 
 export const hasOwn: (object: object, name: string) => boolean = Object.hasOwn;
 
+/** So many bytes that hold anything, where the platform has them: to clear them costs as much as to copy them. For what is written before it is read. */
+export const unclearedBytes: (length: number) => Uint8Array<ArrayBuffer> = unclearedBytesOf(globalThis as Platform);
+
 function unbound<This, Args extends readonly unknown[], Result>(
   method: (this: This, ...args: Args) => Result,
 ): (self: This, ...args: Args) => Result {
@@ -102,8 +105,14 @@ function textWriteOf(platform: Platform): (bytes: Uint8Array, text: string, at: 
   return write === undefined ? (bytes, text, at) => encodeInto(text, subarray(bytes, at)).written : unbound(write);
 }
 
+function unclearedBytesOf(platform: Platform): (length: number) => Uint8Array<ArrayBuffer> {
+  const allocate = platform.Buffer?.allocUnsafeSlow;
+  return length => new Uint8Array(allocate === undefined ? new ArrayBuffer(length) : allocate(length).buffer);
+}
+
 interface Platform {
   readonly Buffer?: {
+    readonly allocUnsafeSlow?: (length: number) => Uint8Array<ArrayBuffer>;
     readonly prototype: {
       readonly utf8Slice?: (this: Uint8Array, from: number, to: number) => string;
       readonly utf8Write?: (this: Uint8Array, text: string, at: number) => number;

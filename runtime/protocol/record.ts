@@ -1,5 +1,5 @@
 import { FaasError } from '../sdk/errors.ts';
-import { encodeUtf8, internText, setBytes, setPart, subarray, textSlice, writeText } from './intrinsics.ts';
+import { encodeUtf8, internText, setBytes, setPart, subarray, textSlice, unclearedBytes, writeText } from './intrinsics.ts';
 import { byte, digitsMax, readUint16, readUint32, writeDigits, writeUint16, writeUint32 } from './numbers.ts';
 
 /**
@@ -339,7 +339,7 @@ export class RecordPacker {
   #reserve(bytes: number): void {
     if (this.#at + bytes <= this.#bytes.length) return;
     const begun = subarray(this.#bytes, this.#start, this.#at);
-    this.#bytes = new Uint8Array(Math.max(packerBytes, begun.length + bytes + Math.max(headersRoom, begun.length >> 1)));
+    this.#bytes = unclearedBytes(Math.max(packerBytes, begun.length + bytes + Math.max(headersRoom, begun.length >> 1)));
     setBytes(this.#bytes, begun, 0);
     this.#start = 0;
     this.#at = begun.length;

@@ -79,17 +79,23 @@ export function readReply(frame: Frame): ReadReply {
 
 function writeResult(writer: FrameWriter, result: EventResult): void {
   const { index, outcome } = result;
-  const head = `{"kind":"result","index":${index},"outcome":"${outcome.kind}"`;
   switch (outcome.kind) {
     case 'ok':
       writer.row(resultsHeader, { index, outcome }, writeRow);
       break;
     case 'failed':
-      writer.write(`${head},"reason":${quote(outcome.reason)},"retryable":${outcome.retryable},"error":${errorJson(outcome.error)}}`, []);
+      writer.write(
+        `${headOf(result)},"reason":${quote(outcome.reason)},"retryable":${outcome.retryable},"error":${errorJson(outcome.error)}}`,
+        [],
+      );
       break;
     case 'returned':
-      writer.write(`${head},"why":${quote(outcome.why)}}`, []);
+      writer.write(`${headOf(result)},"why":${quote(outcome.why)}}`, []);
   }
+}
+
+function headOf({ index, outcome }: EventResult): string {
+  return `{"kind":"result","index":${index},"outcome":"${outcome.kind}"`;
 }
 
 const resultsHeader = '{"kind":"results"}';

@@ -2,11 +2,13 @@ import { connect, isIP, type Socket } from 'node:net';
 import { connect as connectTls } from 'node:tls';
 import Broker from 'kafkajs/src/broker/index.js';
 import loggers from 'kafkajs/src/loggers/index.js';
+import Connection from 'kafkajs/src/network/connection.js';
 import ConnectionPool from 'kafkajs/src/network/connectionPool.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
 import { FaasError } from '../../errors.ts';
 import type { ConnectionOptions, HostPort } from './connection-options.ts';
 import { isConnectionError, named, silentBroker } from './kafka-error.ts';
+import { wholeFrames } from './whole-frames.ts';
 
 /** Where the nodes of the cluster are, as the last metadata said; shared by all who connect. */
 export type NodeAddresses = Map<number, HostPort>;
@@ -23,6 +25,7 @@ const needed: readonly (readonly [api: string, apiKey: number, version: number])
 ];
 
 quietRequestQueues();
+takeWholeFrames();
 
 interface Connected {
   readonly broker: Broker;
@@ -182,9 +185,9 @@ function isNamed(error: unknown, name: string): boolean {
 
 function openSocket(to: Parameters<ConstructorParameters<typeof ConnectionPool>[0]['socketFactory']>[0], sockets: Set<Socket>): Socket {
   const { host, port, ssl, onConnect } = to;
-  const socket =
+  const socket: Socket =
     ssl === null
-      ? connect({ host, port }, onConnect)
+      ? connect({ host, port, onread: wholeFrames(frame => socket.emit('data', frame)) }, onConnect)
       : connectTls({ host, port, ...(isIP(host) === 0 ? { servername: host } : {}), ...ssl }, onConnect);
   socket.setNoDelay(true);
   socket.setKeepAlive(true, keepAliveMs);
@@ -216,5 +219,14 @@ function quietRequestQueues(): void {
   const schedule = RequestQueue.prototype.scheduleCheckPendingRequests;
   RequestQueue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
     if (this.pending.length > 0) schedule.call(this);
+  };
+}
+
+/** kafkajs keeps what came after an answer, nothing as a rule, and copies the next answer to put the two together. */
+function takeWholeFrames(): void {
+  const process = Connection.prototype.processData;
+  Connection.prototype.processData = function (this: Connection, bytes: Buffer) {
+    if (this.bytesBuffered === 0) this.chunks = [];
+    process.call(this, bytes);
   };
 }

@@ -1,7 +1,8 @@
 import errors from 'kafkajs/src/protocol/error.js';
 import { ByteReader } from './byte-reader.ts';
 import { ByteWriter } from './byte-writer.ts';
-import { type AbortedTransaction, decodeBatches } from './record-batch.ts';
+import { giveFrame } from './frame-buffers.ts';
+import { type AbortedTransaction, type Decoded, decodeBatches } from './record-batch.ts';
 import { readTopicId, writeTopicId } from './topic-id.ts';
 import { FetchedRecords } from './waiting-records.ts';
 import { wireCall } from './wire-call.ts';
@@ -22,6 +23,8 @@ export interface FetchedPart {
   readonly records: FetchedRecords;
   /** undefined: the answer held no whole batch. */
   readonly nextOffset: number | undefined;
+  /** What a batch of it takes in the middle; undefined: as above. */
+  readonly batchBytes: number | undefined;
   /** There was the beginning of a batch that did not fit. */
   readonly cutOff: boolean;
 }
@@ -64,7 +67,14 @@ export function fetchCall(parts: readonly FetchPart[], { waitMs, bytesMax }: Fet
   writeLength(body, 0, byId);
   if (byId) body.compactString('').noTags();
   else body.string('');
-  return wireCall(byId ? fetch13 : fetch11, body.result(), payload => decodeFetch(payload, parts, byId));
+  return wireCall(byId ? fetch13 : fetch11, body.result(), async payload => {
+    try {
+      return await decodeFetch(payload, parts, byId);
+    } finally {
+      // Records are copied out of it.
+      giveFrame(payload);
+    }
+  });
 }
 
 function isSameTopic(one: FetchPart, other: FetchPart | undefined): boolean {
@@ -112,8 +122,7 @@ async function decodeFetch(payload: Buffer, asked: readonly FetchPart[], flexibl
       const records = reader.slice(length());
       endOfOne();
       if (records.length === 0) {
-        if (errorCode !== 0)
-          parts.push({ topic, partition, errorCode, records: new FetchedRecords(), nextOffset: undefined, cutOff: false });
+        if (errorCode !== 0) parts.push({ topic, partition, errorCode, ...nothing(), cutOff: false });
         continue;
       }
       offsets ??= new Map(asked.map(part => [keyOf(part.topic, part.partition), part.offset]));
@@ -123,6 +132,10 @@ async function decodeFetch(payload: Buffer, asked: readonly FetchPart[], flexibl
     endOfOne();
   }
   return parts;
+}
+
+function nothing(): Decoded {
+  return { records: new FetchedRecords(), nextOffset: undefined, batchBytes: undefined };
 }
 
 function readAborted(reader: ByteReader, count: number, flexible: boolean): readonly AbortedTransaction[] {

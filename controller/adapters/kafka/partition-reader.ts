@@ -4,6 +4,7 @@ import type { FetchOptions, ReadLimit, ReadResult, StreamRecord, TopicPartition 
 import type { Waiting, Want } from './fetch-lane.ts';
 import type { FetchLanes } from './fetch-lanes.ts';
 import type { FetchedPart } from './fetch-request.ts';
+import { askedBytes } from './fetch-size.ts';
 import { kafkaError, typeOf } from './kafka-error.ts';
 import { WaitingRecords } from './waiting-records.ts';
 
@@ -14,8 +15,6 @@ export interface ReaderOptions {
   readonly bounds: (at: TopicPartition) => Promise<{ readonly startOffset: number; readonly endOffset: number }>;
 }
 
-/** Asked of a broker at a time. One batch of it may be larger, and is answered whole. */
-const fetchBytes = 2 ** 20;
 /**
  * With less than both left the next ones are fetched while these are handled. More would only wait, and of large records so many would fill the memory.
  */
@@ -38,6 +37,8 @@ export class PartitionReader implements Waiting {
   #topicId: string | undefined;
   /** What is being fetched. */
   #want: Want | undefined;
+  /** Asked for at a time. */
+  #bytes = askedBytes(undefined);
   #error: unknown;
   #wake: (() => void) | undefined;
 
@@ -59,8 +60,9 @@ export class PartitionReader implements Waiting {
     return this.#take(options);
   }
 
-  done({ records, nextOffset }: FetchedPart): void {
+  done({ records, nextOffset, batchBytes }: FetchedPart): void {
     this.#want = undefined;
+    this.#bytes = askedBytes(batchBytes);
     this.#waiting.add(records);
     this.#end = nextOffset ?? this.#end;
     this.#wake?.();
@@ -92,7 +94,7 @@ export class PartitionReader implements Waiting {
     if (this.#want !== undefined || this.#error !== undefined || this.#end < 0) return;
     if (this.#waiting.length >= ahead.records || this.#waiting.bytes >= ahead.bytes) return;
     const { topic, partition } = this.#at;
-    this.#want = { topic, topicId: this.#topicId, partition, offset: this.#end, bytes: fetchBytes, by: this };
+    this.#want = { topic, topicId: this.#topicId, partition, offset: this.#end, bytes: this.#bytes, by: this };
     this.#options.lanes.add(this.#want);
   }
 

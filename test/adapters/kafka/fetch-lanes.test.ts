@@ -27,7 +27,15 @@ const fetchOf =
     }
     return parts.map(({ topic, partition, offset }): FetchedPart => {
       const end = ends[partition] ?? 0;
-      return { topic, partition, errorCode: 0, records: new FetchedRecords(), nextOffset: end > offset ? end : undefined, cutOff: false };
+      return {
+        topic,
+        partition,
+        errorCode: 0,
+        records: new FetchedRecords(),
+        nextOffset: end > offset ? end : undefined,
+        batchBytes: undefined,
+        cutOff: false,
+      };
     });
   };
 
