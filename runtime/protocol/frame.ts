@@ -375,7 +375,7 @@ function parseFrame(bytes: Uint8Array, at: number, frameLength: number): Frame {
 }
 
 /** Most headers say only of what kind their frame is: those are parsed once. */
-const shortCharsMax = 24;
+const shortCharsMax = 32;
 const shortMax = 32;
 const shortHeaders = new Map<string, FrameHeader>();
 

@@ -25,7 +25,7 @@ const needed: readonly (readonly [api: string, apiKey: number, version: number])
 ];
 
 quietRequestQueues();
-takeWholeFrames();
+forgetEmptyRests();
 
 interface Connected {
   readonly broker: Broker;
@@ -223,7 +223,7 @@ function quietRequestQueues(): void {
 }
 
 /** kafkajs keeps what came after an answer, nothing as a rule, and copies the next answer to put the two together. */
-function takeWholeFrames(): void {
+function forgetEmptyRests(): void {
   const process = Connection.prototype.processData;
   Connection.prototype.processData = function (this: Connection, bytes: Buffer) {
     if (this.bytesBuffered === 0) this.chunks = [];

@@ -16,15 +16,10 @@ export interface FetchPart {
   readonly bytes: number;
 }
 
-export interface FetchedPart {
+export interface FetchedPart extends Decoded {
   readonly topic: string;
   readonly partition: number;
   readonly errorCode: number;
-  readonly records: FetchedRecords;
-  /** undefined: the answer held no whole batch. */
-  readonly nextOffset: number | undefined;
-  /** What a batch of it takes in the middle; undefined: as above. */
-  readonly batchBytes: number | undefined;
   /** There was the beginning of a batch that did not fit. */
   readonly cutOff: boolean;
 }

@@ -112,7 +112,7 @@ export interface Decoded {
   readonly records: FetchedRecords;
   /** After the last batch that was whole; undefined when there was none. */
   readonly nextOffset: number | undefined;
-  /** What a batch takes that was whole, in the middle; undefined when there was none. */
+  /** What a whole batch takes as it was sent, on average; undefined when there was none. */
   readonly batchBytes: number | undefined;
 }
 

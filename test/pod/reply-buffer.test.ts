@@ -1,0 +1,57 @@
+import { expect, test } from 'vitest';
+import { ReplyBuffer } from '../../runtime/pod/reply-buffer.ts';
+import { createLinesArea, UnsentLines } from '../../runtime/pod/unsent-lines.ts';
+
+const batch = { id: 1, events: 1_000 };
+
+/** Results of handlers that take so long, one after the other: after which of them something was handed over. The loop does not turn. */
+function handedOver(busyMs: number, results: number): readonly number[] {
+  let nowMs = 0;
+  let sent = 0;
+  const buffer = new ReplyBuffer(
+    () => {
+      sent += 1;
+    },
+    () => nowMs,
+    () => {},
+    new UnsentLines(createLinesArea()),
+  );
+  buffer.open(batch.id, batch.events);
+  const after: number[] = [];
+  for (let index = 0; index < results; index += 1) {
+    const before = sent;
+    nowMs += busyMs;
+    const outcome = { kind: 'ok', reads: [], writes: [], emits: [], answer: undefined, filtered: false, busyMs, enteredAtMs: 0 } as const;
+    buffer.result(batch.id, { index, outcome });
+    if (sent > before) after.push(index + 1);
+  }
+  return after;
+}
+
+test.each([
+  ['2 ms after the first of them', 1, 6, [3, 6]],
+  ['as soon as that, where the clock is looked at for each', 0.25, 18, [9, 18]],
+  ['of quick handlers with the eighth result after that', 0.04, 112, [56, 112]],
+  ['of the quickest when there are 128', 0.001, 256, [128, 256]],
+])('results are handed over %s', (_, busyMs, results, after) => {
+  expect(handedOver(busyMs, results)).toEqual(after);
+});
+
+test('a failure is never quick: the clock is read for it', () => {
+  let nowMs = 0;
+  let sent = 0;
+  const buffer = new ReplyBuffer(
+    () => {
+      sent += 1;
+    },
+    () => nowMs,
+    () => {},
+    new UnsentLines(createLinesArea()),
+  );
+  buffer.open(batch.id, batch.events);
+  for (let index = 0; index < 2; index += 1) {
+    buffer.result(batch.id, { index, outcome: { kind: 'returned', why: 'draining' } });
+    nowMs += 3;
+  }
+  expect(sent).toBe(1);
+});
