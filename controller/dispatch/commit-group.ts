@@ -1,4 +1,4 @@
-import type { CommitRequest } from '../ports/state.ts';
+import type { CommitRequest, Emit } from '../ports/state.ts';
 import { OffsetRanges } from './offset-ranges.ts';
 import { parkingOf } from './parking.ts';
 import type { PendingEvent, ReadCheck, Result } from './pending-event.ts';
@@ -95,8 +95,9 @@ function buildCommit(session: Session, group: readonly Result[], nowMs: number):
   session.known = [];
   const done = new OffsetRanges();
   done.addAll(autoDone);
-  for (const offset of offsetsOf(group)) done.add(offset, offset + 1);
-  const finished = [...group.map(({ event }) => event), ...known];
+  const { offsets, clearAttempts, ids, emits } = gather(group, nowMs + session.limits.dedupeWindowMs, session.subscription.inbox);
+  for (const offset of offsets) done.add(offset, offset + 1);
+  for (const event of known) if (event.hasAttempts) clearAttempts.push(event.offset);
   const { writes, writers } = foldWrites(group);
   const highSeqOffset = highSeqOffsetOf(session);
   const parking = parkingOf(group, known);
@@ -109,34 +110,48 @@ function buildCommit(session: Session, group: readonly Result[], nowMs: number):
     highSeqOffset,
     highSeqs: highSeqOffset > session.highSeqOffset ? session.filter.changesBelow(highSeqOffset) : [],
     done: done.toArray(),
-    clearAttempts: finished.filter(event => event.hasAttempts).map(event => event.offset),
-    ids: session.subscription.inbox ? group.flatMap(result => idOf(result, nowMs + session.limits.dedupeWindowMs)) : [],
+    clearAttempts,
+    ids,
     knownIds: [...new Set(known.flatMap(({ dedupeId }) => (dedupeId === undefined ? [] : [dedupeId])))],
     reads: checkedReads(group),
     writes,
-    emits: group.flatMap(({ emits }) => emits),
+    emits,
     ...(parking && { parking }),
   };
   return { request, group, autoDone, known, writes: writers, sent: 1 };
 }
 
-/** Of what was not parked, whose offsets are done already. Ascending, so that each is one comparison to add. */
-function offsetsOf(group: readonly Result[]): Float64Array {
-  const offsets = new Float64Array(group.length);
+/** Once through the group, of which most results have an offset and nothing else. */
+function gather(group: readonly Result[], expiresAtMs: number, isInbox: boolean) {
+  const all = new Float64Array(group.length);
   let count = 0;
-  for (const { event } of group) {
-    if (event.parkedKey !== undefined) continue;
-    offsets[count] = event.offset;
-    count += 1;
+  const clearAttempts: number[] = [];
+  const ids: { readonly id: string; readonly expiresAtMs: number; readonly answer?: Uint8Array }[] = [];
+  const emits: Emit[] = [];
+  for (const result of group) {
+    const { event } = result;
+    // The offset of what was parked is done already.
+    if (event.parkedKey === undefined) {
+      all[count] = event.offset;
+      count += 1;
+    }
+    if (event.hasAttempts) clearAttempts.push(event.offset);
+    if (isInbox) addId(ids, result, expiresAtMs);
+    for (const emit of result.emits) emits.push(emit);
   }
-  return offsets.subarray(0, count).sort();
+  // Ascending, so that each is one comparison to add.
+  return { offsets: all.subarray(0, count).sort(), clearAttempts, ids, emits };
 }
 
 /** What is held was not handled: its id is remembered with the commit that takes it out. */
-function idOf(result: Result, expiresAtMs: number): { id: string; expiresAtMs: number; answer?: Uint8Array }[] {
-  const { dedupeId } = result.event;
-  if (dedupeId === undefined || result.kind === 'held' || result.kind === 'stuck') return [];
-  return [result.answer === undefined ? { id: dedupeId, expiresAtMs } : { id: dedupeId, expiresAtMs, answer: result.answer }];
+function addId(
+  ids: { readonly id: string; readonly expiresAtMs: number; readonly answer?: Uint8Array }[],
+  { event, kind, answer }: Result,
+  expiresAtMs: number,
+): void {
+  const id = event.dedupeId;
+  if (id === undefined || kind === 'held' || kind === 'stuck') return;
+  ids.push(answer === undefined ? { id, expiresAtMs } : { id, expiresAtMs, answer });
 }
 
 /** The last write of each key in the group; the ones before it nobody can see. */

@@ -24,8 +24,7 @@ export class Fifo<T> {
     const item = this.#items[this.#head];
     if (this.#head >= this.#items.length) return undefined;
     this.#items[this.#head] = undefined;
-    this.#head += 1;
-    if (this.#head > 1_024 && this.#head * 2 > this.#items.length) this.#compact();
+    this.#moveHead(this.#head + 1);
     return item;
   }
 
@@ -36,11 +35,10 @@ export class Fifo<T> {
 
   /** The first `count` items, removed. */
   take(count: number): T[] {
-    const taken: T[] = [];
-    while (taken.length < count && this.length > 0) {
-      const item = this.shift();
-      if (item !== undefined) taken.push(item);
-    }
+    const end = Math.min(this.#head + count, this.#items.length);
+    const taken = this.#items.slice(this.#head, end) as T[];
+    this.#items.fill(undefined, this.#head, end);
+    this.#moveHead(end);
     return taken;
   }
 
@@ -60,8 +58,11 @@ export class Fifo<T> {
     this.#head = 0;
   }
 
-  #compact(): void {
-    this.#items.splice(0, this.#head);
+  /** What lies before it is let go of now and then. */
+  #moveHead(head: number): void {
+    this.#head = head;
+    if (head <= 1_024 || head * 2 <= this.#items.length) return;
+    this.#items.splice(0, head);
     this.#head = 0;
   }
 }

@@ -24,7 +24,7 @@ interface OpenBatch {
 
 /** One message to the shim costs as much as a dozen results: they are collected for at most this long. */
 const collectMsMax = 2;
-const collectEventsMax = 128;
+const collectEventsMax = 512;
 const collectBytesMax = 256 * 1024;
 /** Of handlers as quick as this the clock is read for every eighth result: to read it takes longer than what is done with one. So they are kept 0.4 ms longer at most. */
 const quickMs = 0.05;

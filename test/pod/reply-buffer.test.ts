@@ -32,7 +32,7 @@ test.each([
   ['2 ms after the first of them', 1, 6, [3, 6]],
   ['as soon as that, where the clock is looked at for each', 0.25, 18, [9, 18]],
   ['of quick handlers with the eighth result after that', 0.04, 112, [56, 112]],
-  ['of the quickest when there are 128', 0.001, 256, [128, 256]],
+  ['of the quickest when there are 512, and with the last of the batch', 0.001, batch.events, [512, batch.events]],
 ])('results are handed over %s', (_, busyMs, results, after) => {
   expect(handedOver(busyMs, results)).toEqual(after);
 });

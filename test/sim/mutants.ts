@@ -248,8 +248,8 @@ export const mutants: readonly Mutant[] = [
   {
     name: 'ids are not remembered',
     file: `${dispatch}/commit-group.ts`,
-    find: 'ids: session.subscription.inbox ? group.flatMap(result => idOf(result, nowMs + session.limits.dedupeWindowMs)) : [],',
-    replace: 'ids: [],',
+    find: 'if (isInbox) addId(ids, result, expiresAtMs);',
+    replace: '',
     mode: 'inbox',
     breaks: ['once', 'drains'],
   },

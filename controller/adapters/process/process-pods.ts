@@ -1,4 +1,5 @@
 import { type ChildProcess, spawn } from 'node:child_process';
+import { constants, getPriority, setPriority } from 'node:os';
 import type { Clock } from '../../clock.ts';
 import { entryPath } from '../../entries.ts';
 import { FaasError } from '../../errors.ts';
@@ -25,6 +26,11 @@ const faultPoint = { env: 'FAAS_POD_FAULT_POINT' } as const;
 /** All of the server's environment that a pod sees (law P6). */
 const environmentAllowed = ['PATH', 'TZ', 'LANG', 'LC_ALL', 'TMPDIR', faultPoint.env];
 const startMsMax = 10_000;
+/**
+ * How much nicer pods are than the server. It feeds all of them, keeps their partitions and answers for them, and does little for each event: where
+ * processors are short it is to go first.
+ */
+const nicerThanServer = 5;
 
 interface RunningPod {
   readonly info: PodInfo;
@@ -120,6 +126,7 @@ class ProcessPods extends PodsOfParent<RunningPod> implements Pods {
       env: { ...allowedEnvironment(), ...this.#trust.env },
       serialization: 'json',
     });
+    yieldToServer(child);
     for (const stream of ['stdout', 'stderr'] as const) {
       child[stream]?.setEncoding('utf8').on('data', (text: string) => this.tellOutput({ id, stream, text }));
     }
@@ -160,6 +167,16 @@ class ProcessPods extends PodsOfParent<RunningPod> implements Pods {
       'FAAS_POD_START',
       first === 'late' ? `a pod did not start within ${withinMs} ms` : `a pod ended while it started (${first.signal ?? first.code})`,
     );
+  }
+}
+
+/** Linux keeps a priority for each thread, and a thread begins with that of its maker: so it is set before the pod has made any. */
+function yieldToServer({ pid }: ChildProcess): void {
+  if (pid === undefined) return;
+  try {
+    setPriority(pid, Math.min(constants.priority.PRIORITY_LOW, getPriority() + nicerThanServer));
+  } catch {
+    // It has ended already, or the system does not let us: it works all the same.
   }
 }
 
