@@ -1,7 +1,7 @@
-/** Until then a process compiles what it runs, and fills what it reads ahead. */
-const warmUpMs = 2_000;
+/** Until then a process compiles what it runs, finds the size of its young space, and fills what it reads ahead: so long a server's rate rises. */
+const warmUpMs = 6_000;
 
-/** The rate at which a backlog is worked through once it is under way: from two seconds after the first are done to the last. */
+/** The rate at which a backlog is worked through once it is under way: from six seconds after the first are done to the last. */
 export class SteadyRate {
   readonly #count: number;
   #beganAtMs: number | undefined;

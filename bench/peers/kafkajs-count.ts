@@ -28,11 +28,12 @@ async function countOnce(brokers: readonly string[], topic: string, count: numbe
 }
 
 /** The records of a backlog, spread over the partitions by their keys. */
-export async function produce(brokers: readonly string[], topic: string, values: readonly string[]): Promise<void> {
+export async function produce(brokers: readonly string[], topic: string, count: number, textOf: (index: number) => string): Promise<void> {
   const producer = new Kafka({ brokers: [...brokers], logLevel: logLevel.NOTHING }).producer();
   await producer.connect();
-  for (let start = 0; start < values.length; start += 5_000) {
-    const messages = values.slice(start, start + 5_000).map((value, index) => ({ key: `customer-${(start + index) % 1_000}`, value }));
+  for (let start = 0; start < count; start += 5_000) {
+    const size = Math.min(5_000, count - start);
+    const messages = Array.from({ length: size }, (_, at) => ({ key: `customer-${(start + at) % 1_000}`, value: textOf(start + at) }));
     await producer.send({ topic, messages });
   }
   await producer.disconnect();

@@ -7,7 +7,7 @@ import { inTurns, type Row, type RowResult, ratioRow, type Turns } from '../row.
 
 const turns = 3;
 /** Some seconds of work beyond the warming up. */
-const backlog = { stateless: 600_000, count: 300_000 };
+const backlog = { stateless: 2_000_000, count: 600_000 };
 
 const streams = `version: 1
 context: bench
