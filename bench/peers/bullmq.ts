@@ -6,7 +6,7 @@ import { SteadyRate } from '../steady-rate.ts';
 import { startRedis } from './redis.ts';
 
 /** Some seconds of work beyond the warming up. */
-const jobs = { plain: 200_000, stateful: 100_000 };
+const jobsOf = { plain: 200_000, stateful: 100_000 };
 const bulk = 1_000;
 /** What its documentation starts with, and near its best on this kind of work. */
 const concurrency = 50;
@@ -16,11 +16,11 @@ export async function bullmqRate(stateful: boolean): Promise<number> {
   const { Redis } = await loadClient();
   const redis = await startRedis();
   const connection = new Redis({ host: '127.0.0.1', port: redis.port, maxRetriesPerRequest: null });
-  const count = stateful ? jobs.stateful : jobs.plain;
+  const jobs = stateful ? jobsOf.stateful : jobsOf.plain;
   const queue = new Queue('orders', { connection });
   const counted = new Queue('counted', { connection });
   try {
-    for (let start = 0; start < count; start += bulk) {
+    for (let start = 0; start < jobs; start += bulk) {
       await queue.addBulk(
         Array.from({ length: bulk }, (_, index) => ({ name: 'order', data: orderOf(start + index), opts: { removeOnComplete: true } })),
       );
@@ -31,7 +31,7 @@ export async function bullmqRate(stateful: boolean): Promise<number> {
       const count = await connection.hincrby('counts', data.customer, 1);
       await counted.add('counted', { count });
     };
-    return await workThrough(handle, connection, count);
+    return await workThrough(handle, connection, jobs);
   } finally {
     await queue.close();
     await counted.close();
@@ -52,10 +52,10 @@ async function loadClient() {
 async function workThrough(
   handle: (job: { readonly data: ReturnType<typeof orderOf> }) => Promise<void>,
   connection: Redis,
-  count: number,
+  jobs: number,
 ): Promise<number> {
   const worker = new Worker('orders', handle, { connection, concurrency, autorun: false });
-  const steady = new SteadyRate(count);
+  const steady = new SteadyRate(jobs);
   let done = 0;
   const finished = new Promise<number>((resolve, reject) => {
     worker.on('completed', () => {

@@ -121,12 +121,14 @@ function buildCommit(session: Session, group: readonly Result[], nowMs: number):
   return { request, group, autoDone, known, writes: writers, sent: 1 };
 }
 
+type RememberedId = CommitRequest['ids'][number];
+
 /** Once through the group, of which most results have an offset and nothing else. */
 function gather(group: readonly Result[], expiresAtMs: number, isInbox: boolean) {
   const all = new Float64Array(group.length);
   let count = 0;
   const clearAttempts: number[] = [];
-  const ids: { readonly id: string; readonly expiresAtMs: number; readonly answer?: Uint8Array }[] = [];
+  const ids: RememberedId[] = [];
   const emits: Emit[] = [];
   for (const result of group) {
     const { event } = result;
@@ -144,11 +146,7 @@ function gather(group: readonly Result[], expiresAtMs: number, isInbox: boolean)
 }
 
 /** What is held was not handled: its id is remembered with the commit that takes it out. */
-function addId(
-  ids: { readonly id: string; readonly expiresAtMs: number; readonly answer?: Uint8Array }[],
-  { event, kind, answer }: Result,
-  expiresAtMs: number,
-): void {
+function addId(ids: RememberedId[], { event, kind, answer }: Result, expiresAtMs: number): void {
   const id = event.dedupeId;
   if (id === undefined || kind === 'held' || kind === 'stuck') return;
   ids.push(answer === undefined ? { id, expiresAtMs } : { id, expiresAtMs, answer });

@@ -4,26 +4,31 @@ import { createLinesArea, UnsentLines } from '../../runtime/pod/unsent-lines.ts'
 
 const batch = { id: 1, events: 1_000 };
 
-/** Results of handlers that take so long, one after the other: after which of them something was handed over. The loop does not turn. */
-function handedOver(busyMs: number, results: number): readonly number[] {
-  let nowMs = 0;
-  let sent = 0;
+/** A buffer with one open batch, whose loop does not turn: it hands over what its own rules say and nothing else. */
+function watchedBuffer() {
+  const seen = { nowMs: 0, sent: 0 };
   const buffer = new ReplyBuffer(
     () => {
-      sent += 1;
+      seen.sent += 1;
     },
-    () => nowMs,
+    () => seen.nowMs,
     () => {},
     new UnsentLines(createLinesArea()),
   );
   buffer.open(batch.id, batch.events);
+  return { buffer, seen };
+}
+
+/** Results of handlers that take so long, one after the other: after which of them something was handed over. */
+function handedOver(busyMs: number, results: number): readonly number[] {
+  const { buffer, seen } = watchedBuffer();
   const after: number[] = [];
   for (let index = 0; index < results; index += 1) {
-    const before = sent;
-    nowMs += busyMs;
+    const before = seen.sent;
+    seen.nowMs += busyMs;
     const outcome = { kind: 'ok', reads: [], writes: [], emits: [], answer: undefined, filtered: false, busyMs, enteredAtMs: 0 } as const;
     buffer.result(batch.id, { index, outcome });
-    if (sent > before) after.push(index + 1);
+    if (seen.sent > before) after.push(index + 1);
   }
   return after;
 }
@@ -38,20 +43,10 @@ test.each([
 });
 
 test('a failure is never quick: the clock is read for it', () => {
-  let nowMs = 0;
-  let sent = 0;
-  const buffer = new ReplyBuffer(
-    () => {
-      sent += 1;
-    },
-    () => nowMs,
-    () => {},
-    new UnsentLines(createLinesArea()),
-  );
-  buffer.open(batch.id, batch.events);
+  const { buffer, seen } = watchedBuffer();
   for (let index = 0; index < 2; index += 1) {
     buffer.result(batch.id, { index, outcome: { kind: 'returned', why: 'draining' } });
-    nowMs += 3;
+    seen.nowMs += 3;
   }
-  expect(sent).toBe(1);
+  expect(seen.sent).toBe(1);
 });
