@@ -1,4 +1,5 @@
 import { Redis } from 'ioredis';
+import { commitScript } from '../../controller/adapters/redis/commit-script.ts';
 import { systemClock } from '../../controller/clock.ts';
 import type { CommitRequest } from '../../controller/ports/state.ts';
 import { openOnRedis } from '../../test/services/redis-adapters.ts';
@@ -78,7 +79,7 @@ async function scriptTimes(emitsPerEvent: number): Promise<readonly number[]> {
         await state.trim(source, 'bench', { generation, counter: result.firstSeq.counter + groupEvents * emitsPerEvent - 1 });
     }
     const log = (await admin.slowlog('GET', 100_000)) as readonly [id: number, at: number, micros: number, command: readonly string[]][];
-    const commits = log.filter(([, , , command]) => command[0]?.toUpperCase() === 'EVALSHA' && command[2] === commitKeys);
+    const commits = log.filter(([, , , command]) => command[1] === commitScript.sha);
     if (commits.length !== groups) throw new Error(`the slow log has ${commits.length} of ${groups} commits`);
     return commits.map(([, , took]) => took);
   } finally {
@@ -90,8 +91,6 @@ async function scriptTimes(emitsPerEvent: number): Promise<readonly number[]> {
 
 /** Below what any full group costs, and above the commands within a script, which would cost more to log than to run. */
 const loggedMicros = 100;
-/** How many keys a commit names: none of the other scripts has as many. */
-const commitKeys = '9';
 
 /** Two groups share a stretch of offsets: one has the odd ones and comes first, so that the other closes its gaps. */
 function groupOf(ordinal: number, versions: ReadonlyMap<string, string>, emitsPerEvent: number): CommitRequest {

@@ -30,6 +30,24 @@ describeWith(redisService, 'state on a Redis that fails', () => {
     await proxy.close();
   });
 
+  test('emits of an owner that claimed over another adapter get the next seq, and so do those of the first one after them', async () => {
+    const { generation } = await claim(state);
+    const other = await openOn(`redis://127.0.0.1:${redis().port}`, systemClock);
+    try {
+      const seqOf = (counter: number) => ({ kind: 'ok', firstSeq: { generation, counter } });
+      expect(await state.commit(source, commit(1, { emits: [emit('a')] }))).toMatchObject(seqOf(1));
+      const next = commit(2, { done: [[1, 2]], emits: [emit('b'), emit('c')] });
+      expect(await other.adapters.state.commit(source, next)).toMatchObject(seqOf(2));
+      expect(await state.commit(source, commit(3, { done: [[2, 3]], emits: [emit('d')] }))).toMatchObject(seqOf(4));
+      const { outbox } = await claim(state, 'two');
+      expect(outbox.map(({ seq, emit: { value } }) => [seq.generation, seq.counter, Buffer.from(value ?? []).toString()])).toEqual(
+        ['a', 'b', 'c', 'd'].map((value, index) => [generation, index + 1, value]),
+      );
+    } finally {
+      await other.close();
+    }
+  });
+
   describe('a lost reply', () => {
     test('on a line that stays: the same commit again is answered already, on the same line', async () => {
       await claim(state);

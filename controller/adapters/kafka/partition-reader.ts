@@ -114,7 +114,7 @@ export class PartitionReader implements Waiting {
   }
 
   #take(limit: ReadLimit): ReadResult {
-    const records = this.#waiting.take(limit);
+    const records = this.#waiting.take({ ...limit, records: Math.min(limit.records, takeRecordsMax) });
     this.#position = this.#waiting.length === 0 ? this.#end : Math.max(this.#position, (records.at(-1)?.offset ?? this.#position - 1) + 1);
     this.#fetchAhead();
     return { records, nextOffset: this.#position };
@@ -133,6 +133,9 @@ export class PartitionReader implements Waiting {
     if (fromOffset < startOffset) this.#end = startOffset;
   }
 }
+
+/** What waits here is bytes; taken, each record is a dozen objects, and those that live longer than the collector's young space lasts are copied, marked and swept. */
+const takeRecordsMax = 100;
 
 function beyondEnd({ topic, partition }: TopicPartition, offset: number, endOffset: number): FaasError {
   return new FaasError(

@@ -1,14 +1,17 @@
-import type { CommitRequest, CommitResult, ParkingChange } from '../../ports/state.ts';
-import { packEmits } from './outbox-codec.ts';
+import { packedSizeOf } from '../../../runtime/protocol/record.ts';
+import type { CommitRequest, CommitResult, ParkingChange, Seq } from '../../ports/state.ts';
+import { addOutboxEntries } from './outbox-codec.ts';
+import { PackedArguments } from './packed-command.ts';
 import { seqText } from './progress-fields.ts';
 import { asList, asNumber, asText } from './replies.ts';
 
-/** ARGV of the commit script (commit-script.ts says the order). */
-export function commitArguments(commit: CommitRequest, nowMs: number): (string | number | Uint8Array)[] {
+/** ARGV of the commit script (commit-script.ts says the order). `firstSeq`: what its first emit is thought to get. */
+export function commitArguments(commit: CommitRequest, firstSeq: Seq, nowMs: number): PackedArguments {
   const { sets, deletes } = lastWrites(commit);
   const parking = commit.parking ?? noParking;
   const answers = commit.ids.flatMap(({ id, answer }) => (answer === undefined ? [] : [id, answer]));
-  return [
+  const args = new PackedArguments(bytesOf(commit));
+  args.addAll([
     commit.ownerToken,
     commit.ordinal,
     commit.id,
@@ -28,25 +31,41 @@ export function commitArguments(commit: CommitRequest, nowMs: number): (string |
     parking.holds.length,
     parking.pops.length,
     parking.unflags.length,
-    ...commit.done.flat(),
-    ...commit.clearAttempts,
-    ...commit.highSeqs.flatMap(({ stream, seq }) => [stream, seqText(seq)]),
-    ...commit.ids.map(({ id }) => id),
-    ...commit.ids.map(({ expiresAtMs }) => expiresAtMs),
-    ...answers,
-    ...commit.knownIds,
-    ...commit.reads.map(({ key }) => key),
-    ...commit.reads.map(({ version }) => version ?? ''),
-    ...sets.keys,
-    ...sets.values,
-    ...sets.indexes,
-    ...deletes,
-    ...packEmits(commit),
-    ...parking.holds.flatMap(({ key, offset, entry }) => [key, parkedOffset(offset), entry]),
-    ...parking.pops.flatMap(({ key, offset }) => [key, parkedOffset(offset)]),
-    ...parking.unflags,
-  ];
+    seqText(firstSeq),
+  ]);
+  for (const [from, to] of commit.done) {
+    args.add(from);
+    args.add(to);
+  }
+  args.addAll(commit.clearAttempts);
+  for (const { stream, seq } of commit.highSeqs) args.addAll([stream, seqText(seq)]);
+  for (const { id } of commit.ids) args.add(id);
+  for (const { expiresAtMs } of commit.ids) args.add(expiresAtMs);
+  args.addAll(answers);
+  args.addAll(commit.knownIds);
+  for (const { key } of commit.reads) args.add(key);
+  for (const { version } of commit.reads) args.add(version ?? '');
+  args.addAll(sets.keys);
+  args.addAll(sets.values);
+  args.addAll(sets.indexes);
+  args.addAll(deletes);
+  addOutboxEntries(args, commit, firstSeq);
+  for (const { key, offset, entry } of parking.holds) args.addAll([key, parkedOffset(offset), entry]);
+  for (const { key, offset } of parking.pops) args.addAll([key, parkedOffset(offset)]);
+  args.addAll(parking.unflags);
+  return args;
 }
+
+/** About, and rather too many: what is too few is copied. */
+function bytesOf({ done, reads, writes, emits }: CommitRequest): number {
+  let bytes = 1_024 + 48 * done.length + 128 * reads.length + 160 * writes.length;
+  for (const { value } of writes) bytes += value?.length ?? 0;
+  for (const emit of emits) bytes += entryOverheadBytes + packedSizeOf(emit);
+  return bytes;
+}
+
+/** Beside the record: its seq, stream, topic and partition, and the frame of an argument. */
+const entryOverheadBytes = 160;
 
 const noParking: ParkingChange = { holds: [], pops: [], unflags: [] };
 
@@ -79,7 +98,8 @@ function lastWrites({ writes }: CommitRequest) {
   return { sets, deletes };
 }
 
-export function commitResult(reply: unknown): CommitResult {
+/** `renumber`: nothing was done, because the first emit gets this seq and no other. */
+export function commitResult(reply: unknown): CommitResult | { readonly kind: 'renumber'; readonly firstSeq: Seq } {
   const [kindReply, ...rest] = asList(reply);
   const kind = asText(kindReply);
   switch (kind) {
@@ -88,6 +108,8 @@ export function commitResult(reply: unknown): CommitResult {
       const [generation = 0, counter = 0, frontier = 0] = rest.map(asNumber);
       return { kind, firstSeq: { generation, counter }, frontier };
     }
+    case 'renumber':
+      return { kind, firstSeq: { generation: asNumber(rest[0] ?? 0), counter: asNumber(rest[1] ?? 0) } };
     case 'conflict':
       return { kind, detail: asText(rest[0]) };
     case 'duplicate':

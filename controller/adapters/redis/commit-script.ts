@@ -6,10 +6,11 @@ import { prelude, script } from './script.ts';
  * KEYS  progress, done, outbox, state, versions, index, ids, answers, figures, parked keys, parked order, parked entries (state-keys.ts)
  * ARGV  1 owner token · 2 ordinal · 3 commit id · 4 expected frontier or '' · 5 new offset of the duplicate filter · 6 now in ms
  *       7 to 15 how many: done ranges, cleared attempts, high seqs, ids, answers, known ids, reads, sets, deletes · 16 how many emits
- *       17 to 19 how many: holds, pops, ends of a replay; then in this order
+ *       17 to 19 how many: holds, pops, ends of a replay · 20 "generation.counter" with which the entries of the emits begin; then in this order
  *       from, to … · offset … · stream, "generation.counter" … · id … , window end … · id, answer … · id … · key … , version or '' …
- *       · key … , value … , index of the write … · key … · emit payload … · key, offset (16 digits), entry … · key, offset … · key …
- * Answers {ok | already, generation, first counter, frontier}, {fenced}, {rollback}, {conflict, detail}, {duplicate, id …}, {unknown, id …}, {stale, key …}.
+ *       · key … , value … , index of the write … · key … · outbox entry … · key, offset (16 digits), entry … · key, offset … · key …
+ * Answers {ok | already, generation, first counter, frontier}, {fenced}, {rollback}, {conflict, detail}, {duplicate, id …}, {unknown, id …}, {stale, key …},
+ *       {renumber, generation, first counter} where the entries of the emits do not begin with that: written here, each would be copied and hashed once more.
  * Laws  S1 to S6, S10 and S12. Nothing is written before the last check, and nothing can fail after the first write: Redis undoes nothing.
  *       The checks stand in the order of the protocol.
  */
@@ -23,7 +24,7 @@ if ordinal ~= tonumber(p[2]) + 1 then return {'rollback'} end
 
 local count = {}
 for i = 7, 19 do count[i] = tonumber(ARGV[i]) end
-local doneAt = 20
+local doneAt = 21
 local clearAt = doneAt + 2 * count[7]
 local highAt = clearAt + count[8]
 local idsAt = highAt + 2 * count[9]
@@ -102,6 +103,9 @@ if count[13] > 0 then
   if #stale > 1 then return stale end
 end
 
+local first = tonumber(p[5]) + 1
+if count[16] > 0 and ARGV[20] ~= p[9] .. '.' .. whole(first) then return {'renumber', p[9], whole(first)} end
+
 -- Nothing was written above, nothing is refused below.
 local bytes = 0
 if count[14] > 0 then
@@ -160,12 +164,7 @@ if count[10] > 0 then
   redis.call('HINCRBY', figures, 'ib', whole(size))
 end
 
-local first = tonumber(p[5]) + 1
-if count[16] > 0 then
-  local entries = {}
-  for i = 1, count[16] do entries[i] = p[9] .. '.' .. whole(first + i - 1) .. '\\0' .. ARGV[emitsAt + i - 1] end
-  spread('RPUSH', outbox, entries)
-end
+spreadArguments('RPUSH', outbox, emitsAt, count[16])
 
 for i = holdsAt, popsAt - 3, 3 do
   local member = redis.sha1hex(ARGV[i]) .. ':' .. ARGV[i + 1]

@@ -1,32 +1,38 @@
+import { setPart } from '../../../runtime/protocol/intrinsics.ts';
+import { writeDigits } from '../../../runtime/protocol/numbers.ts';
 import { PackedRecord, packedSizeOf, writeRecord } from '../../../runtime/protocol/record.ts';
-import type { CommitRequest, Emit, OutboxEntry } from '../../ports/state.ts';
+import type { CommitRequest, Emit, OutboxEntry, Seq } from '../../ports/state.ts';
+import type { PackedArguments } from './packed-command.ts';
 
 /**
- * Entries of an outbox as they are stored: `<generation>.<counter> NUL <stream> NUL <topic> NUL <partition> NUL <record>`, the record as
- * runtime/protocol/record.ts has it. The commit script puts the first part before the rest. Names hold no NUL.
+ * Adds entries of an outbox as they are stored: `<generation>.<counter> NUL <stream> NUL <topic> NUL <partition> NUL <record>`, the record as
+ * runtime/protocol/record.ts has it. Names hold no NUL. `first`: the seq of the first of them.
  */
-export function packEmits({ stream, emits }: CommitRequest): Buffer[] {
-  const heads = new Map<string, Buffer[]>();
-  const headOf = ({ topic, partition }: Emit): Buffer => {
-    let ofTopic = heads.get(topic);
+export function addOutboxEntries(args: PackedArguments, { stream, emits }: CommitRequest, first: Seq): void {
+  const generation = Buffer.from(`${first.generation}.`);
+  const places = new Map<string, Buffer[]>();
+  const placeOf = ({ topic, partition }: Emit): Buffer => {
+    let ofTopic = places.get(topic);
     if (ofTopic === undefined) {
       ofTopic = [];
-      heads.set(topic, ofTopic);
+      places.set(topic, ofTopic);
     }
-    ofTopic[partition] ??= Buffer.from(`${stream}\0${topic}\0${partition}\0`);
+    ofTopic[partition] ??= Buffer.from(`\0${stream}\0${topic}\0${partition}\0`);
     return ofTopic[partition];
   };
-  let bytes = 0;
-  for (const emit of emits) bytes += headOf(emit).length + packedSizeOf(emit);
-  const all = Buffer.allocUnsafe(bytes);
-  let at = 0;
-  return emits.map(emit => {
-    const head = headOf(emit);
-    const from = at;
-    all.set(head, from);
-    at = writeRecord(all, from + head.length, emit, packedSizeOf(emit));
-    return all.subarray(from, at);
-  });
+  let { counter } = first;
+  for (const emit of emits) {
+    const place = placeOf(emit);
+    const size = packedSizeOf(emit);
+    const seqBytes = generation.length + String(counter).length;
+    args.addWritten(seqBytes + place.length + size, (bytes, at) => {
+      setPart(bytes, at, generation, 0, generation.length);
+      writeDigits(bytes, counter, at + generation.length);
+      setPart(bytes, at + seqBytes, place, 0, place.length);
+      writeRecord(bytes, at + seqBytes + place.length, emit, size);
+    });
+    counter += 1;
+  }
 }
 
 export function unpackOutboxEntry(stored: Buffer): OutboxEntry {

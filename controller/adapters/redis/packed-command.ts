@@ -2,11 +2,12 @@ import { Command } from 'ioredis';
 import { setPart, writeText } from '../../../runtime/protocol/intrinsics.ts';
 import { digitsMax, writeDigits } from '../../../runtime/protocol/numbers.ts';
 
-export type Argument = string | number | Uint8Array;
+/** Numbers are safe integers, or fractions. */
+export type Argument = string | number | Uint8Array | PackedArguments;
 
 /**
  * A command that ioredis carries in the bytes in which we have written it: a commit has a thousand arguments, and it makes three pieces of each, and one of all pieces.
- * The answer is bytes. Numbers are safe integers, or fractions below.
+ * The answer is bytes.
  */
 export class PackedCommand extends Command {
   readonly #bytes: Buffer;
@@ -28,13 +29,79 @@ const frameBytes = 1 + digitsMax + 4;
 
 /** An array of bulk strings, in RESP2 and RESP3 (https://redis.io/docs/latest/develop/reference/protocol-spec/). */
 export function packCommand(parts: readonly Argument[]): Buffer {
-  const texts = parts.map(part => (typeof part === 'number' ? String(part) : part));
   let most = frameBytes;
-  for (const text of texts) most += frameBytes + (typeof text === 'string' ? text.length * 3 : text.length);
+  let count = 0;
+  for (const part of parts) {
+    most += bytesMost(part);
+    count += part instanceof PackedArguments ? part.count : 1;
+  }
   const bytes = Buffer.allocUnsafe(most);
-  let at = writeHead(bytes, star, texts.length, 0);
-  for (const text of texts) at = typeof text === 'string' ? writeBulk(bytes, text, at) : writeBytes(bytes, text, at);
+  let at = writeHead(bytes, star, count, 0);
+  for (const part of parts) at = writePart(bytes, part, at);
   return bytes.subarray(0, at);
+}
+
+/** Many arguments, each written where it will be sent from: to keep them by themselves until then costs more than all else about them. */
+export class PackedArguments {
+  #bytes: Buffer;
+  #at = 0;
+  #count = 0;
+
+  /** `bytes`: how many they will be, about. */
+  constructor(bytes: number) {
+    this.#bytes = Buffer.allocUnsafe(bytes);
+  }
+
+  get count(): number {
+    return this.#count;
+  }
+
+  get bytes(): Buffer {
+    return this.#bytes.subarray(0, this.#at);
+  }
+
+  add(part: string | number | Uint8Array): void {
+    this.#reserve(bytesMost(part));
+    this.#at = writePart(this.#bytes, part, this.#at);
+    this.#count += 1;
+  }
+
+  addAll(parts: readonly (string | number | Uint8Array)[]): void {
+    for (const part of parts) this.add(part);
+  }
+
+  /** One of so many bytes, which `write` puts at `at`. */
+  addWritten(length: number, write: (bytes: Buffer, at: number) => void): void {
+    this.#reserve(frameBytes + length);
+    const from = writeHead(this.#bytes, dollar, length, this.#at);
+    write(this.#bytes, from);
+    this.#at = writeEnd(this.#bytes, from + length);
+    this.#count += 1;
+  }
+
+  #reserve(bytes: number): void {
+    if (this.#at + bytes <= this.#bytes.length) return;
+    const larger = Buffer.allocUnsafe(2 * this.#bytes.length + bytes);
+    this.#bytes.copy(larger, 0, 0, this.#at);
+    this.#bytes = larger;
+  }
+}
+
+function bytesMost(part: Argument): number {
+  if (typeof part === 'number') return frameBytes + numberBytesMost;
+  if (part instanceof PackedArguments) return part.bytes.length;
+  return frameBytes + (typeof part === 'string' ? part.length * 3 : part.length);
+}
+
+/** As `String` writes them. */
+const numberBytesMost = 25;
+
+function writePart(bytes: Buffer, part: Argument, at: number): number {
+  if (typeof part === 'string') return writeBulk(bytes, part, at);
+  if (typeof part === 'number') return writeBulk(bytes, String(part), at);
+  if (part instanceof Uint8Array) return writeBytes(bytes, part, at);
+  setPart(bytes, at, part.bytes, 0, part.bytes.length);
+  return at + part.bytes.length;
 }
 
 function writeBulk(bytes: Buffer, text: string, at: number): number {

@@ -38,6 +38,8 @@ interface Owner {
   readonly token: string;
   readonly link: RedisLink;
   readonly epoch: number;
+  /** What the next emit gets, as far as the answers to this owner told. */
+  next: Seq;
 }
 
 /**
@@ -79,10 +81,11 @@ export class RedisState implements StateStore {
       throw halted({ unit: source.unit, name: behind.name }, behind.durableOffset, answer, Number(asText(rest[0])));
     }
     if (epoch !== link.epoch) throw storeError(new Error('the connection was lost'), link.place);
-    this.#owners.set(ownerKey(source), { token: ownerToken, link, epoch });
+    const generation = Number(answer);
+    this.#owners.set(ownerKey(source), { token: ownerToken, link, epoch, next: { generation, counter: 1 } });
     const [fields, bits, entries, parked] = rest;
     return {
-      generation: Number(answer),
+      generation,
       ...claimedFrom(asBuffers(fields), asBytes(bits ?? null)),
       outbox: asBuffers(entries).map(unpackOutboxEntry),
       parked: parkedKeysFrom(parked),
@@ -90,13 +93,21 @@ export class RedisState implements StateStore {
   }
 
   async commit(source: Source, commit: CommitRequest): Promise<CommitResult> {
-    const link = await this.#owned(source, commit.ownerToken);
-    if (link === undefined) return { kind: 'fenced' };
     const { state, versions, index, ids, answers, figures } = unitKeys(source.unit);
     const { progress, done, outbox, parkedKeys, parkedOrder, parkedEntries } = sourceKeys(source.unit, source.name);
     const parked = [parkedKeys, parkedOrder, parkedEntries];
     const keys = [progress, done, outbox, state, versions, index, ids, answers, figures, ...parked];
-    return commitResult(await link.run(commitScript, keys, commitArguments(commit, this.#clock.now())));
+    const known = this.#owners.get(ownerKey(source));
+    const owner = known?.token === commit.ownerToken ? known : { next: unknownSeq };
+    for (;;) {
+      const link = await this.#owned(source, commit.ownerToken);
+      if (link === undefined) return { kind: 'fenced' };
+      const args = commitArguments(commit, owner.next, this.#clock.now());
+      const result = commitResult(await link.run(commitScript, keys, [args]));
+      if (result.kind === 'ok' || result.kind === 'already') owner.next = after(result.firstSeq, commit);
+      if (result.kind !== 'renumber') return result;
+      owner.next = result.firstSeq;
+    }
   }
 
   async recordAttempts(source: Source, ownerToken: string, attempts: readonly AttemptRecord[]): Promise<'ok' | 'fenced'> {
@@ -293,6 +304,13 @@ function halted(source: Source, durableOffset: number | undefined, answer: 'lost
     return new FaasError('FAAS_STATE_LOST', `the state store knows nothing of ${where}, which had come to offset ${durableOffset}`, hint);
   const message = `the state store is at offset ${offset} of ${where}, which had durably come to ${durableOffset}: an older copy was put back`;
   return new FaasError('FAAS_STATE_ROLLED_BACK', message, hint);
+}
+
+/** Of an owner that did not claim here. */
+const unknownSeq: Seq = { generation: 0, counter: 0 };
+
+function after({ generation, counter }: Seq, { emits }: CommitRequest): Seq {
+  return { generation, counter: counter + emits.length };
 }
 
 function okOrFenced(reply: unknown): 'ok' | 'fenced' {

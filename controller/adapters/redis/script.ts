@@ -12,12 +12,15 @@ export function script(lua: string): Script {
 
 /**
  * Shared by scripts. `whole`: a number as Redis stores it, without the exponent that Lua would write. `spread`: one variadic command for a long
- * list, in pieces that fit Lua's stack; an even piece keeps pairs together. `parkedRange`, `listParked`: what is parked (state-keys.ts).
+ * list, in pieces that fit Lua's stack; an even piece keeps pairs together. `spreadArguments`: the same for arguments as they came. `parkedRange`, `listParked`: what is parked (state-keys.ts).
  */
 export const prelude = `
-local function whole(number) return string.format('%.0f', number) end
+local function whole(number) return string.format('%d', number) end
 local function spread(command, key, list)
   for i = 1, #list, 1000 do redis.call(command, key, unpack(list, i, math.min(i + 999, #list))) end
+end
+local function spreadArguments(command, key, from, count)
+  for i = from, from + count - 1, 1000 do redis.call(command, key, unpack(ARGV, i, math.min(i + 999, from + count - 1))) end
 end
 local function lookUp(command, key, from, count)
   local found = {}

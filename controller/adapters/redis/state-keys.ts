@@ -1,6 +1,6 @@
 /**
  * All keys of a unit carry its name as their hash tag, so that they lie in one slot of a cluster. What authors choose (keys of state, ids) is
- * never part of a key, only a field or a member within one: it cannot choose a slot, and a commit names nine keys however much it writes.
+ * never part of a key, only a field or a member within one: it cannot choose a slot, and a commit names twelve keys however much it writes.
  * A unit's name is `[a-z0-9.-]+`: the first brace of a key is ours.
  */
 export interface UnitKeys {
