@@ -9,12 +9,15 @@ export interface Memory {
   readonly unit: string;
   nowMs: number;
   readonly ordinals: Map<string, number>;
+  /** By source, as are ordinals: who claimed it last, and above which offset nothing is done. */
+  readonly owners: Map<string, string>;
+  readonly ends: Map<string, number>;
   readonly versions: Map<string, string | null>;
   last: CommitRequest | undefined;
 }
 
 export function newMemory(unit: string): Memory {
-  return { unit, nowMs: 0, ordinals: new Map(), versions: new Map(), last: undefined };
+  return { unit, nowMs: 0, ordinals: new Map(), owners: new Map(), ends: new Map(), versions: new Map(), last: undefined };
 }
 
 const keys = ['a', 'b', 'c\0d', 'é', ''];
@@ -27,22 +30,48 @@ const sourceName = fc.constantFrom('t.0', 't.1');
 
 const claim = fc.tuple(sourceName, owner, fc.nat(50)).map(
   ([name, ownerToken, committedOffset]): Step =>
-    async (subject, memory) => {
-      memory.ordinals.set(name, 0);
-      return subject.state.claim({ unit: memory.unit, name }, { ownerToken, brokerGeneration: 0, nowMs: memory.nowMs, committedOffset });
-    },
+    (subject, memory) =>
+      claimAs(subject, memory, name, ownerToken, committedOffset),
 );
+
+async function claimAs({ state }: StateSubject, memory: Memory, name: string, ownerToken: string, committedOffset: number) {
+  const facts = { ownerToken, brokerGeneration: 0, nowMs: memory.nowMs, committedOffset };
+  const claimed = await state.claim({ unit: memory.unit, name }, facts);
+  memory.ordinals.set(name, 0);
+  memory.owners.set(name, ownerToken);
+  memory.ends.set(name, Math.max(memory.ends.get(name) ?? 0, claimed.frontier));
+  return claimed;
+}
+
+/** Nothing, nearly always. */
+function seldom<Value>(value: fc.Arbitrary<Value>): fc.Arbitrary<Value | undefined> {
+  return fc.oneof({ weight: 9, arbitrary: fc.constant(undefined) }, { weight: 1, arbitrary: value });
+}
+
+const some = <Value>(value: Value | undefined): Value[] => (value === undefined ? [] : [value]);
+
+function rangesFrom(start: number, ranges: readonly (readonly [gap: number, count: number])[]) {
+  let at = start;
+  return ranges.map(([gap, count]) => {
+    const from = at + gap;
+    at = from + count;
+    return [from, at] as const;
+  });
+}
 
 const commit = fc
   .record({
     name: sourceName,
-    ownerToken: owner,
-    ordinalError: fc.constantFrom(0, 0, 0, 0, 1, -1),
+    other: seldom(owner),
+    ordinalError: fc.constantFrom(...new Array<number>(18).fill(0), 1, -1),
     again: fc.integer({ min: 0, max: 9 }),
-    done: fc.uniqueArray(fc.nat(40), { maxLength: 4 }),
-    expectedFrontier: fc.option(fc.nat(3), { nil: undefined, freq: 9 }),
+    /** Ranges of offsets, each so far above the one before. */
+    done: fc.array(fc.tuple(fc.constantFrom(0, 0, 1, 2, 9), fc.constantFrom(1, 1, 1, 5, 40, 300)), { maxLength: 4 }),
+    /** Where offsets may be done already, and gaps be filled. */
+    before: fc.constantFrom(0, 0, 0, 1, 3, 20),
+    expectedFrontier: seldom(fc.nat(3)),
     highSeqOffset: fc.nat(10),
-    ids: fc.uniqueArray(id, { maxLength: 1 }),
+    ids: seldom(id).map(some),
     knownIds: fc.oneof({ weight: 9, arbitrary: fc.constant([]) }, { weight: 1, arbitrary: fc.array(id, { maxLength: 1 }) }),
     reads: fc.uniqueArray(key, { maxLength: 2 }),
     wrongVersion: fc.integer({ min: 0, max: 9 }),
@@ -53,17 +82,18 @@ const commit = fc
   .map((chosen): Step => {
     return async (subject, memory) => {
       const source = { unit: memory.unit, name: chosen.name };
+      if (!memory.owners.has(chosen.name)) await claimAs(subject, memory, chosen.name, 'one', 0);
       if (chosen.again === 0 && memory.last !== undefined) return subject.state.commit(source, memory.last);
       const ordinal = (memory.ordinals.get(chosen.name) ?? 0) + 1 + chosen.ordinalError;
       const request: CommitRequest = {
-        ownerToken: chosen.ownerToken,
+        ownerToken: chosen.other ?? memory.owners.get(chosen.name) ?? '',
         ordinal,
         id: `c${memory.nowMs}-${memory.versions.size}-${ordinal}`,
         stream: `${chosen.name}|s`,
         ...(chosen.expectedFrontier === undefined ? {} : { expectedFrontier: chosen.expectedFrontier }),
         highSeqOffset: chosen.highSeqOffset,
         highSeqs: [{ stream: 's', seq: { generation: 1, counter: chosen.highSeqOffset } }],
-        done: chosen.done.toSorted((a, b) => a - b).map(offset => [offset, offset + 1] as const),
+        done: rangesFrom(Math.max(0, (memory.ends.get(chosen.name) ?? 0) - chosen.before), chosen.done),
         clearAttempts: chosen.clearAttempts,
         ids: chosen.ids.map(each => ({ id: each, expiresAtMs: memory.nowMs + 50, answer: bytes(each) })),
         knownIds: chosen.knownIds,
@@ -78,6 +108,7 @@ const commit = fc
       const result = await subject.state.commit(source, request).catch(codeOf);
       if (typeof result === 'object' && result.kind === 'ok') {
         memory.ordinals.set(chosen.name, ordinal);
+        memory.ends.set(chosen.name, Math.max(memory.ends.get(chosen.name) ?? 0, ...request.done.map(([, to]) => to)));
         for (const { key: each, version } of await subject.state.read(memory.unit, keys)) memory.versions.set(each, version);
       }
       return result;
@@ -107,8 +138,11 @@ const trim = fc.tuple(sourceName, owner, fc.nat(3)).map(
 
 const reset = fc.tuple(sourceName, fc.nat(9)).map(
   ([name, offset]): Step =>
-    (subject, memory) =>
-      subject.state.resetProgress({ unit: memory.unit, name }, offset),
+    (subject, memory) => {
+      memory.owners.delete(name);
+      memory.ends.set(name, offset);
+      return subject.state.resetProgress({ unit: memory.unit, name }, offset);
+    },
 );
 const expireIds = fc.nat(500).map(
   (bytesMax): Step =>

@@ -33,7 +33,7 @@ export class StateTable {
   readonly #log: LogTable;
   readonly #parked: ParkedTable;
   readonly #emits: 'inline' | 'outbox';
-  /** Of all ids, an upper bound: an id whose window is over may be counted twice. undefined: to be summed up. */
+  /** Of all ids. undefined: to be summed up. */
   #idBytes: number | undefined;
   /** Of keys that were read or written of late: a commit follows its reads closely, and asking SQLite costs ten times as much. */
   readonly #versions = new Map<string, string | null>();
@@ -147,7 +147,7 @@ export class StateTable {
   known({ unit: name, ids, nowMs }: ArgumentOf<'known'>): KnownId[] {
     const unit = this.#sources.findUnit(name) ?? -1;
     return ids.flatMap(id => {
-      const row = this.#id(unit, Buffer.from(id), nowMs);
+      const row = this.#knownId(unit, Buffer.from(id), nowMs);
       if (row === undefined) return [];
       const answer = bytesOrNone(row, 'answer');
       return [answer === undefined ? { id } : { id, answer }];
@@ -254,9 +254,9 @@ export class StateTable {
     }
     const pop = commit.parking === undefined ? undefined : this.#parked.wrongPop(source.id, commit.parking);
     if (pop !== undefined) return { kind: 'conflict', detail: `offset ${pop} is not the first parked event of its key` };
-    const duplicates = unpacked.ids.filter(({ id }) => this.#id(unit, id, commit.nowMs) !== undefined).map(({ id }) => id);
+    const duplicates = unpacked.ids.filter(({ id }) => this.#knownId(unit, id, commit.nowMs) !== undefined).map(({ id }) => id);
     if (duplicates.length > 0) return { kind: 'duplicate', ids: duplicates.map(toText) };
-    const unknown = unpacked.knownIds.filter(id => this.#id(unit, id, commit.nowMs) === undefined);
+    const unknown = unpacked.knownIds.filter(id => this.#knownId(unit, id, commit.nowMs) === undefined);
     if (unknown.length > 0) return { kind: 'unknown', ids: unknown.map(toText) };
     const stale = unpacked.reads.filter(({ key, version }) => this.#version(unit, key) !== version);
     return stale.length > 0 ? { kind: 'stale', keys: stale.map(({ key }) => toText(key)) } : undefined;
@@ -276,8 +276,9 @@ export class StateTable {
     const remember = this.#database.sql('INSERT OR REPLACE INTO ids (unit, id, expires_at_ms, bytes, answer) VALUES (?1, ?2, ?3, ?4, ?5)');
     for (const { id, answer, expiresAtMs } of ids) {
       const size = id.length + (answer?.length ?? 0) + idOverheadBytes;
+      const before = this.#storedId(unit, id);
       remember.run(unit, id, expiresAtMs, size, answer);
-      if (this.#idBytes !== undefined) this.#idBytes += size;
+      if (this.#idBytes !== undefined) this.#idBytes += size - (before === undefined ? 0 : integer(before, 'bytes'));
     }
   }
 
@@ -326,8 +327,14 @@ export class StateTable {
     this.#versions.set(versionKey(unit, key), version);
   }
 
-  #id(unit: number, id: Uint8Array, nowMs: number): SqlRow | undefined {
-    return this.#database.sql('SELECT answer FROM ids WHERE unit = ?1 AND id = ?2 AND expires_at_ms > ?3').get(unit, id, nowMs);
+  #knownId(unit: number, id: Uint8Array, nowMs: number): SqlRow | undefined {
+    const row = this.#storedId(unit, id);
+    return row !== undefined && integer(row, 'expires_at_ms') > nowMs ? row : undefined;
+  }
+
+  /** Its window may be over. */
+  #storedId(unit: number, id: Uint8Array): SqlRow | undefined {
+    return this.#database.sql('SELECT answer, expires_at_ms, bytes FROM ids WHERE unit = ?1 AND id = ?2').get(unit, id);
   }
 
   #owned(unit: string, name: string, ownerToken: string): StoredSource | undefined {
