@@ -3,7 +3,7 @@ import { OffsetRanges } from './offset-ranges.ts';
 import { parkingOf } from './parking.ts';
 import type { PendingEvent, ReadCheck, Result } from './pending-event.ts';
 import { drop, purge } from './results.ts';
-import type { CommitInFlight, Effect, Session } from './session-state.ts';
+import { type CommitInFlight, type Effect, type Session, streamOf } from './session-state.ts';
 
 /** Progress without results is committed within this time. */
 const idleCommitMs = 1_000;
@@ -105,7 +105,7 @@ function buildCommit(session: Session, group: readonly Result[], nowMs: number):
     ownerToken: session.ownerToken,
     ordinal: session.ordinal + 1,
     id,
-    stream: `${session.source.unit}|${session.source.name}`,
+    stream: streamOf(session.source),
     ...(session.subscription.order === 'partition' && group.length > 0 ? { expectedFrontier: session.frontier } : {}),
     highSeqOffset,
     highSeqs: highSeqOffset > session.highSeqOffset ? session.filter.changesBelow(highSeqOffset) : [],

@@ -2,6 +2,7 @@ import type { Batch, BatchState, EventResult } from '../../runtime/protocol/mess
 import type { LiveFunction, Subscription } from '../functions/live-function.ts';
 import type { AttemptRecord, Claimed, CommitRequest, CommitResult, KnownId, ParkedEvent, Source } from '../ports/state.ts';
 import type { ReadResult } from '../ports/streams.ts';
+import { Upstream } from '../published-record.ts';
 import type { Breaker } from './breaker.ts';
 import type { DispatcherOptions } from './dispatcher.ts';
 import { DuplicateFilter } from './duplicate-filter.ts';
@@ -25,6 +26,8 @@ export interface Session {
   readonly topicId: string | undefined;
   readonly ownerToken: string;
   readonly generation: number;
+  /** What its emits are published under; undefined: the store puts them into their log itself. */
+  readonly upstream: Upstream | undefined;
   readonly limits: SessionLimits;
   readonly partitionsOf: PartitionsOf;
   readonly recordBytesMaxOf: RecordBytesMaxOf;
@@ -102,12 +105,14 @@ export interface SessionLimits {
   readonly dedupeWindowMs: number;
   /** The store may lose its last second: nothing counts as durable before `verify`. */
   readonly mayRollBack: boolean;
+  /** Emits are in an outbox first. */
+  readonly publishes: boolean;
 }
 
 export function sessionLimits({ limits, state }: Pick<DispatcherOptions, 'limits' | 'state'>): SessionLimits {
   const { windowOffsetsMax, bytesPerPartitionMax: bytesMax, commitEventsMax, commitBytesMax, dedupeWindowMs } = limits;
-  const { mayRollBack } = state.capabilities;
-  return { windowOffsetsMax, bytesMax, commitEventsMax, commitBytesMax, dedupeWindowMs, mayRollBack };
+  const { mayRollBack, emits } = state.capabilities;
+  return { windowOffsetsMax, bytesMax, commitEventsMax, commitBytesMax, dedupeWindowMs, mayRollBack, publishes: emits === 'outbox' };
 }
 
 /** A key that is held back. */
@@ -247,6 +252,7 @@ export function newSession(options: {
     place: `${options.source.unit}/${subscription.topic}/${options.partition}`,
     topicId: claimed.topicId,
     generation: claimed.generation,
+    upstream: options.limits.publishes ? new Upstream(streamOf(options.source), claimed.generation) : undefined,
     frontier: claimed.frontier,
     position: claimed.highSeqOffset,
     highSeqOffset: claimed.highSeqOffset,
@@ -284,6 +290,11 @@ export function newSession(options: {
     stopping: false,
     ended: undefined,
   };
+}
+
+/** The upstream of all that is committed with a source, whoever owns it. */
+export function streamOf({ unit, name }: Source): string {
+  return `${unit}|${name}`;
 }
 
 function lanesOf({ parked }: Claimed): Lanes {

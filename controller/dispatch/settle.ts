@@ -1,20 +1,12 @@
 import { headerNames } from '../../runtime/protocol/headers.ts';
 import type { OkOutcome, WireEmit, WireError } from '../../runtime/protocol/messages.ts';
-import {
-  type HeaderBlock,
-  headerName,
-  type PackedRecord,
-  packedSizeOf,
-  packHeaders,
-  packRecord,
-  RecordPacker,
-} from '../../runtime/protocol/record.ts';
+import { type HeaderBlock, headerName, packedSizeOf, packHeaders, packRecord, RecordPacker } from '../../runtime/protocol/record.ts';
 import type { LiveFunction } from '../functions/live-function.ts';
 import { inboxTopicOf } from '../functions/live-function.ts';
 import { inboxRecord } from '../inbox/inbox-record.ts';
-import { PackedNewRecord } from '../packed-new-record.ts';
 import { partitionOfPacked } from '../ports/partition-of.ts';
 import type { Emit } from '../ports/state.ts';
+import { PackedEmit, type Upstream } from '../published-record.ts';
 import type { EventAttributes } from './event-attributes.ts';
 
 /** The event whose handling is settled: what its emits inherit. */
@@ -27,6 +19,8 @@ export interface Cause {
   readonly correlationId: string | undefined;
   readonly traceparent: string | undefined;
   readonly hop: number;
+  /** What emits are published under; undefined: they are in their log with the commit, or nobody knows yet. */
+  readonly upstream?: Upstream | undefined;
   /** Where ids and traceparent are written already, to be copied as they are; undefined: nowhere. */
   readonly record?: Pick<EventAttributes, 'inheritIds' | 'inheritTrace'>;
   /** With `offset`: the idempotency key is `<place>/<offset>`. undefined: it is some other text. */
@@ -85,14 +79,16 @@ function emitRecord(emit: WireEmit, index: number, cause: Cause, topic: string, 
   // Nobody needs it as text but the partition of what has no key.
   const id = emit.id === undefined && sent.keyLength >= 0 && cause.place !== undefined ? undefined : idOf(emit, index, cause);
   packer.begin(sent);
-  packer.headerBlock(commonHeaders(emit, cause, nowMs));
+  const common = commonHeaders(emit, cause, nowMs);
+  packer.headerBlock(common);
+  if (cause.upstream !== undefined) packer.headerBlock(cause.upstream.seq);
   if (id === undefined) packer.headerPath(headerNames.id, cause.place ?? '', cause.offset ?? 0, index);
   else packer.header(headerNames.id, id);
   if (cause.record?.inheritIds(packer) !== true) inheritEventId(cause);
   const own = { bytes: sent.bytes, isTraced: false };
   sent.eachHeader(copyOwn, own);
   if (!own.isTraced) inheritTrace(cause);
-  return new PackedEmit(topic, partitionOfPacked(sent, id ?? '', partitions), packer.end());
+  return new PackedEmit(topic, partitionOfPacked(sent, id ?? '', partitions), packer.end(), common, cause.upstream);
 }
 
 /** Of an emit or a start: the same in each attempt. */
@@ -132,6 +128,7 @@ function inheritTrace({ record, traceparent }: Cause): void {
  */
 interface CommonHeaders {
   readonly live: LiveFunction;
+  readonly upstream: Upstream | undefined;
   readonly atMs: number;
   readonly hop: number;
   readonly target: string;
@@ -143,9 +140,9 @@ interface CommonHeaders {
 const commonMax = 16;
 let common: readonly CommonHeaders[] = [];
 
-function commonHeaders({ target, type, contentType }: WireEmit, { live, hop }: Cause, atMs: number): HeaderBlock {
+function commonHeaders({ target, type, contentType }: WireEmit, { live, hop, upstream }: Cause, atMs: number): HeaderBlock {
   for (const one of common) {
-    if (one.atMs !== atMs || one.hop !== hop || one.live !== live) continue;
+    if (one.atMs !== atMs || one.hop !== hop || one.live !== live || one.upstream !== upstream) continue;
     if (one.target === target && one.type === type && one.contentType === contentType) return one.block;
   }
   const block = packHeaders([
@@ -155,18 +152,10 @@ function commonHeaders({ target, type, contentType }: WireEmit, { live, hop }: C
     [headerNames.contentType, contentType],
     [headerNames.time, new Date(atMs).toISOString()],
     [headerNames.hop, String(hop + 1)],
+    ...(upstream === undefined ? [] : [[headerNames.stream, upstream.stream] as const]),
   ]);
-  common = [{ live, atMs, hop, target, type, contentType, block }, ...common.slice(0, commonMax - 1)];
+  common = [{ live, upstream, atMs, hop, target, type, contentType, block }, ...common.slice(0, commonMax - 1)];
   return block;
-}
-
-class PackedEmit extends PackedNewRecord implements Emit {
-  readonly topic: string;
-
-  constructor(topic: string, partition: number, packed: PackedRecord) {
-    super(partition, packed);
-    this.topic = topic;
-  }
 }
 
 function startRecord(emit: WireEmit, index: number, cause: Cause, topic: string, partitions: number, nowMs: number): Emit {

@@ -177,6 +177,10 @@ class EventCause implements Cause {
     return this.record.hop;
   }
 
+  get upstream(): Cause['upstream'] {
+    return this.#session.upstream;
+  }
+
   get eventId(): string {
     return eventIdOf(this.#session, this.#event);
   }

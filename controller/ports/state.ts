@@ -1,4 +1,4 @@
-import type { PackedRecord } from '../../runtime/protocol/record.ts';
+import type { HeadersPart, PackedRecord } from '../../runtime/protocol/record.ts';
 import type { RecordHeader } from './streams.ts';
 
 /**
@@ -180,6 +180,8 @@ export interface Emit {
   readonly headers: readonly RecordHeader[];
   /** The same as one piece of bytes, where the caller has it so. */
   readonly packed?: PackedRecord;
+  /** Headers of the piece that an entry of an outbox says by itself, stream and seq: an adapter may leave them out. */
+  readonly told?: HeadersPart | undefined;
 }
 
 export interface CommitRequest {

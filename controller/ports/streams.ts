@@ -1,4 +1,4 @@
-import type { PackedRecord } from '../../runtime/protocol/record.ts';
+import type { HeaderBlock, PackedRecord } from '../../runtime/protocol/record.ts';
 
 /**
  * Streams: topics of partitions of records, read by consumer groups.
@@ -79,6 +79,8 @@ export interface NewRecord {
   readonly headers: readonly RecordHeader[];
   /** The same as one piece of bytes, where the caller has it so. */
   readonly packed?: PackedRecord;
+  /** Headers with which the piece begins, where many records share them: an adapter may keep what it makes of them. */
+  readonly common?: HeaderBlock | undefined;
 }
 
 export interface StreamRecord {

@@ -15,7 +15,7 @@ export const headerNames = {
   hop: 'ce_hop',
   /** Name of the upstream whose seq follows; set by outbox publishing only. */
   stream: 'ce_faasstream',
-  /** `<generation>.<counter>` */
+  /** `<generation>.<counter>`, two numbers that may begin with zeros. */
   seq: 'ce_faasseq',
   /** Inbox records: the trigger kind and the trigger's name. */
   trigger: 'ce_faastrigger',

@@ -205,6 +205,23 @@ export function writeRecord(bytes: Uint8Array, start: number, record: RecordBody
   return at;
 }
 
+/** Some headers of a packed record, one behind the other. */
+export interface HeadersPart {
+  /** Where they are in its bytes. */
+  readonly from: number;
+  readonly to: number;
+  readonly count: number;
+}
+
+/** Writes a record without some of its headers, which takes that much less. */
+export function writeRecordWithout(bytes: Uint8Array, start: number, record: PackedRecord, { from, to, count }: HeadersPart): void {
+  const { at, end, headerCount } = record;
+  setPart(bytes, start, record.bytes, at, from);
+  setPart(bytes, start + from - at, record.bytes, to, end);
+  writeUint32(bytes, start, end - at - (to - from) - 4);
+  writeUint16(bytes, start + 12, headerCount - count);
+}
+
 /** Packs records piece by piece, side by side in one buffer after the other: `begin`, the headers in their order, `end`. */
 export class RecordPacker {
   #bytes = new Uint8Array(0);
@@ -215,15 +232,6 @@ export class RecordPacker {
   /** Key and value are those of another record. */
   begin({ bytes, keyAt, keyLength, valueAt, valueLength }: PackedRecord): void {
     this.beginParts(bytes, keyAt, keyLength, valueAt, valueLength);
-  }
-
-  /** All of another record, with its headers. */
-  beginCopy({ bytes, at, end, headerCount }: PackedRecord): void {
-    this.#start = this.#at;
-    this.#headers = headerCount;
-    this.#reserve(end - at);
-    setPart(this.#bytes, this.#at, bytes, at, end);
-    this.#at += end - at;
   }
 
   /** The key as text, and the value as it is: as text up to {@link packedTextCharsMax}. */

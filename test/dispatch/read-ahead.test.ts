@@ -14,7 +14,7 @@ function sessionWith(records: number, keys: number): Session {
   if (subscription === undefined) throw new Error('no subscription');
   const session = newSession({
     ...{ live, subscription, source: { unit: live.unit, name: 't.0' }, partition: 0, ownerToken: 'owner' },
-    limits: { ...defaultLimits, bytesMax: 1e9, windowOffsetsMax: 8_192, mayRollBack: false },
+    limits: { ...defaultLimits, bytesMax: 1e9, windowOffsetsMax: 8_192, mayRollBack: false, publishes: false },
     partitionsOf: () => 1,
     recordBytesMaxOf: () => 1_000_000,
     breaker: new Breaker(),

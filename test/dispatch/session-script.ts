@@ -130,6 +130,7 @@ export class SessionScript {
         bytesMax: 1e9,
         windowOffsetsMax: Number(option(words, 'window') ?? 100),
         mayRollBack: words.includes('rollback'),
+        publishes: words.includes('outbox'),
       },
       breaker: new Breaker(),
       recordBytesMaxOf: () => 10_000,

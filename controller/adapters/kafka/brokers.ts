@@ -5,6 +5,7 @@ import loggers from 'kafkajs/src/loggers/index.js';
 import Connection from 'kafkajs/src/network/connection.js';
 import ConnectionPool from 'kafkajs/src/network/connectionPool.js';
 import RequestQueue from 'kafkajs/src/network/requestQueue/index.js';
+import Encoder from 'kafkajs/src/protocol/encoder.js';
 import { FaasError } from '../../errors.ts';
 import type { ConnectionOptions, HostPort } from './connection-options.ts';
 import { isConnectionError, named, silentBroker } from './kafka-error.ts';
@@ -26,6 +27,7 @@ const needed: readonly (readonly [api: string, apiKey: number, version: number])
 
 quietRequestQueues();
 forgetEmptyRests();
+growUncleared();
 
 interface Connected {
   readonly broker: Broker;
@@ -219,6 +221,17 @@ function quietRequestQueues(): void {
   const schedule = RequestQueue.prototype.scheduleCheckPendingRequests;
   RequestQueue.prototype.scheduleCheckPendingRequests = function (this: RequestQueue) {
     if (this.pending.length > 0) schedule.call(this);
+  };
+}
+
+/** kafkajs copies a request twice on its way, into memory of the next power of two that it clears: all that is sent of it is written, and the rest is not. */
+function growUncleared(): void {
+  Encoder.prototype.ensureAvailable = function (this: Encoder, bytes: number) {
+    const wanted = this.offset + bytes;
+    if (wanted <= this.buf.length) return;
+    const larger = Buffer.allocUnsafe(Math.max(wanted, 2 * this.buf.length));
+    this.buf.copy(larger, 0, 0, this.offset);
+    this.buf = larger;
   };
 }
 

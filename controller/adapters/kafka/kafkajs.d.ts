@@ -4,7 +4,10 @@
  */
 declare module 'kafkajs/src/protocol/encoder.js' {
   export default class Encoder {
+    buf: Buffer;
+    offset: number;
     constructor(initialSize?: number);
+    ensureAvailable(bytes: number): void;
     writeBuffer(bytes: Buffer): this;
   }
 }

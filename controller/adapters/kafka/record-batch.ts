@@ -1,6 +1,6 @@
 import { setPart } from '../../../runtime/protocol/intrinsics.ts';
 import { readUint16, readUint32 } from '../../../runtime/protocol/numbers.ts';
-import { cutOff, headerFixedBytes, type PackedRecord, packedSizeOf, packRecord, RecordPacker } from '../../../runtime/protocol/record.ts';
+import { cutOff, type HeaderBlock, headerFixedBytes, packedSizeOf, packRecord, RecordPacker } from '../../../runtime/protocol/record.ts';
 import { FaasError } from '../../errors.ts';
 import type { NewRecord } from '../../ports/streams.ts';
 import { ByteReader } from './byte-reader.ts';
@@ -55,7 +55,7 @@ function encodeRecords(records: readonly NewRecord[]): Buffer {
   for (const record of records) bytesMax += bytesOf(record);
   const target = Buffer.allocUnsafe(bytesMax);
   let at = 0;
-  for (let index = 0; index < records.length; index += 1) at = encodeRecord(target, at, packRecord(records[index] as NewRecord), index);
+  for (let index = 0; index < records.length; index += 1) at = encodeRecord(target, at, records[index] as NewRecord, index);
   return target.subarray(0, at);
 }
 
@@ -63,10 +63,14 @@ function encodeRecords(records: readonly NewRecord[]): Buffer {
  * Its length goes first: what is written elsewhere to be measured has to be copied. Headers are read where they are: there are several for each record, and to be
  * called back for each costs as much as to write it.
  */
-function encodeRecord(target: Uint8Array, start: number, record: PackedRecord, index: number): number {
-  const { bytes, keyAt, keyLength, valueAt, valueLength, headersAt, headerCount, end } = record;
-  let size = 2 + varintBytes(index) + sizedBytes(keyLength) + sizedBytes(valueLength) + varintBytes(headerCount);
-  for (let left = headerCount, from = headersAt; left > 0; left -= 1) {
+function encodeRecord(target: Uint8Array, start: number, record: NewRecord, index: number): number {
+  const { bytes, keyAt, keyLength, valueAt, valueLength, headersAt, headerCount, end } = packRecord(record);
+  const { common } = record;
+  const known = common === undefined ? noBytes : encodedHeaders(common);
+  const ownAt = headersAt + (common?.bytes.length ?? 0);
+  const own = headerCount - (common?.count ?? 0);
+  let size = 2 + varintBytes(index) + sizedBytes(keyLength) + sizedBytes(valueLength) + varintBytes(headerCount) + known.length;
+  for (let left = own, from = ownAt; left > 0; left -= 1) {
     const [nameBytes, headerBytes] = [readUint16(bytes, from), readUint32(bytes, from + 2)];
     size += sizedBytes(nameBytes) + sizedBytes(headerBytes);
     from += headerFixedBytes + nameBytes + headerBytes;
@@ -80,7 +84,13 @@ function encodeRecord(target: Uint8Array, start: number, record: PackedRecord, i
   at = writeSized(target, at, bytes, keyAt, keyLength);
   at = writeSized(target, at, bytes, valueAt, valueLength);
   at = writeVarint(target, at, headerCount);
-  for (let left = headerCount, from = headersAt; left > 0; left -= 1) {
+  setPart(target, at, known, 0, known.length);
+  return writeHeaders(target, at + known.length, bytes, ownAt, own);
+}
+
+function writeHeaders(target: Uint8Array, start: number, bytes: Uint8Array, headersAt: number, count: number): number {
+  let at = start;
+  for (let left = count, from = headersAt; left > 0; left -= 1) {
     const [nameBytes, headerBytes] = [readUint16(bytes, from), readUint32(bytes, from + 2)];
     from += headerFixedBytes;
     at = writeSized(target, at, bytes, from, nameBytes);
@@ -88,6 +98,21 @@ function encodeRecord(target: Uint8Array, start: number, record: PackedRecord, i
     from += nameBytes + headerBytes;
   }
   return at;
+}
+
+const noBytes = new Uint8Array(0);
+/** What emits of one kind have in common is most of their headers: it is encoded once for all of them. */
+const encoded = new WeakMap<HeaderBlock, Uint8Array>();
+
+function encodedHeaders(block: HeaderBlock): Uint8Array {
+  let headers = encoded.get(block);
+  if (headers === undefined) {
+    const { bytes, count } = block;
+    const target = new Uint8Array(bytes.length + count * headerOverheadBytes);
+    headers = target.subarray(0, writeHeaders(target, 0, bytes, 0, count));
+    encoded.set(block, headers);
+  }
+  return headers;
 }
 
 /** What a part takes behind its length; −1: there is none. */

@@ -8,8 +8,16 @@ export function wireCall<Answer extends object>(
   decode: (payload: Buffer) => Answer | Promise<Answer>,
 ): Call<Answer> {
   return {
-    request: { ...api, encode: async () => new Encoder(body.length).writeBuffer(body) },
+    request: { ...api, encode: async () => encoderOf(body) },
     response: { decode: async payload => decode(payload), parse: async decoded => decoded as Answer },
     logResponseError: false,
   };
+}
+
+/** It may be asked for again: what is sent is a copy. */
+function encoderOf(body: Buffer): Encoder {
+  const encoder = new Encoder(0);
+  encoder.buf = body;
+  encoder.offset = body.length;
+  return encoder;
 }

@@ -1,4 +1,3 @@
-import { packedSizeOf } from '../../../runtime/protocol/record.ts';
 import type { CommitRequest, CommitResult, ParkingChange, Seq } from '../../ports/state.ts';
 import { addOutboxEntries } from './outbox-codec.ts';
 import { PackedArguments } from './packed-command.ts';
@@ -60,12 +59,11 @@ export function commitArguments(commit: CommitRequest, firstSeq: Seq, nowMs: num
 function bytesOf({ done, reads, writes, emits }: CommitRequest): number {
   let bytes = 1_024 + 48 * done.length + 128 * reads.length + 160 * writes.length;
   for (const { value } of writes) bytes += value?.length ?? 0;
-  for (const emit of emits) bytes += entryOverheadBytes + packedSizeOf(emit);
-  return bytes;
+  return bytes + entryBytes * emits.length;
 }
 
-/** Beside the record: its seq, stream, topic and partition, and the frame of an argument. */
-const entryOverheadBytes = 160;
+/** A small emit, mostly headers. */
+const entryBytes = 768;
 
 const noParking: ParkingChange = { holds: [], pops: [], unflags: [] };
 

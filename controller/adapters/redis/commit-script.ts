@@ -93,10 +93,23 @@ if count[12] > 0 then
   end
   if #unknown > 1 then return unknown end
 end
+-- Versions by key: most keys that are written were read.
+local known = {}
+local function versionsOf(from, count)
+  local missing = {}
+  for i = from, from + count - 1 do
+    if known[ARGV[i]] == nil then missing[#missing + 1] = ARGV[i] end
+  end
+  for i = 1, #missing, 1000 do
+    local part = redis.call('HMGET', versions, unpack(missing, i, math.min(i + 999, #missing)))
+    for j = 1, #part do known[missing[i + j - 1]] = part[j] end
+  end
+end
 if count[13] > 0 then
   local found = lookUp('HMGET', versions, readsAt, count[13])
   local stale = {'stale'}
   for i = 1, count[13] do
+    known[ARGV[readsAt + i - 1]] = found[i]
     local version = found[i] and string.sub(found[i], string.find(found[i], ':', 1, true) + 1) or ''
     if version ~= ARGV[expectedAt + i - 1] then stale[#stale + 1] = ARGV[readsAt + i - 1] end
   end
@@ -109,15 +122,15 @@ if count[16] > 0 and ARGV[20] ~= p[9] .. '.' .. whole(first) then return {'renum
 -- Nothing was written above, nothing is refused below.
 local bytes = 0
 if count[14] > 0 then
-  local old = lookUp('HMGET', versions, setsAt, count[14])
+  versionsOf(setsAt, count[14])
   local values, stamps, created = {}, {}, {}
   for i = 1, count[14] do
     local key, value = ARGV[setsAt + i - 1], ARGV[valuesAt + i - 1]
     values[2 * i - 1], values[2 * i] = key, value
     stamps[2 * i - 1], stamps[2 * i] = key, #value .. ':' .. id .. ':' .. ARGV[indexesAt + i - 1]
     bytes = bytes + #value
-    if old[i] then
-      bytes = bytes - tonumber(string.match(old[i], '^%d+'))
+    if known[key] then
+      bytes = bytes - tonumber(string.match(known[key], '^%d+'))
     else
       created[#created + 1] = '0'
       created[#created + 1] = key
@@ -128,12 +141,12 @@ if count[14] > 0 then
   spread('ZADD', index, created)
 end
 if count[15] > 0 then
-  local old = lookUp('HMGET', versions, deletesAt, count[15])
+  versionsOf(deletesAt, count[15])
   local gone = {}
-  for i = 1, count[15] do
-    if old[i] then
-      bytes = bytes - tonumber(string.match(old[i], '^%d+'))
-      gone[#gone + 1] = ARGV[deletesAt + i - 1]
+  for i = deletesAt, deletesAt + count[15] - 1 do
+    if known[ARGV[i]] then
+      bytes = bytes - tonumber(string.match(known[ARGV[i]], '^%d+'))
+      gone[#gone + 1] = ARGV[i]
     end
   end
   spread('HDEL', state, gone)
@@ -209,22 +222,28 @@ if bits > 0 and below > 0 then
   end
 end
 if bits == 0 and count[7] > 0 then base = frontier - frontier % 8 end
-for _, range in ipairs(above) do
-  local from, to = range[1] - base, range[2] - base
-  while from < to and (from % 8 ~= 0 or to - from < 8) do
-    redis.call('SETBIT', done, whole(from), 1)
-    from = from + 1
-  end
-  if to - from >= 8 then
-    local full = math.floor((to - from) / 8)
-    redis.call('SETRANGE', done, whole(from / 8), string.rep('\\255', full))
-    from = from + 8 * full
-  end
+local fields = {}
+local function setBits(from, to)
   while from < to do
-    redis.call('SETBIT', done, whole(from), 1)
-    from = from + 1
+    local bits = math.min(to - from, 32)
+    local at = #fields
+    fields[at + 1], fields[at + 2], fields[at + 3], fields[at + 4] = 'SET', 'u' .. bits, whole(from), whole(2 ^ bits - 1)
+    from = from + bits
   end
 end
+for _, range in ipairs(above) do
+  local from, to = range[1] - base, range[2] - base
+  local full = math.floor(to / 8) - math.ceil(from / 8)
+  if full >= 16 then
+    local first = 8 * math.ceil(from / 8)
+    redis.call('SETRANGE', done, whole(first / 8), string.rep('\\255', full))
+    setBits(from, first)
+    setBits(first + 8 * full, to)
+  else
+    setBits(from, to)
+  end
+end
+spread('BITFIELD', done, fields)
 
 redis.call('HSET', progress, 'k', ARGV[2], 'l', id, 'lq', whole(first), 'q', whole(first + count[16] - 1),
   'n', whole(frontier), 'b', whole(base), 'm', filter)

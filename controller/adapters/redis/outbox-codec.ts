@@ -1,12 +1,12 @@
 import { setPart } from '../../../runtime/protocol/intrinsics.ts';
 import { writeDigits } from '../../../runtime/protocol/numbers.ts';
-import { PackedRecord, packedSizeOf, writeRecord } from '../../../runtime/protocol/record.ts';
+import { PackedRecord, packedSizeOf, writeRecord, writeRecordWithout } from '../../../runtime/protocol/record.ts';
 import type { CommitRequest, Emit, OutboxEntry, Seq } from '../../ports/state.ts';
 import type { PackedArguments } from './packed-command.ts';
 
 /**
  * Adds entries of an outbox as they are stored: `<generation>.<counter> NUL <stream> NUL <topic> NUL <partition> NUL <record>`, the record as
- * runtime/protocol/record.ts has it. Names hold no NUL. `first`: the seq of the first of them.
+ * runtime/protocol/record.ts has it, without the headers that say stream and seq. Names hold no NUL. `first`: the seq of the first of them.
  */
 export function addOutboxEntries(args: PackedArguments, { stream, emits }: CommitRequest, first: Seq): void {
   const generation = Buffer.from(`${first.generation}.`);
@@ -23,13 +23,16 @@ export function addOutboxEntries(args: PackedArguments, { stream, emits }: Commi
   let { counter } = first;
   for (const emit of emits) {
     const place = placeOf(emit);
-    const size = packedSizeOf(emit);
+    const { packed, told } = emit;
+    const size = packedSizeOf(emit) - (told === undefined ? 0 : told.to - told.from);
     const seqBytes = generation.length + String(counter).length;
     args.addWritten(seqBytes + place.length + size, (bytes, at) => {
       setPart(bytes, at, generation, 0, generation.length);
       writeDigits(bytes, counter, at + generation.length);
       setPart(bytes, at + seqBytes, place, 0, place.length);
-      writeRecord(bytes, at + seqBytes + place.length, emit, size);
+      const recordAt = at + seqBytes + place.length;
+      if (packed === undefined || told === undefined) writeRecord(bytes, recordAt, emit, size);
+      else writeRecordWithout(bytes, recordAt, packed, told);
     });
     counter += 1;
   }
