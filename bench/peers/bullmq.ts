@@ -5,8 +5,8 @@ import { PeerMissing } from '../row.ts';
 import { SteadyRate } from '../steady-rate.ts';
 import { startRedis } from './redis.ts';
 
-/** Some seconds of work beyond the warming up. */
-const jobsOf = { plain: 200_000, stateful: 100_000 };
+/** Six seconds of work beyond the warming up, and as long as ours where state is kept. */
+const jobsOf = { plain: 200_000, stateful: 200_000 };
 const bulk = 1_000;
 /** What its documentation starts with, and near its best on this kind of work. */
 const concurrency = 50;
