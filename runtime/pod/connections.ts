@@ -1,6 +1,8 @@
 import type { IncomingMessage, Server, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+const quietMs = 20;
+
 /**
  * The connections of a server, and how they end: each with an answer that nobody has asked for. A client that has just sent a request takes it as the answer to
  * that, and knows that nothing became of it; one that has not drops the connection. A connection that is closed without a word leaves a client to guess.
@@ -12,6 +14,7 @@ export class Connections {
   readonly #open = new Map<Socket, number>();
   readonly #ended = new WeakSet<Socket>();
   #whenOver: (() => void) | undefined;
+  #quiet: ReturnType<typeof setTimeout> | undefined;
 
   /** `farewell`: a whole HTTP response, with `connection: close`. */
   constructor(server: Server, farewell: Uint8Array) {
@@ -62,7 +65,14 @@ export class Connections {
     socket.end(this.#farewell);
   }
 
+  /** Connections that nobody has taken yet are cut off with the listener: it closes when none came for a while, after a turn that takes those that have come. */
   #overIfNone(): void {
-    if (this.#open.size === 0) this.#whenOver?.();
+    if (this.#open.size > 0 || this.#whenOver === undefined) return;
+    clearTimeout(this.#quiet);
+    this.#quiet = setTimeout(() => {
+      setImmediate(() => {
+        if (this.#open.size === 0) this.#whenOver?.();
+      });
+    }, quietMs);
   }
 }
