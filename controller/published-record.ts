@@ -23,13 +23,13 @@ export class Upstream {
   /** The header of the seq, with room for the counter at its end. */
   readonly seq: HeaderBlock;
   /** Of both headers, which stand one behind the other. */
-  readonly toldBytes: number;
+  readonly partBytes: number;
 
   constructor(stream: string, generation: number) {
     this.stream = stream;
     this.generation = generation;
     this.seq = packHeaders([[headerNames.seq, `${generation}.${'0'.repeat(counterDigits)}`]]);
-    this.toldBytes = packHeaders([[headerNames.stream, stream]]).bytes.length + this.seq.bytes.length;
+    this.partBytes = packHeaders([[headerNames.stream, stream]]).bytes.length + this.seq.bytes.length;
   }
 }
 
@@ -46,11 +46,11 @@ export class PackedEmit extends PackedNewRecord implements Emit {
   }
 
   /** Where in the bytes of its record the headers are that an outbox says by itself; undefined: there are none. */
-  get told(): HeadersPart | undefined {
+  get upstreamPart(): HeadersPart | undefined {
     const upstream = this.#upstream;
     if (upstream === undefined) return undefined;
     const end = this.#seqEnd(upstream);
-    return { from: end - upstream.toldBytes, to: end, count: 2 };
+    return { from: end - upstream.partBytes, to: end, count: 2 };
   }
 
   /** Writes its seq where there is room for it; false: there is none. */

@@ -5,8 +5,8 @@ import { PeerMissing } from '../row.ts';
 import { SteadyRate } from '../steady-rate.ts';
 import { startRedis } from './redis.ts';
 
-/** Six seconds of work beyond the warming up, and as long as ours where state is kept. */
-const jobsOf = { plain: 200_000, stateful: 200_000 };
+/** Six seconds of work and more beyond the warming up. */
+const jobs = 200_000;
 const bulk = 1_000;
 /** What its documentation starts with, and near its best on this kind of work. */
 const concurrency = 50;
@@ -16,7 +16,6 @@ export async function bullmqRate(stateful: boolean): Promise<number> {
   const { Redis } = await loadClient();
   const redis = await startRedis();
   const connection = new Redis({ host: '127.0.0.1', port: redis.port, maxRetriesPerRequest: null });
-  const jobs = stateful ? jobsOf.stateful : jobsOf.plain;
   const queue = new Queue('orders', { connection });
   const counted = new Queue('counted', { connection });
   try {

@@ -241,7 +241,6 @@ export class PartitionLoop {
     const place = { source: this.source, ownerToken, at, topicId, hasOffset: committed !== undefined };
     if (await beginAnew(dispatcher, place, claimed)) return this.#claim();
     this.#toldOffset.begin(committed?.offset ?? -1);
-    const { emits } = state.capabilities;
     const session = newSession({
       live: this.#live,
       subscription: this.#subscription,
@@ -254,7 +253,7 @@ export class PartitionLoop {
       breaker,
       claimed,
     });
-    if (emits === 'outbox') await this.#openPublisher(session, { committedOffset, wasDurable }, claimed.outbox);
+    if (session.upstream !== undefined) await this.#openPublisher(session, { committedOffset, wasDurable }, claimed.outbox);
     else this.#publisher = undefined;
     return session;
   }

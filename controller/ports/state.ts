@@ -97,7 +97,7 @@ export interface ClaimRequest {
   readonly nowMs: number;
   /** Where a source without progress begins. */
   readonly committedOffset: number;
-  /** The broker's offset, when the store had made the progress up to it durable before the broker was told. */
+  /** The broker's offset, when the store had made the progress up to it durable before the broker was upstreamPart. */
   readonly durableOffset?: number;
   /** The same of the unit's other sources. */
   readonly others?: readonly DurableSource[];
@@ -181,7 +181,7 @@ export interface Emit {
   /** The same as one piece of bytes, where the caller has it so. */
   readonly packed?: PackedRecord;
   /** Headers of the piece that an entry of an outbox says by itself, stream and seq: an adapter may leave them out. */
-  readonly told?: HeadersPart | undefined;
+  readonly upstreamPart?: HeadersPart | undefined;
 }
 
 export interface CommitRequest {

@@ -4,7 +4,7 @@ import { encodeBatch } from '../../controller/adapters/kafka/record-batch.ts';
 import { addOutboxEntries, unpackOutboxEntry } from '../../controller/adapters/redis/outbox-codec.ts';
 import { PackedArguments } from '../../controller/adapters/redis/packed-command.ts';
 import { type Cause, settleOutcome } from '../../controller/dispatch/settle.ts';
-import type { CommitRequest, Emit } from '../../controller/ports/state.ts';
+import type { Emit } from '../../controller/ports/state.ts';
 import type { NewRecord } from '../../controller/ports/streams.ts';
 import { publishedRecord, Upstream } from '../../controller/published-record.ts';
 import type { WireEmit } from '../../runtime/protocol/messages.ts';
@@ -57,7 +57,7 @@ test('law: an emit is published the same whether it had room for its seq, was re
 
       const own = settled(emits, new Upstream(stream, generation));
       const args = new PackedArguments(16);
-      addOutboxEntries(args, { stream, emits: own } as unknown as CommitRequest, seq);
+      addOutboxEntries(args, { stream, emits: own }, seq);
       const stored = entriesOf(args);
       expect(stored.every(entry => !entry.includes('ce_faasstream'))).toBe(true);
       const [first] = stored.map(unpackOutboxEntry);

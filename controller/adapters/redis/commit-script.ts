@@ -106,11 +106,11 @@ local function versionsOf(from, count)
   end
 end
 if count[13] > 0 then
-  local found = lookUp('HMGET', versions, readsAt, count[13])
+  versionsOf(readsAt, count[13])
   local stale = {'stale'}
   for i = 1, count[13] do
-    known[ARGV[readsAt + i - 1]] = found[i]
-    local version = found[i] and string.sub(found[i], string.find(found[i], ':', 1, true) + 1) or ''
+    local stored = known[ARGV[readsAt + i - 1]]
+    local version = stored and string.sub(stored, string.find(stored, ':', 1, true) + 1) or ''
     if version ~= ARGV[expectedAt + i - 1] then stale[#stale + 1] = ARGV[readsAt + i - 1] end
   end
   if #stale > 1 then return stale end

@@ -8,7 +8,7 @@ import type { PackedArguments } from './packed-command.ts';
  * Adds entries of an outbox as they are stored: `<generation>.<counter> NUL <stream> NUL <topic> NUL <partition> NUL <record>`, the record as
  * runtime/protocol/record.ts has it, without the headers that say stream and seq. Names hold no NUL. `first`: the seq of the first of them.
  */
-export function addOutboxEntries(args: PackedArguments, { stream, emits }: CommitRequest, first: Seq): void {
+export function addOutboxEntries(args: PackedArguments, { stream, emits }: Pick<CommitRequest, 'stream' | 'emits'>, first: Seq): void {
   const generation = Buffer.from(`${first.generation}.`);
   const places = new Map<string, Buffer[]>();
   const placeOf = ({ topic, partition }: Emit): Buffer => {
@@ -23,16 +23,16 @@ export function addOutboxEntries(args: PackedArguments, { stream, emits }: Commi
   let { counter } = first;
   for (const emit of emits) {
     const place = placeOf(emit);
-    const { packed, told } = emit;
-    const size = packedSizeOf(emit) - (told === undefined ? 0 : told.to - told.from);
+    const { packed, upstreamPart } = emit;
+    const size = packedSizeOf(emit) - (upstreamPart === undefined ? 0 : upstreamPart.to - upstreamPart.from);
     const seqBytes = generation.length + String(counter).length;
     args.addWritten(seqBytes + place.length + size, (bytes, at) => {
       setPart(bytes, at, generation, 0, generation.length);
       writeDigits(bytes, counter, at + generation.length);
       setPart(bytes, at + seqBytes, place, 0, place.length);
       const recordAt = at + seqBytes + place.length;
-      if (packed === undefined || told === undefined) writeRecord(bytes, recordAt, emit, size);
-      else writeRecordWithout(bytes, recordAt, packed, told);
+      if (packed === undefined || upstreamPart === undefined) writeRecord(bytes, recordAt, emit, size);
+      else writeRecordWithout(bytes, recordAt, packed, upstreamPart);
     });
     counter += 1;
   }

@@ -100,8 +100,9 @@ function writePart(bytes: Buffer, part: Argument, at: number): number {
   if (typeof part === 'string') return writeBulk(bytes, part, at);
   if (typeof part === 'number') return writeBulk(bytes, String(part), at);
   if (part instanceof Uint8Array) return writeBytes(bytes, part, at);
-  setPart(bytes, at, part.bytes, 0, part.bytes.length);
-  return at + part.bytes.length;
+  const packed = part.bytes;
+  setPart(bytes, at, packed, 0, packed.length);
+  return at + packed.length;
 }
 
 function writeBulk(bytes: Buffer, text: string, at: number): number {

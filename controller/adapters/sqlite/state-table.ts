@@ -80,10 +80,12 @@ export class StateTable {
     if (commit.ordinal === source.ordinal && commit.id === source.lastCommitId) return { result: applied('already', source), ends: [] };
     const unit = this.#sources.ensureUnit(commit.unit);
     const unpacked = unpack(commit);
-    const refusal = this.#refusal(unit, source, commit, unpacked);
+    // Each id once in a commit; one whose window is over may still have its row.
+    const idsBefore = unpacked.ids.map(({ id }) => this.#storedId(unit, id));
+    const refusal = this.#refusal(unit, source, commit, unpacked, idsBefore);
     if (refusal !== undefined) return { result: refusal, ends: [] };
     // Nothing was written above, nothing is refused below.
-    this.#write(unit, commit, unpacked);
+    this.#write(unit, commit, unpacked, idsBefore);
     source.lastFirstCounter = source.counter + 1;
     const ends = this.#emit(source, commit);
     this.#advance(source, commit);
@@ -243,7 +245,13 @@ export class StateTable {
   }
 
   /** The checks of COMMIT after those of token and retry, in the protocol's order; undefined: go on and write. */
-  #refusal(unit: number, source: StoredSource, commit: PackedCommit, unpacked: Unpacked): CommitResult | undefined {
+  #refusal(
+    unit: number,
+    source: StoredSource,
+    commit: PackedCommit,
+    unpacked: Unpacked,
+    idsBefore: readonly (SqlRow | undefined)[],
+  ): CommitResult | undefined {
     if (commit.ordinal !== source.ordinal + 1) return { kind: 'rollback' };
     for (const [from, to] of commit.done) {
       const offset = source.done.firstDone(from, to);
@@ -254,7 +262,7 @@ export class StateTable {
     }
     const pop = commit.parking === undefined ? undefined : this.#parked.wrongPop(source.id, commit.parking);
     if (pop !== undefined) return { kind: 'conflict', detail: `offset ${pop} is not the first parked event of its key` };
-    const duplicates = unpacked.ids.filter(({ id }) => this.#knownId(unit, id, commit.nowMs) !== undefined).map(({ id }) => id);
+    const duplicates = unpacked.ids.filter((_, index) => isOpen(idsBefore[index], commit.nowMs)).map(({ id }) => id);
     if (duplicates.length > 0) return { kind: 'duplicate', ids: duplicates.map(toText) };
     const unknown = unpacked.knownIds.filter(id => this.#knownId(unit, id, commit.nowMs) === undefined);
     if (unknown.length > 0) return { kind: 'unknown', ids: unknown.map(toText) };
@@ -262,7 +270,7 @@ export class StateTable {
     return stale.length > 0 ? { kind: 'stale', keys: stale.map(({ key }) => toText(key)) } : undefined;
   }
 
-  #write(unit: number, commit: PackedCommit, { writes, ids }: Unpacked): void {
+  #write(unit: number, commit: PackedCommit, { writes, ids }: Unpacked, idsBefore: readonly (SqlRow | undefined)[]): void {
     const upsert = this.#database.sql(
       'INSERT INTO state (unit, key, version, value) VALUES (?1, ?2, ?3, ?4) ON CONFLICT DO UPDATE SET version = ?3, value = ?4',
     );
@@ -272,11 +280,10 @@ export class StateTable {
       else upsert.run(unit, key, version, value);
       this.#remember(unit, key, version);
     }
-    // An id whose window is over may still have its row.
     const remember = this.#database.sql('INSERT OR REPLACE INTO ids (unit, id, expires_at_ms, bytes, answer) VALUES (?1, ?2, ?3, ?4, ?5)');
-    for (const { id, answer, expiresAtMs } of ids) {
+    for (const [index, { id, answer, expiresAtMs }] of ids.entries()) {
+      const before = idsBefore[index];
       const size = id.length + (answer?.length ?? 0) + idOverheadBytes;
-      const before = this.#storedId(unit, id);
       remember.run(unit, id, expiresAtMs, size, answer);
       if (this.#idBytes !== undefined) this.#idBytes += size - (before === undefined ? 0 : integer(before, 'bytes'));
     }
@@ -329,7 +336,7 @@ export class StateTable {
 
   #knownId(unit: number, id: Uint8Array, nowMs: number): SqlRow | undefined {
     const row = this.#storedId(unit, id);
-    return row !== undefined && integer(row, 'expires_at_ms') > nowMs ? row : undefined;
+    return isOpen(row, nowMs) ? row : undefined;
   }
 
   /** Its window may be over. */
@@ -367,6 +374,11 @@ export class StateTable {
         payload: bytes(row, 'payload'),
       }));
   }
+}
+
+/** Its window is not over. */
+function isOpen(id: SqlRow | undefined, nowMs: number): boolean {
+  return id !== undefined && integer(id, 'expires_at_ms') > nowMs;
 }
 
 function applied(kind: 'ok' | 'already', source: StoredSource): CommitResult {
