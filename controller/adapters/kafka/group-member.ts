@@ -348,12 +348,15 @@ export class KafkaGroupMember implements GroupMember {
     this.#waiting.clear();
   }
 
-  /** Until the next sign of life. The pace may grow quicker meanwhile. */
-  async #rest(): Promise<void> {
-    const { clock, pace } = this.#options;
-    const fromMs = clock.now();
-    do await this.#sleep(pace.leastMs);
-    while (!this.#rejoin && !this.#stop.signal.aborted && clock.now() - fromMs + pace.leastMs / 2 < pace.everyMs(clock.now()));
+  /** Until the next sign of life, or until there is something else to do. */
+  #rest(): Promise<void> {
+    const isBusy = () => this.#rejoin || this.#stop.signal.aborted;
+    return this.#options.pace.rest(this.#options.clock, {
+      sleep: async ms => {
+        if (!isBusy()) await this.#sleep(ms);
+      },
+      wake: () => this.#wake?.(),
+    });
   }
 
   async #sleep(ms: number): Promise<void> {
