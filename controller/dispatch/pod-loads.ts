@@ -1,15 +1,12 @@
 import type { BatchEnd } from '../../runtime/protocol/messages.ts';
 import type { Clock } from '../clock.ts';
-import type { PodExit } from '../ports/pods.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
+import { PodExits } from '../wire/pod-exits.ts';
 import type { PodLoad } from './placement.ts';
 
 /** How long a pod that refused is left alone, doubling while it goes on refusing. */
 const refusalMs = { min: 10, max: 1_000 };
-/** How long the end of a pod is waited for after its connection broke. */
-const exitWaitMs = 3_000;
-const exitsKept = 256;
 
 export interface PodLoadsOptions {
   readonly pods: PodDirectory;
@@ -23,22 +20,18 @@ export class PodLoads {
   readonly #unit: string;
   readonly #loads = new Map<string, PodLoad>();
   #all: readonly PodLoad[] = [];
-  /** Boot id → why it ended. */
-  readonly #exits = new Map<string, PodExit['reason']>();
-  readonly #exitWaiters = new Map<string, () => void>();
-  readonly #unsubscribe: readonly (() => void)[];
+  readonly #exits: PodExits;
+  readonly #unsubscribe: () => void;
 
   constructor(options: PodLoadsOptions, unit: string, onChange: () => void) {
     this.#options = options;
     this.#unit = unit;
-    this.#unsubscribe = [
-      options.pods.onChange(changed => {
-        if (changed !== unit) return;
-        this.refresh();
-        onChange();
-      }),
-      options.pods.onExit(exit => this.#ended(exit)),
-    ];
+    this.#exits = new PodExits(options);
+    this.#unsubscribe = options.pods.onChange(changed => {
+      if (changed !== unit) return;
+      this.refresh();
+      onChange();
+    });
     this.refresh();
   }
 
@@ -88,48 +81,15 @@ export class PodLoads {
         if (load.isComing) this.refused(load);
         load.view = { ...load.view, state: 'draining' };
         return false;
-      default: {
+      default:
         this.refused(load);
-        const reason = await this.#exitOf(load);
-        return reason !== undefined && reason !== 'stopped';
-      }
+        return (await this.#exits.hasCrashed(load.view.pod)) === true;
     }
   }
 
   close(): void {
-    for (const off of this.#unsubscribe) off();
-  }
-
-  #ended({ bootId, reason }: PodExit): void {
-    this.#exits.set(bootId, reason);
-    this.#exitWaiters.get(bootId)?.();
-    for (const old of this.#exits.keys()) {
-      if (this.#exits.size <= exitsKept) break;
-      this.#exits.delete(old);
-    }
-  }
-
-  /** Why a pod ended, which is often reported just after its connection broke; undefined: it lives. */
-  async #exitOf({ view: { pod } }: PodLoad): Promise<PodExit['reason'] | undefined> {
-    if (this.#exits.has(pod.bootId)) return this.#exits.get(pod.bootId);
-    const status = await this.#options.client.status(pod).catch(() => undefined);
-    if (status?.bootId === pod.bootId) return undefined;
-    if (!this.#exits.has(pod.bootId)) await this.#nextExit(pod.bootId);
-    return this.#exits.get(pod.bootId);
-  }
-
-  #nextExit(bootId: string): Promise<void> {
-    const before = this.#exitWaiters.get(bootId);
-    return new Promise(resolve => {
-      const done = () => {
-        cancel();
-        before?.();
-        this.#exitWaiters.delete(bootId);
-        resolve();
-      };
-      const cancel = this.#options.clock.after(exitWaitMs, done);
-      this.#exitWaiters.set(bootId, done);
-    });
+    this.#unsubscribe();
+    this.#exits.close();
   }
 }
 

@@ -14,6 +14,7 @@ import type { Log } from '../telemetry/log.ts';
 import type { BatchTokens } from '../wire/batch-tokens.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
+import type { PodExits } from '../wire/pod-exits.ts';
 import { needsCommit, type ReadyCall, staleRunsMax } from './call-group.ts';
 import type { CallSession } from './call-session.ts';
 import { CallEvent, type PendingCall, sharedHeaders } from './pending-call.ts';
@@ -26,6 +27,7 @@ export interface UnitCallsOptions {
   readonly history: Pick<History, 'write'>;
   readonly pods: PodDirectory;
   readonly client: Pick<PodClient, 'run'>;
+  readonly exits: Pick<PodExits, 'hasCrashed'>;
   readonly tokens: BatchTokens;
   readonly clock: Clock;
   readonly random: Random;
@@ -123,9 +125,7 @@ export class UnitCalls {
     this.flushSoon();
   }
 
-  podGone({ id, reason }: Pick<PodExit, 'id' | 'reason'>): void {
-    const load = this.#loads.get(id);
-    if (load !== undefined && reason === 'stopped') load.isEnding = true;
+  podGone({ id }: Pick<PodExit, 'id'>): void {
     this.#loads.delete(id);
   }
 
@@ -241,10 +241,11 @@ export class UnitCalls {
         },
       );
       if (end.kind === 'busy' || end.kind === 'draining' || end.kind === 'unreached') this.#avoid(load, end.kind);
+      // It was told to end, and was ended before it had said so on its connections: nobody is to blame.
+      const wasTold = end.kind === 'lost' && open.some(call => call !== undefined) && (await this.#wasTold(view, load));
       for (const call of open.reverse()) {
         if (call === undefined) continue;
-        // It was told to end, and was ended before it had said so on its connections: nobody is to blame.
-        if (end.kind === 'lost' && load.isEnding) this.#takeBack(call, 'draining');
+        if (wasTold) this.#takeBack(call, 'draining');
         else this.#unanswered(call, end.kind);
       }
     } finally {
@@ -252,6 +253,11 @@ export class UnitCalls {
       for (const call of open) if (call !== undefined) load.inFlight -= 1;
       if (this.#waiting.ready > 0) this.flushSoon();
     }
+  }
+
+  /** Of a pod that was lost. In a cluster its own word comes over another connection than what broke. */
+  async #wasTold({ pod }: PodView, load: OwnLoad): Promise<boolean> {
+    return load.isEnding || (await this.#options.exits.hasCrashed(pod)) === false;
   }
 
   /** `undefined`: the store does not answer. */

@@ -72,7 +72,7 @@ class Rig {
       history: adapters.history,
       state,
       pods: fleet,
-      client: this.#answers === undefined ? fleet.client : { run: this.#answers },
+      client: this.#answers === undefined ? fleet.client : { status: fleet.client.status, run: this.#answers },
       tokens: new BatchTokens(),
       clock,
       random,
@@ -285,12 +285,14 @@ describe('pods', () => {
   });
 
   test.each([
-    ['was draining, and was off the list before the connection broke', true, 'killed'],
-    ['had ended as it was told to', false, 'stopped'],
-  ] as const)('a call that was on its way to a pod that %s goes to another one', async (_, drains, reason) => {
+    ['was draining, and was off the list before the connection broke', true, 'killed', 0],
+    ['had ended as it was told to', false, 'stopped', 0],
+    ['had ended as it was told to, of which the gateway hears later', false, 'stopped', 500],
+  ] as const)('a call that was on its way to a pod that %s goes to another one', async (_, drains, reason, heardAfterMs) => {
     const by: string[] = [];
     const rig = new Rig({
       pods: 2,
+      faults: { exitDelayMs: () => heardAfterMs },
       run: async (_, ctx) => {
         by.push(ctx.podId);
         await ctx.sleep(100);
@@ -304,6 +306,27 @@ describe('pods', () => {
     rig.fleet.end(first, reason);
     expect(await rig.answers(call)).toMatchObject([{ kind: 'ok' }]);
     expect(by).toEqual([first, rig.fleet.podIds(unit)[0]]);
+  });
+
+  test.each([
+    ['crashed, of which the gateway hears later', 'crashed', 500],
+    ['was lost without a word', 'stopped', 60_000],
+  ] as const)('a call on a pod that %s fails, and is told within 3 s', async (_, reason, heardAfterMs) => {
+    const rig = new Rig({ faults: { exitDelayMs: () => heardAfterMs }, run: (_, ctx) => ctx.sleep(100) });
+    const call = rig.call('x');
+    await rig.clock.advance(50);
+    const [only = ''] = rig.fleet.podIds(unit);
+    rig.fleet.end(only, reason);
+    const sinceMs = rig.clock.now();
+    expect(await rig.answers(call)).toMatchObject([{ kind: 'failed', reason: 'crash' }]);
+    expect(rig.clock.now() - sinceMs).toBe(Math.min(heardAfterMs, 3_000));
+  });
+
+  test('a call whose connection broke while the pod lives fails at once', async () => {
+    const rig = new Rig({ faults: { loses: () => true } });
+    const sinceMs = rig.clock.now();
+    expect(await rig.answers(rig.call('x'))).toMatchObject([{ kind: 'failed', reason: 'crash' }]);
+    expect(rig.clock.now() - sinceMs).toBe(0);
   });
 
   test('a pod that is on the list and cannot be reached any more has seen nothing of a call: it waits for another one', async () => {
