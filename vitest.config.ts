@@ -3,8 +3,12 @@ import { configDefaults, defineConfig } from 'vitest/config';
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
-/** They use all of the machine by themselves: simulations on all cores, servers that are killed. One file after the other, after the rest. */
+/** They use all of the machine by themselves: simulations on all cores, servers that are killed, pauses that have a bound. One file after the other, after the rest. */
 const heavy = ['test/sim/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/services/kubernetes/**/*.test.ts', 'test/**/*.kubernetes.test.ts'];
+/** Those of them that wait for most of their time, for servers that are away or start, and have no bound of pauses: two at a time. */
+const waiting = ['bad-input', 'broker-faults', 'kafka', 'lease', 'operator', 'redis-faults', 'resources'].map(
+  name => `test/e2e/${name}.test.ts`,
+);
 
 export default defineConfig({
   resolve: {
@@ -29,7 +33,17 @@ export default defineConfig({
           sequence: { groupOrder: 0 },
         },
       },
-      { extends: true, test: { name: 'whole', include: heavy, maxWorkers: 1, sequence: { groupOrder: 1 } } },
+      { extends: true, test: { name: 'waiting', include: waiting, maxWorkers: 2, sequence: { groupOrder: 1 } } },
+      {
+        extends: true,
+        test: {
+          name: 'whole',
+          include: heavy,
+          exclude: [...configDefaults.exclude, ...waiting],
+          maxWorkers: 1,
+          sequence: { groupOrder: 2 },
+        },
+      },
     ],
   },
 });
