@@ -1,5 +1,5 @@
 import { fileURLToPath } from 'node:url';
-import { configDefaults, defineConfig } from 'vitest/config';
+import { defineConfig } from 'vitest/config';
 
 const source = (path: string) => fileURLToPath(new URL(path, import.meta.url));
 
@@ -9,6 +9,9 @@ const heavy = ['test/sim/**/*.test.ts', 'test/e2e/**/*.test.ts', 'test/services/
 const waiting = ['bad-input', 'broker-faults', 'kafka', 'lease', 'operator', 'redis-faults', 'resources'].map(
   name => `test/e2e/${name}.test.ts`,
 );
+
+/** Not the exclude of a project, which would hide the one of the command line. */
+const except = (patterns: readonly string[]) => patterns.map(pattern => `!${pattern}`);
 
 export default defineConfig({
   resolve: {
@@ -27,8 +30,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'parts',
-          include: ['test/**/*.test.ts', 'functions-examples/**/*.test.ts'],
-          exclude: [...configDefaults.exclude, ...heavy],
+          include: ['test/**/*.test.ts', 'functions-examples/**/*.test.ts', ...except(heavy)],
           maxWorkers: 2,
           sequence: { groupOrder: 0 },
         },
@@ -38,8 +40,7 @@ export default defineConfig({
         extends: true,
         test: {
           name: 'whole',
-          include: heavy,
-          exclude: [...configDefaults.exclude, ...waiting],
+          include: [...heavy, ...except(waiting)],
           maxWorkers: 1,
           sequence: { groupOrder: 2 },
         },

@@ -55,6 +55,7 @@ import { packageVersion } from './version.ts';
 import { runWatches } from './watch/watch-loop.ts';
 import { BatchTokens } from './wire/batch-tokens.ts';
 import { createHttpPodClient } from './wire/http-pod-client.ts';
+import { PodExits } from './wire/pod-exits.ts';
 
 export interface ServerOptions {
   readonly settings: Settings;
@@ -166,7 +167,9 @@ async function open(
           clock,
           log,
         });
-  const data = { streams, state, history, conditions, pods: cluster?.pods ?? fleet, client, tokens, clock, random, faults, log, metrics };
+  const directory = cluster?.pods ?? fleet;
+  const exits = new PodExits({ pods: directory, client, clock });
+  const data = { streams, state, history, conditions, pods: directory, client, exits, tokens, clock, random, faults, log, metrics };
   const dispatcher: Dispatcher = roles.has('dispatcher')
     ? createDispatcher({
         ...data,

@@ -12,6 +12,7 @@ import type { Metrics } from '../telemetry/metrics.ts';
 import type { BatchTokens } from '../wire/batch-tokens.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory } from '../wire/pod-directory.ts';
+import type { PodExits } from '../wire/pod-exits.ts';
 import type { Failing } from './breaker.ts';
 
 /** The data plane's door: owns the consumer groups of the live functions, and everything from a record to its commit. */
@@ -33,6 +34,7 @@ export interface DispatcherOptions {
   readonly conditions: Conditions;
   readonly pods: PodDirectory;
   readonly client: PodClient;
+  readonly exits: PodExits;
   readonly tokens: BatchTokens;
   readonly clock: Clock;
   readonly random: Random;

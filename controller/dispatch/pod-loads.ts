@@ -1,8 +1,7 @@
 import type { BatchEnd } from '../../runtime/protocol/messages.ts';
 import type { Clock } from '../clock.ts';
-import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory, PodView } from '../wire/pod-directory.ts';
-import { PodExits } from '../wire/pod-exits.ts';
+import type { PodExits } from '../wire/pod-exits.ts';
 import type { PodLoad } from './placement.ts';
 
 /** How long a pod that refused is left alone, doubling while it goes on refusing. */
@@ -10,7 +9,7 @@ const refusalMs = { min: 10, max: 1_000 };
 
 export interface PodLoadsOptions {
   readonly pods: PodDirectory;
-  readonly client: PodClient;
+  readonly exits: PodExits;
   readonly clock: Clock;
 }
 
@@ -20,13 +19,11 @@ export class PodLoads {
   readonly #unit: string;
   readonly #loads = new Map<string, PodLoad>();
   #all: readonly PodLoad[] = [];
-  readonly #exits: PodExits;
   readonly #unsubscribe: () => void;
 
   constructor(options: PodLoadsOptions, unit: string, onChange: () => void) {
     this.#options = options;
     this.#unit = unit;
-    this.#exits = new PodExits(options);
     this.#unsubscribe = options.pods.onChange(changed => {
       if (changed !== unit) return;
       this.refresh();
@@ -83,13 +80,12 @@ export class PodLoads {
         return false;
       default:
         this.refused(load);
-        return (await this.#exits.hasCrashed(load.view.pod)) === true;
+        return (await this.#options.exits.hasCrashed(load.view.pod)) === true;
     }
   }
 
   close(): void {
     this.#unsubscribe();
-    this.#exits.close();
   }
 }
 

@@ -13,7 +13,7 @@ import { childTraceparent } from '../telemetry/trace.ts';
 import type { BatchTokens } from '../wire/batch-tokens.ts';
 import type { PodClient } from '../wire/pod-client.ts';
 import type { PodDirectory } from '../wire/pod-directory.ts';
-import { PodExits } from '../wire/pod-exits.ts';
+import type { PodExits } from '../wire/pod-exits.ts';
 import { CallSession, type CallSessionListener, type CallSessionOptions } from './call-session.ts';
 import type { DirectAnswer, DirectCall, DirectCalls } from './direct-calls.ts';
 import { OpenCalls } from './open-calls.ts';
@@ -26,7 +26,8 @@ export interface DirectCallsOptions {
   readonly state: StateStore;
   readonly history: Pick<History, 'write'>;
   readonly pods: PodDirectory;
-  readonly client: Pick<PodClient, 'run' | 'status'>;
+  readonly client: Pick<PodClient, 'run'>;
+  readonly exits: PodExits;
   readonly tokens: BatchTokens;
   readonly clock: Clock;
   readonly random: Random;
@@ -71,8 +72,7 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
   /** Of units that are gone as well: one may still have something to publish. */
   const sessions = new Map<string, CallSession>();
   const sizes = new TopicSizes(options.streams, clock);
-  const exits = new PodExits(options);
-  const ofUnits = { ...options, sizes, exits, soon: options.soon ?? setImmediate };
+  const ofUnits = { ...options, sizes, soon: options.soon ?? setImmediate };
   /** Calls with an Idempotency-Key that are under way: a second one waits for the first. */
   const underWay = new Map<string, Promise<DirectAnswer>>();
   /** Those of them of which the store has not said yet whether they were answered before: as many as may wait for a pod. */
@@ -246,7 +246,6 @@ export function createDirectCalls(options: DirectCallsOptions): DirectCallsRole 
       const left = [...sessions.values()];
       while (!left.every(session => session.isQuiet) && clock.now() < untilMs) await clock.sleep(stopPollMs);
       for (const off of unwatch) off();
-      exits.close();
       for (const session of left) session.stop();
     },
   };

@@ -97,7 +97,7 @@ export interface ClaimRequest {
   readonly nowMs: number;
   /** Where a source without progress begins. */
   readonly committedOffset: number;
-  /** The broker's offset, when the store had made the progress up to it durable before the broker was upstreamPart. */
+  /** The broker's offset, when the store had made the progress up to it durable before the broker was told. */
   readonly durableOffset?: number;
   /** The same of the unit's other sources. */
   readonly others?: readonly DurableSource[];

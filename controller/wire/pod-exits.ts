@@ -13,32 +13,31 @@ export interface PodExitsOptions {
   readonly clock: Clock;
 }
 
-/** Why pods ended, for who has lost the connection to one: that breaks before the end is told as often as after it. */
+/** Why pods ended, for who has lost the connection to one: that breaks before the end is told as often as after it. One for all roles of a process. */
 export class PodExits {
   readonly #options: PodExitsOptions;
   /** Boot id → why it ended. */
   readonly #exits = new Map<string, PodExit['reason']>();
-  readonly #waiters = new Map<string, () => void>();
-  readonly #unsubscribe: () => void;
+  /** By boot id. */
+  readonly #waiters = new Map<string, Set<() => void>>();
 
   constructor(options: PodExitsOptions) {
     this.#options = options;
-    this.#unsubscribe = options.pods.onExit(exit => this.#ended(exit));
+    options.pods.onExit(exit => this.#ended(exit));
   }
 
-  /** Whether the pod ended with what it had not answered. One that was told to stop has not crashed. undefined: it lives, or nothing is known of its end. */
+  /**
+   * Whether the pod ended with what it had not answered; one that was told to stop has not crashed. undefined: it lives, or nothing was heard of its end within 3 s.
+   * Never throws.
+   */
   async hasCrashed(pod: PodInfo): Promise<boolean | undefined> {
     const reason = await this.#exitOf(pod);
     return reason === undefined ? undefined : reason !== 'stopped';
   }
 
-  close(): void {
-    this.#unsubscribe();
-  }
-
   #ended({ bootId, reason }: PodExit): void {
     this.#exits.set(bootId, reason);
-    this.#waiters.get(bootId)?.();
+    for (const wake of this.#waiters.get(bootId) ?? []) wake();
     for (const old of this.#exits.keys()) {
       if (this.#exits.size <= exitsKept) break;
       this.#exits.delete(old);
@@ -54,16 +53,17 @@ export class PodExits {
   }
 
   #nextExit(bootId: string): Promise<void> {
-    const before = this.#waiters.get(bootId);
+    const waiters = this.#waiters.get(bootId) ?? new Set();
+    this.#waiters.set(bootId, waiters);
     return new Promise(resolve => {
       const done = () => {
         cancel();
-        before?.();
-        this.#waiters.delete(bootId);
+        waiters.delete(done);
+        if (waiters.size === 0) this.#waiters.delete(bootId);
         resolve();
       };
       const cancel = this.#options.clock.after(exitWaitMs, done);
-      this.#waiters.set(bootId, done);
+      waiters.add(done);
     });
   }
 }

@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import * as zlib from 'node:zlib';
 import { CompressionTypes, Partitioners } from 'kafkajs';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
@@ -173,6 +174,33 @@ describeWith(kafkaService, 'Kafka behind the port of streams', () => {
       code: 'FAAS_KAFKA_UNREACHABLE',
       hint: expect.stringContaining('setting streams'),
     });
+  });
+
+  test('of 80 groups that rest 4 s each gives a sign of life within 1 s when one of them shares anew', { timeout: 60_000 }, async () => {
+    await streams.ensureTopic(topic, { partitions: 1 });
+    const signs = new Map<string, number>();
+    const nothing = { onAssigned() {}, onRevoked() {}, onLost() {} };
+    const groups = Array.from({ length: 80 }, (_, i) => `group-${topic}-${i}`);
+    const [first = ''] = groups;
+    const patient = await openStreams(kafka.bootstrap, { sessionMs: 30_000 });
+    const another = await openStreams(kafka.bootstrap, { sessionMs: 30_000 });
+    try {
+      const onBack = (group: string) => () => void signs.set(group, (signs.get(group) ?? 0) + 1);
+      await Promise.all(groups.map(group => patient.join({ ...nothing, group, topics: [topic], onBack: onBack(group) })));
+      // Whoever has come to rest gives no sign for a while.
+      await eventually(async () => {
+        signs.clear();
+        await sleep(500);
+        return signs.size < groups.length / 2;
+      });
+      // Resolves when the one that was there has joined anew, and so has heard of it.
+      await another.join({ ...nothing, group: first, topics: [topic] });
+      signs.clear();
+      await expect.poll(() => groups.filter(group => !signs.has(group)), { timeout: 1_000, interval: 20 }).toEqual([]);
+    } finally {
+      await another.close();
+      await patient.close();
+    }
   });
 
   async function joined() {

@@ -10,6 +10,7 @@ import { silentLog } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
 import { BatchTokens } from '../../controller/wire/batch-tokens.ts';
 import type { PodClient } from '../../controller/wire/pod-client.ts';
+import { PodExits } from '../../controller/wire/pod-exits.ts';
 import type { Batch } from '../../runtime/protocol/messages.ts';
 import { Failure, type MemoryFunction, type MemoryPodFaults, MemoryPodFleet, PodCrash } from '../support/memory-pod-client.ts';
 import { seededRandom } from '../support/seeded-random.ts';
@@ -72,7 +73,8 @@ class Rig {
       history: adapters.history,
       state,
       pods: fleet,
-      client: this.#answers === undefined ? fleet.client : { status: fleet.client.status, run: this.#answers },
+      client: this.#answers === undefined ? fleet.client : { run: this.#answers },
+      exits: new PodExits({ pods: fleet, client: fleet.client, clock }),
       tokens: new BatchTokens(),
       clock,
       random,

@@ -11,6 +11,7 @@ import type { StateStore } from '../../controller/ports/state.ts';
 import type { Log } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
 import { BatchTokens } from '../../controller/wire/batch-tokens.ts';
+import { PodExits } from '../../controller/wire/pod-exits.ts';
 import type { SeededRandom } from '../support/seeded-random.ts';
 import type { VirtualClock } from '../support/virtual-clock.ts';
 import { type FaultyPorts, faultyPorts } from './faulty-ports.ts';
@@ -94,6 +95,7 @@ export class World {
       history: adapters.history,
       pods,
       client: pods,
+      exits: new PodExits({ pods, client: pods, clock: link.clock }),
       tokens,
       clock: link.clock,
       faults: (at: FaultPoint) => this.#passed(place, name, at),

@@ -17,6 +17,7 @@ import type { RecordHeader, StreamRecord } from '../../controller/ports/streams.
 import { type Log, silentLog } from '../../controller/telemetry/log.ts';
 import { noMetrics } from '../../controller/telemetry/metrics.ts';
 import { BatchTokens } from '../../controller/wire/batch-tokens.ts';
+import { PodExits } from '../../controller/wire/pod-exits.ts';
 import { functionSpec } from './function-spec.ts';
 import { type MemoryFunction, type MemoryPodFaults, MemoryPodFleet } from './memory-pod-client.ts';
 import { seededRandom } from './seeded-random.ts';
@@ -103,6 +104,7 @@ export class DispatchWorld {
       conditions: options.conditions ?? noConditions,
       pods: this.pods,
       client: this.pods.client,
+      exits: new PodExits({ pods: this.pods, client: this.pods.client, clock: this.clock }),
       tokens: this.tokens,
       clock: this.clock,
       random,
